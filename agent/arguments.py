@@ -1,0 +1,57 @@
+"""Arguments of every script: one strict dataclass, then `--config FILE`, then the command line.
+
+Precedence is default < YAML < command line. Whatever is wrong with what the user gave ends the program with one line on
+stderr and exit code 2, before any work.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import yaml
+from huggingface_hub.errors import StrictDataclassError
+from trl import TrlParser
+
+T = TypeVar("T")
+
+
+class OneLineParser(TrlParser):
+    """TrlParser that reports a mistake in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see python {self.prog} --help)")
+
+
+def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
+    """The `kind` that the command line and its YAML describe. Raises ValueError with one line for a wrong one.
+
+    `kind` is decorated with `huggingface_hub.dataclasses.strict`, so its fields are checked for type and its
+    `validate_*` methods for everything else.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = OneLineParser(kind, allow_abbrev=False)
+    if argv[-1:] == ["--config"]:
+        raise ValueError("--config needs a file: give the path of a YAML file")
+    try:
+        (arguments,) = parser.parse_args_and_config(argv)
+    except FileNotFoundError as error:
+        raise ValueError(f"no such config file: {error.filename}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{argv[argv.index('--config') + 1]} is no YAML: {' '.join(str(error).split())}") from error
+    except StrictDataclassError as error:
+        raise ValueError(" ".join(str(error.__cause__ or error).split())) from error
+    return arguments
+
+
+def run(main: Callable[[T], None], kind: type[T]) -> NoReturn:
+    """Parse the arguments, call `main` with them, and exit: 0 done, 2 bad input, 130 interrupted."""
+    try:
+        main(parse_arguments(kind))
+    except ValueError as error:
+        print(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"{Path(sys.argv[0]).name}: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)

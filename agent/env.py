@@ -1,0 +1,268 @@
+"""The body and the task: Gymnasium's Humanoid-v5, seen from its own heading, and the reward for following a goal.
+
+Shapes: N bodies in parallel, or any leading axes where a function says `...`. Observations [..., 45] are Humanoid-v5's own
+positions and velocities (its `include_*` options off) with the yaw taken out:
+
+| index | quantity | frame, unit |
+|---|---|---|
+| 0 | height of the torso | m |
+| 1-4 | orientation quaternion w, x, y, z without yaw, w >= 0 | heading |
+| 5-21 | 17 joint angles | rad |
+| 22-24 | linear velocity of the torso | heading, m/s |
+| 25-27 | angular velocity of the torso | body, rad/s |
+| 28-44 | 17 joint velocities | rad/s |
+"""
+
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+
+from agent.goals import GRID
+
+OBSERVATION_SIZE = 45
+ACTION_SIZE = 17
+ACTION_LIMIT = 0.4  # Humanoid-v5's control range; policies act in ±1 and scale by this
+MAX_EPISODE_STEPS = 1000
+CONTROL_SECONDS = 0.015  # 5 physics steps of 3 ms
+FOOT_RADIUS = 0.075  # m, both feet are spheres
+HUMANOID = {
+    "include_cinert_in_observation": False,
+    "include_cvel_in_observation": False,
+    "include_qfrc_actuator_in_observation": False,
+    "include_cfrc_ext_in_observation": False,
+}
+
+# The mirror y -> -y: where each entry comes from, and its sign. Joint order of qpos and qvel: abdomen z, y, x; right hip
+# x, z, y and knee; left the same; right shoulders 1, 2 and elbow; left the same. Hip and knee axes of the model are mirrored
+# already, shoulder axes are mirrored and reversed.
+_JOINT_SOURCE = [0, 1, 2, 7, 8, 9, 10, 3, 4, 5, 6, 14, 15, 16, 11, 12, 13]
+_JOINT_SIGN = [-1, 1, -1, *[1] * 8, -1, -1, 1, -1, -1, 1]
+OBSERVATION_MIRROR = (
+    np.array([0, 1, 2, 3, 4, *(5 + j for j in _JOINT_SOURCE), 22, 23, 24, 25, 26, 27, *(28 + j for j in _JOINT_SOURCE)]),
+    np.array([1, 1, -1, 1, -1, *_JOINT_SIGN, 1, -1, 1, -1, 1, -1, *_JOINT_SIGN], dtype=np.float32),
+)
+# Actuators come as abdomen y, z, x and then in the order of the joints.
+ACTION_MIRROR = (np.array(_JOINT_SOURCE), np.array([1, -1, -1, *_JOINT_SIGN[3:]], dtype=np.float32))
+
+
+def make_env(render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS, **kwargs) -> gymnasium.Env:
+    """Gymnasium's Humanoid-v5 with heading-frame observations, float32 [45]. Reward and physics are Humanoid-v5's own.
+
+    `kwargs` go to `gymnasium.make`, for example `camera_id=-1, width=480, height=480` when rendering.
+    """
+    env = gymnasium.make("Humanoid-v5", render_mode=render_mode, max_episode_steps=max_episode_steps, **HUMANOID, **kwargs)
+    return HeadingObservation(env)
+
+
+class HeadingObservation(gymnasium.ObservationWrapper):
+    """Observes Humanoid-v5 in the heading frame."""
+
+    def __init__(self, env: gymnasium.Env):
+        super().__init__(env)
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
+
+    def observation(self, observation):
+        data = self.unwrapped.data
+        return heading_observation(data.qpos, data.qvel)
+
+
+def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """Observation [..., 45] float32 of MuJoCo's positions [..., 24] and velocities [..., 23]."""
+    half = yaw(qpos) / 2
+    cos, sin = np.cos(half), np.sin(half)
+    w, x, y, z = np.moveaxis(qpos[..., 3:7], -1, 0)
+    # conj(yaw rotation) * orientation
+    tilt = np.stack([cos * w + sin * z, cos * x + sin * y, cos * y - sin * x, cos * z - sin * w], axis=-1)
+    tilt *= np.where(tilt[..., :1] < 0, -1.0, 1.0)
+    velocity = np.concatenate([heading_velocity(qpos, qvel)[..., :2], qvel[..., 2:3]], axis=-1)
+    parts = [qpos[..., 2:3], tilt, qpos[..., 7:], velocity, qvel[..., 3:]]
+    return np.concatenate(parts, axis=-1).astype(np.float32)
+
+
+def yaw(qpos: np.ndarray) -> np.ndarray:
+    """Heading of the torso [...] in radians, counter-clockwise from the world's x axis."""
+    w, x, y, z = np.moveaxis(qpos[..., 3:7], -1, 0)
+    return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+
+
+def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """Velocity of the torso [..., 3] in the space of goals: forward m/s, left m/s, yaw rate rad/s."""
+    heading = yaw(qpos)
+    cos, sin = np.cos(heading), np.sin(heading)
+    w, x, y, z = np.moveaxis(qpos[..., 3:7], -1, 0)
+    # A free joint's angular velocity is in the body's frame; its world z component is the last row of the rotation.
+    up = np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
+    yaw_rate = (up * qvel[..., 3:6]).sum(-1)
+    return np.stack([cos * qvel[..., 0] + sin * qvel[..., 1], cos * qvel[..., 1] - sin * qvel[..., 0], yaw_rate], axis=-1)
+
+
+def uprightness(qpos: np.ndarray) -> np.ndarray:
+    """Cosine [...] of the angle between the torso and the vertical."""
+    return 1 - 2 * (qpos[..., 4] ** 2 + qpos[..., 5] ** 2)
+
+
+@dataclass(frozen=True)
+class BodyState:
+    """What a step of N bodies leaves behind, in MuJoCo's world frame."""
+
+    qpos: np.ndarray  # [N, 24] m, quaternion, rad
+    qvel: np.ndarray  # [N, 23] m/s, rad/s
+    feet: np.ndarray  # [N, 2, 3] m, centers of the right and the left foot
+
+
+@dataclass
+class RewardWeights:
+    """Weight of each part of the goal reward, per step. Actions count in ±1."""
+
+    tracking_weight: float = 4.0
+    turning_weight: float = 2.0
+    alive_weight: float = 0.5
+    upright_weight: float = 0.2
+    control_weight: float = 0.02
+    action_rate_weight: float = 0.01
+    posture_weight: float = 0.06
+    alternation_weight: float = 1.5
+    flutter_weight: float = 3.0
+    stance_weight: float = 1.0
+    clearance_weight: float = 1.0
+    slip_weight: float = 0.2
+
+
+# Gait, in seconds and meters. A walking human's step takes about half a second.
+SMOOTHING = 0.06  # share of the newest velocity in the smoothed one: a time constant of 0.25 s
+TOUCHING = 0.01  # m, a foot lower than this touches the ground
+LEADING = 0.03  # m, a foot leads when it is this far ahead of the other
+LONGEST_LEAD = 0.6  # s, after which the other leg should have taken the lead
+SHORTEST_LEAD = 0.25  # s, before which a change of lead is fluttering
+FULL_SWING = 0.35  # s, a single stance this long earns the whole stance reward
+LONGEST_SWING = 0.6  # s, after which standing on one leg earns nothing more
+FULL_CLEARANCE = 0.08  # m, a swing foot this high earns the whole clearance reward
+GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
+
+
+class GoalTask:
+    """Commands for N bodies, and the reward for following them.
+
+    Keeps what a reward needs to remember: smoothed velocities, the last action, how long each foot has been in the air or
+    on the ground, which foot leads and since when. Everything is an array with N rows; `memory` lists them for checkpoints.
+    """
+
+    EVEN_FEATURES, ODD_FEATURES = 8, 10
+
+    def __init__(self, num_envs: int, weights: RewardWeights):
+        self.weights = weights
+        self.commands = np.zeros((num_envs, 3), dtype=np.float32)
+        self.velocity = np.zeros((num_envs, 3))
+        self.last_action = np.zeros((num_envs, ACTION_SIZE), dtype=np.float32)
+        self.last_feet = np.zeros((num_envs, 2, 3))
+        self.air_seconds = np.zeros((num_envs, 2))
+        self.ground_seconds = np.zeros((num_envs, 2))
+        self.lead = np.ones(num_envs)  # +1 while the left foot leads, -1 while the right one does
+        self.lead_seconds = np.zeros(num_envs)
+
+    @property
+    def memory(self) -> dict[str, np.ndarray]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def begin(self, rows: np.ndarray, body: BodyState) -> None:
+        """Forget the past of the bodies in `rows` (a mask [N] or indices), which start from `body`."""
+        self.velocity[rows] = heading_velocity(body.qpos[rows], body.qvel[rows])
+        self.last_action[rows] = 0
+        self.last_feet[rows] = body.feet[rows]
+        self.air_seconds[rows] = self.ground_seconds[rows] = self.lead_seconds[rows] = 0
+        self.lead[rows] = np.where(_left_ahead(body)[rows] >= 0, 1.0, -1.0)
+
+    def step(self, body: BodyState, action: np.ndarray) -> dict[str, np.ndarray]:
+        """Parts [N] of the reward for arriving at `body` by `action` [N, 17] in ±1; their sum is the reward."""
+        self.velocity += SMOOTHING * (heading_velocity(body.qpos, body.qvel) - self.velocity)
+        touching = body.feet[..., 2] - FOOT_RADIUS < TOUCHING
+        self.air_seconds = np.where(touching, 0, self.air_seconds + CONTROL_SECONDS)
+        self.ground_seconds = np.where(touching, self.ground_seconds + CONTROL_SECONDS, 0)
+        changed = self.lead * _left_ahead(body) < -LEADING
+        held = self.lead_seconds + CONTROL_SECONDS
+        self.lead = np.where(changed, -self.lead, self.lead)
+        self.lead_seconds = np.where(changed, 0, held)
+
+        weights, commands = self.weights, self.commands
+        speed = np.linalg.norm(commands[:, :2], axis=1)
+        turn = np.abs(commands[:, 2])
+        moving = (speed > 0.1) | (turn > 0.1)
+        striding = np.abs(commands[:, 0]) > 0.3
+        one_foot = touching.sum(1) == 1
+        in_mode = np.where(touching, self.ground_seconds, self.air_seconds).min(1)
+        swinging = one_foot & (self.air_seconds.max(1) < LONGEST_SWING)
+        clearance = body.feet[..., 2].max(1) - FOOT_RADIUS
+        slip = (np.linalg.norm(body.feet[..., :2] - self.last_feet[..., :2], axis=-1) * touching).sum(1) / CONTROL_SECONDS
+        posture = np.square(body.qpos[:, [7, 8, 9, 18, 19, 20, 21, 22, 23]]).sum(1)
+
+        parts = {
+            "tracking": weights.tracking_weight * closeness(np.linalg.norm(self.velocity[:, :2] - commands[:, :2], axis=1), speed),
+            "turning": weights.turning_weight * closeness(np.abs(self.velocity[:, 2] - commands[:, 2]), turn),
+            "alive": np.full(len(speed), weights.alive_weight),
+            "upright": weights.upright_weight * uprightness(body.qpos),
+            "control": -weights.control_weight * np.square(action).sum(1),
+            "action_rate": -weights.action_rate_weight * np.square(action - self.last_action).sum(1),
+            "posture": -weights.posture_weight * posture,
+            "alternation": -weights.alternation_weight * striding * np.clip((self.lead_seconds - LONGEST_LEAD) / LONGEST_LEAD, 0, 1),
+            "flutter": -weights.flutter_weight * changed * np.clip(1 - held / SHORTEST_LEAD, 0, 1),
+            "stance": weights.stance_weight * np.where(moving, swinging * np.minimum(in_mode / FULL_SWING, 1), touching.all(1)),
+            "clearance": weights.clearance_weight * np.where(moving, swinging * np.clip(clearance / FULL_CLEARANCE, 0, 1), 1),
+            "slip": -weights.slip_weight * np.minimum(slip, 2.0),
+        }
+        self.last_action = action
+        self.last_feet = body.feet.copy()
+        return parts
+
+    def features(self, body: BodyState) -> tuple[np.ndarray, np.ndarray]:
+        """What the reward remembers, for a critic: even [N, 8] and odd [N, 10] quantities under the mirror."""
+        height, air, ground = body.feet[..., 2] - FOOT_RADIUS, self.air_seconds, self.ground_seconds
+        late = np.minimum(self.lead_seconds, 2 * LONGEST_LEAD)
+        pairs = np.stack([height, np.minimum(air, 1.0), np.minimum(ground, 1.0)], axis=1)  # [N, 3, right and left]
+        ahead = _left_ahead(body)
+        even = np.column_stack([self.commands[:, 0], self.velocity[:, 0], pairs.sum(2), late, np.abs(ahead), np.abs(self.commands[:, 1:]).sum(1)])
+        odd = np.column_stack([self.commands[:, 1:], self.velocity[:, 1:], pairs[..., 1] - pairs[..., 0], self.lead, self.lead * late, ahead])
+        return even.astype(np.float32), odd.astype(np.float32)
+
+
+def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """1 for a command followed exactly, down to -0.5: half a kernel that rewards precision, half a line that leads there.
+
+    The kernel alone has no gradient for fast commands, the line alone does not insist (facts and figures in docs/log.md).
+    """
+    return 0.5 * np.exp(-np.square(error / (0.25 + 0.25 * size))) + 0.5 * np.clip(1 - error / (size + 0.3), -1, 1)
+
+
+def _left_ahead(body: BodyState) -> np.ndarray:
+    """How far [N] the left foot is ahead of the right one along the heading, m."""
+    heading = yaw(body.qpos)
+    apart = body.feet[:, 1] - body.feet[:, 0]
+    return np.cos(heading) * apart[:, 0] + np.sin(heading) * apart[:, 1]
+
+
+def sample_commands(rng: np.random.Generator, count: int, difficulty: float = 1.0) -> np.ndarray:
+    """Commands [count, 3] float32 from the trained region: standing, straight, backward, turning, sidestepping, mixed.
+
+    `difficulty` in 0..1 widens the region from a gentle core to all of it.
+    """
+    forward = GENTLE_SPEED + (GRID["vx"][-1] - GENTLE_SPEED) * difficulty
+    share = 0.5 + 0.5 * difficulty
+    backward, sideways, turning = -GRID["vx"][0] * share, GRID["vy"][-1] * share, GRID["wz"][-1] * share
+    side, ahead, amount = rng.choice([-1.0, 1.0], count), rng.uniform(0.2, forward, count), rng.uniform(0.25, 1.0, count)
+    turn = side * turning * amount
+    nothing = np.zeros(count)
+    mixed = rng.dirichlet([1.0, 1.0, 1.0, 0.5], count)[:, :3] * np.column_stack(
+        [np.where(rng.random(count) < 0.75, forward, -backward), side * sideways, rng.choice([-1.0, 1.0], count) * turning]
+    )
+    kinds = {
+        "stand": (0.10, np.column_stack([nothing, nothing, nothing])),
+        "straight": (0.30, np.column_stack([ahead, nothing, nothing])),
+        "backward": (0.10, np.column_stack([-backward * amount, nothing, nothing])),
+        "turn": (0.12, np.column_stack([nothing, nothing, turn])),
+        "sidestep": (0.13, np.column_stack([nothing, side * sideways * amount, nothing])),
+        "curve": (0.13, np.column_stack([ahead, nothing, turn * np.maximum(0, 1 - ahead / GRID["vx"][-1])])),
+        "mixed": (0.12, mixed),
+    }
+    shares, commands = zip(*kinds.values(), strict=True)
+    chosen = rng.choice(len(shares), count, p=shares)
+    return np.stack(commands)[chosen, np.arange(count)].astype(np.float32)

@@ -1,0 +1,112 @@
+"""The output folder of a stage: what made it, how it went, and files that are complete the moment they exist."""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import matplotlib
+
+LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "peft", "trl", "huggingface_hub", "gymnasium", "mujoco", "numpy")
+METRICS = "metrics.jsonl"
+CURVES = "curves.png"
+PROVENANCE = "provenance.json"
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A path to write a file or folder at; it takes the place of `path` only once it is whole and on the disk."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+    _remove(beside)
+    yield beside
+    for file in sorted(beside.rglob("*")) if beside.is_dir() else [beside]:
+        if file.is_file():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+    if path.is_dir():
+        _remove(old)
+        path.rename(old)
+    beside.replace(path)
+    _remove(old)
+
+
+def newest(path: str | Path) -> Path | None:
+    """The last whole version of `path` that `replacing` left, also when it was stopped between its two renames."""
+    path = Path(path)
+    old = path.with_name(f".{path.name}.old")
+    return path if path.exists() else old if old.exists() else None
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def record_provenance(folder: str | Path, arguments: object, upstream: Mapping[str, str] | None = None) -> dict:
+    """Write what made `folder`: script, resolved arguments, library versions and the artefacts it was made from."""
+    provenance = {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "arguments": dataclasses.asdict(arguments),
+        "python": platform.python_version(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "upstream": dict(upstream or {}),
+    }
+    write_json(Path(folder) / PROVENANCE, provenance)
+    return provenance
+
+
+class Metrics:
+    """Rows of numbers over steps, in `metrics.jsonl`, and their curves as a picture.
+
+    A row is a dict of floats with a `step`. A resumed run drops the rows after the step that it resumes from.
+    """
+
+    def __init__(self, folder: str | Path, resume_step: int = 0):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / METRICS
+        rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+        self.rows = [row for row in rows if row["step"] <= resume_step]
+        path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        self._stream = path.open("a", buffering=1)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        row = {"step": step, **{name: float(value) for name, value in values.items()}}
+        self.rows.append(row)
+        self._stream.write(json.dumps(row) + "\n")
+
+    def draw(self) -> None:
+        """Draw every metric over steps into `curves.png`."""
+        matplotlib.use("agg")
+        from matplotlib import pyplot
+
+        names = sorted({name for row in self.rows for name in row} - {"step"})
+        columns = 4
+        figure, axes = pyplot.subplots(max(1, -(-len(names) // columns)), columns, figsize=(16, 2.6 * -(-len(names) // columns)), squeeze=False)
+        for axis in axes.flat[len(names) :]:
+            axis.axis("off")
+        for axis, name in zip(axes.flat, names, strict=False):
+            points = [(row["step"], row[name]) for row in self.rows if name in row]
+            axis.plot(*zip(*points, strict=True), linewidth=1)
+            axis.set_title(name, fontsize=9)
+            axis.tick_params(labelsize=7)
+        figure.tight_layout()
+        with replacing(self.folder / CURVES) as beside:
+            figure.savefig(beside, format="png", dpi=80)
+        pyplot.close(figure)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

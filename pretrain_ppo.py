@@ -1,0 +1,489 @@
+"""Train a motor policy by PPO: goal-blind under randomized goals, then goal-conditioned from there.
+
+Reads   nothing, or a MotorPolicy to go on from (--init_from)
+Writes  a MotorPolicy                            (collect_dataset.py, evaluate.py)
+
+    python pretrain_ppo.py --config configs/ppo/blind.yaml --output_dir runs/blind
+    python pretrain_ppo.py --config configs/ppo/humanoid.yaml --init_from runs/blind --output_dir runs/ppo
+
+The folder itself is the best policy by evaluation; last/ is the newest one; checkpoint/ is what --resume goes on from.
+
+Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as (even, odd) pairs under the mirror.
+`b_` is the batch of a rollout, `mb_` a minibatch of it.
+"""
+
+import json
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from huggingface_hub.dataclasses import strict
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.distributions import Normal
+from tqdm import tqdm
+
+from agent import arguments, hub, runs, vector_env
+from agent.env import CONTROL_SECONDS, GoalTask, RewardWeights, sample_commands
+from agent.evaluation import COMMANDS, measure_commands
+from agent.mirror import MirrorMLP, Pair
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.vector_env import HumanoidVectorEnv, make_vector_env
+
+COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
+PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
+RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
+MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
+
+
+@strict
+@dataclass
+class Arguments(RewardWeights):
+    output_dir: str = field(default="runs/ppo", metadata={"help": "folder of the policy, its checkpoint and its curves"})
+    init_from: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy to start from"})
+    resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
+    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the best policy in"})
+    report_to: str = field(default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"})
+    seed: int = 0
+
+    reward: str = field(default="goal", metadata={"help": "goal: follow commands; native: Humanoid-v5's own reward"})
+    goal_conditioned: bool = field(default=True, metadata={"help": "false: goal-blind pretraining under randomized goals"})
+    difficulty: float = field(default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"})
+    push_speed: float = field(default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then"})
+    recovery_share: float = field(default=0.3, metadata={"help": "share of episodes that start in another body's mid-motion state, disturbed"})
+    widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
+
+    total_steps: int = 20_000_000
+    num_envs: int = 128
+    num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: all cores"})
+    rollout_steps: int = 64
+    epochs: int = 3
+    minibatch_size: int = 1024
+    learning_rate: float = 1e-3
+    learning_rate_min: float = 2e-4
+    target_kl: float = field(default=0.03, metadata={"help": "the learning rate adapts to keep the change per update near this"})
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    clip_coefficient: float = 0.2
+    value_coefficient: float = 1.0
+    entropy_coefficient: float = 0.002
+    max_grad_norm: float = 1.0
+    first_std: float = field(default=0.0, metadata={"help": "exploration noise to start with; 0: that of init_from, or 0.5"})
+    evaluate_every: int = field(default=100, metadata={"help": "updates between evaluations on the commands suite"})
+    checkpoint_every: int = field(default=20, metadata={"help": "updates between checkpoints"})
+
+    def validate_numbers(self):
+        for name in ("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size", "evaluate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.reward not in ("goal", "native"):
+            raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
+        if not 0 <= self.difficulty <= 1:
+            raise ValueError(f"difficulty={self.difficulty} must be from 0 to 1")
+        if self.resume and self.init_from:
+            raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
+
+    @property
+    def batch_size(self) -> int:
+        return self.num_envs * self.rollout_steps
+
+
+def main(args: Arguments) -> None:
+    accelerator = Accelerator(log_with=None if args.report_to == "none" else args.report_to, project_dir=args.output_dir)
+    rank_seed = args.seed + 1000 * accelerator.process_index
+    set_seed(rank_seed)
+    policy, critic = build_models(args, accelerator)
+    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
+    collector = Collector(args, rank_seed)
+    progress = {"update": 0, "step": 0, "best_score": -math.inf, "difficulty": args.difficulty, "seconds": 0.0}
+    checkpoint = Path(args.output_dir) / "checkpoint"
+    if args.resume:
+        progress = load_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector)
+    if accelerator.is_main_process:
+        metrics = runs.Metrics(args.output_dir, progress["step"])
+        provenance = runs.record_provenance(args.output_dir, args, {"init_from": args.init_from} if args.init_from else None)
+    if accelerator.log_with:
+        accelerator.init_trackers("ppo", config=vars(args))
+
+    batch_steps = args.batch_size * accelerator.num_processes
+    bar = tqdm(total=args.total_steps, initial=progress["step"], unit="step", unit_scale=True, disable=not accelerator.is_main_process)
+    while progress["step"] < args.total_steps:
+        started = time.perf_counter()
+        torch.set_num_threads(1)  # the cores belong to the physics
+        rollout, row = collector.collect(policy, progress["difficulty"])
+        collected = time.perf_counter()
+        torch.set_num_threads(collector.num_threads)
+        row |= update(args, accelerator, policy, critic, optimizer, rollout)
+        update_statistics(accelerator, policy, rollout)
+        progress["update"] += 1
+        progress["step"] += batch_steps
+        progress["seconds"] += time.perf_counter() - started
+        progress["difficulty"] = widen(progress["difficulty"], row, args)
+        row |= {
+            "curriculum/difficulty": progress["difficulty"],
+            "time/steps_per_second": batch_steps / (time.perf_counter() - started),
+            "time/update_share": (time.perf_counter() - collected) / (time.perf_counter() - started),
+            "time/hours": progress["seconds"] / 3600,
+        }
+        done = progress["step"] >= args.total_steps
+        if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
+            score, evaluation = evaluate(policy, args)
+            row |= evaluation
+            policy.save_pretrained(Path(args.output_dir) / "last")
+            if score > progress["best_score"]:
+                progress["best_score"] = score
+                publish(policy, args, row, progress, provenance)
+        if accelerator.log_with:
+            accelerator.log(row, step=progress["step"])
+        if accelerator.is_main_process:
+            metrics.add(progress["step"], row)
+        if done or progress["update"] % args.checkpoint_every == 0:
+            save_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector, progress)
+            if accelerator.is_main_process:
+                metrics.draw()
+        bar.update(batch_steps)
+        bar.set_postfix_str(f"reward {row['rollout/reward']:.2f}, episode {row['rollout/episode_seconds']:.1f} s")
+    bar.close()
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process and args.push_to_hub:
+        hub.push_folder(args.output_dir, args.push_to_hub, ignore=["checkpoint/*", "last/*"])
+    accelerator.end_training()
+
+
+class Critic(nn.Module):
+    """Value of a state under the mirror, in units of the running standard deviation of returns.
+
+    It sees what the reward remembers beside the observation, so that the value is a function of the state.
+    """
+
+    def __init__(self, inputs: tuple[int, int], widths: list[int]):
+        super().__init__()
+        self.network = MirrorMLP(inputs, widths, (1, 0))
+        self.register_buffer("return_scale", torch.ones(()))
+        for module in self.network.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.orthogonal_(module.weight, gain=2**0.5)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.orthogonal_(self.network.head.even.weight)
+
+    def forward(self, features: Pair) -> Tensor:
+        return self.network(features)[0].squeeze(-1)
+
+
+def build_models(args: Arguments, accelerator: Accelerator) -> tuple[MotorPolicy, Critic]:
+    widths = [int(width) for width in args.widths.split(",")]
+    if args.init_from:
+        policy = MotorPolicy.from_pretrained(hub.folder(args.init_from))
+        policy.config.goal_conditioned = args.goal_conditioned
+    else:
+        policy = MotorPolicy(MotorPolicyConfig(widths=widths, goal_conditioned=args.goal_conditioned))
+    if args.first_std:
+        nn.init.constant_(policy.log_std, math.log(args.first_std))
+    sizes = len(policy.even_basis) + GoalTask.EVEN_FEATURES, len(policy.odd_basis) + GoalTask.ODD_FEATURES
+    return policy.to(accelerator.device), Critic(sizes, widths).to(accelerator.device)
+
+
+class Collector:
+    """N bodies with their tasks and statistics of their episodes; collects rollouts of T steps."""
+
+    def __init__(self, args: Arguments, seed: int):
+        self.args = args
+        self.envs: HumanoidVectorEnv = make_vector_env(args.num_envs, args.num_threads or None)
+        self.num_threads = self.envs.num_threads
+        self.task = GoalTask(args.num_envs, args)
+        self.rng = np.random.default_rng(seed)
+        self.observations, _ = self.envs.reset(seed=seed)
+        self.task.begin(np.arange(args.num_envs), self.envs.start)
+        self.command_left = np.zeros(args.num_envs, dtype=np.int64)
+        self.push_left = self.rng.integers(1, PUSH_STEPS[1], args.num_envs)
+        # Spread over the episode, so that time limits do not come in waves.
+        self.envs.episode_steps[:] = self.rng.integers(0, self.envs.max_episode_steps, args.num_envs)
+        self.episode_length = np.zeros(args.num_envs, dtype=np.int64)
+        self.finished_seconds: deque[float] = deque(maxlen=200)
+
+    @torch.no_grad()
+    def collect(self, policy: MotorPolicy, difficulty: float) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """One rollout: tensors [T, N, ...] and the means of what happened."""
+        args, envs, task, device = self.args, self.envs, self.task, policy.device
+        steps, bodies = args.rollout_steps, args.num_envs
+        store = {
+            "observations": torch.zeros(steps, bodies, envs.single_observation_space.shape[0]),
+            "final_observations": torch.zeros(steps, bodies, envs.single_observation_space.shape[0]),
+            "even": torch.zeros(steps, bodies, task.EVEN_FEATURES),
+            "odd": torch.zeros(steps, bodies, task.ODD_FEATURES),
+            "final_even": torch.zeros(steps, bodies, task.EVEN_FEATURES),
+            "final_odd": torch.zeros(steps, bodies, task.ODD_FEATURES),
+            "commands": torch.zeros(steps, bodies, 3),
+            "actions": torch.zeros(steps, bodies, envs.single_action_space.shape[0]),
+            "log_probs": torch.zeros(steps, bodies),
+            "rewards": torch.zeros(steps, bodies),
+            "terminated": torch.zeros(steps, bodies, dtype=torch.bool),
+            "done": torch.zeros(steps, bodies, dtype=torch.bool),
+            "valid": torch.zeros(steps, bodies, dtype=torch.bool),
+        }
+        sums: dict[str, float] = {}
+        for t in range(steps):
+            self._renew_commands(difficulty)
+            self._push()
+            even, odd = task.features(envs.start)
+            observations = torch.from_numpy(self.observations)
+            commands = torch.from_numpy(task.commands.copy())
+            mean, std = policy(observations.to(device), commands.to(device))
+            noise = Normal(mean, std)
+            actions = noise.sample()
+            store["log_probs"][t] = noise.log_prob(actions).sum(-1)
+            store["observations"][t], store["commands"][t], store["actions"][t] = observations, commands, actions
+            store["even"][t], store["odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
+
+            executed = actions.clamp(-1, 1).cpu().numpy()
+            self.observations, native, terminated, truncated, info = envs.step(executed * policy.config.action_limit)
+            parts = task.step(envs.body, executed) if args.reward == "goal" else {"native": native}
+            done, diverged = terminated | truncated, info["diverged"]
+            even, odd = task.features(envs.body)
+            store["final_observations"][t] = torch.from_numpy(info["final_obs"])
+            store["final_even"][t], store["final_odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
+            reward = np.where(diverged, 0.0, sum(parts.values()))
+            store["rewards"][t] = torch.from_numpy(reward)
+            store["terminated"][t], store["done"][t] = torch.from_numpy(terminated), torch.from_numpy(done)
+            store["valid"][t] = torch.from_numpy(~diverged)
+
+            for name, values in parts.items():
+                sums[f"reward/{name}"] = sums.get(f"reward/{name}", 0.0) + float(values[~diverged].mean())
+            sums["rollout/reward"] = sums.get("rollout/reward", 0.0) + float(reward.mean())
+            sums["rollout/falls"] = sums.get("rollout/falls", 0.0) + float(terminated.mean())
+            sums["rollout/diverged"] = sums.get("rollout/diverged", 0.0) + float(diverged.mean())
+            self.episode_length += 1
+            if done.any():
+                rows = np.flatnonzero(done)
+                self.finished_seconds.extend(self.episode_length[rows] * CONTROL_SECONDS)
+                self.episode_length[rows] = 0
+                self._recover(rows)
+                task.begin(rows, envs.start)
+                self.command_left[rows] = 0
+        row = {name: total / steps for name, total in sums.items()}
+        if row["rollout/diverged"] > MAX_DIVERGED:
+            raise ValueError(f"{row['rollout/diverged']:.2%} of the simulation steps diverged: lower push_speed or start from a sounder policy")
+        row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / CONTROL_SECONDS
+        row["rollout/episode_seconds"] = float(np.mean(self.finished_seconds)) if self.finished_seconds else 0.0
+        row["policy/std"] = float(policy.std.mean())
+        return {name: value.to(device) for name, value in store.items()}, row
+
+    def _renew_commands(self, difficulty: float) -> None:
+        rows = np.flatnonzero(self.command_left <= 0)
+        self.task.commands[rows] = sample_commands(self.rng, len(rows), difficulty)
+        self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
+        self.command_left -= 1
+
+    def _push(self) -> None:
+        rows = np.flatnonzero(self.push_left <= 0)
+        direction = self.rng.uniform(0, 2 * math.pi, len(rows))
+        speed = self.rng.uniform(0, self.args.push_speed, len(rows))
+        self.envs.push(rows, np.column_stack([speed * np.cos(direction), speed * np.sin(direction), np.zeros(len(rows))]))
+        self.push_left[rows] = self.rng.integers(*PUSH_STEPS, len(rows))
+        self.push_left -= 1
+
+
+
+    def _recover(self, rows: np.ndarray) -> None:
+        """Let some of the bodies in `rows`, which start anew, start in a disturbed mid-motion state of another body."""
+        rows = rows[self.rng.random(len(rows)) < self.args.recovery_share]
+        models = self.rng.integers(0, len(self.episode_length), len(rows))
+        qpos, qvel = self.envs.start.qpos[models], self.envs.start.qvel[models]
+        qvel += self.rng.normal(0, RECOVERY_NOISE, qvel.shape)
+        if len(rows):
+            self.observations[rows] = self.envs.set_state(rows, qpos, qvel)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Everything that the next rollout depends on, as arrays."""
+        own = {
+            "observations": self.observations,
+            "command_left": self.command_left,
+            "push_left": self.push_left,
+            "episode_length": self.episode_length,
+            "finished_seconds": np.array(self.finished_seconds),
+            "generator": vector_env.generator_words(self.rng),
+        }
+        task = {f"task.{name}": value for name, value in self.task.memory.items()}
+        return own | task | {f"envs.{name}": value for name, value in self.envs.state_dict().items()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        for name in ("observations", "command_left", "push_left", "episode_length"):
+            setattr(self, name, state[name])
+        self.finished_seconds = deque(state["finished_seconds"].tolist(), maxlen=self.finished_seconds.maxlen)
+        self.rng = vector_env.generator_from_words(state["generator"])
+        for name in self.task.memory:
+            setattr(self.task, name, state[f"task.{name}"])
+        self.envs.load_state_dict({name.removeprefix("envs."): value for name, value in state.items() if name.startswith("envs.")})
+
+
+def update(
+    args: Arguments, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, optimizer: torch.optim.Adam, rollout: dict[str, Tensor]
+) -> dict[str, float]:
+    """Improve policy and critic on one rollout by clipped PPO (Schulman et al., 2017); returns what to log."""
+    with torch.no_grad():
+        features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
+        values = critic(critic_features(features, rollout["even"], rollout["odd"])) * critic.return_scale
+        next_values = critic(critic_features(final, rollout["final_even"], rollout["final_odd"])) * critic.return_scale
+        advantages = generalized_advantages(
+            rollout["rewards"], values, next_values, rollout["terminated"], rollout["done"], gamma=args.gamma, lam=args.gae_lambda
+        )
+        returns = advantages + values
+        scale = accelerator.reduce(returns.std(), "mean")
+        critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
+
+    valid = rollout["valid"].flatten()
+    b = {name: rollout[name].flatten(0, 1)[valid] for name in ("actions", "commands", "even", "odd")}
+    b_even, b_odd = (part.flatten(0, 1)[valid] for part in features)
+    b_log_probs, b_advantages = rollout["log_probs"].flatten()[valid], advantages.flatten()[valid]
+    b_returns = returns.flatten()[valid] / critic.return_scale
+    b_advantages = (b_advantages - b_advantages.mean()) / (b_advantages.std() + 1e-8)
+
+    parameters = [*policy.parameters(), *critic.parameters()]
+    totals = dict.fromkeys(("loss/policy", "loss/value", "policy/entropy", "policy/kl", "policy/clip_share", "policy/gradient_norm"), 0.0)
+    count = 0
+    for _ in range(args.epochs):
+        for mb in torch.randperm(len(b_even), device=b_even.device).split(args.minibatch_size):
+            mb_features = b_even[mb], b_odd[mb]
+            mean, std = policy.from_features(mb_features, b["commands"][mb])
+            noise = Normal(mean, std)
+            log_ratio = noise.log_prob(b["actions"][mb]).sum(-1) - b_log_probs[mb]
+            ratio = log_ratio.exp()
+            clipped = ratio.clamp(1 - args.clip_coefficient, 1 + args.clip_coefficient)
+            policy_loss = -torch.minimum(ratio * b_advantages[mb], clipped * b_advantages[mb]).mean()
+            value_loss = (critic(critic_features(mb_features, b["even"][mb], b["odd"][mb])) - b_returns[mb]).square().mean()
+            entropy = noise.entropy().sum(-1).mean()
+            loss = policy_loss + args.value_coefficient * value_loss - args.entropy_coefficient * entropy
+
+            optimizer.zero_grad()
+            loss.backward()
+            average_gradients(parameters, accelerator)
+            norm = nn.utils.clip_grad_norm_(parameters, args.max_grad_norm, error_if_nonfinite=True)
+            optimizer.step()
+            count += 1
+            with torch.no_grad():
+                kl = ((ratio - 1) - log_ratio).mean()  # Schulman's low-variance estimate
+                share = ((ratio - 1).abs() > args.clip_coefficient).float().mean()
+            for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
+                totals[name] += float(value.detach())
+    row = {name: total / count for name, total in totals.items()}
+    adapt_learning_rate(args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean")))
+    explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
+    return row | {"loss/explained_variance": float(explained), "policy/learning_rate": optimizer.param_groups[0]["lr"]}
+
+
+def critic_features(features: Pair, even: Tensor, odd: Tensor) -> Pair:
+    return torch.cat([features[0], even], dim=-1), torch.cat([features[1], odd], dim=-1)
+
+
+def generalized_advantages(
+    rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, done: Tensor, *, gamma: float, lam: float
+) -> Tensor:
+    """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al., 2016)."""
+    advantages, running = torch.zeros_like(rewards), torch.zeros_like(rewards[0])
+    for t in reversed(range(len(rewards))):
+        delta = rewards[t] + gamma * next_values[t] * ~terminated[t] - values[t]
+        running = delta + gamma * lam * running * ~done[t]
+        advantages[t] = running
+    return advantages
+
+
+def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) -> None:
+    """Replace the gradients by their mean over all processes."""
+    if accelerator.num_processes == 1:
+        return
+    used = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in used]), "mean")
+    for gradient, part in zip(used, mean.split([gradient.numel() for gradient in used]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float) -> None:
+    """Keep the change per update near the target: faster while it is less than half of it, slower beyond twice."""
+    factor = 1 / 1.2 if kl > 1.5 * args.target_kl else 1.2 if kl < args.target_kl / 1.5 else 1.0
+    for group in optimizer.param_groups:
+        group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate)
+
+
+def update_statistics(accelerator: Accelerator, policy: MotorPolicy, rollout: dict[str, Tensor]) -> None:
+    """Merge the observations of all processes into the policy's running statistics."""
+    observations = rollout["observations"].flatten(0, 1)
+    even, odd = observations @ policy.even_basis.T, observations @ policy.odd_basis.T
+    moments = accelerator.reduce(torch.cat([even.sum(0), even.square().sum(0), odd.square().sum(0)]), "sum")
+    split = moments.split([even.shape[1], even.shape[1], odd.shape[1]])
+    policy.update_statistics(torch.stack(split[:2]), split[2], len(observations) * accelerator.num_processes)
+
+
+def widen(difficulty: float, row: dict[str, float], args: Arguments) -> float:
+    """Widen the region of commands while the ones inside it are followed well and without falling."""
+    if args.reward == "native":
+        return difficulty
+    followed = row["reward/tracking"] > 0.6 * args.tracking_weight and row["rollout/falls_per_minute"] < 4
+    return min(1.0, difficulty + 0.005 * followed)
+
+
+def evaluate(policy: MotorPolicy, args: Arguments) -> tuple[float, dict[str, float]]:
+    """Score of the policy, the greater the better, and its measurements in physics."""
+    if args.reward == "native":
+        result = measure_commands(policy, [(0.0, 0.0, 0.0)], episodes=10, seed=args.seed)["mean"]
+        return result["humanoid_return"], {"evaluation/humanoid_return": result["humanoid_return"], "evaluation/survival": result["survival"]}
+    mean = measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)["mean"]
+    score = 2 * mean["survival"] - mean["velocity_error"] - mean["yaw_error"]
+    return score, {f"evaluation/{name}": mean[name] for name in ("survival", "velocity_error", "yaw_error")}
+
+
+def publish(policy: MotorPolicy, args: Arguments, row: dict[str, float], progress: dict, provenance: dict) -> None:
+    """Save the policy, with its card, as the best so far."""
+    policy.save_pretrained(args.output_dir)
+
+
+def save_checkpoint(
+    folder: Path, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, optimizer: torch.optim.Adam, collector: Collector, progress: dict
+) -> None:
+    """Write all that --resume needs. Each process writes its own bodies; the folder appears when all of it is there."""
+    tensors = {f"collector.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in collector.state_dict().items()}
+    tensors["torch_generator"] = torch.get_rng_state()
+    with runs.replacing(folder) as beside:
+        beside.mkdir()
+        save_file(tensors, beside / f"process_{accelerator.process_index}.safetensors")
+        models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
+        models |= {f"critic.{name}": value for name, value in critic.state_dict().items()}
+        for index, state in optimizer.state_dict()["state"].items():
+            models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+        save_file({name: value.contiguous() for name, value in models.items()}, beside / "models.safetensors")
+        runs.write_json(beside / "progress.json", progress | {"learning_rate": optimizer.param_groups[0]["lr"]})
+
+
+def load_checkpoint(
+    folder: Path, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, optimizer: torch.optim.Adam, collector: Collector
+) -> dict:
+    """Put everything back as `save_checkpoint` found it; returns the progress."""
+    found = runs.newest(folder)
+    if found is None:
+        raise ValueError(f"no checkpoint in {folder}: start without --resume")
+    models = load_file(found / "models.safetensors", device=str(accelerator.device))
+    for prefix, module in (("policy.", policy), ("critic.", critic)):
+        module.load_state_dict({name.removeprefix(prefix): value for name, value in models.items() if name.startswith(prefix)})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in models.items():
+        if name.startswith("optimizer."):
+            _, index, entry = name.split(".")
+            state.setdefault(int(index), {})[entry] = value
+    progress = json.loads((found / "progress.json").read_text())
+    groups = optimizer.state_dict()["param_groups"]
+    groups[0]["lr"] = progress.pop("learning_rate")
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    tensors = load_file(found / f"process_{accelerator.process_index}.safetensors")
+    torch.set_rng_state(tensors.pop("torch_generator"))
+    collector.load_state_dict({name.removeprefix("collector."): value.numpy() for name, value in tensors.items()})
+    return progress
+
+
+if __name__ == "__main__":
+    arguments.run(main, Arguments)
