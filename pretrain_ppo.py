@@ -101,7 +101,7 @@ def main(args: Arguments) -> None:
     policy, critic = build_models(args, accelerator)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
     collector = Collector(args, rank_seed)
-    progress = {"update": 0, "step": 0, "best_score": -math.inf, "difficulty": args.difficulty, "seconds": 0.0}
+    progress = {"update": 0, "step": 0, "best_score": None, "difficulty": args.difficulty, "seconds": 0.0}
     checkpoint = Path(args.output_dir) / "checkpoint"
     if args.resume:
         progress = load_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector)
@@ -136,7 +136,7 @@ def main(args: Arguments) -> None:
             score, evaluation = evaluate(policy, args)
             row |= evaluation
             policy.save_pretrained(Path(args.output_dir) / "last")
-            if score > progress["best_score"]:
+            if progress["best_score"] is None or score > progress["best_score"]:
                 progress["best_score"] = score
                 publish(policy, args, row, progress, provenance)
         if accelerator.log_with:
@@ -236,7 +236,7 @@ class Collector:
             observations = torch.from_numpy(self.observations)
             commands = torch.from_numpy(task.commands.copy())
             mean, std = policy(observations.to(device), commands.to(device))
-            noise = Normal(mean, std)
+            noise = Normal(mean, std, validate_args=False)
             actions = noise.sample()
             store["log_probs"][t] = noise.log_prob(actions).sum(-1)
             store["observations"][t], store["commands"][t], store["actions"][t] = observations, commands, actions
@@ -352,7 +352,7 @@ def update(
         for mb in torch.randperm(len(b_even), device=b_even.device).split(args.minibatch_size):
             mb_features = b_even[mb], b_odd[mb]
             mean, std = policy.from_features(mb_features, b["commands"][mb])
-            noise = Normal(mean, std)
+            noise = Normal(mean, std, validate_args=False)
             log_ratio = noise.log_prob(b["actions"][mb]).sum(-1) - b_log_probs[mb]
             ratio = log_ratio.exp()
             clipped = ratio.clamp(1 - args.clip_coefficient, 1 + args.clip_coefficient)
@@ -434,8 +434,8 @@ def evaluate(policy: MotorPolicy, args: Arguments) -> tuple[float, dict[str, flo
         result = measure_commands(policy, [(0.0, 0.0, 0.0)], episodes=10, seed=args.seed)["mean"]
         return result["humanoid_return"], {"evaluation/humanoid_return": result["humanoid_return"], "evaluation/survival": result["survival"]}
     mean = measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)["mean"]
-    score = 2 * mean["survival"] - mean["velocity_error"] - mean["yaw_error"]
-    return score, {f"evaluation/{name}": mean[name] for name in ("survival", "velocity_error", "yaw_error")}
+    measured = {f"evaluation/{name}": mean[name] for name in ("survival", "velocity_error", "yaw_error") if mean[name] is not None}
+    return 2 * mean["survival"] - (mean["velocity_error"] or 1.0) - (mean["yaw_error"] or 1.0), measured
 
 
 def publish(policy: MotorPolicy, args: Arguments, row: dict[str, float], progress: dict, provenance: dict) -> None:

@@ -138,6 +138,7 @@ def _gait(feet: np.ndarray) -> dict[str, float]:
     }
 
 
-def _mean(values) -> float:
-    """Mean of what there is; NaN would not be JSON, so nothing to measure counts as the worst: infinity is no number either."""
-    return float(np.mean(values)) if len(values) else 0.0
+def _mean(values) -> float | None:
+    """Mean of what could be measured; None (JSON's null) when nothing could."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
