@@ -30,7 +30,7 @@ from torch.distributions import Normal
 from tqdm import tqdm
 
 from agent import arguments, hub, runs, vector_env
-from agent.env import CONTROL_SECONDS, GoalTask, RewardWeights, sample_commands
+from agent.env import CONTROL_SECONDS, GoalTask, RewardWeights, sample_commands, uprightness
 from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -39,6 +39,7 @@ from agent.vector_env import HumanoidVectorEnv, make_vector_env
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
+UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 
 
@@ -55,7 +56,7 @@ class Arguments(RewardWeights):
     reward: str = field(default="goal", metadata={"help": "goal: follow commands; native: Humanoid-v5's own reward"})
     goal_conditioned: bool = field(default=True, metadata={"help": "false: goal-blind pretraining under randomized goals"})
     difficulty: float = field(default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"})
-    push_speed: float = field(default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then"})
+    push_speed: float = field(default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"})
     recovery_share: float = field(default=0.3, metadata={"help": "share of episodes that start in another body's mid-motion state, disturbed"})
     widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
 
@@ -231,7 +232,7 @@ class Collector:
         sums: dict[str, float] = {}
         for t in range(steps):
             self._renew_commands(difficulty)
-            self._push()
+            self._push(difficulty)
             even, odd = task.features(envs.start)
             observations = torch.from_numpy(self.observations)
             commands = torch.from_numpy(task.commands.copy())
@@ -264,7 +265,7 @@ class Collector:
                 rows = np.flatnonzero(done)
                 self.finished_seconds.extend(self.episode_length[rows] * CONTROL_SECONDS)
                 self.episode_length[rows] = 0
-                self._recover(rows)
+                self._recover(rows, difficulty)
                 task.begin(rows, envs.start)
                 self.command_left[rows] = 0
         row = {name: total / steps for name, total in sums.items()}
@@ -281,23 +282,24 @@ class Collector:
         self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
         self.command_left -= 1
 
-    def _push(self) -> None:
+    def _push(self, difficulty: float) -> None:
         rows = np.flatnonzero(self.push_left <= 0)
         direction = self.rng.uniform(0, 2 * math.pi, len(rows))
-        speed = self.rng.uniform(0, self.args.push_speed, len(rows))
+        speed = self.rng.uniform(0, self.args.push_speed * difficulty, len(rows))
         self.envs.push(rows, np.column_stack([speed * np.cos(direction), speed * np.sin(direction), np.zeros(len(rows))]))
         self.push_left[rows] = self.rng.integers(*PUSH_STEPS, len(rows))
         self.push_left -= 1
 
 
 
-    def _recover(self, rows: np.ndarray) -> None:
-        """Let some of the bodies in `rows`, which start anew, start in a disturbed mid-motion state of another body."""
+    def _recover(self, rows: np.ndarray, difficulty: float) -> None:
+        """Let some of the bodies in `rows`, which start anew, start in a disturbed mid-motion state of an upright body."""
         rows = rows[self.rng.random(len(rows)) < self.args.recovery_share]
-        models = self.rng.integers(0, len(self.episode_length), len(rows))
-        qpos, qvel = self.envs.start.qpos[models], self.envs.start.qvel[models]
-        qvel += self.rng.normal(0, RECOVERY_NOISE, qvel.shape)
-        if len(rows):
+        upright = np.flatnonzero(uprightness(self.envs.start.qpos) > UPRIGHT)
+        if len(rows) and len(upright):
+            models = self.rng.choice(upright, len(rows))
+            qpos, qvel = self.envs.start.qpos[models], self.envs.start.qvel[models]
+            qvel += difficulty * self.rng.normal(0, RECOVERY_NOISE, qvel.shape)
             self.observations[rows] = self.envs.set_state(rows, qpos, qvel)
 
     def state_dict(self) -> dict[str, np.ndarray]:

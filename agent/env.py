@@ -16,6 +16,7 @@ positions and velocities (its `include_*` options off) with the yaw taken out:
 from dataclasses import dataclass
 
 import gymnasium
+import mujoco
 import numpy as np
 
 from agent.goals import GRID
@@ -32,6 +33,19 @@ HUMANOID = {
     "include_qfrc_actuator_in_observation": False,
     "include_cfrc_ext_in_observation": False,
 }
+# Humanoid-v5's own camera stays where the body started.
+CAMERA = {
+    "width": 480,
+    "height": 480,
+    "camera_id": -1,
+    "default_camera_config": {
+        "type": mujoco.mjtCamera.mjCAMERA_TRACKING,
+        "trackbodyid": 1,
+        "distance": 4.5,
+        "azimuth": 120.0,
+        "elevation": -12.0,
+    },
+}
 
 # The mirror y -> -y: where each entry comes from, and its sign. Joint order of qpos and qvel: abdomen z, y, x; right hip
 # x, z, y and knee; left the same; right shoulders 1, 2 and elbow; left the same. Hip and knee axes of the model are mirrored
@@ -46,12 +60,12 @@ OBSERVATION_MIRROR = (
 ACTION_MIRROR = (np.array(_JOINT_SOURCE), np.array([1, -1, -1, *_JOINT_SIGN[3:]], dtype=np.float32))
 
 
-def make_env(render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS, **kwargs) -> gymnasium.Env:
+def make_env(render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> gymnasium.Env:
     """Gymnasium's Humanoid-v5 with heading-frame observations, float32 [45]. Reward and physics are Humanoid-v5's own.
 
-    `kwargs` go to `gymnasium.make`, for example `camera_id=-1, width=480, height=480` when rendering.
+    Rendered pictures are 480 x 480, from a camera that goes with the body.
     """
-    env = gymnasium.make("Humanoid-v5", render_mode=render_mode, max_episode_steps=max_episode_steps, **HUMANOID, **kwargs)
+    env = gymnasium.make("Humanoid-v5", render_mode=render_mode, max_episode_steps=max_episode_steps, **HUMANOID, **CAMERA)
     return HeadingObservation(env)
 
 
@@ -171,7 +185,7 @@ class GoalTask:
         self.last_action[rows] = 0
         self.last_feet[rows] = body.feet[rows]
         self.air_seconds[rows] = self.ground_seconds[rows] = self.lead_seconds[rows] = 0
-        self.lead[rows] = np.where(_left_ahead(body)[rows] >= 0, 1.0, -1.0)
+        self.lead[rows] = np.where(left_ahead(body)[rows] >= 0, 1.0, -1.0)
 
     def step(self, body: BodyState, action: np.ndarray) -> dict[str, np.ndarray]:
         """Parts [N] of the reward for arriving at `body` by `action` [N, 17] in ±1; their sum is the reward."""
@@ -179,7 +193,7 @@ class GoalTask:
         touching = body.feet[..., 2] - FOOT_RADIUS < TOUCHING
         self.air_seconds = np.where(touching, 0, self.air_seconds + CONTROL_SECONDS)
         self.ground_seconds = np.where(touching, self.ground_seconds + CONTROL_SECONDS, 0)
-        changed = self.lead * _left_ahead(body) < -LEADING
+        changed = self.lead * left_ahead(body) < -LEADING
         held = self.lead_seconds + CONTROL_SECONDS
         self.lead = np.where(changed, -self.lead, self.lead)
         self.lead_seconds = np.where(changed, 0, held)
@@ -219,7 +233,7 @@ class GoalTask:
         height, air, ground = body.feet[..., 2] - FOOT_RADIUS, self.air_seconds, self.ground_seconds
         late = np.minimum(self.lead_seconds, 2 * LONGEST_LEAD)
         pairs = np.stack([height, np.minimum(air, 1.0), np.minimum(ground, 1.0)], axis=1)  # [N, 3, right and left]
-        ahead = _left_ahead(body)
+        ahead = left_ahead(body)
         even = np.column_stack([self.commands[:, 0], self.velocity[:, 0], pairs.sum(2), late, np.abs(ahead), np.abs(self.commands[:, 1:]).sum(1)])
         odd = np.column_stack([self.commands[:, 1:], self.velocity[:, 1:], pairs[..., 1] - pairs[..., 0], self.lead, self.lead * late, ahead])
         return even.astype(np.float32), odd.astype(np.float32)
@@ -233,7 +247,7 @@ def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
     return 0.5 * np.exp(-np.square(error / (0.25 + 0.25 * size))) + 0.5 * np.clip(1 - error / (size + 0.3), -1, 1)
 
 
-def _left_ahead(body: BodyState) -> np.ndarray:
+def left_ahead(body: BodyState) -> np.ndarray:
     """How far [N] the left foot is ahead of the right one along the heading, m."""
     heading = yaw(body.qpos)
     apart = body.feet[:, 1] - body.feet[:, 0]

@@ -4,17 +4,17 @@ An actor is a MotorPolicy, a GoalDecisionTransformer or a MotorAgent: `reset()`,
 bodies of a suite run in one batch. Shapes: N bodies, T steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from agent.env import CONTROL_SECONDS, FOOT_RADIUS, LEADING, MAX_EPISODE_STEPS, heading_velocity, yaw
+from agent.env import CONTROL_SECONDS, FOOT_RADIUS, LEADING, MAX_EPISODE_STEPS, heading_velocity, left_ahead, sample_commands
 from agent.goals import Goal
 from agent.vector_env import make_vector_env
 
-WINDOW = round(1 / CONTROL_SECONDS)  # steps in the sliding second that velocities are averaged over
 COMMANDS = (
     (0.0, 0.0, 0.0),
     (0.4, 0.0, 0.0),
@@ -31,12 +31,39 @@ COMMANDS = (
     (1.0, 0.0, -0.4),
 )
 GAIT_SPEEDS = (0.4, 1.0, 1.6, 2.0)
+WINDOW = round(1 / CONTROL_SECONDS)  # steps in the sliding second that velocities are averaged over
+SWITCH_EPISODE_STEPS = 4000
+SWITCH_STEPS = (200, 334)  # a new goal every 3 to 5 seconds
+SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
+SHOVE_STEPS = 200  # every 3 seconds
+LIFTED = 0.005  # m, a foot higher than this swings
+SHORTEST_SWING = 3  # steps; a shorter one is a tremble
+
+Schedule = Callable[[int], Sequence[Goal] | None]
 
 
 class Actor(Protocol):
     def reset(self) -> None: ...
     def prompt(self, goal: Sequence[Goal]) -> None: ...
     def act(self, observation: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What N bodies did in T steps. After a fall a body's rows mean nothing: `alive` is false."""
+
+    commands: np.ndarray  # [T, N, 3] m/s, m/s, rad/s
+    velocity: np.ndarray  # [T, N, 3] the same
+    alive: np.ndarray  # [T, N] not fallen yet
+    rewards: np.ndarray  # [T, N] Humanoid-v5's
+    lead: np.ndarray  # [T, N] m, how far the left foot is ahead of the right one
+    clearance: np.ndarray  # [T, N, 2] m, height of the right and the left foot above the ground
+
+    @property
+    def second_means(self) -> np.ndarray:
+        """Velocities [T - WINDOW + 1, N, 3] averaged over the second that ends at steps WINDOW - 1, WINDOW, ..."""
+        sums = np.cumsum(np.concatenate([np.zeros((1, *self.velocity.shape[1:])), self.velocity]), axis=0)
+        return (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW
 
 
 def measure_commands(actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None) -> dict:
@@ -46,94 +73,158 @@ def measure_commands(actor: Actor, commands: Sequence[Sequence[float]], episodes
     second second on. A fall ends the episode; the rest of it counts as unsurvived.
     """
     goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
-    velocity, alive, rewards, _ = _roll_out(actor, goals, MAX_EPISODE_STEPS, seed, num_threads)
+    trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads)
+    means, alive = trace.second_means, trace.alive[WINDOW - 1 :]
     rows = []
     for index, command in enumerate(commands):
         bodies = slice(index * episodes, (index + 1) * episodes)
-        planar, turning = _errors(velocity[:, bodies], alive[:, bodies], np.asarray(command))
+        error = (means[:, bodies] - np.asarray(command))[alive[:, bodies]]
         row = {
             "command": [float(value) for value in command],
-            "skill": Goal(*map(float, command)).skill,
+            "skill": goals[index * episodes].skill,
             "episodes": episodes,
-            "survival": float(alive[:, bodies].mean()),
-            "velocity_error": planar,
-            "yaw_error": turning,
-            "humanoid_return": float((rewards[:, bodies] * alive[:, bodies]).sum(0).mean()),
+            "survival": float(trace.alive[:, bodies].mean()),
+            "velocity_error": _mean(np.linalg.norm(error[:, :2], axis=1)),
+            "yaw_error": _mean(np.abs(error[:, 2])),
+            "humanoid_return": float((trace.rewards * trace.alive)[:, bodies].sum(0).mean()),
         }
         rows.append(row)
     numbers = ("survival", "velocity_error", "yaw_error", "humanoid_return")
-    mean = {"episodes": episodes * len(rows)} | {name: _mean([row[name] for row in rows]) for name in numbers}
-    return {"rows": rows, "mean": mean}
+    return {"rows": rows, "mean": {"episodes": len(goals)} | {name: _mean([row[name] for row in rows]) for name in numbers}}
+
+
+def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
+    """How well a random new goal every 3 to 5 seconds is taken up, in episodes of a minute.
+
+    A goal is reached when the mean velocity of the last second is within 20 % of it, or within 0.15; the latency is the
+    median time that takes. Goals cut short by a fall count as not reached.
+    """
+    rng = np.random.default_rng(seed)
+    changes = [np.cumsum(rng.integers(*SWITCH_STEPS, SWITCH_EPISODE_STEPS // SWITCH_STEPS[0] + 1)) for _ in range(episodes)]
+    goals = _random_goals(rng, episodes)
+
+    def schedule(step: int) -> Sequence[Goal] | None:
+        bodies = [body for body in range(episodes) if step in changes[body]]
+        for body, goal in zip(bodies, _random_goals(rng, len(bodies)), strict=True):
+            goals[body] = goal
+        return goals if bodies or step == 0 else None
+
+    trace = roll_out(actor, schedule, episodes, SWITCH_EPISODE_STEPS, seed, num_threads)
+    means = trace.second_means
+    latencies, count = [], 0
+    for body in range(episodes):
+        lived = int(trace.alive[:, body].sum())
+        bounds = [edge for edge in changes[body] if edge < SWITCH_EPISODE_STEPS]
+        for begin, end in zip(bounds, [*bounds[1:], SWITCH_EPISODE_STEPS], strict=True):
+            if begin >= lived or end - begin < SWITCH_STEPS[0]:
+                continue
+            count += 1
+            difference = means[begin - WINDOW + 1 : min(end, lived) - WINDOW + 1, body] - trace.commands[begin, body]
+            command = trace.commands[begin, body]
+            near = np.linalg.norm(difference[:, :2], axis=1) <= max(0.2 * np.linalg.norm(command[:2]), 0.15)
+            near &= np.abs(difference[:, 2]) <= max(0.2 * abs(command[2]), 0.15)
+            if near.any():
+                latencies.append(float(near.argmax() * CONTROL_SECONDS))
+    minutes = trace.alive.sum() * CONTROL_SECONDS / 60
+    return {
+        "episodes": episodes,
+        "falls_per_minute": float((~trace.alive[-1]).sum() / minutes),
+        "switch_latency_s": float(np.median(latencies)) if latencies else None,
+        "reached": len(latencies) / count if count else None,
+        "survival": float(trace.alive.mean()),
+    }
+
+
+def measure_shoves(actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None) -> dict:
+    """Share of 15-second episodes survived while the whole body is shoved every 3 seconds, per command and in the mean."""
+    goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
+    trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads, shoved=True)
+    survived = trace.alive[-1].reshape(len(commands), episodes).mean(1)
+    rows = [{"command": list(map(float, command)), "survival": float(share)} for command, share in zip(commands, survived, strict=True)]
+    return {"episodes": len(goals), "survival": float(survived.mean()), "rows": rows}
 
 
 def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """How the legs take turns while walking straight at each of GAIT_SPEEDS.
+    """How the legs take turns while walking straight at each of GAIT_SPEEDS, after the first second.
 
     `steps_per_second` counts changes of the leading foot by more than 3 cm, `left_ahead` is the share of time that the left
-    foot leads, and `clearance_m` is the mean over swings of the highest point that a foot reaches above the ground.
+    foot leads, and `clearance_m` is the mean over swings of the highest point that the foot reaches above the ground.
     """
+    goals = [Goal(speed) for speed in GAIT_SPEEDS for _ in range(episodes)]
+    trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads)
     rows = []
-    for speed in GAIT_SPEEDS:
-        goals = [Goal(speed)] * episodes
-        velocity, alive, _, feet = _roll_out(actor, goals, MAX_EPISODE_STEPS, seed, num_threads)
-        gaits = [_gait(feet[WINDOW : int(count), body]) for body, count in enumerate(alive.sum(0)) if count > 2 * WINDOW]
-        names = ("steps_per_second", "left_ahead", "clearance_m")
-        means = {name: _mean([gait[name] for gait in gaits]) for name in names}
-        rows.append({"command": [speed, 0.0, 0.0], "episodes": episodes, "survival": float(alive.mean()), **means})
+    for index, speed in enumerate(GAIT_SPEEDS):
+        gaits = [
+            _gait(trace.lead[WINDOW:lived, body], trace.clearance[WINDOW:lived, body])
+            for body in range(index * episodes, (index + 1) * episodes)
+            if (lived := int(trace.alive[:, body].sum())) > 2 * WINDOW
+        ]
+        measured = {name: _mean([gait[name] for gait in gaits]) for name in ("steps_per_second", "left_ahead", "clearance_m")}
+        rows.append({"command": [speed, 0.0, 0.0], "episodes": episodes, **measured})
     return {"rows": rows}
 
 
-def _roll_out(actor: Actor, goals: Sequence[Goal], steps: int, seed: int, num_threads: int | None):
-    """Velocities [T, N, 3], whether each body was still up [T, N], Humanoid-v5's rewards [T, N], feet [T, N, 2, 2].
+def random_commands(count: int, seed: int) -> list[tuple[float, float, float]]:
+    """`count` commands on the grid, drawn from the trained region."""
+    return [goal.velocity for goal in _random_goals(np.random.default_rng(seed), count)]
 
-    Feet are (right, left) x (how far ahead of the torso, height above the ground) in meters.
-    """
-    envs = make_vector_env(len(goals), num_threads, max_episode_steps=steps)
+
+def roll_out(
+    actor: Actor, schedule: Schedule, num_envs: int, steps: int, seed: int, num_threads: int | None = None, shoved: bool = False
+) -> Trace:
+    """Run `num_envs` bodies until `steps` or until all have fallen; `schedule(step)` gives new goals, or None to go on."""
+    envs = make_vector_env(num_envs, num_threads, max_episode_steps=steps + 1)
+    rng = np.random.default_rng(seed)
     observations, _ = envs.reset(seed=seed)
     actor.reset()
-    actor.prompt(goals)
-    velocity, rewards = np.zeros((steps, len(goals), 3)), np.zeros((steps, len(goals)))
-    alive, feet = np.zeros((steps, len(goals)), dtype=bool), np.zeros((steps, len(goals), 2, 2))
-    up = np.ones(len(goals), dtype=bool)
-    for step in tqdm(range(steps), desc="measure", leave=False, disable=None):
-        observations, rewards[step], terminated, _, _ = envs.step(actor.act(observations))
+    up, commands = np.ones(num_envs, dtype=bool), np.zeros((num_envs, 3))
+    trace = Trace(
+        commands=np.zeros((steps, num_envs, 3)),
+        velocity=np.zeros((steps, num_envs, 3)),
+        alive=np.zeros((steps, num_envs), dtype=bool),
+        rewards=np.zeros((steps, num_envs)),
+        lead=np.zeros((steps, num_envs)),
+        clearance=np.zeros((steps, num_envs, 2)),
+    )
+    for step in tqdm(range(steps), desc="measure", unit="step", leave=False):
+        goals = schedule(step)
+        if goals is not None:
+            actor.prompt(goals)
+            commands = np.array([goal.velocity for goal in goals])
+        if shoved and step and step % SHOVE_STEPS == 0:
+            direction = rng.uniform(0, 2 * np.pi, num_envs)
+            push = SHOVE_SPEED * np.column_stack([np.cos(direction), np.sin(direction), np.zeros(num_envs)])
+            envs.push(np.arange(num_envs), push)
+        observations, trace.rewards[step], terminated, _, _ = envs.step(actor.act(observations))
         up &= ~terminated
-        alive[step] = up
         body = envs.body
-        velocity[step] = heading_velocity(body.qpos, body.qvel)
-        heading = yaw(body.qpos)[:, None]
-        offset = body.feet[..., :2] - body.qpos[:, None, :2]
-        feet[step, ..., 0] = np.cos(heading) * offset[..., 0] + np.sin(heading) * offset[..., 1]
-        feet[step, ..., 1] = body.feet[..., 2] - FOOT_RADIUS
+        trace.alive[step], trace.commands[step] = up, commands
+        trace.velocity[step] = heading_velocity(body.qpos, body.qvel)
+        trace.lead[step], trace.clearance[step] = left_ahead(body), body.feet[..., 2] - FOOT_RADIUS
         if not up.any():
             break
     envs.close()
-    return velocity, alive, rewards, feet
+    return trace
 
 
-def _errors(velocity: np.ndarray, alive: np.ndarray, command: np.ndarray) -> tuple[float, float]:
-    """Planar and yaw error of velocities [T, N, 3] against a command, over windows that end before a fall."""
-    sums = np.cumsum(np.concatenate([np.zeros((1, *velocity.shape[1:])), velocity * alive[..., None]]), axis=0)
-    means = (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW  # window ending at step WINDOW - 1, WINDOW, ...
-    counted = alive[WINDOW - 1 :]
-    difference = means - command
-    planar = np.linalg.norm(difference[..., :2], axis=-1)[counted]
-    return _mean(planar), _mean(np.abs(difference[..., 2])[counted])
+def _constant(goals: Sequence[Goal]) -> Schedule:
+    return lambda step: goals if step == 0 else None
 
 
-def _gait(feet: np.ndarray) -> dict[str, float]:
-    """Gait of one body from its feet [T, 2, 2]: (right, left) x (ahead, height)."""
-    ahead = feet[:, 1, 0] - feet[:, 0, 0]
-    sides = np.sign(ahead) * (np.abs(ahead) > LEADING)
-    leads = sides[sides != 0]
+def _random_goals(rng: np.random.Generator, count: int) -> list[Goal]:
+    return [Goal(*map(float, command)).on_grid() for command in sample_commands(rng, count)]
+
+
+def _gait(lead: np.ndarray, clearance: np.ndarray) -> dict[str, float | None]:
+    """Gait of one body from which foot leads [T] and how high they are [T, 2], in meters."""
+    sides = np.sign(lead[np.abs(lead) > LEADING])
     swings = []
-    for foot in (0, 1):
-        height = feet[:, foot, 1]
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], height > 0.005, [0]]).astype(int)))
-        swings += [height[a:b].max() for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 2]
+    for height in clearance.T:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], height > LIFTED, [0]]).astype(int)))
+        swings += [height[a:b].max() for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= SHORTEST_SWING]
     return {
-        "steps_per_second": float((np.diff(leads) != 0).sum() / (len(feet) * CONTROL_SECONDS)),
-        "left_ahead": float((ahead > 0).mean()),
+        "steps_per_second": float((np.diff(sides) != 0).sum() / (len(lead) * CONTROL_SECONDS)),
+        "left_ahead": float((lead > 0).mean()),
         "clearance_m": _mean(swings),
     }
 

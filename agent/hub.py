@@ -1,5 +1,8 @@
 """Artefacts by name: a folder, or a repo on the Hugging Face Hub. No network is needed for folders."""
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -19,6 +22,13 @@ def folder(name: str | Path, *, revision: str | None = None, token: str | None =
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         cause = str(error).strip().splitlines()[0]
         raise ValueError(f"{name} is no folder, and no Hub repo that can be loaded ({cause}): give a path that exists or owner/name") from error
+
+
+@contextlib.contextmanager
+def staging() -> Iterator[Path]:
+    """An empty folder to lay out what is to be pushed."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 def push_folder(path: str | Path, repo_id: str, *, private: bool = False, repo_type: str = "model", ignore: list[str] | None = None) -> str:

@@ -51,6 +51,19 @@ def write_json(path: str | Path, value: object) -> None:
         beside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: str | Path) -> dict:
+    """The JSON object in `path`. Raises ValueError when there is none."""
+    try:
+        value = json.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} is missing: give the folder of a whole artefact") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no JSON ({error}): the file is damaged, make or load it again") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} holds no JSON object: the file is damaged, make or load it again")
+    return value
+
+
 def record_provenance(folder: str | Path, arguments: object, upstream: Mapping[str, str] | None = None) -> dict:
     """Write what made `folder`: script, resolved arguments, library versions and the artefacts it was made from."""
     provenance = {
@@ -110,3 +123,16 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def table(folders: Iterable[str | Path]) -> str:
+    """The `summary.json` of each stage's folder as one aligned table."""
+    summaries = [read_json(Path(folder) / SUMMARY) for folder in folders]
+    header = {"stage": "stage", "made": "what was made", "seconds": "seconds", "metric": "key metric"}
+    rows = [[str(summary[column]) for column in header] for summary in [header, *summaries]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+if __name__ == "__main__":
+    print(table(sys.argv[1:]))

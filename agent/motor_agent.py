@@ -1,0 +1,216 @@
+"""The whole agent: a sentence in, torques out.
+
+The planner turns a sentence into a goal program, the program's goals prompt the Decision Transformer one after another, and
+odometry from the observations tells when the next one is due.
+
+Shapes: B bodies (no batch axis for one), S = 45 observation, A = 17 action.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+
+from agent import hub, runs
+from agent.decision_transformer import GoalDecisionTransformer
+from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, heading_observation, make_env
+from agent.feedback import GoalOutcome, Odometry, summarize, verdict
+from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram, check_goal_version
+from agent.motor_policy import MotorPolicy
+from agent.planner import Planner
+from agent.video import FRAME_EVERY
+
+STAND = Goal()
+OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
+
+Prompt = str | Goal | GoalProgram
+
+
+@dataclass
+class RunResult:
+    """What came of `MotorAgent.run`."""
+
+    program: GoalProgram
+    outcomes: list[GoalOutcome] = field(default_factory=list)
+    frames: list[np.ndarray] = field(default_factory=list)  # RGB [H, W, 3], one per two steps of an env that renders
+
+    @property
+    def success(self) -> bool:
+        """Whether every goal of the program was met."""
+        return bool(self.outcomes) and len(self.outcomes) == len(self.program.goals) and all(outcome.met for outcome in self.outcomes)
+
+    @property
+    def summary(self) -> str:
+        """One line per goal: what was asked, what was achieved."""
+        return summarize(self.outcomes)
+
+    @property
+    def feedback(self) -> str:
+        """In one sentence, whether the program was done, and if not, why."""
+        return f"refused: {self.program.reason}" if self.program.refused else verdict(self.outcomes, len(self.program.goals))
+
+
+class MotorAgent:
+    """A planner, a Decision Transformer, and the policy that taught it.
+
+    An actor like its parts: `reset()`, `prompt(...)`, `act(observation)`; `prompt` also takes sentences and programs.
+    """
+
+    def __init__(self, policy: MotorPolicy, transformer: GoalDecisionTransformer, planner: Planner):
+        self.policy, self.transformer, self.planner = policy, transformer, planner
+        self.outcomes: list[list[GoalOutcome]] = []
+        self.reset()
+
+    @classmethod
+    def from_pretrained(
+        cls, path: str | Path, *, revision: str | None = None, device: str = "cpu", token: str | None = None
+    ) -> "MotorAgent":
+        """Load an agent from a folder or a Hub repo.
+
+        Raises:
+            ValueError: there is no such agent, a part of it is missing, or it speaks another goal vocabulary.
+        """
+        folder = agent_folder(path, revision=revision, token=token)
+        policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
+        transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
+        return cls(policy.eval(), transformer.eval(), Planner.from_pretrained(folder / "planner", device=device))
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write the agent's folder: `from_pretrained` gives back one that acts identically."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.policy.save_pretrained(folder / "policy")
+        self.transformer.save_pretrained(folder / "decision_transformer")
+        self.planner.save_pretrained(folder / "planner")
+        runs.write_json(folder / "config.json", {"model_type": "motor_agent", "goal_version": GOAL_VERSION})
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
+        """Publish the agent in one commit, and return its address."""
+        with hub.staging() as folder:
+            self.save_pretrained(folder)
+            return hub.push_folder(folder, repo_id, private=private)
+
+    def make_env(self, render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> gymnasium.Env:
+        """The env that this agent acts in: see `agent.make_env`."""
+        return make_env(render_mode, max_episode_steps)
+
+    def parse(self, text: str) -> GoalProgram:
+        """The goal program that a sentence asks for, or a refusal."""
+        return self.planner.parse(text)
+
+    def reset(self) -> None:
+        """Forget the context and stand."""
+        self.transformer.reset()
+        self.prompt(STAND)
+
+    def prompt(self, what: Prompt | Sequence[Prompt]) -> None:
+        """Pursue a sentence, a skill, a goal or a program from now on, in place of what runs now; one per body in a batch.
+
+        Raises:
+            ValueError: a sentence was refused; the message says why, and what ran goes on.
+        """
+        self._batched = not isinstance(what, Prompt)
+        programs = [self._program(each) for each in (what if self._batched else [what])]
+        self._programs = programs
+        self.outcomes = [[] for _ in programs]
+        self._odometry: list[Odometry | None] = [Odometry(program.goals[0]) for program in programs]
+        self._fresh = True
+        self._prompt_transformer()
+
+    @property
+    def goal(self) -> Goal | list[Goal]:
+        """The goal in force now; standing when the program is over. A list with one per body in a batch."""
+        goals = [odometry.goal if odometry else STAND for odometry in self._odometry]
+        return goals if self._batched else goals[0]
+
+    @property
+    def done(self) -> bool | list[bool]:
+        """Whether the program is over. An open goal is never over. A list with one per body in a batch."""
+        over = [odometry is None for odometry in self._odometry]
+        return over if self._batched else over[0]
+
+    def act(self, observation: np.ndarray) -> np.ndarray:
+        """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
+        rows = observation if observation.ndim == 2 else observation[None]
+        if len(rows) != len(self._programs):
+            raise ValueError(f"{len(rows)} bodies were observed, {len(self._programs)} were prompted: give one prompt per body")
+        if not self._fresh:  # the first observation after a prompt is where the goal begins
+            changed = [self._advance(body, row) for body, row in enumerate(rows)]
+            if any(changed):
+                self._prompt_transformer()
+        self._fresh = False
+        return self.transformer.act(observation)
+
+    def run(self, instruction: Prompt, env: gymnasium.Env, max_seconds: float = 120.0) -> RunResult:
+        """Pursue an instruction from where the body of `env` is now, until it is done, fails or `max_seconds` are over.
+
+        A goal without an end is pursued for 4 seconds. A refusal moves nothing.
+        """
+        program = self._program(instruction, allow_refusal=True)
+        result = RunResult(program)
+        if program.refused:
+            return result
+        self.prompt(program)
+        data = env.unwrapped.data  # type: ignore[attr-defined]
+        observation = heading_observation(data.qpos, data.qvel)
+        for step in range(round(max_seconds / CONTROL_SECONDS)):
+            action = self.act(observation)
+            odometry = self._odometry[0]
+            if odometry is None or (odometry.goal.end is None and odometry.seconds >= OPEN_SECONDS):
+                break
+            observation, _, terminated, truncated, _ = env.step(action)
+            if env.render_mode == "rgb_array" and step % FRAME_EVERY == 0:
+                result.frames.append(env.render())  # type: ignore[arg-type]
+            if terminated or truncated:
+                odometry.add(observation)
+                self.outcomes[0].append(odometry.outcome(fell=terminated))
+                self._odometry[0] = None
+                break
+        if (odometry := self._odometry[0]) is not None and odometry.goal.end is None:
+            self.outcomes[0].append(odometry.outcome())
+        result.outcomes = self.outcomes[0]
+        return result
+
+    def _program(self, what: Prompt, allow_refusal: bool = False) -> GoalProgram:
+        if isinstance(what, Goal):
+            return GoalProgram((what,))
+        if isinstance(what, str):
+            what = GoalProgram((Goal.from_skill(what),)) if what in SKILLS else self.planner.parse(what)
+        if what.refused and not allow_refusal:
+            raise ValueError(f"refused: {what.reason}")
+        return what
+
+    def _advance(self, body: int, observation: np.ndarray) -> bool:
+        """Count a step of one body; whether its goal changed."""
+        odometry = self._odometry[body]
+        if odometry is None:
+            return False
+        odometry.add(observation)
+        if not (odometry.reached or odometry.timed_out):
+            return False
+        self.outcomes[body].append(odometry.outcome())
+        goals, done = self._programs[body].goals, len(self.outcomes[body])
+        self._odometry[body] = Odometry(goals[done]) if done < len(goals) else None
+        return True
+
+    def _prompt_transformer(self) -> None:
+        self.transformer.prompt(self.goal)
+
+
+def agent_folder(path: str | Path, *, revision: str | None = None, token: str | None = None) -> Path:
+    """The local folder of an agent, after a look at whether it is one.
+
+    Raises:
+        ValueError: there is no such folder or repo, a part is missing, or it speaks another goal vocabulary.
+    """
+    folder = hub.folder(path, revision=revision, token=token)
+    config = runs.read_json(folder / "config.json")
+    if config.get("model_type") != "motor_agent":
+        raise ValueError(f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): give the folder that finetune_llm.py assembled")
+    check_goal_version(config.get("goal_version"), str(path))
+    for part in ("policy", "decision_transformer", "planner"):
+        if not (folder / part).is_dir():
+            raise ValueError(f"{path} has no {part}/: assemble the agent again with finetune_llm.py")
+    return folder

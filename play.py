@@ -1,0 +1,90 @@
+"""Watch an agent follow an instruction, or see what it understands.
+
+Reads   an agent
+Writes  a video, or one JSON object per instruction on stdout
+
+    python play.py --agent pretrained/humanoid --instruction "walk forward for 2 seconds, then turn left" --video out.mp4
+    python play.py --agent pretrained/humanoid --parse_only --instruction "turn left 90 degrees"
+"""
+
+import json
+import math
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from huggingface_hub.dataclasses import strict
+
+from agent import arguments
+from agent.env import CONTROL_SECONDS
+
+
+@strict
+@dataclass
+class Arguments:
+    agent: str = field(default="pretrained/humanoid", metadata={"help": "folder or Hub repo of an agent"})
+    instruction: str = field(default="", metadata={"help": "what to do, in a sentence"})
+    instructions_file: str = field(default="", metadata={"help": "a text file with one instruction per line, for --parse_only"})
+    parse_only: bool = field(default=False, metadata={"help": "print the goal programs as JSON and move nothing"})
+    video: str = field(default="", metadata={"help": "MP4 file to write"})
+    viewer: bool = field(default=False, metadata={"help": "show MuJoCo's viewer; needs a display"})
+    seed: int = 0
+    max_seconds: float = field(default=60.0, metadata={"help": "simulated seconds after which to stop"})
+
+    def validate_what_to_do(self):
+        if bool(self.instruction.strip()) == bool(self.instructions_file):
+            raise ValueError("nothing to follow: give --instruction TEXT (not empty), or --instructions_file FILE with --parse_only")
+        if self.instructions_file and not self.parse_only:
+            raise ValueError("--instructions_file goes with --parse_only: give one --instruction to move")
+        if self.video and not self.video.endswith(".mp4"):
+            raise ValueError(f"video={self.video!r} must end in .mp4")
+        if self.max_seconds <= 0:
+            raise ValueError(f"max_seconds={self.max_seconds} must be above 0")
+
+
+def main(args: Arguments) -> None:
+    if args.parse_only:
+        parse(args)
+    else:
+        move(args)
+
+
+def parse(args: Arguments) -> None:
+    from agent.motor_agent import agent_folder
+    from agent.planner import Planner
+
+    texts = [args.instruction]
+    if args.instructions_file:
+        try:
+            texts = Path(args.instructions_file).read_text().splitlines()
+        except OSError as error:
+            raise ValueError(f"cannot read instructions_file={args.instructions_file}: {error.strerror}") from error
+    planner = Planner.from_pretrained(agent_folder(args.agent) / "planner")
+    for text, program in zip(texts, planner.parse_batch(texts), strict=True):
+        print(json.dumps({"text": text, **program.to_dict()}))
+
+
+def move(args: Arguments) -> None:
+    from agent import video
+    from agent.motor_agent import MotorAgent
+
+    agent = MotorAgent.from_pretrained(args.agent)
+    program = agent.parse(args.instruction)
+    if program.refused:
+        raise ValueError(f"{args.instruction!r} was refused: {program.reason}")
+    max_episode_steps = math.ceil(args.max_seconds / CONTROL_SECONDS)
+    if args.video:
+        env = video.make_rendering_env(max_episode_steps)
+    else:
+        env = agent.make_env("human" if args.viewer else None, max_episode_steps)
+    env.reset(seed=args.seed)
+    result = agent.run(program, env, args.max_seconds)
+    env.close()
+    if args.video:
+        video.write_video(args.video, result.frames)
+    print(result.summary)
+    print(result.feedback, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    arguments.run(main, Arguments)
