@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import matplotlib
@@ -17,6 +17,7 @@ LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "peft", "trl", "
 METRICS = "metrics.jsonl"
 CURVES = "curves.png"
 PROVENANCE = "provenance.json"
+SUMMARY = "summary.json"
 
 
 @contextlib.contextmanager
@@ -77,6 +78,20 @@ def record_provenance(folder: str | Path, arguments: object, upstream: Mapping[s
     return provenance
 
 
+def write_summary(folder: str | Path, *, stage: str, made: str, seconds: float, metric: str) -> None:
+    """Say what a stage made. Written last, so that a folder with a summary is a complete one."""
+    write_json(Path(folder) / SUMMARY, {"stage": stage, "made": made, "seconds": round(seconds), "metric": metric})
+
+
+def table(folders: Iterable[str | Path]) -> str:
+    """The `summary.json` of each stage's folder as one aligned table."""
+    summaries = [read_json(Path(folder) / SUMMARY) for folder in folders]
+    header = {"stage": "stage", "made": "what was made", "seconds": "seconds", "metric": "key metric"}
+    rows = [[str(summary[column]) for column in header] for summary in [header, *summaries]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
 class Metrics:
     """Rows of numbers over steps, in `metrics.jsonl`, and their curves as a picture.
 
@@ -123,15 +138,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def table(folders: Iterable[str | Path]) -> str:
-    """The `summary.json` of each stage's folder as one aligned table."""
-    summaries = [read_json(Path(folder) / SUMMARY) for folder in folders]
-    header = {"stage": "stage", "made": "what was made", "seconds": "seconds", "metric": "key metric"}
-    rows = [[str(summary[column]) for column in header] for summary in [header, *summaries]]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 if __name__ == "__main__":

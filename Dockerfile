@@ -1,0 +1,28 @@
+# Training on a GPU, or anything else, with nothing installed but Docker.
+#
+#     docker build --tag humanoid-agent .
+#     docker run --gpus all --volume "$PWD/runs:/home/humanoid/agent/runs" humanoid-agent \
+#         python pretrain_ppo.py --config configs/ppo/humanoid.yaml --output_dir runs/ppo
+
+FROM python:3.11-slim-bookworm
+
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libegl1 libegl-mesa0 libgl1-mesa-dri libgles2 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 humanoid
+
+# The driver's graphics libraries, which EGL renders with, are mounted only on demand.
+ENV MUJOCO_GL=egl NVIDIA_DRIVER_CAPABILITIES=compute,graphics,utility PYTHONUNBUFFERED=1
+
+WORKDIR /home/humanoid/agent
+RUN chown humanoid:humanoid .
+
+# A layer of its own, made again only when the lock changes. On Linux PyPI's torch is the CUDA build.
+COPY requirements.txt .
+RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt
+
+USER humanoid
+COPY --chown=humanoid:humanoid . .
+RUN mkdir -p runs
+
+CMD ["python", "play.py", "--agent", "pretrained/humanoid", "--instruction", "walk forward 2 metres, then turn left", "--video", "runs/replay.mp4"]

@@ -1,0 +1,83 @@
+# Everything runs in .venv, which the first call makes from the locked requirements.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# PyPI's torch brings several GB of CUDA along; its CPU build is enough where no NVIDIA driver answers.
+TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
+
+# Renders without a display. Debian and Ubuntu keep it in these packages.
+ifeq ($(shell uname),Linux)
+export MUJOCO_GL ?= egl
+endif
+GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
+
+RUN := runs/quickstart
+STAGES := ppo rollouts decision_transformer planner
+SHIPPED := pretrained/humanoid
+# The flag with which a stage goes on from the weights that ship with the repo; FROM_SCRATCH=1 starts from nothing.
+init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $(SHIPPED)/$(1)))
+# Which of the two $(RUN) holds. Asking for the other one makes all of it again.
+START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
+
+.PHONY: quickstart test style quality benchmark docker
+.DELETE_ON_ERROR:
+
+# All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
+# call picks up where the first one stopped.
+quickstart: $(RUN)/replay.mp4
+	@$(BIN)/python -m agent.runs $(STAGES:%=$(RUN)/%)
+
+# The first thing to know is whether there is a way to draw: look, install it where that is allowed, or say how. Without one
+# play.py draws a stick figure.
+$(START): | $(INSTALLED)
+	@mkdir -p $(RUN) && rm -f $(RUN)/.from_*
+	@$(BIN)/python -c "import mujoco; mujoco.GLContext(64, 64).make_current()" 2>/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $(GL_PACKAGES); } \
+	|| echo "To see the humanoid itself: sudo apt-get install $(GL_PACKAGES)"
+	@touch $@
+
+$(RUN)/ppo/summary.json: configs/quickstart/ppo.yaml $(START)
+	$(BIN)/python pretrain_ppo.py --config $< --output_dir $(@D) $(call init_from,policy)
+
+$(RUN)/rollouts/summary.json: configs/quickstart/dataset.yaml $(RUN)/ppo/summary.json
+	$(BIN)/python collect_dataset.py --config $< --policy $(RUN)/ppo --output_dir $(@D)
+
+$(RUN)/decision_transformer/summary.json: configs/quickstart/decision_transformer.yaml $(RUN)/rollouts/summary.json
+	$(BIN)/accelerate launch train_decision_transformer.py --config $< --dataset $(RUN)/rollouts --output_dir $(@D) \
+		$(call init_from,decision_transformer)
+
+$(RUN)/planner/summary.json: configs/quickstart/llm.yaml $(RUN)/decision_transformer/summary.json
+	$(BIN)/accelerate launch finetune_llm.py --config $< --output_dir $(@D) --agent_dir $(RUN)/agent \
+		--policy $(RUN)/ppo --decision_transformer $(RUN)/decision_transformer $(call init_from,planner)
+
+$(RUN)/replay.mp4: $(RUN)/planner/summary.json
+	$(BIN)/python play.py --agent $(RUN)/agent --instruction "walk forward for 2 seconds, then turn left" --video $@
+
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope --durations 10
+
+style: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+quality: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/ty check agent
+	$(BIN)/pytest -q tests/test_architecture.py
+
+benchmark: $(INSTALLED)
+	$(BIN)/pip install --quiet -r requirements-benchmark.txt
+	$(BIN)/python benchmark.py
+
+docker:
+	docker build --tag humanoid-agent .
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --retries 1 --no-deps $(TORCH_INDEX) "$$(grep ^torch== $<)"
+	$(BIN)/pip install --quiet -r $<
+	@touch $@
