@@ -105,12 +105,12 @@ class Metrics:
         rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
         self.rows = [row for row in rows if row["step"] <= resume_step]
         path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
-        self._stream = path.open("a", buffering=1)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, **{name: float(value) for name, value in values.items()}}
         self.rows.append(row)
-        self._stream.write(json.dumps(row) + "\n")
+        with (self.folder / METRICS).open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
 
     def draw(self) -> None:
         """Draw every metric over steps into `curves.png`."""
