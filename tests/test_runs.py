@@ -1,0 +1,192 @@
+"""The folder of a run: whole or not at all, and curves that go on where they stopped."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from agent import runs
+
+
+@pytest.fixture(params=["file", "folder"])
+def versions(request, tmp_path):
+    """Write, or read, a version at a path: of a file, and of a folder with two files."""
+
+    def write(path: Path, text: str) -> None:
+        if request.param == "file":
+            path.write_text(text)
+        else:
+            path.mkdir()
+            (path / "first").write_text(text)
+            (path / "second").write_text(text)
+
+    def read(path: Path) -> str:
+        if request.param == "file":
+            return path.read_text()
+        first, second = (path / "first").read_text(), (path / "second").read_text()
+        assert first == second
+        return first
+
+    return tmp_path / "deep" / "artefact", write, read
+
+
+def test_a_new_version_takes_the_place_of_the_old_one_and_leaves_nothing_else(versions):
+    path, write, read = versions
+    assert runs.newest(path) is None
+    for text in ("one", "two", "three"):
+        with runs.replacing(path) as beside:
+            write(beside, text)
+            assert not path.exists() or read(path) != text
+        assert read(path) == text and runs.newest(path) == path
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_an_error_while_writing_leaves_the_old_version(versions):
+    path, write, read = versions
+    with runs.replacing(path) as beside:
+        write(beside, "one")
+    with pytest.raises(OSError, match="disk full"), runs.replacing(path) as beside:
+        write(beside, "two")
+        raise OSError("disk full")
+    assert read(path) == "one"
+    with runs.replacing(path) as beside:
+        write(beside, "three")
+    assert read(path) == "three"
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_stopped_at_any_moment_a_whole_version_is_left(versions, monkeypatch, moment):
+    """Every change of the file system may be the last one before the power goes."""
+    path, write, read = versions
+    with runs.replacing(path) as beside:
+        write(beside, "one")
+
+    class PowerGone(BaseException):
+        pass
+
+    left = moment
+
+    def maybe_the_last(change):
+        def changed(*args, **kwargs):
+            nonlocal left
+            if left == 0:
+                raise PowerGone
+            left -= 1
+            return change(*args, **kwargs)
+
+        return changed
+
+    for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "unlink"), (runs.shutil, "rmtree"), (os, "fsync")):
+        monkeypatch.setattr(owner, name, maybe_the_last(getattr(owner, name)))
+    with contextlib.suppress(PowerGone), runs.replacing(path) as beside:
+        write(beside, "two")
+    monkeypatch.undo()
+
+    found = runs.newest(path)
+    assert found is not None and read(found) in ("one", "two")
+    with runs.replacing(path) as beside:
+        write(beside, "three")
+    assert read(path) == "three" and runs.newest(path) == path
+    assert os.listdir(path.parent) == [path.name]
+
+
+KILLED_BETWEEN_THE_RENAMES = """
+import os, signal, sys
+from pathlib import Path
+from agent import runs
+
+rename = Path.rename
+def rename_and_die(self, target):
+    rename(self, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+Path.rename = rename_and_die
+with runs.replacing(sys.argv[1]) as beside:
+    beside.mkdir()
+    (beside / "weights").write_text("new")
+"""
+
+
+def test_killed_between_its_renames_the_old_version_is_found(tmp_path):
+    path = tmp_path / "checkpoint"
+    path.mkdir()
+    (path / "weights").write_text("old")
+    process = subprocess.run([sys.executable, "-c", KILLED_BETWEEN_THE_RENAMES, path], cwd=ROOT, check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert not path.exists()
+    assert (runs.newest(path) / "weights").read_text() == "old"
+
+
+def test_json_is_written_whole_and_read_back(tmp_path):
+    runs.write_json(tmp_path / "a.json", {"speed": 1.5, "skills": ["stand"]})
+    assert runs.read_json(tmp_path / "a.json") == {"speed": 1.5, "skills": ["stand"]}
+    with pytest.raises(ValueError):
+        runs.write_json(tmp_path / "a.json", {"speed": float("nan")})
+    assert runs.read_json(tmp_path / "a.json")["speed"] == 1.5
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "\udcff"])
+def test_json_that_is_missing_or_damaged_is_named(tmp_path, text):
+    path = tmp_path / "config.json"
+    if text is not None:
+        path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=str(path)):
+        runs.read_json(path)
+
+
+def test_a_resumed_run_drops_the_rows_after_the_step_that_it_resumes_from(tmp_path):
+    metrics = runs.Metrics(tmp_path)
+    for step in (10, 20, 30):
+        metrics.add(step, {"loss/value": step / 10})
+    with (tmp_path / runs.METRICS).open("a") as stream:
+        stream.write('{"step": 40, "loss/va')  # killed while writing
+    resumed = runs.Metrics(tmp_path, resume_step=20)
+    resumed.add(30, {"loss/value": 7})
+    expected = [{"step": 10, "loss/value": 1}, {"step": 20, "loss/value": 2}, {"step": 30, "loss/value": 7}]
+    assert resumed.rows == runs.Metrics(tmp_path, resume_step=30).rows == expected
+
+
+def test_a_new_run_in_the_same_folder_starts_its_curves_anew(tmp_path):
+    runs.Metrics(tmp_path).add(10, {"loss/value": 1})
+    assert runs.Metrics(tmp_path).rows == []
+
+
+def test_curves_are_drawn_from_rows_with_different_columns(tmp_path):
+    metrics = runs.Metrics(tmp_path)
+    metrics.add(1, {"loss/value": 1.0})
+    metrics.add(2, {"loss/value": 0.5, "evaluation/survival": 1.0})
+    metrics.draw()
+    assert (tmp_path / runs.CURVES).read_bytes().startswith(b"\x89PNG")
+
+
+def test_provenance_says_what_made_a_folder(tmp_path):
+    @dataclass
+    class Arguments:
+        seed: int = 3
+
+    written = runs.record_provenance(tmp_path, Arguments(), {"init_from": "runs/blind"})
+    assert runs.read_json(tmp_path / runs.PROVENANCE) == written
+    assert written["arguments"] == {"seed": 3}
+    assert written["upstream"] == {"init_from": "runs/blind"}
+    assert set(written["libraries"]) == set(runs.LIBRARIES)
+
+
+def test_the_table_of_a_pipeline_has_a_line_for_each_stage(tmp_path):
+    for stage, seconds in (("ppo", 130.4), ("rollouts", 9)):
+        runs.write_summary(
+            tmp_path / stage, stage=stage, made=f"made by {stage}", seconds=seconds, metric="survival 0.50"
+        )
+    lines = runs.table([tmp_path / "ppo", tmp_path / "rollouts"]).splitlines()
+    assert [line.split() for line in lines] == [
+        ["stage", "what", "was", "made", "seconds", "key", "metric"],
+        ["ppo", "made", "by", "ppo", "130", "survival", "0.50"],
+        ["rollouts", "made", "by", "rollouts", "9", "survival", "0.50"],
+    ]
+    with pytest.raises(ValueError, match="summary"):
+        runs.table([tmp_path / "planner"])
