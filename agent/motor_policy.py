@@ -4,6 +4,7 @@ Shapes: B batch (any leading axes), S = 45 observation, A = 17 action.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
+from agent import hub
 from agent.env import ACTION_LIMIT, ACTION_MIRROR, ACTION_SIZE, OBSERVATION_MIRROR, OBSERVATION_SIZE
-from agent.goals import GOAL_VERSION, Goal, check_goal_version
+from agent.goals import GOAL_VERSION, Goal
 from agent.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
 
 FIRST_STD = 0.5  # of the exploration noise, as a share of the action range
@@ -64,11 +66,9 @@ class MotorPolicy(PreTrainedModel):
         self.post_init()
 
     @classmethod
-    def from_pretrained(cls, path, *args, **kwargs):
-        """Load from a folder or a Hub repo. Raises ValueError when it speaks another goal vocabulary."""
-        policy = super().from_pretrained(path, *args, **kwargs)
-        check_goal_version(policy.config.goal_version, str(path))
-        return policy
+    def from_pretrained(cls, path: str | Path, **kwargs) -> "MotorPolicy":
+        """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal vocabulary."""
+        return hub.load_pretrained(super().from_pretrained, MotorPolicyConfig.model_type, path, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module):
