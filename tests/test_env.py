@@ -1,0 +1,220 @@
+"""The heading frame, the mirror, and the reward for following a goal."""
+
+import gymnasium
+import mujoco
+import numpy as np
+import pytest
+
+from agent.env import (
+    ACTION_LIMIT,
+    ACTION_MIRROR,
+    ACTION_SIZE,
+    FOOT_RADIUS,
+    GENTLE_SPEED,
+    OBSERVATION_MIRROR,
+    OBSERVATION_SIZE,
+    BodyState,
+    GoalTask,
+    RewardWeights,
+    closeness,
+    heading_observation,
+    heading_velocity,
+    make_env,
+    sample_commands,
+    uprightness,
+    yaw,
+)
+from agent.goals import Goal, reach
+from agent.vector_env import MODEL_PATH
+
+
+def random_states(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [count, 24] and velocities [count, 23] of bodies in any attitude."""
+    rng = np.random.default_rng(seed)
+    qpos, qvel = rng.normal(size=(count, 24)), rng.normal(size=(count, 23))
+    qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
+    return qpos, qvel
+
+
+def turned(qpos: np.ndarray, qvel: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same bodies, turned about the vertical through the world's origin."""
+    qpos, qvel = qpos.copy(), qvel.copy()
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    qpos[:, :2], qvel[:, :2] = qpos[:, :2] @ rotation.T, qvel[:, :2] @ rotation.T
+    w, x, y, z = qpos[:, 3:7].T.copy()
+    cos, sin = np.cos(angle / 2), np.sin(angle / 2)
+    qpos[:, 3:7] = np.column_stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w])
+    return qpos, qvel
+
+
+def mirrored(qpos: np.ndarray, qvel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bodies as a mirror in the plane y = 0 shows them, from the model's joint names and axes."""
+    # qpos[7:]: abdomen z, y, x; right hip x, z, y, knee; left the same; right shoulder 1, 2, elbow; left the same.
+    source = [0, 1, 2, *range(7, 11), *range(3, 7), 14, 15, 16, 11, 12, 13]
+    sign = np.array([-1, 1, -1] + [1] * 8 + [-1, -1, 1] * 2)
+    mirror_qpos = np.column_stack(
+        [qpos[:, :3] * [1, -1, 1], qpos[:, 3:7] * [1, -1, 1, -1], qpos[:, 7:][:, source] * sign]
+    )
+    mirror_qvel = np.column_stack(
+        [qvel[:, :3] * [1, -1, 1], qvel[:, 3:6] * [-1, 1, -1], qvel[:, 6:][:, source] * sign]
+    )
+    return mirror_qpos, mirror_qvel
+
+
+def mirrored_body(body: BodyState) -> BodyState:
+    return BodyState(*mirrored(body.qpos, body.qvel), body.feet[:, ::-1] * [1, -1, 1])
+
+
+@pytest.mark.parametrize("angle", [-3.0, -1.0, 0.5, 2.5, 3.14])
+def test_the_observation_is_the_same_in_every_direction(angle):
+    qpos, qvel = random_states(0, 100)
+    away = turned(qpos, qvel, angle)
+    np.testing.assert_allclose(heading_observation(*away), heading_observation(qpos, qvel), atol=1e-6)
+    np.testing.assert_allclose(heading_velocity(*away), heading_velocity(qpos, qvel), atol=1e-12)
+    np.testing.assert_allclose(uprightness(away[0]), uprightness(qpos), atol=1e-12)
+    np.testing.assert_allclose(np.exp(1j * yaw(away[0])), np.exp(1j * (yaw(qpos) + angle)), atol=1e-12)
+
+
+def test_a_body_that_faces_left_and_moves_left_moves_forward():
+    qpos, qvel = np.zeros((1, 24)), np.zeros((1, 23))
+    qpos[0, 3] = 1
+    qpos, _ = turned(qpos, qvel, np.pi / 2)
+    qvel[0, :6] = [-0.25, 1.5, 0.3, 0, 0, 0.8]
+    np.testing.assert_allclose(heading_velocity(qpos, qvel), [[1.5, 0.25, 0.8]], atol=1e-12)
+    np.testing.assert_allclose(heading_observation(qpos, qvel)[0, 22:25], [1.5, 0.25, 0.3], atol=1e-6)
+
+
+def test_the_yaw_rate_of_a_tilted_body_is_about_the_vertical_of_the_world():
+    qpos, qvel = np.zeros((1, 24)), np.zeros((1, 23))
+    qpos[0, 3:7] = [np.cos(np.pi / 4), 0, np.sin(np.pi / 4), 0]  # face down: the body's x axis points to the ground
+    qvel[0, 3] = -1.2
+    np.testing.assert_allclose(heading_velocity(qpos, qvel)[0, 2], 1.2)
+
+
+def test_the_env_is_humanoid_v5_and_observes_it_in_the_heading_frame():
+    env, native = make_env(), gymnasium.make("Humanoid-v5")
+    assert type(env.unwrapped) is type(native.unwrapped)
+    observation, _ = env.reset(seed=4)
+    native.reset(seed=4)
+    assert observation.shape == (OBSERVATION_SIZE,) and observation.dtype == np.float32
+    assert env.observation_space.contains(observation)
+    assert env.action_space == native.action_space and env.action_space.high.max() == np.float32(ACTION_LIMIT)
+    for action in np.random.default_rng(0).uniform(-ACTION_LIMIT, ACTION_LIMIT, (10, ACTION_SIZE)).astype(np.float32):
+        observation, reward, *_ = env.step(action)
+        assert reward == native.step(action)[1]
+    data = native.unwrapped.data
+    np.testing.assert_array_equal(observation, heading_observation(data.qpos, data.qvel))
+    # Height, joints and vertical, angular and joint velocities are Humanoid-v5's own 45 numbers; the rest is turned.
+    np.testing.assert_array_equal(observation[[0, *range(5, 22)]], data.qpos[[2, *range(7, 24)]].astype(np.float32))
+    np.testing.assert_array_equal(observation[24:], data.qvel[2:].astype(np.float32))
+
+
+def test_the_time_limit_of_the_env_can_be_chosen():
+    env = make_env(max_episode_steps=2)
+    env.reset(seed=0)
+    assert not env.step(np.zeros(ACTION_SIZE))[3]
+    assert env.step(np.zeros(ACTION_SIZE))[3]
+
+
+def test_the_mirror_of_observations_is_the_mirror_of_states():
+    qpos, qvel = random_states(1, 100)
+    source, sign = OBSERVATION_MIRROR
+    np.testing.assert_allclose(
+        heading_observation(*mirrored(qpos, qvel)), heading_observation(qpos, qvel)[:, source] * sign, atol=1e-6
+    )
+
+
+def test_mirrored_actions_move_a_mirrored_body_in_the_mirror():
+    """The joint axes, ranges and gears of the model decide this, not our bookkeeping."""
+    model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
+    # Humanoid-v5 is lopsided in two small numbers, which the mirror leaves out.
+    model.dof_armature[model.joint("right_hip_y").dofadr] = model.dof_armature[model.joint("left_hip_y").dofadr]
+    model.jnt_stiffness[model.joint("right_knee").id] = model.jnt_stiffness[model.joint("left_knee").id]
+    rng = np.random.default_rng(1)
+    qpos, qvel = model.qpos0[None] + rng.normal(0, 0.01, (1, 24)), rng.normal(0, 0.5, (1, 23))
+    body, image = mujoco.MjData(model), mujoco.MjData(model)
+    (body.qpos[:],), (body.qvel[:],) = qpos, qvel
+    (image.qpos[:],), (image.qvel[:],) = mirrored(qpos, qvel)
+    source, sign = ACTION_MIRROR
+    for _ in range(10):
+        action = rng.uniform(-0.1, 0.1, ACTION_SIZE)
+        body.ctrl[:], image.ctrl[:] = action, action[source] * sign
+        mujoco.mj_step(model, body, 5)
+        mujoco.mj_step(model, image, 5)
+    seen, seen_image = heading_observation(body.qpos, body.qvel), heading_observation(image.qpos, image.qvel)
+    source, sign = OBSERVATION_MIRROR
+    np.testing.assert_allclose(seen_image, seen[source] * sign, atol=2e-3)  # the contact solver goes by order
+    assert np.abs(seen_image - seen).max() > 1, "a symmetric motion would prove nothing"
+
+
+def test_a_command_followed_exactly_is_worth_one_and_opposed_minus_a_half():
+    size = np.array([0.0, 1.0, 3.0])
+    np.testing.assert_allclose(closeness(np.zeros(3), size), 1.0)
+    np.testing.assert_allclose(closeness(np.full(3, 100.0), size), -0.5)
+    # error .5 at 1 m/s: half of exp(-(.5 / .5)^2), and half of 1 - .5 / 1.3
+    np.testing.assert_allclose(closeness(np.array([0.5]), np.array([1.0])), 0.5 * np.exp(-1) + 0.5 * (1 - 0.5 / 1.3))
+
+
+def test_standing_still_earns_less_than_walking_where_walking_is_asked():
+    task = GoalTask(2, RewardWeights())
+    task.commands[:] = [1.0, 0.0, 0.0]
+    qpos, qvel = np.zeros((2, 24)), np.zeros((2, 23))
+    qpos[:, 3] = 1
+    qvel[1, 0] = 1.0
+    feet = np.array([[[0.0, -0.1, FOOT_RADIUS], [0.0, 0.1, FOOT_RADIUS]]] * 2)
+    body = BodyState(qpos, qvel, feet)
+    task.begin(np.arange(2), body)
+    parts = task.step(body, np.zeros((2, ACTION_SIZE), dtype=np.float32))
+    assert parts["tracking"][1] == RewardWeights().tracking_weight
+    assert sum(parts.values())[1] > sum(parts.values())[0]
+
+
+def run_of(task: GoalTask, bodies: list[BodyState], actions: np.ndarray) -> list[dict[str, np.ndarray]]:
+    task.begin(np.arange(len(task.commands)), bodies[0])
+    return [task.step(body, action) for body, action in zip(bodies, actions, strict=True)]
+
+
+def test_left_and_right_are_paid_alike_and_remembered_in_the_mirror():
+    rng = np.random.default_rng(2)
+    bodies = [BodyState(*random_states(seed, 8), rng.normal(0.1, 0.1, (8, 2, 3))) for seed in range(30)]
+    actions = rng.uniform(-1, 1, (30, 8, ACTION_SIZE)).astype(np.float32)
+    task, image = GoalTask(8, RewardWeights()), GoalTask(8, RewardWeights())
+    task.commands[:] = sample_commands(rng, 8)
+    image.commands[:] = task.commands * [1, -1, -1]
+    source, sign = ACTION_MIRROR
+    parts = run_of(task, bodies, actions)
+    image_parts = run_of(image, [mirrored_body(body) for body in bodies], actions[..., source] * sign)
+    for step, (own, other) in enumerate(zip(parts, image_parts, strict=True)):
+        for name in own:
+            np.testing.assert_allclose(own[name], other[name], atol=1e-5, err_msg=f"{name} at step {step}")
+    (even, odd), (image_even, image_odd) = task.features(bodies[-1]), image.features(mirrored_body(bodies[-1]))
+    assert (even.shape[1], odd.shape[1]) == (GoalTask.EVEN_FEATURES, GoalTask.ODD_FEATURES)
+    np.testing.assert_allclose(image_even, even, atol=1e-5)
+    np.testing.assert_allclose(image_odd, -odd, atol=1e-5)
+
+
+def test_a_body_that_begins_anew_has_no_past():
+    bodies = [BodyState(*random_states(seed, 2), np.full((2, 2, 3), 0.5)) for seed in range(5)]
+    actions = np.full((5, 2, ACTION_SIZE), 0.5, dtype=np.float32)
+    task, fresh = GoalTask(2, RewardWeights()), GoalTask(2, RewardWeights())
+    run_of(task, bodies, actions)
+    kept = {name: value[1].copy() for name, value in task.memory.items()}
+    task.begin(np.array([0]), bodies[0])
+    fresh.begin(np.arange(2), bodies[0])
+    for name, value in task.memory.items():
+        np.testing.assert_array_equal(value[0], fresh.memory[name][0], err_msg=name)
+        np.testing.assert_array_equal(value[1], kept[name], err_msg=name)
+
+
+@pytest.mark.parametrize("difficulty", [0.0, 0.3, 1.0])
+def test_sampled_commands_are_goals_inside_the_trained_region(difficulty):
+    commands = sample_commands(np.random.default_rng(0), 5000, difficulty).astype(float).round(6)
+    assert all(reach(*Goal(*command).velocity) <= 1 + 1e-6 for command in commands)
+    assert commands[:, 0].max() <= GENTLE_SPEED + (3.0 - GENTLE_SPEED) * difficulty + 1e-6
+    assert 0.07 < (np.abs(commands).max(1) == 0).mean() < 0.13, "a tenth is standing"
+    np.testing.assert_allclose(commands[:, 1:].mean(0), 0, atol=0.03)
+
+
+def test_the_same_seed_samples_the_same_commands():
+    first, again = (sample_commands(np.random.default_rng(7), 50) for _ in range(2))
+    np.testing.assert_array_equal(first, again)

@@ -1,0 +1,117 @@
+"""The motor policy: symmetric, complete in its folder, and goal-conditioned without a jump."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from agent.env import ACTION_LIMIT, ACTION_MIRROR, OBSERVATION_MIRROR, make_env
+from agent.goals import GOAL_VERSION, Goal
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+
+
+@pytest.fixture
+def policy() -> MotorPolicy:
+    """A small policy that has seen something: no weight, statistic or goal embedding is at its first value."""
+    torch.manual_seed(0)
+    policy = MotorPolicy(MotorPolicyConfig(widths=(16, 8))).eval()
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.normal_(0, 0.3)
+    observe(policy, torch.randn(200, 45) * 2 + 0.5)
+    return policy
+
+
+def observe(policy: MotorPolicy, observations: torch.Tensor) -> None:
+    even, odd = observations @ policy.even_basis.T, observations @ policy.odd_basis.T
+    policy.update_statistics(torch.stack([even.sum(0), even.square().sum(0)]), odd.square().sum(0), len(observations))
+
+
+def test_the_mirror_of_what_it_sees_and_is_asked_gives_the_mirror_of_its_action(policy):
+    observations, commands = torch.randn(50, 45) * 2, torch.randn(50, 3)
+    source, sign = (torch.as_tensor(each) for each in OBSERVATION_MIRROR)
+    mean, std = policy(observations, commands)
+    image, image_std = policy(observations[:, source] * sign, commands * torch.tensor([1.0, -1.0, -1.0]))
+    source, sign = (torch.as_tensor(each) for each in ACTION_MIRROR)
+    torch.testing.assert_close(image, mean[:, source] * sign, rtol=0, atol=1e-5)
+    torch.testing.assert_close(image_std, std[source], rtol=0, atol=0)
+    torch.testing.assert_close(std[source], std, rtol=0, atol=1e-7)
+    assert (image - mean).abs().max() > 0.1
+
+
+def test_a_goal_blind_policy_becomes_goal_conditioned_without_a_jump():
+    torch.manual_seed(1)
+    policy = MotorPolicy(MotorPolicyConfig(widths=(16, 8), goal_conditioned=False))
+    observations, commands = torch.randn(20, 45), torch.randn(20, 3)
+    blind, _ = policy(observations, commands)
+    policy.config.goal_conditioned = True
+    torch.testing.assert_close(policy(observations, commands)[0], blind, rtol=0, atol=0)
+    policy.goal_embedding.even.weight.grad = None
+    policy(observations, commands)[0].square().sum().backward()
+    assert policy.goal_embedding.even.weight.grad.abs().max() > 0, "it can learn from there"
+
+
+def test_a_goal_blind_policy_does_not_see_its_goal(policy):
+    observations = torch.randn(5, 45)
+    asked = [policy(observations, torch.full((5, 3), speed))[0] for speed in (0.0, 1.0)]
+    assert (asked[0] - asked[1]).abs().max() > 0.1
+    policy.config.goal_conditioned = False
+    blind = [policy(observations, torch.full((5, 3), speed))[0] for speed in (0.0, 1.0)]
+    assert torch.equal(*blind)
+
+
+def test_saved_and_loaded_it_acts_identically(policy, tmp_path):
+    policy.save_pretrained(tmp_path)
+    loaded = MotorPolicy.from_pretrained(tmp_path).eval()
+    observations = np.random.default_rng(0).normal(size=(10, 45)).astype(np.float32)
+    for actor in (policy, loaded):
+        actor.reset()
+        actor.prompt(Goal(1.0, 0.2, -0.4))
+    np.testing.assert_array_equal(loaded.act(observations), policy.act(observations))
+    assert loaded.state_dict().keys() == policy.state_dict().keys()
+    for name, value in policy.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+    assert not list(tmp_path.glob("*.bin")) and (tmp_path / "model.safetensors").exists()
+
+
+def test_a_policy_of_another_vocabulary_is_refused_with_both_versions(policy, tmp_path):
+    policy.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"goal_version": "0"}))
+    with pytest.raises(ValueError, match=f"speaks goal vocabulary 0, this code {GOAL_VERSION}"):
+        MotorPolicy.from_pretrained(tmp_path)
+
+
+def test_statistics_of_parts_are_those_of_the_whole(policy):
+    fresh = MotorPolicy(MotorPolicyConfig(widths=(16, 8)))
+    observations = torch.randn(300, 45) * torch.linspace(0.1, 3, 45) + torch.linspace(-2, 2, 45)
+    for part in observations.split([10, 90, 200]):
+        observe(fresh, part)
+    image = observations[:, OBSERVATION_MIRROR[0]] * torch.as_tensor(OBSERVATION_MIRROR[1])
+    both = torch.cat([observations, image])  # the statistics are those of the observations and their mirror images
+    even, odd = fresh.normalize(both)
+    torch.testing.assert_close(even.mean(0), torch.zeros(even.shape[1]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(even.std(0), torch.ones(even.shape[1]), atol=1e-2, rtol=0)
+    torch.testing.assert_close(odd.square().mean(0), torch.ones(odd.shape[1]), atol=1e-2, rtol=0)
+    assert fresh.count == 300
+
+
+def test_it_takes_what_the_env_returns_and_returns_what_the_env_takes(policy):
+    env = make_env()
+    observation, _ = env.reset(seed=0)
+    policy.prompt(Goal(1.0))
+    action = policy.act(observation)
+    assert action.shape == (17,) and action.dtype == np.float32 and env.action_space.contains(action)
+    assert np.abs(policy.act(observation * 100)).max() <= np.float32(ACTION_LIMIT)
+
+
+def test_several_bodies_follow_one_goal_each(policy):
+    observations = np.random.default_rng(0).normal(size=(3, 45)).astype(np.float32)
+    goals = [Goal(1.0), Goal(0, 0.4), Goal(0, 0, -0.8)]
+    policy.prompt(goals)
+    together = policy.act(observations)
+    for goal, observation, action in zip(goals, observations, together, strict=True):
+        policy.prompt(goal)
+        np.testing.assert_allclose(policy.act(observation), action, atol=1e-6)
+    assert np.abs(together[0] - together[1]).max() > 0.01
