@@ -58,7 +58,13 @@ def test_the_gait_of_alternating_legs_is_counted(monkeypatch):
     seconds = np.arange(1000) * CONTROL_SECONDS
     lead = np.tile(0.2 * np.sin(2 * np.pi * seconds)[:, None], (1, 4))  # two changes of lead a second
     swing = 0.06 * np.maximum(0, np.stack([np.sin(2 * np.pi * seconds), -np.sin(2 * np.pi * seconds)], axis=-1))
-    replay(monkeypatch, np.zeros((1000, 4, 3)), np.ones((1000, 4), dtype=bool), lead=lead, clearance=np.tile(swing[:, None], (1, 4, 1)))
+    replay(
+        monkeypatch,
+        np.zeros((1000, 4, 3)),
+        np.ones((1000, 4), dtype=bool),
+        lead=lead,
+        clearance=np.tile(swing[:, None], (1, 4, 1)),
+    )
     for row in measure_gait(None, episodes=1, seed=0)["rows"]:
         assert row["steps_per_second"] == pytest.approx(2.0, abs=0.1)
         assert row["left_ahead"] == pytest.approx(0.5, abs=0.02)

@@ -15,7 +15,14 @@ def observation(forward=0.0, sideways=0.0, yaw_rate=0.0):
 
 
 def outcome(goal, **measured):
-    values = {"seconds": 2.0, "meters": 0.0, "degrees": 0.0, "velocity": goal.velocity, "fell": False, "timed_out": False}
+    values = {
+        "seconds": 2.0,
+        "meters": 0.0,
+        "degrees": 0.0,
+        "velocity": goal.velocity,
+        "fell": False,
+        "timed_out": False,
+    }
     return GoalOutcome(goal, **(values | measured))
 
 
