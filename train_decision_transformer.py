@@ -1,0 +1,372 @@
+"""Train a Decision Transformer, or an MLP to hold it against, to move as the policy that a dataset was collected from.
+
+Reads   a dataset of trajectories     (collect_dataset.py)
+Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
+
+    accelerate launch train_decision_transformer.py --config configs/decision_transformer/humanoid.yaml \
+        --dataset runs/rollouts --output_dir runs/dt
+
+The folder itself is the best model by evaluation in physics; last/ is the newest one; checkpoint/ is what --resume
+goes on from. The windows of an update depend only on the seed and its number, so a run that is resumed, or split over
+processes, sees the same ones.
+
+Shapes: B windows of an update over all processes, K steps of context.
+"""
+
+import json
+import time
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from huggingface_hub.dataclasses import strict
+from tqdm import tqdm
+
+from agent import arguments, hub, runs
+from agent.decision_transformer import (
+    GoalDecisionTransformer,
+    GoalDecisionTransformerConfig,
+    GoalMLP,
+    GoalMLPConfig,
+    GoalModelOutput,
+)
+from agent.evaluation import COMMANDS, measure_commands
+from agent.windows import Steps, open_steps, sample_windows, take_windows
+
+MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
+Model = GoalDecisionTransformer | GoalMLP
+
+
+@strict
+@dataclass
+class Arguments:
+    dataset: str = field(default="", metadata={"help": "folder or Hub repo of the dataset"})
+    output_dir: str = field(default="runs/dt", metadata={"help": "folder of the model, its checkpoint and its curves"})
+    init_from: str = field(default="", metadata={"help": "folder or Hub repo of a model to start from"})
+    resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
+    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the best model in"})
+    report_to: str = field(
+        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
+    )
+    seed: int = 0
+
+    model: str = field(default="transformer", metadata={"help": "transformer, or mlp for plain behavior cloning"})
+    context_length: int = field(default=20, metadata={"help": "steps in a window"})
+    hidden_size: int = 128
+    n_layer: int = 3
+    n_head: int = 4
+    return_horizon: int = field(default=60, metadata={"help": "steps whose mean reward is the return-to-go"})
+    target_quantile: float = field(default=0.9, metadata={"help": "which of the dataset's returns-to-go to ask for"})
+    next_state_weight: float = field(default=0.0, metadata={"help": "weight of predicting the next state, too"})
+
+    updates: int = 5700
+    batch_size: int = field(default=64, metadata={"help": "windows of an update, over all processes"})
+    gradient_accumulation_steps: int = field(default=1, metadata={"help": "parts that a process takes its windows in"})
+    learning_rate: float = 6e-4
+    warmup_updates: int = 300
+    weight_decay: float = 1e-4
+    max_grad_norm: float = 1.0
+    ema_decay: float = field(default=0.99, metadata={"help": "of the averaged weights, which are what is evaluated"})
+    evaluate_every: int = field(default=1000, metadata={"help": "updates between evaluations on the commands suite"})
+    evaluation_episodes: int = field(default=2, metadata={"help": "episodes of each command in an evaluation"})
+    checkpoint_every: int = field(default=500, metadata={"help": "updates between checkpoints"})
+    log_every: int = field(default=50, metadata={"help": "updates between rows of metrics"})
+
+    def validate_numbers(self):
+        for name in (
+            *("context_length", "hidden_size", "n_layer", "n_head", "return_horizon", "updates", "batch_size"),
+            *("gradient_accumulation_steps", "evaluate_every", "evaluation_episodes", "checkpoint_every", "log_every"),
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        for name in ("target_quantile", "ema_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
+        if self.model not in MODELS:
+            raise ValueError(f"model={self.model!r} is unknown: choose one of {', '.join(MODELS)}")
+
+    def validate_sources(self):
+        if not self.dataset:
+            raise ValueError("--dataset is missing: give the folder or Hub repo of a dataset")
+        if self.resume and self.init_from:
+            raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
+
+
+def main(args: Arguments) -> None:
+    accelerator = Accelerator(
+        log_with=None if args.report_to == "none" else args.report_to,
+        project_dir=args.output_dir,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+    )
+    parts = accelerator.num_processes * args.gradient_accumulation_steps
+    if args.batch_size % parts:
+        raise ValueError(
+            f"batch_size={args.batch_size} does not divide into {parts} parts: choose a multiple of {parts}"
+        )
+    set_seed(args.seed)
+    with accelerator.main_process_first():
+        steps = open_steps(hub.folder(args.dataset, repo_type="dataset"))
+    returns_to_go = steps.returns_to_go(args.return_horizon)
+    checkpoint = Path(args.output_dir) / "checkpoint"
+    ema = build_model(args, steps, returns_to_go, checkpoint).to(accelerator.device).eval()
+    model = deepcopy(ema).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    progress = {"update": 0, "best_score": None, "seconds": 0.0}
+    if args.resume:
+        progress = load_checkpoint(checkpoint, accelerator)
+    if accelerator.is_main_process:
+        metrics = runs.Metrics(args.output_dir, progress["update"])
+        upstream = {"dataset": args.dataset} | ({"init_from": args.init_from} if args.init_from else {})
+        provenance = runs.record_provenance(args.output_dir, args, upstream)
+    if accelerator.log_with:
+        accelerator.init_trackers("decision_transformer", config=vars(args))
+
+    context = args.context_length
+    recent: list[dict[str, float]] = []
+    bar = tqdm(
+        total=args.updates,
+        initial=progress["update"],
+        unit="update",
+        disable=None if accelerator.is_main_process else True,
+    )
+    while progress["update"] < args.updates:
+        started = time.perf_counter()
+        first = sample_windows(np.random.default_rng([args.seed, progress["update"]]), steps, args.batch_size, context)
+        mine = first.reshape(args.gradient_accumulation_steps, accelerator.num_processes, -1)[
+            :, accelerator.process_index
+        ]
+        batches = [
+            {
+                name: torch.from_numpy(value).to(accelerator.device)
+                for name, value in take_windows(steps, returns_to_go, part, context).items()
+            }
+            for part in mine
+        ]
+        taken = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(progress["update"], args)
+        row = train(accelerator, model, optimizer, batches, args)
+        progress["update"] += 1
+        update_average(ema, accelerator.unwrap_model(model), progress["update"], args.ema_decay)
+        now = time.perf_counter()
+        progress["seconds"] += now - started
+        recent.append(
+            row | {"time/updates_per_second": 1 / (now - started), "time/model_share": (now - taken) / (now - started)}
+        )
+        bar.update()
+
+        done = progress["update"] == args.updates
+        row = {}
+        if done or progress["update"] % args.log_every == 0:
+            row = {name: float(np.mean([one[name] for one in recent])) for name in recent[0]}
+            row |= {"policy/learning_rate": optimizer.param_groups[0]["lr"], "time/hours": progress["seconds"] / 3600}
+            recent.clear()
+            bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
+        if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
+            score, evaluation = evaluate(ema, args)
+            row |= evaluation
+            ema.save_pretrained(Path(args.output_dir) / "last")
+            if progress["best_score"] is None or score > progress["best_score"]:
+                progress |= {"best_score": score, "best": evaluation | {"update": progress["update"]}}
+                publish(ema, args, steps, progress, provenance)
+        if row and accelerator.is_main_process:
+            metrics.add(progress["update"], row)
+        if row and accelerator.log_with:
+            accelerator.log(row, step=progress["update"])
+        if done or progress["update"] % args.checkpoint_every == 0:
+            save_checkpoint(checkpoint, accelerator, ema, progress)
+            if accelerator.is_main_process:
+                metrics.draw()
+    bar.close()
+    if accelerator.is_main_process:
+        finish(args, progress)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+
+
+def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkpoint: Path) -> Model:
+    """The model to train: a new one with the statistics of the dataset, one that exists, or that of the checkpoint."""
+    kind = MODELS[args.model]
+    if args.resume:
+        found = runs.newest(checkpoint)
+        if found is None:
+            raise ValueError(f"no checkpoint in {checkpoint}: start without --resume")
+        return kind.from_pretrained(found / "average")
+    if args.init_from:
+        model = kind.from_pretrained(hub.folder(args.init_from))
+        sizes, needed = (model.config.state_dim, model.config.act_dim), (steps.states.shape[1], steps.labels.shape[1])
+        if sizes != needed:
+            raise ValueError(
+                f"{args.init_from} is for observations and actions of {sizes} numbers, {args.dataset} has {needed}"
+            )
+        return model
+    if args.model == "mlp":
+        model = GoalMLP(GoalMLPConfig(hidden_size=args.hidden_size, n_layer=args.n_layer))
+    else:
+        config = GoalDecisionTransformerConfig(
+            context_length=args.context_length,
+            hidden_size=args.hidden_size,
+            n_layer=args.n_layer,
+            n_head=args.n_head,
+            return_horizon=args.return_horizon,
+            target_return=float(np.quantile(returns_to_go, args.target_quantile)),
+            next_state_weight=args.next_state_weight,
+        )
+        model = GoalDecisionTransformer(config)
+    model.set_statistics(*steps.moments(), float(returns_to_go.mean()), float(returns_to_go.std()))
+    return model
+
+
+def learning_rate(update: int, args: Arguments) -> float:
+    """Learning rate of an update: a linear warm-up, then a linear decay to nothing."""
+    warm = min(1.0, (update + 1) / max(1, args.warmup_updates))
+    left = (args.updates - update) / max(1, args.updates - args.warmup_updates)
+    return args.learning_rate * min(warm, left)
+
+
+def train(accelerator: Accelerator, model, optimizer, batches: list[dict], args: Arguments) -> dict[str, float]:
+    """One update on the windows of this process; returns what to log.
+
+    The loss is a mean over the counted steps of all processes and parts, however these share them.
+    """
+    counted = accelerator.reduce(sum(batch["loss_mask"].sum() for batch in batches), "sum")
+    share = counted / (len(batches) * accelerator.num_processes)
+    losses: dict[str, torch.Tensor] = {}
+    for batch in batches:
+        with accelerator.accumulate(model):
+            output: GoalModelOutput = model(**batch, loss_steps=share)
+            accelerator.backward(output.loss)
+            if accelerator.sync_gradients:
+                norm = accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+        for name, loss in (("loss/action", output.action_loss), ("loss/next_state", output.state_loss)):
+            if loss is not None:
+                losses[name] = losses.get(name, 0) + loss.detach() / len(batches)
+    means = accelerator.reduce(torch.stack([*losses.values()]), "mean")
+    return dict(zip(losses, means.tolist(), strict=True)) | {"policy/gradient_norm": float(norm)}
+
+
+@torch.no_grad()
+def update_average(average: Model, model: Model, update: int, decay: float) -> None:
+    """Move the averaged weights towards those of the model; quickly at first, when there is little to average."""
+    decay = min(decay, (1 + update) / (10 + update))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+
+
+def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
+    """Score of the model, the greater the better, and its measurements in physics."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the cores belong to the physics
+    mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
+    torch.set_num_threads(threads)
+    names = ("survival", "velocity_error", "yaw_error")
+    measured = {f"evaluation/{name}": mean[name] for name in names if mean[name] is not None}
+    return 2 * mean["survival"] - (mean["velocity_error"] or 1.0) - (mean["yaw_error"] or 1.0), measured
+
+
+def publish(model: Model, args: Arguments, steps: Steps, progress: dict, provenance: dict) -> None:
+    """Save the model, with its card, as the best so far."""
+    model.save_pretrained(args.output_dir)
+    rows = "\n".join(
+        f"| {name.removeprefix('evaluation/')} | {value:.4g} |" for name, value in progress["best"].items()
+    )
+    card = CARD.format(
+        kind=type(model).__name__,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        rows=rows,
+        episodes=args.evaluation_episodes,
+        steps=len(steps),
+        version=model.config.goal_version,
+        command=provenance["command"],
+        args=args,
+    )
+    with runs.replacing(Path(args.output_dir) / "README.md") as beside:
+        beside.write_text(card)
+
+
+CARD = """---
+library_name: transformers
+pipeline_tag: reinforcement-learning
+tags:
+- reinforcement-learning
+- decision-transformer
+- gymnasium
+- mujoco
+- Humanoid-v5
+---
+
+# {kind} for Humanoid-v5
+
+{parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} steps of it; speaks goal vocabulary
+{version}. The statistics of its observations are inside.
+
+```python
+from agent.decision_transformer import {kind}
+from agent.env import make_env
+from agent.goals import Goal
+
+model = {kind}.from_pretrained("PATH").eval()
+model.prompt(Goal(vx=1.0))
+env = make_env()
+observation, info = env.reset(seed=0)
+observation, *_ = env.step(model.act(observation))
+```
+
+Measured during training, {episodes} episodes of 1000 steps for each command of the commands suite:
+
+| | |
+|---|---|
+{rows}
+
+Made by `{command}` from `{args.dataset}`; all arguments and versions are in `provenance.json`.
+"""
+
+
+def save_checkpoint(folder: Path, accelerator: Accelerator, average: Model, progress: dict) -> None:
+    """Write all that --resume needs, every process its part, and put it in the old one's place when it is whole."""
+    beside = folder.with_name("checkpoint.part")
+    accelerator.save_state(str(beside))
+    if accelerator.is_main_process:
+        average.save_pretrained(beside / "average")
+        runs.write_json(beside / "progress.json", progress)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        with runs.replacing(folder) as whole:
+            beside.rename(whole)
+
+
+def load_checkpoint(folder: Path, accelerator: Accelerator) -> dict:
+    """Put everything back as `save_checkpoint` found it; returns the progress."""
+    found = runs.newest(folder)
+    assert found, "build_model has found it"
+    accelerator.load_state(str(found))
+    return json.loads((found / "progress.json").read_text())
+
+
+def finish(args: Arguments, progress: dict) -> None:
+    """Write the summary, and publish the best model."""
+    best = progress["best"]
+    errors = [
+        f"{best[f'evaluation/{name}']:.3f} {unit}"
+        for name, unit in (("velocity_error", "m/s"), ("yaw_error", "rad/s"))
+        if f"evaluation/{name}" in best
+    ]
+    summary = {
+        "stage": "transformer",
+        "made": f"a {args.model} after {progress['update']:,} updates",
+        "seconds": round(progress["seconds"], 1),
+        "metric": f"survival {best['evaluation/survival']:.3f}, errors {' and '.join(errors) or 'unknown'}",
+    }
+    runs.write_json(Path(args.output_dir) / "summary.json", summary)
+    if args.push_to_hub:
+        hub.push_folder(args.output_dir, args.push_to_hub, ignore=["checkpoint/*", "last/*", "decision_transformer/*"])
+
+
+if __name__ == "__main__":
+    arguments.run(main, Arguments)
