@@ -253,6 +253,7 @@ class Collector:
             parts = task.step(envs.body, executed) if args.reward == "goal" else {"native": native}
             done, diverged = terminated | truncated, info["diverged"]
             even, odd = task.features(envs.body)
+            even[diverged] = odd[diverged] = 0.0  # not a number would run back through the advantages of the whole rollout
             store["final_observations"][t] = torch.from_numpy(info["final_obs"])
             store["final_even"][t], store["final_odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
             reward = np.where(diverged, 0.0, sum(parts.values()))

@@ -1,0 +1,241 @@
+"""PPO: advantages by hand, what a fall and a time limit are worth, and runs that are stopped and go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from conftest import ROOT, run_script
+
+import pretrain_ppo
+from agent.arguments import parse_arguments
+from agent.motor_policy import MotorPolicy
+from pretrain_ppo import Arguments, Collector, adapt_learning_rate, generalized_advantages, update, widen
+
+TINY = {
+    "num_envs": 4,
+    "num_threads": 1,
+    "rollout_steps": 16,
+    "total_steps": 64,
+    "minibatch_size": 32,
+    "epochs": 1,
+    "widths": "16,8",
+    "report_to": "none",
+}
+
+
+def flags(**changes) -> list[str]:
+    return [word for name, value in (TINY | changes).items() for word in (f"--{name}", str(value))]
+
+
+def tiny(**changes) -> Arguments:
+    return parse_arguments(Arguments, flags(**changes))
+
+
+def advantages_of(rewards, values, next_values, terminated, done) -> list[float]:
+    """Advantages of one body, with gamma .5 and lambda .5, so that everything can be computed by hand."""
+    numbers = [torch.tensor(each, dtype=torch.float32)[:, None] for each in (rewards, values, next_values)]
+    flags = [torch.tensor(each, dtype=torch.bool)[:, None] for each in (terminated, done)]
+    return generalized_advantages(*numbers, *flags, gamma=0.5, lam=0.5).squeeze(1).tolist()
+
+
+def test_advantages_are_the_hand_computed_ones():
+    # deltas: 1 + .5 * 4 - 2 = 1;  2 + .5 * 6 - 4 = 1;  3 + .5 * 8 - 6 = 1.  Sums: 1;  1 + .25 * 1;  1 + .25 * 1.25.
+    assert advantages_of([1, 2, 3], [2, 4, 6], [4, 6, 8], [0, 0, 0], [0, 0, 0]) == [1.3125, 1.25, 1.0]
+
+
+def test_a_time_limit_keeps_the_future_but_a_fall_does_not():
+    # Step 1 ends an episode. As a time limit its delta is 2 + .5 * 6 - 4 = 1, as a fall 2 - 4 = -2.
+    limit = advantages_of([1, 2, 3], [2, 4, 6], [4, 6, 8], [0, 0, 0], [0, 1, 0])
+    fall = advantages_of([1, 2, 3], [2, 4, 6], [4, 6, 8], [0, 1, 0], [0, 1, 0])
+    assert limit == [1.25, 1.0, 1.0]
+    assert fall == [0.5, -2.0, 1.0]
+
+
+def test_advantages_of_bodies_do_not_mix():
+    one = torch.tensor([[1.0], [2.0]]), torch.zeros(2, 1), torch.ones(2, 1)
+    no = torch.zeros(2, 1, dtype=torch.bool)
+    alone = generalized_advantages(*one, no, no, gamma=0.9, lam=0.8)
+    both = [torch.cat([each, each * 100], dim=1) for each in one]
+    together = generalized_advantages(*both, no.expand(2, 2), no.expand(2, 2), gamma=0.9, lam=0.8)
+    assert torch.equal(together[:, :1], alone)
+
+
+@pytest.fixture
+def learner():
+    """Arguments, models, optimizer and collector of a tiny run, as `main` makes them."""
+    torch.manual_seed(0)
+    args = tiny(rollout_steps=32, epochs=4, learning_rate=0.003, entropy_coefficient=0.0)
+    accelerator = Accelerator(cpu=True)
+    policy, critic = pretrain_ppo.build_models(args, accelerator)
+    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate)
+    return args, accelerator, policy, critic, optimizer, Collector(args, seed=0)
+
+
+def test_updates_make_rewarded_actions_more_likely(learner):
+    args, accelerator, policy, critic, optimizer, collector = learner
+    before = collector.collect(policy, 0.3)[0]["actions"][..., 3].mean()
+    for _ in range(8):
+        rollout, _ = collector.collect(policy, 0.3)
+        rollout["rewards"] = rollout["actions"][..., 3]
+        row = update(args, accelerator, policy, critic, optimizer, rollout)
+        assert all(np.isfinite(value) for value in row.values())
+    assert collector.collect(policy, 0.3)[0]["actions"][..., 3].mean() > before + 0.1
+
+
+def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
+    *_, policy, _, _, collector = learner
+    rollout, row = collector.collect(policy, 0.3)
+    going_on = ~rollout["done"][:-1]
+    torch.testing.assert_close(rollout["observations"][1:][going_on], rollout["final_observations"][:-1][going_on])
+    assert rollout["done"].any() and not (rollout["terminated"] & ~rollout["done"]).any()
+    mean, std = policy(rollout["observations"], rollout["commands"])
+    log_probs = torch.distributions.Normal(mean, std).log_prob(rollout["actions"]).sum(-1)
+    torch.testing.assert_close(rollout["log_probs"], log_probs, rtol=1e-4, atol=1e-4)
+    parts = sum(value for name, value in row.items() if name.startswith("reward/"))
+    assert row["rollout/reward"] == pytest.approx(parts, abs=1e-4)
+    assert row["rollout/reward"] == pytest.approx(float(rollout["rewards"].mean()), abs=1e-4)
+
+
+def diverge(collector: Collector, body: int) -> None:
+    start = collector.envs.start
+    collector.envs.set_state(np.array([body]), np.full((1, 24), np.nan), start.qvel[[body]])
+
+
+def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
+    args, accelerator, policy, critic, optimizer, collector = learner
+    monkeypatch.setattr(pretrain_ppo, "MAX_DIVERGED", 0.5)
+    step, steps = collector.envs.step, iter(range(args.rollout_steps))
+
+    def diverging_step(actions):
+        if next(steps) == 7:
+            diverge(collector, 2)
+        return step(actions)
+
+    monkeypatch.setattr(collector.envs, "step", diverging_step)
+    rollout, row = collector.collect(policy, 0.3)
+    valid = rollout["valid"]
+    assert (~valid).nonzero().tolist() == [[7, 2]]
+    assert rollout["done"][7, 2] and rollout["terminated"][7, 2]
+    assert row["rollout/diverged"] == pytest.approx(1 / (args.rollout_steps * args.num_envs))
+    assert all(torch.isfinite(value[valid]).all() for value in rollout.values())
+    assert all(np.isfinite(value) for value in row.values())
+    before = {name: value.clone() for name, value in policy.state_dict().items()}
+    assert all(np.isfinite(value) for value in update(args, accelerator, policy, critic, optimizer, rollout).values())
+    pretrain_ppo.update_statistics(accelerator, policy, rollout)
+    assert all(torch.isfinite(value).all() for value in policy.state_dict().values())
+    assert any((value != before[name]).any() for name, value in policy.state_dict().items())
+
+
+def test_a_run_stops_when_too_many_steps_diverge(learner):
+    *_, policy, _, _, collector = learner
+    diverge(collector, 0)
+    with pytest.raises(ValueError, match=r"0\.78% of the simulation steps diverged: lower push_speed"):
+        collector.collect(policy, 0.3)
+
+
+def test_the_state_of_a_collector_continues_bit_for_bit(learner):
+    args, *_, policy, _, _, collector = learner
+    collector.collect(policy, 0.3)
+    saved, generator = collector.state_dict(), torch.get_rng_state()
+    saved = {name: np.copy(value) for name, value in saved.items()}
+    expected, expected_row = collector.collect(policy, 0.3)
+    other = Collector(args, seed=77)
+    other.load_state_dict(saved)
+    torch.set_rng_state(generator)
+    rollout, row = other.collect(policy, 0.3)
+    assert row == expected_row
+    for name, value in expected.items():
+        assert torch.equal(rollout[name], value), name
+
+
+@pytest.mark.parametrize(("kl", "rate"), [(0.0, 6e-4), (0.03, 5e-4), (0.2, 5e-4 / 1.2)])
+def test_the_learning_rate_follows_the_change_per_update(kl, rate):
+    args = tiny(learning_rate=6e-4, learning_rate_min=2e-4)
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=5e-4)
+    adapt_learning_rate(args, optimizer, kl)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
+
+
+def test_the_region_of_commands_widens_only_while_they_are_followed():
+    args = tiny()
+    followed = {"reward/tracking": 0.9 * args.tracking_weight, "rollout/falls_per_minute": 1.0}
+    assert widen(0.5, followed, args) > 0.5
+    assert widen(1.0, followed, args) == 1.0
+    assert widen(0.5, followed | {"rollout/falls_per_minute": 60.0}, args) == 0.5
+    assert widen(0.5, followed | {"reward/tracking": 0.1}, args) == 0.5
+
+
+def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain_ppo, "COMMANDS", [(1.0, 0.0, 0.0)])
+    torch.manual_seed(0)
+    blind = MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8], goal_conditioned=False))
+    blind.save_pretrained(tmp_path / "blind")
+    folder = tmp_path / "goal"
+    pretrain_ppo.main(tiny(init_from=tmp_path / "blind", output_dir=folder))
+    policy = MotorPolicy.from_pretrained(folder)
+    assert policy.config.goal_conditioned
+    assert policy.goal_embedding.even.weight.abs().max() > 0, "the goal is learned"
+    moved = max(
+        (a - b).abs().max() for a, b in zip(policy.network.parameters(), blind.network.parameters(), strict=True)
+    )
+    assert 0 < moved < 0.1, "from there, not from anew"
+    assert json.loads((folder / "provenance.json").read_text())["upstream"]["init_from"] == str(tmp_path / "blind")
+
+
+def test_the_native_reward_is_humanoid_v5s(monkeypatch):
+    torch.manual_seed(0)
+    args = tiny(reward="native")
+    policy, _ = pretrain_ppo.build_models(args, Accelerator(cpu=True))
+    collector = Collector(args, seed=0)
+    paid = []
+    step = collector.envs.step
+    monkeypatch.setattr(collector.envs, "step", lambda actions: paid.append(step(actions)) or paid[-1])
+    rollout, row = collector.collect(policy, 0.3)
+    np.testing.assert_allclose(rollout["rewards"], np.stack([result[1] for result in paid]), rtol=1e-6)
+    assert {name for name in row if name.startswith("reward/")} == {"reward/native"}
+
+
+def curves(folder: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if not name.startswith("time/")} for row in rows]
+
+
+RUN = {"total_steps": 64 * 6, "checkpoint_every": 3, "evaluate_every": 1000}
+
+
+@pytest.mark.slow
+def test_a_run_killed_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", whole)
+    assert result.returncode == 0, result.stderr
+
+    command = [sys.executable, "pretrain_ppo.py", *flags(**RUN), "--output_dir", str(stopped)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (stopped / "metrics.jsonl").exists() or len(curves(stopped)) < 4:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", stopped, "--resume")
+    assert result.returncode == 0, result.stderr
+
+    assert curves(stopped) == curves(whole)
+    for file in ("model.safetensors", "checkpoint/models.safetensors", "checkpoint/process_0.safetensors"):
+        assert (stopped / file).read_bytes() == (whole / file).read_bytes(), file
+    progress = [json.loads((folder / "checkpoint/progress.json").read_text()) for folder in (whole, stopped)]
+    assert progress[0] | {"seconds": 0} == progress[1] | {"seconds": 0}
+    assert (whole / "curves.png").exists() and (whole / "last" / "model.safetensors").exists()
+    assert result.stdout == "", "results go to stdout and there are none; progress goes to stderr"
+
+
+def test_resuming_what_never_ran_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no checkpoint in .*: start without --resume"):
+        pretrain_ppo.main(tiny(output_dir=tmp_path / "nothing", resume=True))
