@@ -31,7 +31,7 @@ from torch.distributions import Normal
 from tqdm import tqdm
 
 from agent import arguments, hub, runs, vector_env
-from agent.env import CONTROL_SECONDS, GoalTask, RewardWeights, sample_commands, uprightness
+from agent.env import CONTROL_SECONDS, FOOT_RADIUS, GoalTask, RewardWeights, sample_commands, uprightness
 from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -58,7 +58,8 @@ class Arguments(RewardWeights):
     goal_conditioned: bool = field(default=True, metadata={"help": "false: goal-blind pretraining under randomized goals"})
     difficulty: float = field(default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"})
     push_speed: float = field(default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"})
-    recovery_share: float = field(default=0.3, metadata={"help": "share of episodes that start in another body's mid-motion state, disturbed"})
+    stride_share: float = field(default=0.4, metadata={"help": "share of episodes that start in mid-stride"})
+    recovery_share: float = field(default=0.2, metadata={"help": "share of episodes that start in another body's state, disturbed"})
     widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
 
     total_steps: int = 20_000_000
@@ -67,9 +68,9 @@ class Arguments(RewardWeights):
     rollout_steps: int = 64
     epochs: int = 3
     minibatch_size: int = 1024
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     learning_rate_min: float = 2e-4
-    target_kl: float = field(default=0.03, metadata={"help": "the learning rate adapts to keep the change per update near this"})
+    target_kl: float = field(default=0.04, metadata={"help": "the learning rate adapts to keep the change per update near this"})
     gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
@@ -86,8 +87,11 @@ class Arguments(RewardWeights):
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if self.reward not in ("goal", "native"):
             raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
-        if not 0 <= self.difficulty <= 1:
-            raise ValueError(f"difficulty={self.difficulty} must be from 0 to 1")
+        for name in ("difficulty", "stride_share", "recovery_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
+        if self.stride_share + self.recovery_share > 1:
+            raise ValueError(f"stride_share={self.stride_share} and recovery_share={self.recovery_share} must not add up to more than 1")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
@@ -299,14 +303,23 @@ class Collector:
 
 
     def _recover(self, rows: np.ndarray, difficulty: float) -> None:
-        """Let some of the bodies in `rows`, which start anew, start in a disturbed mid-motion state of an upright body."""
-        rows = rows[self.rng.random(len(rows)) < self.args.recovery_share]
+        """Let some of the bodies in `rows`, which start anew, start in mid-stride, or in a disturbed state of another body.
+
+        From its usual start, with both feet side by side, a body on spherical feet tips over before it has learned to step.
+        """
+        kind = self.rng.random(len(rows))
+        strides, others = rows[kind < self.args.stride_share], rows[kind > 1 - self.args.recovery_share]
+        if len(strides):
+            qpos, qvel = stride_poses(self.rng, len(strides))
+            self.envs.set_state(strides, qpos, qvel)
+            qpos[:, 2] -= self.envs.start.feet[strides][..., 2].min(1) - FOOT_RADIUS  # the lower foot touches the ground
+            self.observations[strides] = self.envs.set_state(strides, qpos, qvel)
         upright = np.flatnonzero(uprightness(self.envs.start.qpos) > UPRIGHT)
-        if len(rows) and len(upright):
-            models = self.rng.choice(upright, len(rows))
+        if len(others) and len(upright):
+            models = self.rng.choice(upright, len(others))
             qpos, qvel = self.envs.start.qpos[models], self.envs.start.qvel[models]
             qvel += difficulty * self.rng.normal(0, RECOVERY_NOISE, qvel.shape)
-            self.observations[rows] = self.envs.set_state(rows, qpos, qvel)
+            self.observations[others] = self.envs.set_state(others, qpos, qvel)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything that the next rollout depends on, as arrays."""

@@ -152,6 +152,7 @@ SHORTEST_LEAD = 0.25  # s, before which a change of lead is fluttering
 FULL_SWING = 0.35  # s, a single stance this long earns the whole stance reward
 LONGEST_SWING = 0.6  # s, after which standing on one leg earns nothing more
 FULL_CLEARANCE = 0.08  # m, a swing foot this high earns the whole clearance reward
+RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = 12, 13, 16, 17  # of qpos; hips about y, where negative lifts the thigh ahead
 GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
 
 
@@ -252,6 +253,27 @@ def left_ahead(body: BodyState) -> np.ndarray:
     heading = yaw(body.qpos)
     apart = body.feet[:, 1] - body.feet[:, 0]
     return np.cos(heading) * apart[:, 0] + np.sin(heading) * apart[:, 1]
+
+
+def stride_poses(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [count, 24] and velocities [count, 23] of bodies in mid-stride: legs apart, one knee bent, moving ahead."""
+    qpos, qvel = np.zeros((count, 24)), np.zeros((count, 23))
+    qpos[:, 2] = 1.4
+    turn, pitch = rng.uniform(-np.pi, np.pi, count) / 2, rng.uniform(-0.05, 0.1, count) / 2
+    qpos[:, 3] = np.cos(turn) * np.cos(pitch)
+    qpos[:, 4] = -np.sin(turn) * np.sin(pitch)
+    qpos[:, 5] = np.cos(turn) * np.sin(pitch)
+    qpos[:, 6] = np.sin(turn) * np.cos(pitch)
+    qpos[:, 7:] = rng.normal(0, 0.03, (count, 17))
+    apart, ahead = rng.uniform(0.1, 0.4, count), rng.choice([-1.0, 1.0], count)
+    rear = np.where(ahead > 0, RIGHT_KNEE, LEFT_KNEE)
+    qpos[:, RIGHT_HIP], qpos[:, LEFT_HIP] = -0.1 + ahead * apart, -0.1 - ahead * apart
+    qpos[:, RIGHT_KNEE] = qpos[:, LEFT_KNEE] = -0.1
+    qpos[np.arange(count), rear] -= rng.uniform(0, 0.6, count)
+    speed = rng.uniform(0, 1.2, count)
+    qvel[:, 0], qvel[:, 1] = speed * np.cos(2 * turn), speed * np.sin(2 * turn)
+    qvel[:, 3:] = rng.normal(0, 0.3, (count, 20))
+    return qpos, qvel
 
 
 def sample_commands(rng: np.random.Generator, count: int, difficulty: float = 1.0) -> np.ndarray:
