@@ -129,8 +129,8 @@ def read_shards(folder: Path) -> Iterator[Shard]:
 
     Raises:
         ValueError: names the file, the row and what is wrong: columns or dimensions, values that are not finite or out
-            of range, a goal off the grid, episodes that do not begin or end where they should, indices that are missing
-            or double, another goal vocabulary, or totals other than meta/info.json's.
+            of range, a goal off the grid, episodes that do not begin or end where they should, indices that are
+            missing or double, another goal vocabulary, or totals other than meta/info.json's.
     """
     info = read_info(folder)
     rows = episodes = 0

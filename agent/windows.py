@@ -66,9 +66,9 @@ class Steps:
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [S] of the observations."""
-        mean = np.mean(self.states, axis=0, dtype=np.float64)
-        square = sum(np.square(part - mean).sum(0) for part in np.array_split(self.states, 1 + len(self) // 100_000))
-        return mean, np.sqrt(square / len(self))
+        parts = np.array_split(self.states, 1 + len(self) // 100_000)
+        mean = np.sum([part.sum(0, dtype=np.float64) for part in parts], axis=0) / len(self)
+        return mean, np.sqrt(np.sum([np.square(part - mean).sum(0) for part in parts], axis=0) / len(self))
 
 
 # Field of Steps -> its column in the dataset.
