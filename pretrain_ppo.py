@@ -85,6 +85,10 @@ class Arguments(RewardWeights):
         for name in ("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size", "evaluate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.num_threads < 0:
+            raise ValueError(f"num_threads={self.num_threads} must be at least 0")
+        if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
+            raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 192,192,96")
         if self.reward not in ("goal", "native"):
             raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
         for name in ("difficulty", "stride_share", "recovery_share"):

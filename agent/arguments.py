@@ -35,8 +35,8 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
         raise ValueError("--config needs a file: give the path of a YAML file")
     try:
         (arguments,) = parser.parse_args_and_config(argv)
-    except FileNotFoundError as error:
-        raise ValueError(f"no such config file: {error.filename}") from error
+    except OSError as error:
+        raise ValueError(f"cannot read config file {error.filename}: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise ValueError(f"{argv[argv.index('--config') + 1]} is no YAML: {' '.join(str(error).split())}") from error
     except StrictDataclassError as error:

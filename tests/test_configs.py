@@ -1,13 +1,16 @@
 """Every YAML that ships is accepted by the script it is for."""
 
+import importlib
+
 import pytest
 import yaml
 from conftest import ROOT
+from test_arguments import SCRIPTS
 
 from agent.arguments import parse_arguments
 
 # Folder, or file of configs/quickstart -> the script that reads it.
-SCRIPTS = {
+READERS = {
     "ppo": "pretrain_ppo",
     "dataset": "collect_dataset",
     "decision_transformer": "train_decision_transformer",
@@ -18,11 +21,12 @@ CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if path.par
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_config_is_accepted_and_every_value_in_it_counts(path):
-    script = __import__(SCRIPTS[path.stem if path.parent.name == "quickstart" else path.parent.name])
-    arguments = parse_arguments(script.Arguments, ["--config", str(path)])
+    name = READERS[path.stem if path.parent.name == "quickstart" else path.parent.name]
+    needed, _ = SCRIPTS[name]
+    arguments = parse_arguments(importlib.import_module(name).Arguments, [*needed, "--config", str(path)])
     for name, value in yaml.safe_load(path.read_text()).items():
         assert getattr(arguments, name) == value
 
 
 def test_the_quickstart_has_a_config_for_every_stage():
-    assert {path.stem for path in (ROOT / "configs" / "quickstart").glob("*.yaml")} == set(SCRIPTS)
+    assert {path.stem for path in (ROOT / "configs" / "quickstart").glob("*.yaml")} == set(READERS)
