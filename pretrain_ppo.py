@@ -31,7 +31,7 @@ from torch.distributions import Normal
 from tqdm import tqdm
 
 from agent import arguments, hub, runs, vector_env
-from agent.env import CONTROL_SECONDS, FOOT_RADIUS, GoalTask, RewardWeights, sample_commands, uprightness
+from agent.env import CONTROL_SECONDS, FOOT_RADIUS, GoalTask, RewardWeights, sample_commands, stride_poses, uprightness
 from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
