@@ -13,7 +13,6 @@ written. Under `accelerate launch` the processes take turns at the shards.
 Shapes: T steps of a shard, N parallel bodies.
 """
 
-import json
 import math
 import time
 from dataclasses import dataclass, field
@@ -102,7 +101,7 @@ def main(args: Arguments) -> None:
     accelerator = Accelerator()
     torch.set_num_threads(1)  # the cores belong to the physics
     folder = Path(args.output_dir)
-    policy = MotorPolicy.from_pretrained(hub.folder(args.policy)).to(accelerator.device)
+    policy = MotorPolicy.from_pretrained(args.policy).to(accelerator.device)
     ranks, rank = accelerator.num_processes, accelerator.process_index
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
     first, episodes = begin(args, folder, ranks) if accelerator.is_main_process else (0, 0)
@@ -355,7 +354,7 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
     }
     runs.write_json(folder / "meta" / "info.json", info)
 
-    command = json.loads((folder / runs.PROVENANCE).read_text())["command"]
+    command = runs.read_json(folder / runs.PROVENANCE)["command"]
     paths = sorted(folder.glob("meta/episodes/*/*.parquet"))
     table = pa.concat_tables(parquet.read_table(path, columns=["length", "fell", "mean_reward"]) for path in paths)
     length, fell, reward = (column.to_numpy() for column in table.columns)

@@ -13,7 +13,6 @@ processes, sees the same ones.
 Shapes: B windows of an update over all processes, K steps of context.
 """
 
-import json
 import time
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -116,7 +115,7 @@ def main(args: Arguments) -> None:
     model = deepcopy(ema).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
     model, optimizer = accelerator.prepare(model, optimizer)
-    progress = {"update": 0, "best_score": None, "seconds": 0.0}
+    progress: dict = {"update": 0, "best_score": None, "seconds": 0.0}
     if args.resume:
         progress = load_checkpoint(checkpoint, accelerator)
     if accelerator.is_main_process:
@@ -198,7 +197,7 @@ def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkp
             raise ValueError(f"no checkpoint in {checkpoint}: start without --resume")
         return kind.from_pretrained(found / "average")
     if args.init_from:
-        model = kind.from_pretrained(hub.folder(args.init_from))
+        model = kind.from_pretrained(args.init_from)
         sizes, needed = (model.config.state_dim, model.config.act_dim), (steps.states.shape[1], steps.labels.shape[1])
         if sizes != needed:
             raise ValueError(
@@ -346,7 +345,7 @@ def load_checkpoint(folder: Path, accelerator: Accelerator) -> dict:
     found = runs.newest(folder)
     assert found, "build_model has found it"
     accelerator.load_state(str(found))
-    return json.loads((found / "progress.json").read_text())
+    return runs.read_json(found / "progress.json")
 
 
 def finish(args: Arguments, progress: dict) -> None:

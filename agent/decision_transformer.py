@@ -11,6 +11,7 @@ All tensors come and go in the units of the dataset: observations as the env ret
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -26,8 +27,9 @@ from transformers import (
 )
 from transformers.utils import ModelOutput
 
+from agent import hub
 from agent.env import ACTION_LIMIT, ACTION_SIZE, OBSERVATION_SIZE
-from agent.goals import AXES, GOAL_VERSION, TOKENS, Goal, check_goal_version
+from agent.goals import AXES, GOAL_VERSION, TOKENS, Goal
 
 GOAL_TOKENS = len(AXES)
 # What the tokens of a step are; their slots follow those of the goal.
@@ -83,30 +85,27 @@ class GoalMLPConfig(PreTrainedConfig):
 
 @dataclass
 class GoalModelOutput(ModelOutput):
-    """`loss` is there when labels are; actions [B, K, A] in ±0.4, next states [B, K, S] in standard deviations."""
+    """Actions [B, K, A] in ±0.4. The losses need labels; they are of actions in ±1 and of normalized states."""
 
     loss: Tensor | None = None
     action_loss: Tensor | None = None
     state_loss: Tensor | None = None
     action_preds: Tensor | None = None
-    state_preds: Tensor | None = None
 
 
 class GoalPrompted(PreTrainedModel):
     """What the models here share: the statistics of their data as buffers, the prompt, and loading with a check."""
 
+    config_class: type[PreTrainedConfig] = PreTrainedConfig
+    observation_mean: Tensor
+    observation_std: Tensor
+    return_mean: Tensor
+    return_std: Tensor
+
     @classmethod
-    def from_pretrained(cls, path, *args, **kwargs) -> Self:
-        """Load from a folder or a Hub repo. Raises ValueError for another kind of model or another goal vocabulary."""
-        config, _ = PreTrainedConfig.get_config_dict(
-            path, **{name: kwargs[name] for name in ("revision", "token") if name in kwargs}
-        )
-        if config.get("model_type") != cls.config_class.model_type:
-            raise ValueError(
-                f"{path} holds a {config.get('model_type')}: give a folder or repo of a {cls.config_class.model_type}"
-            )
-        check_goal_version(config.get("goal_version"), str(path))
-        return super().from_pretrained(path, *args, **kwargs)
+    def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
+        """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
+        return hub.load_pretrained(super().from_pretrained, cls.config_class.model_type, path, **kwargs)
 
     def set_statistics(
         self, observation_mean: np.ndarray, observation_std: np.ndarray, return_mean: float, return_std: float
@@ -195,8 +194,6 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         hidden = hidden.view(batch, context, len(STEP_TOKENS), -1)
         predictions = self.predict_action(hidden[:, :, 1])
         output = GoalModelOutput(action_preds=predictions * self.config.action_limit)
-        if self.config.next_state_weight:
-            output.state_preds = self.predict_state(hidden[:, :, 2])
         if labels is None:
             return output
         assert loss_mask is not None, "labels come with the steps that count"
@@ -204,16 +201,17 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         output.action_loss = masked_square_error(predictions, labels / self.config.action_limit, loss_mask, loss_steps)
         output.loss = output.action_loss
         if self.config.next_state_weight:
+            following = self.predict_state(hidden[:, :-1, 2])
             known = loss_mask[:, :-1] & attention_mask[:, 1:].bool()
-            output.state_loss = masked_square_error(
-                output.state_preds[:, :-1], self.normalize(states[:, 1:]), known, loss_steps
-            )
+            output.state_loss = masked_square_error(following, self.normalize(states[:, 1:]), known, loss_steps)
             output.loss = output.action_loss + self.config.next_state_weight * output.state_loss
         return output
 
     def reset(self) -> None:
         """Forget the past."""
-        self._states = self._actions = self._cache = None
+        self._states: Tensor | None = None  # [B, steps, S]
+        self._actions: Tensor | None = None  # [B, steps, A]
+        self._cache: DynamicCache | None = None
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
         super().prompt(goal)
@@ -227,43 +225,31 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         it, so the keys and values of all but the newest tokens come from a cache, and are what recomputing would give.
         """
         config, device = self.config, self.device
-        state = torch.as_tensor(np.asarray(observation), dtype=torch.float32, device=device).reshape(
-            -1, 1, config.state_dim
-        )
+        state = torch.as_tensor(observation, dtype=torch.float32, device=device).reshape(-1, 1, config.state_dim)
         bodies = len(state)
-        if self._states is None:
-            self._states = state
-            self._actions = state.new_zeros(bodies, 0, config.act_dim)
-        else:
-            self._states = torch.cat([self._states, state], dim=1)
-        if self._states.shape[1] > config.context_length:
+        states = state if self._states is None else torch.cat([self._states, state], dim=1)
+        actions = state.new_zeros(bodies, 0, config.act_dim) if self._actions is None else self._actions
+        cache = self._cache
+        if states.shape[1] > config.context_length:
             kept = config.context_length // 2
-            self._states, self._actions = (
-                self._states[:, -kept - 1 :],
-                self._actions[:, self._actions.shape[1] - kept :],
-            )
-            self._cache = None
+            states, actions, cache = states[:, -kept - 1 :], actions[:, actions.shape[1] - kept :], None
 
         # The newest step has no action yet: its token is embedded from zeros, and left out.
-        steps = self._states.shape[1]
-        actions = functional.pad(self._actions, (0, 0, 0, 1))
+        steps = states.shape[1]
+        past = functional.pad(actions, (0, 0, 0, 1))
         returns = state.new_full((bodies, steps), config.target_return)
-        if self._cache is None:
-            self._cache = DynamicCache(config=config)
+        if cache is None:
+            cache = DynamicCache(config=config)
             goal_ids = torch.as_tensor(self._goal_ids, device=device).expand(bodies, GOAL_TOKENS)
-            embeddings = torch.cat(
-                [self._embed_goal(goal_ids), self._embed_steps(self._states, actions, returns)[:, :-1]], dim=1
-            )
+            tokens = torch.cat([self._embed_goal(goal_ids), self._embed_steps(states, past, returns)[:, :-1]], dim=1)
         else:
             newest = slice(steps - 2, None)
-            recent = self._embed_steps(
-                self._states[:, newest], actions[:, newest], returns[:, newest], first=steps - 2
-            )
-            embeddings = recent[:, 2:-1]  # the last action, then this return-to-go and state
-        mask = torch.ones(bodies, self._cache.get_seq_length() + embeddings.shape[1], dtype=torch.long, device=device)
-        hidden = self._encode(embeddings, mask, self._cache)
+            recent = self._embed_steps(states[:, newest], past[:, newest], returns[:, newest], first=steps - 2)
+            tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
+        mask = torch.ones(bodies, cache.get_seq_length() + tokens.shape[1], dtype=torch.long, device=device)
+        hidden = self._encode(tokens, mask, cache)
         action = self.predict_action(hidden[:, -1]).clamp(-1, 1) * config.action_limit
-        self._actions = torch.cat([self._actions, action[:, None]], dim=1)
+        self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], config.act_dim)
 
     def _embed_goal(self, goal_ids: Tensor) -> Tensor:
@@ -340,7 +326,7 @@ class GoalMLP(GoalPrompted):
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """As GoalDecisionTransformer.act."""
-        states = torch.as_tensor(np.asarray(observation), dtype=torch.float32, device=self.device).reshape(
+        states = torch.as_tensor(observation, dtype=torch.float32, device=self.device).reshape(
             -1, 1, self.config.state_dim
         )
         goal_ids = torch.as_tensor(self._goal_ids, device=self.device).expand(len(states), GOAL_TOKENS)

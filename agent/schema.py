@@ -10,7 +10,6 @@ A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/l
 Actions are in the env's own units, ±0.4, so that any Humanoid-v5 can replay them.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow as pa
 from datasets import Features, List, Value
 from pyarrow import parquet
 
+from agent import runs
 from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, OBSERVATION_SIZE
 from agent.goals import AXES, GOAL_VERSION, GRID, GRID_STEP, GRID_STEPS, Goal, check_goal_version
 
@@ -114,9 +114,7 @@ def shard_paths(folder: Path) -> list[Path]:
 def read_info(folder: Path) -> dict:
     """The dataset's meta/info.json. Raises ValueError when it is missing or speaks another goal vocabulary."""
     path = folder / "meta" / "info.json"
-    if not path.is_file():
-        raise ValueError(f"{folder} has no meta/info.json: give the folder of a dataset, or collect one")
-    info = json.loads(path.read_text())
+    info = runs.read_json(path)
     check_goal_version(info.get("goal_version"), str(folder))
     for name in ("total_frames", "total_episodes"):
         if not isinstance(info.get(name), int):
@@ -181,7 +179,7 @@ def _read_shard(path: Path) -> Shard:
     return shard
 
 
-def _refuse(path: Path, wrong: np.ndarray, what: str) -> None:
+def _refuse(path: Path, wrong: np.ndarray | np.bool, what: str) -> None:
     """Raise ValueError for the first row where `wrong` [rows] is true."""
     if wrong.any():
         raise ValueError(f"{path} row {int(np.argmax(wrong))}: {what}")

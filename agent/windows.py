@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import datasets
 import numpy as np
+from datasets.config import HF_DATASETS_CACHE
 
 from agent import runs, schema
 from agent.goals import AXES, AXIS_IDS, GRID_STEP, GRID_STEPS
@@ -88,7 +88,7 @@ def open_steps(folder: Path) -> Steps:
     info = schema.read_info(folder)
     files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in schema.shard_paths(folder)]
     version = hashlib.sha256(repr((folder.resolve(), info["total_frames"], files)).encode()).hexdigest()[:16]
-    cache = Path(datasets.config.HF_DATASETS_CACHE) / "steps" / version
+    cache = Path(HF_DATASETS_CACHE) / "steps" / version
     if not cache.is_dir():
         with runs.replacing(cache) as beside:
             beside.mkdir()

@@ -1,0 +1,178 @@
+"""Collecting: what is written, that it opens without our code, and that a run that dies can go on as if it had not."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from conftest import run_script
+from datasets import load_dataset
+from pyarrow import parquet
+
+import collect_dataset
+from agent import schema
+from agent.arguments import parse_arguments
+from agent.env import ACTION_LIMIT
+from agent.goals import SKILLS, Goal
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+from collect_dataset import Arguments, instructions, merge_statistics
+
+TINY = {"num_envs": 4, "num_threads": 1, "shard_steps": 60, "num_steps": 700, "noise_steps": 20}
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("policy")
+    torch.manual_seed(0)
+    MotorPolicy(MotorPolicyConfig(widths=[16, 8])).save_pretrained(folder)
+    return folder
+
+
+def collect(policy, folder, **changes) -> None:
+    words = [word for name, value in (TINY | changes).items() for word in (f"--{name}", str(value))]
+    collect_dataset.main(parse_arguments(Arguments, ["--policy", str(policy), "--output_dir", str(folder), *words]))
+
+
+@pytest.fixture(scope="module")
+def dataset(policy, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dataset")
+    collect(policy, folder)
+    return folder
+
+
+def columns_of(folder) -> dict[str, np.ndarray]:
+    shards = list(schema.read_shards(folder))
+    return {name: np.concatenate([shard[name] for shard in shards]) for name in shards[0]}
+
+
+def test_the_dataset_is_whole_and_as_large_as_asked_rounded_up_to_shards(dataset):
+    schema.validate(dataset)
+    assert len(schema.shard_paths(dataset)) == 3
+    assert len(columns_of(dataset)["index"]) == 3 * 4 * 60
+    summary = json.loads((dataset / "summary.json").read_text())
+    assert summary["stage"] == "dataset"
+    assert "720 steps" in summary["made"]
+
+
+def test_the_label_is_the_mean_action_of_the_policy_and_the_noise_is_in_what_was_executed(dataset, policy):
+    columns = columns_of(dataset)
+    teacher = MotorPolicy.from_pretrained(policy)
+    teacher.prompt([Goal(*command) for command in columns["goal.command"].astype(float).round(1).tolist()])
+    np.testing.assert_allclose(teacher.act(columns["observation.state"]), columns["teacher.action"], atol=1e-5)
+    noise = np.abs(columns["action"] - columns["teacher.action"])
+    assert (noise.max(1) == 0).any(), "no clean steps"
+    assert noise.std() > 0.01 * ACTION_LIMIT, "no noise"
+
+
+def test_noise_levels_are_shares_of_the_action_range(policy, tmp_path):
+    collect(policy, tmp_path, noise_levels="0.2", num_steps=240)
+    columns = columns_of(tmp_path)
+    assert (columns["action"] - columns["teacher.action"]).std() == pytest.approx(0.2 * ACTION_LIMIT, rel=0.1)
+
+
+def test_datasets_opens_it_with_no_code_of_ours(dataset, tmp_path):
+    loaded = load_dataset(str(dataset), split="train", cache_dir=str(tmp_path))
+    assert loaded.features == schema.FEATURES
+    assert len(loaded) == 720
+    np.testing.assert_array_equal(np.array(loaded["index"]), np.arange(720))
+    first = next(iter(load_dataset(str(dataset), split="train", streaming=True)))
+    assert len(first["observation.state"]) == 45
+
+
+def test_meta_says_where_every_episode_lies_how_to_ask_for_it_and_what_came_of_it(dataset):
+    columns = columns_of(dataset)
+    info = json.loads((dataset / "meta" / "info.json").read_text())
+    tasks = pandas.read_parquet(dataset / "meta" / "tasks.parquet")
+    paths = sorted((dataset / "meta" / "episodes").rglob("*.parquet"))
+    episodes = [row for path in paths for row in parquet.read_table(path).to_pylist()]
+    assert [episode["episode_index"] for episode in episodes] == list(range(info["total_episodes"]))
+    for episode in episodes:
+        rows = slice(episode["dataset_from_index"], episode["dataset_to_index"])
+        assert set(columns["episode_index"][rows]) == {episode["episode_index"]}
+        assert episode["length"] == len(columns["index"][rows])
+        assert episode["fell"] == columns["next.terminated"][rows][-1]
+        assert set(episode["tasks"]) == {tasks.index[index] for index in columns["task_index"][rows]}
+        assert len(set(episode["instructions"])) == 3
+        assert sum(part["seconds"] for part in episode["summary"]) == pytest.approx(
+            0.015 * episode["length"], abs=1e-2
+        )
+        assert episode["mean_reward"] == pytest.approx(columns["next.reward"][rows].mean(), abs=1e-4)
+    stats = json.loads((dataset / "meta" / "stats.json").read_text())
+    np.testing.assert_allclose(stats["action"]["mean"], columns["action"].astype(float).mean(0), atol=1e-9)
+    np.testing.assert_allclose(stats["action"]["std"], columns["action"].astype(float).std(0), rtol=1e-6)
+
+
+def test_goals_switch_within_episodes_and_lie_on_the_grid(policy, tmp_path, monkeypatch):
+    monkeypatch.setattr(collect_dataset, "COMMAND_STEPS", (5, 10))
+    collect(policy, tmp_path, num_steps=240)
+    schema.validate(tmp_path)
+    columns = columns_of(tmp_path)
+    same_episode = np.diff(columns["episode_index"]) == 0
+    assert (np.diff(columns["goal.command"], axis=0).any(1) & same_episode).any()
+
+
+def test_all_goals_are_named_skills_when_asked(policy, tmp_path):
+    collect(policy, tmp_path, num_steps=240, skill_share=1.0)
+    named = {command for commands in SKILLS.values() for command in commands}
+    assert {
+        tuple(command) for command in columns_of(tmp_path)["goal.command"].astype(float).round(1).tolist()
+    } <= named
+
+
+def test_a_run_that_died_goes_on_and_writes_what_it_would_have_written(dataset, policy, tmp_path):
+    collect(policy, tmp_path, num_steps=240)
+    (tmp_path / "data" / "chunk-000" / ".file-001.parquet.new").write_bytes(b"half a file")
+    collect(policy, tmp_path, resume=True)
+    whole, resumed = columns_of(dataset), columns_of(tmp_path)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(resumed[name], values, err_msg=name)
+
+
+def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy):
+    with pytest.raises(ValueError, match="3 shards already: give --resume"):
+        collect(policy, dataset)
+    with pytest.raises(ValueError, match=r"file-000\.parquet has 240 steps, num_envs \* shard_steps is 200"):
+        collect(policy, dataset, resume=True, shard_steps=50)
+
+
+def test_instructions_ask_for_the_goals_in_their_order():
+    texts = instructions(
+        [Goal.from_skill("walk_forward", "fast", seconds=2), Goal.from_skill("turn_left", seconds=1.5)]
+    )
+    assert texts[0] == "walk forward fast for 2 seconds, then turn left for 1.5 seconds"
+    assert len(set(texts)) == 3
+
+
+def test_statistics_of_two_parts_are_those_of_the_whole():
+    rows = np.random.default_rng(0).normal(3, 2, (50, 4))
+
+    def statistics(part):
+        moments = {"min": part.min(0), "max": part.max(0), "mean": part.mean(0), "std": part.std(0)}
+        return {"count": np.array([len(part)])} | moments
+
+    merged = merge_statistics(statistics(rows[:13]), statistics(rows[13:]))
+    for name, expected in statistics(rows).items():
+        np.testing.assert_allclose(merged[name], expected)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "--policy is missing"),
+        (["--policy", "no/such/folder"], "no/such/folder is no folder"),
+        (["--policy", "x", "--noise_levels", "0,loud"], "noise_levels='0,loud'"),
+        (["--policy", "x", "--num_steps", "0"], "num_steps=0 must be at least 1"),
+        (["--policy", "x", "--recovery_share", "2"], "recovery_share=2.0 must be from 0 to 1"),
+    ],
+)
+def test_wrong_input_is_refused_in_one_line(flags, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        collect_dataset.main(parse_arguments(Arguments, ["--output_dir", str(tmp_path / "out"), *flags]))
+
+
+def test_the_script_exits_with_2_and_one_line_for_wrong_input(tmp_path):
+    result = run_script("collect_dataset.py", "--policy", tmp_path / "nothing", "--output_dir", tmp_path / "out")
+    assert result.returncode == 2
+    assert "nothing" in result.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in result.stderr
