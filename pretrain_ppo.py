@@ -68,8 +68,9 @@ class Arguments(RewardWeights):
     rollout_steps: int = 64
     epochs: int = 3
     minibatch_size: int = 1024
-    learning_rate: float = 3e-3
+    learning_rate: float = field(default=5e-4, metadata={"help": "to start with; it adapts to target_kl"})
     learning_rate_min: float = 2e-4
+    learning_rate_max: float = 3e-3
     target_kl: float = field(default=0.04, metadata={"help": "the learning rate adapts to keep the change per update near this"})
     gamma: float = 0.99
     gae_lambda: float = 0.95
@@ -433,7 +434,7 @@ def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float)
     """Keep the change per update near the target: faster while it is less than half of it, slower beyond twice."""
     factor = 1 / 1.2 if kl > 1.5 * args.target_kl else 1.2 if kl < args.target_kl / 1.5 else 1.0
     for group in optimizer.param_groups:
-        group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate)
+        group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
 
 
 def update_statistics(accelerator: Accelerator, policy: MotorPolicy, rollout: dict[str, Tensor]) -> None:

@@ -1,0 +1,134 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
+from agent.env import make_env
+from agent.goals import GOAL_VERSION, Goal, GoalProgram
+from agent.motor_agent import MotorAgent, agent_folder
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+
+
+@pytest.fixture(scope="module")
+def agent(planner):
+    transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
+    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), planner)
+
+
+@pytest.fixture(scope="module")
+def folder(agent, tmp_path_factory):
+    path = tmp_path_factory.mktemp("agent")
+    agent.save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def env():
+    env = make_env()
+    env.reset(seed=0)
+    yield env
+    env.close()
+
+
+def standing(forward=0.0, bodies=None):
+    observation = np.zeros(45, dtype=np.float32)
+    observation[0], observation[1], observation[22] = 1.3, 1.0, forward
+    return observation if bodies is None else np.tile(observation, (bodies, 1))
+
+
+def test_an_agent_reloaded_in_a_new_process_acts_identically(agent, folder):
+    program = (
+        "import json, sys; import numpy as np; from agent import Goal, MotorAgent\n"
+        f"agent = MotorAgent.from_pretrained({str(folder)!r}); agent.prompt(Goal(1.0, 0.0, 0.4))\n"
+        "rng = np.random.default_rng(0)\n"
+        "print(json.dumps([agent.act(rng.normal(size=45).astype(np.float32)).tolist() for _ in range(30)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    rng = np.random.default_rng(0)
+    agent.reset()
+    agent.prompt(Goal(1.0, 0.0, 0.4))
+    actions = [agent.act(rng.normal(size=45).astype(np.float32)) for _ in range(30)]
+    np.testing.assert_array_equal(np.array(json.loads(done.stdout), dtype=np.float32), actions)
+
+
+def test_goals_follow_one_another_as_the_body_reaches_their_ends(agent):
+    agent.reset()
+    agent.prompt(GoalProgram((Goal(1.0, meters=0.5), Goal(0.0, 0.0, 0.8, seconds=0.15))))
+    steps = 0
+    while agent.goal == Goal(1.0, meters=0.5):
+        agent.act(standing(forward=1.0))
+        steps += 1
+    assert steps == pytest.approx(0.5 / 0.015, abs=2)
+    assert agent.goal == Goal(0.0, 0.0, 0.8, seconds=0.15)
+    for _ in range(10):
+        agent.act(standing())
+    assert agent.done
+    assert agent.goal == Goal()
+    assert [outcome.met for outcome in agent.outcomes[0]] == [True, False]  # it went, and did not turn
+
+
+def test_a_new_prompt_replaces_what_runs(agent):
+    agent.reset()
+    agent.prompt(Goal(1.0, seconds=5.0))
+    agent.act(standing())
+    agent.prompt("turn_left")
+    assert agent.goal == Goal.from_skill("turn_left")
+    assert not agent.done
+
+
+def test_a_prompt_changes_what_the_body_does(agent):
+    actions = []
+    for skill in ("walk_forward", "turn_left"):
+        agent.reset()
+        agent.prompt(skill)
+        actions.append(agent.act(standing()))
+    assert np.abs(actions[0] - actions[1]).max() > 1e-6
+
+
+def test_bodies_of_a_batch_pursue_their_own_programs(agent):
+    agent.reset()
+    agent.prompt([Goal(1.0, seconds=0.15), Goal(1.0)])
+    for _ in range(12):
+        action = agent.act(standing(bodies=2))
+    assert action.shape == (2, 17)
+    assert agent.done == [True, False]
+    assert agent.goal == [Goal(), Goal(1.0)]
+    with pytest.raises(ValueError, match="3 bodies were observed, 2 were prompted"):
+        agent.act(standing(bodies=3))
+
+
+def test_a_run_ends_with_the_fall_of_an_untrained_body_and_says_so(agent, env):
+    agent.reset()
+    result = agent.run(GoalProgram((Goal(1.0, meters=3.0), Goal())), env)
+    assert not result.success
+    assert result.outcomes[0].fell
+    assert result.feedback.startswith("goal 1 of 2 (walk_forward) fell after")
+    assert "walk_forward" in result.summary
+
+
+def test_a_refusal_moves_nothing(agent, env):
+    position = env.unwrapped.data.qpos.copy()
+    result = agent.run("   ", env)
+    assert result.program.refused
+    assert not result.success
+    assert "empty" in result.feedback
+    np.testing.assert_array_equal(position, env.unwrapped.data.qpos)
+    with pytest.raises(ValueError, match="empty"):
+        agent.prompt("   ")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"model_type": "motor_agent", "goal_version": "0"}, f"goal vocabulary 0, this code {GOAL_VERSION}"),
+        ({"model_type": "llama"}, "holds no motor agent"),
+        ({"model_type": "motor_agent", "goal_version": GOAL_VERSION}, "has no policy/"),
+    ],
+)
+def test_a_folder_that_is_no_agent_of_this_vocabulary_is_refused(tmp_path, config, message):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=message):
+        agent_folder(tmp_path)
