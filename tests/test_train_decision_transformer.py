@@ -1,0 +1,215 @@
+"""Training: the schedule, the loss over any split of the windows, resuming, and the script as a user calls it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+
+import collect_dataset
+import train_decision_transformer as script
+from agent import schema
+from agent.arguments import parse_arguments
+from agent.decision_transformer import GoalDecisionTransformer, GoalMLP
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+from train_decision_transformer import Arguments, learning_rate, update_average
+
+TINY = {
+    "context_length": 4,
+    "hidden_size": 16,
+    "n_layer": 1,
+    "n_head": 2,
+    "updates": 6,
+    "batch_size": 8,
+    "warmup_updates": 2,
+    "log_every": 1,
+    "evaluate_every": 6,
+    "evaluation_episodes": 1,
+    "checkpoint_every": 3,
+    "report_to": "none",
+}
+
+
+def flags(**changes) -> list[str]:
+    return [word for name, value in (TINY | changes).items() for word in (f"--{name}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Real steps of a random policy that moves, 240 of them."""
+    folder, policy = tmp_path_factory.mktemp("dataset"), tmp_path_factory.mktemp("policy")
+    torch.manual_seed(0)
+    teacher = MotorPolicy(MotorPolicyConfig(widths=[16, 8]))
+    with torch.no_grad():
+        for parameter in teacher.network.head.parameters():
+            parameter *= 50
+    teacher.save_pretrained(policy)
+    sizes = ["--num_envs", "4", "--num_threads", "1", "--shard_steps", "60", "--num_steps", "240"]
+    words = ["--policy", str(policy), "--output_dir", str(folder), *sizes]
+    collect_dataset.main(parse_arguments(collect_dataset.Arguments, words))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setattr("agent.windows.HF_DATASETS_CACHE", tmp_path_factory.getbasetemp() / "cache")
+
+
+def train(dataset, folder, **changes) -> list[dict]:
+    """Rows of metrics of a run in this process."""
+    words = ["--dataset", str(dataset), "--output_dir", str(folder), *flags(**changes)]
+    script.main(parse_arguments(Arguments, words))
+    return read_metrics(folder)
+
+
+def read_metrics(folder) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(rows) -> list[float]:
+    return [row["loss/action"] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agent.windows.HF_DATASETS_CACHE", tmp_path_factory.getbasetemp() / "cache")
+        folder = tmp_path_factory.mktemp("trained")
+        train(dataset, folder)
+    return folder
+
+
+def test_the_learning_rate_warms_up_and_decays_in_lines():
+    args = parse_arguments(Arguments, ["--dataset", "x", *flags(updates=100, warmup_updates=20, learning_rate=1.0)])
+    assert [learning_rate(update, args) for update in (0, 9, 19, 20, 60, 99)] == [0.05, 0.5, 1.0, 1.0, 0.5, 1 / 80]
+
+
+def test_a_run_leaves_a_model_its_card_its_curves_and_a_summary(trained):
+    model = GoalDecisionTransformer.from_pretrained(trained)
+    assert model.observation_std.min() > 0
+    assert not torch.equal(model.observation_std, torch.ones(45))
+    assert model.config.target_return > model.return_mean
+    rows = read_metrics(trained)
+    assert [row["step"] for row in rows] == list(range(1, 7))
+    assert 0 <= rows[-1]["evaluation/survival"] <= 1
+    assert losses(rows)[-1] < losses(rows)[0]
+    summary = json.loads((trained / "summary.json").read_text())
+    assert summary["stage"] == "transformer"
+    assert {"README.md", "provenance.json", "curves.png", "last", "checkpoint"} <= set(os.listdir(trained))
+    assert "survival" in (trained / "README.md").read_text()
+
+
+def test_a_run_that_was_interrupted_has_the_losses_of_one_that_was_not(dataset, trained, tmp_path, monkeypatch):
+    real_train, calls = script.train, []
+
+    def interrupted(*args):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return real_train(*args)
+
+    monkeypatch.setattr(script, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(dataset, tmp_path)
+    monkeypatch.setattr(script, "train", real_train)
+    rows = train(dataset, tmp_path, resume=True)
+    assert losses(rows) == losses(read_metrics(trained))
+    whole, resumed = (GoalDecisionTransformer.from_pretrained(folder) for folder in (trained, tmp_path))
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_windows_in_parts_give_the_losses_of_windows_at_once(dataset, trained, tmp_path):
+    rows = train(dataset, tmp_path, gradient_accumulation_steps=4)
+    np.testing.assert_allclose(losses(rows), losses(read_metrics(trained)), rtol=1e-4)
+
+
+def test_two_processes_give_the_losses_of_one(dataset, trained, tmp_path):
+    command = ["accelerate.commands.launch", "--config_file", "configs/accelerate/two_cpu.yaml"]
+    files = ["train_decision_transformer.py", "--dataset", str(dataset), "--output_dir", str(tmp_path)]
+    cache = {"HF_DATASETS_CACHE": str(tmp_path / "cache"), "ACCELERATE_USE_CPU": "true"}
+    result = subprocess.run(
+        [sys.executable, "-m", *command, *files, *flags()],
+        cwd=ROOT,
+        env=os.environ | cache,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_allclose(losses(read_metrics(tmp_path)), losses(read_metrics(trained)), rtol=1e-4)
+    assert {"random_states_0.pkl", "random_states_1.pkl"} <= set(os.listdir(tmp_path / "checkpoint"))
+
+
+def test_an_mlp_comes_from_the_same_script(dataset, tmp_path):
+    rows = train(dataset, tmp_path, model="mlp")
+    assert losses(rows)[-1] < losses(rows)[0]
+    assert "GoalMLP" in (tmp_path / "README.md").read_text()
+    GoalMLP.from_pretrained(tmp_path)
+
+
+def test_a_run_goes_on_from_a_model_with_its_statistics(dataset, trained, tmp_path):
+    train(dataset, tmp_path, init_from=trained, updates=1)
+    first, second = (GoalDecisionTransformer.from_pretrained(folder) for folder in (trained, tmp_path))
+    assert torch.equal(first.observation_mean, second.observation_mean)
+    assert second.config.target_return == first.config.target_return
+
+
+def test_the_average_follows_the_weights_quickly_at_first_and_slowly_later():
+    average, model = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    for update, expected in ((1, 9 / 11), (10_000, 0.01)):
+        torch.nn.init.zeros_(average.weight)
+        torch.nn.init.ones_(model.weight)
+        update_average(average, model, update, 0.99)
+        assert average.weight.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "lstm"}, "model='lstm' is unknown: choose one of transformer, mlp"),
+        ({"updates": 0}, "updates=0 must be at least 1"),
+        ({"batch_size": 8, "gradient_accumulation_steps": 3}, "batch_size=8 does not divide into 3 parts"),
+        ({"resume": True}, "no checkpoint in"),
+        ({"resume": True, "init_from": "x"}, "give one of them"),
+        ({"dataset": ""}, "--dataset is missing"),
+        ({"dataset": "no/such/folder"}, "no/such/folder is no folder"),
+        ({"ema_decay": 1.5}, "ema_decay=1.5 must be from 0 to 1"),
+    ],
+)
+def test_wrong_input_is_refused_in_one_line(dataset, tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        train(dataset, tmp_path, **changes)
+
+
+def test_a_dataset_of_another_vocabulary_is_refused(dataset, tmp_path):
+    (tmp_path / "meta").mkdir()
+    info = json.loads((dataset / "meta" / "info.json").read_text())
+    (tmp_path / "meta" / "info.json").write_text(json.dumps(info | {"goal_version": "0"}))
+    with pytest.raises(ValueError, match="vocabulary 0, this code 1"):
+        train(tmp_path, tmp_path / "out")
+
+
+def test_a_dataset_of_other_dimensions_is_refused(dataset, tmp_path, monkeypatch):
+    path = tmp_path / schema.DATA_PATH.format(**schema.place(0))
+    path.parent.mkdir(parents=True)
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "info.json").write_text((dataset / "meta" / "info.json").read_text())
+    shard = next(schema.read_shards(dataset)) | {"action": np.zeros((240, 8), dtype=np.float32)}
+    columns = schema.COLUMNS | {"action": schema.Column("float32", 8, "another body's")}
+    features = {name: column.feature for name, column in columns.items()}
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "COLUMNS", columns)
+        patch.setattr(schema, "FEATURES", schema.Features(features))
+        schema.write_shard(path, shard)
+    with pytest.raises(ValueError, match=r"column 'action'.*\[8\].*\[17\]"):
+        train(tmp_path, tmp_path / "out")
+
+
+def test_predicting_the_next_state_is_an_option(dataset, tmp_path):
+    rows = train(dataset, tmp_path, next_state_weight=0.1, updates=2, evaluate_every=2)
+    assert all(row["loss/next_state"] > 0 for row in rows)
