@@ -215,6 +215,7 @@ class Collector:
         self.task = GoalTask(args.num_envs, args)
         self.rng = np.random.default_rng(seed)
         self.observations, _ = self.envs.reset(seed=seed)
+        self.task.side = self.rng.choice([-1.0, 1.0], args.num_envs).astype(np.float32)
         self.task.begin(np.arange(args.num_envs), self.envs.start)
         self.command_left = np.zeros(args.num_envs, dtype=np.int64)
         self.push_left = self.rng.integers(1, PUSH_STEPS[1], args.num_envs)
@@ -236,6 +237,7 @@ class Collector:
             "final_even": torch.zeros(steps, bodies, task.EVEN_FEATURES),
             "final_odd": torch.zeros(steps, bodies, task.ODD_FEATURES),
             "commands": torch.zeros(steps, bodies, 3),
+            "side": torch.zeros(steps, bodies),
             "actions": torch.zeros(steps, bodies, envs.single_action_space.shape[0]),
             "log_probs": torch.zeros(steps, bodies),
             "rewards": torch.zeros(steps, bodies),
@@ -250,11 +252,13 @@ class Collector:
             even, odd = task.features(envs.start)
             observations = torch.from_numpy(self.observations)
             commands = torch.from_numpy(task.commands.copy())
-            mean, std = policy(observations.to(device), commands.to(device))
+            side = torch.from_numpy(task.side.copy())
+            mean, std = policy(observations.to(device), commands.to(device), side.to(device))
             noise = Normal(mean, std, validate_args=False)
             actions = noise.sample()
             store["log_probs"][t] = noise.log_prob(actions).sum(-1)
-            store["observations"][t], store["commands"][t], store["actions"][t] = observations, commands, actions
+            store["observations"][t], store["actions"][t] = observations, actions
+            store["commands"][t], store["side"][t] = commands, side
             store["even"][t], store["odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
 
             executed = actions.clamp(-1, 1).cpu().numpy()
@@ -281,6 +285,7 @@ class Collector:
                 self.finished_seconds.extend(self.episode_length[rows] * CONTROL_SECONDS)
                 self.episode_length[rows] = 0
                 self._recover(rows, difficulty)
+                task.side[rows] = self.rng.choice([-1.0, 1.0], len(rows))
                 task.begin(rows, envs.start)
                 self.command_left[rows] = 0
         row = {name: total / steps for name, total in sums.items()}
@@ -365,7 +370,7 @@ def update(
         critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
 
     valid = rollout["valid"].flatten()
-    b = {name: rollout[name].flatten(0, 1)[valid] for name in ("actions", "commands", "even", "odd")}
+    b = {name: rollout[name].flatten(0, 1)[valid] for name in ("actions", "commands", "side", "even", "odd")}
     b_even, b_odd = (part.flatten(0, 1)[valid] for part in features)
     b_log_probs, b_advantages = rollout["log_probs"].flatten()[valid], advantages.flatten()[valid]
     b_returns = returns.flatten()[valid] / critic.return_scale
@@ -377,7 +382,7 @@ def update(
     for _ in range(args.epochs):
         for mb in torch.randperm(len(b_even), device=b_even.device).split(args.minibatch_size):
             mb_features = b_even[mb], b_odd[mb]
-            mean, std = policy.from_features(mb_features, b["commands"][mb])
+            mean, std = policy.from_features(mb_features, b["commands"][mb], b["side"][mb])
             noise = Normal(mean, std, validate_args=False)
             log_ratio = noise.log_prob(b["actions"][mb]).sum(-1) - b_log_probs[mb]
             ratio = log_ratio.exp()

@@ -163,11 +163,12 @@ class GoalTask:
     on the ground, which foot leads and since when. Everything is an array with N rows; `memory` lists them for checkpoints.
     """
 
-    EVEN_FEATURES, ODD_FEATURES = 8, 10
+    EVEN_FEATURES, ODD_FEATURES = 8, 11
 
     def __init__(self, num_envs: int, weights: RewardWeights):
         self.weights = weights
         self.commands = np.zeros((num_envs, 3), dtype=np.float32)
+        self.side = np.ones(num_envs, dtype=np.float32)  # the foot that a body favors; see MotorPolicy
         self.velocity = np.zeros((num_envs, 3))
         self.last_action = np.zeros((num_envs, ACTION_SIZE), dtype=np.float32)
         self.last_feet = np.zeros((num_envs, 2, 3))
@@ -230,13 +231,13 @@ class GoalTask:
         return parts
 
     def features(self, body: BodyState) -> tuple[np.ndarray, np.ndarray]:
-        """What the reward remembers, for a critic: even [N, 8] and odd [N, 10] quantities under the mirror."""
+        """What the reward remembers, for a critic: even [N, 8] and odd [N, 11] quantities under the mirror."""
         height, air, ground = body.feet[..., 2] - FOOT_RADIUS, self.air_seconds, self.ground_seconds
         late = np.minimum(self.lead_seconds, 2 * LONGEST_LEAD)
         pairs = np.stack([height, np.minimum(air, 1.0), np.minimum(ground, 1.0)], axis=1)  # [N, 3, right and left]
         ahead = left_ahead(body)
         even = np.column_stack([self.commands[:, 0], self.velocity[:, 0], pairs.sum(2), late, np.abs(ahead), np.abs(self.commands[:, 1:]).sum(1)])
-        odd = np.column_stack([self.commands[:, 1:], self.velocity[:, 1:], pairs[..., 1] - pairs[..., 0], self.lead, self.lead * late, ahead])
+        odd = np.column_stack([self.commands[:, 1:], self.velocity[:, 1:], pairs[..., 1] - pairs[..., 0], self.lead, self.lead * late, ahead, self.side])
         return even.astype(np.float32), odd.astype(np.float32)
 
 

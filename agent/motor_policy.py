@@ -61,6 +61,7 @@ class MotorPolicy(PreTrainedModel):
             self.register_buffer(name, torch.tensor(value))
         self.network = MirrorMLP((len(even), len(odd)), config.widths, (len(even_action), len(odd_action)))
         self.goal_embedding = MirrorLinear(GOAL_FEATURES, (config.widths[0], config.widths[0]), bias=False)
+        self.odd_bias = nn.Parameter(torch.zeros(config.widths[0]))
         self.log_std = nn.Parameter(torch.zeros(config.action_size))
         self._command = np.zeros(3, dtype=np.float32)
         self.post_init()
@@ -81,16 +82,24 @@ class MotorPolicy(PreTrainedModel):
                 init.orthogonal_(head.weight, gain=0.01)
             for embedding in (module.goal_embedding.even, module.goal_embedding.odd):
                 init.zeros_(embedding.weight)  # a goal-blind policy becomes goal-conditioned without a jump
+            init.normal_(module.odd_bias, std=0.3)
             init.constant_(module.log_std, float(np.log(FIRST_STD)))
 
-    def forward(self, observations: Tensor, commands: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S] and commands [B, 3]."""
-        return self.from_features(self.normalize(observations), commands)
+    def forward(self, observations: Tensor, commands: Tensor, side: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S] and commands [B, 3].
 
-    def from_features(self, features: Pair, commands: Tensor) -> tuple[Tensor, Tensor]:
+        `side` [B] is 1 for a body that favors one foot (the default) and -1 for its mirror image, which favors the other.
+        Without it no foot could take the first step from a symmetric stance.
+        """
+        return self.from_features(self.normalize(observations), commands, side)
+
+    def from_features(self, features: Pair, commands: Tensor, side: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The same, for observations that are normalized already."""
-        shift = self.goal_embedding(goal_features(commands)) if self.config.goal_conditioned else None
-        even, odd = self.network(features, shift)
+        even_shift, odd_shift = self.odd_bias.new_zeros(()), self.odd_bias if side is None else side[..., None] * self.odd_bias
+        if self.config.goal_conditioned:
+            even_goal, odd_goal = self.goal_embedding(goal_features(commands))
+            even_shift, odd_shift = even_goal, odd_goal + odd_shift
+        even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
 
     @property
