@@ -15,6 +15,7 @@ from huggingface_hub.dataclasses import strict
 
 from agent import arguments, evaluation, hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
+from agent.goals import GoalProgram
 from agent.motor_agent import MotorAgent, agent_folder
 from agent.motor_policy import MotorPolicy
 
@@ -79,19 +80,19 @@ def load_actor(args: Arguments) -> MotorPolicy | GoalDecisionTransformer | Motor
     return kind.from_pretrained(agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
 
 
-def read_instructions(path: str) -> list[dict]:
-    """Rows {"text", "program"} of a JSON lines file. Raises ValueError naming the line that is none."""
-    rows = []
+def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:
+    """Texts and their programs, from JSON lines. Raises ValueError naming the line that is none."""
     try:
         lines = Path(path).read_text().splitlines()
     except OSError as error:
         raise ValueError(f"cannot read instructions_file={path}: {error.strerror}") from error
+    rows = []
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            rows.append({"text": row["text"], "program": row["program"]})
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}, line {number}: give a JSON object with text and program, not {line[:60]!r}") from error
+            rows.append((str(row["text"]), GoalProgram.from_tokens(row["program"])))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{path}, line {number}: give a JSON object with text and program (its tokens), not {line[:60]!r}: {error}") from error
     return rows
 
 

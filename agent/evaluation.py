@@ -6,14 +6,17 @@ bodies of a suite run in one batch. Shapes: N bodies, T steps.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from agent.env import CONTROL_SECONDS, FOOT_RADIUS, LEADING, MAX_EPISODE_STEPS, heading_velocity, left_ahead, sample_commands
-from agent.goals import Goal
+from agent.goals import Goal, GoalProgram
 from agent.vector_env import make_vector_env
+
+if TYPE_CHECKING:
+    from agent.motor_agent import MotorAgent
 
 COMMANDS = (
     (0.0, 0.0, 0.0),
@@ -38,6 +41,8 @@ SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
 SHOVE_STEPS = 200  # every 3 seconds
 LIFTED = 0.005  # m, a foot higher than this swings
 SHORTEST_SWING = 3  # steps; a shorter one is a tremble
+
+INSTRUCTION_STEPS = 20_000  # five minutes, more than any program with an end should take
 
 Schedule = Callable[[int], Sequence[Goal] | None]
 
@@ -162,6 +167,44 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
         measured = {name: _mean([gait[name] for gait in gaits]) for name in ("steps_per_second", "left_ahead", "clearance_m")}
         rows.append({"command": [speed, 0.0, 0.0], "episodes": episodes, **measured})
     return {"rows": rows}
+
+
+def measure_instructions(agent: "MotorAgent", rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
+    """How often instructions are understood exactly, refused rightly, and done by the body.
+
+    Physical success is measured on the instructions whose goals all have an end: every goal met, in order, without a fall.
+    A miss is one of the parse, of a fall, or of the motion.
+    """
+    found = agent.planner.parse_batch([text for text, _ in rows])
+    pairs = [(text, meant, program) for (text, meant), program in zip(rows, found, strict=True)]
+    misses = {"parse": 0, "fall": 0, "motion": 0}
+    physical = [pair for pair in pairs if pair[1].goals and all(goal.end for goal in pair[1].goals)]
+    details = []
+    env = agent.make_env(max_episode_steps=INSTRUCTION_STEPS)
+    for text, meant, program in tqdm(physical, desc="instructions", leave=False):
+        miss, feedback = "parse", "understood otherwise"
+        if program == meant:
+            env.reset(seed=seed)
+            agent.reset()
+            result = agent.run(program, env)
+            miss = "" if result.success else "fall" if any(outcome.fell for outcome in result.outcomes) else "motion"
+            feedback = result.feedback
+        if miss:
+            misses[miss] += 1
+        details.append({"text": text, "miss": miss, "feedback": feedback})
+    env.close()
+    refusals = [program.refused for _, meant, program in pairs if meant.refused]
+    spurious = [program.refused for _, meant, program in pairs if not meant.refused]
+    return {
+        "instructions": len(pairs),
+        "exact": _mean([float(program == meant) for _, meant, program in pairs]),
+        "refusals_right": _mean([float(refused) for refused in refusals]),
+        "spurious_refusals": _mean([float(refused) for refused in spurious]),
+        "physical_instructions": len(physical),
+        "physical_success": _mean([float(not detail["miss"]) for detail in details]),
+        "misses": misses,
+        "rows": details,
+    }
 
 
 def random_commands(count: int, seed: int) -> list[tuple[float, float, float]]:
