@@ -6,8 +6,9 @@ bodies of a suite run in one batch. Shapes: N bodies, T steps.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import gymnasium
 import numpy as np
 from tqdm import tqdm
 
@@ -16,7 +17,7 @@ from agent.goals import Goal, GoalProgram
 from agent.vector_env import make_vector_env
 
 if TYPE_CHECKING:
-    from agent.motor_agent import MotorAgent
+    from agent.planner import Planner
 
 COMMANDS = (
     (0.0, 0.0, 0.0),
@@ -51,6 +52,15 @@ class Actor(Protocol):
     def reset(self) -> None: ...
     def prompt(self, goal: Sequence[Goal]) -> None: ...
     def act(self, observation: np.ndarray) -> np.ndarray: ...
+
+
+class Listener(Actor, Protocol):
+    """An actor that understands sentences: a MotorAgent."""
+
+    planner: "Planner"
+
+    def make_env(self, *, max_episode_steps: int) -> gymnasium.Env: ...
+    def run(self, instruction: GoalProgram, env: gymnasium.Env) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -169,7 +179,7 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
     return {"rows": rows}
 
 
-def measure_instructions(agent: "MotorAgent", rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
+def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
     """How often instructions are understood exactly, refused rightly, and done by the body.
 
     Physical success is measured on the instructions whose goals all have an end: every goal met, in order, without a fall.
