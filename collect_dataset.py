@@ -145,8 +145,8 @@ def begin(args: Arguments, folder: Path, ranks: int) -> tuple[int, int]:
                 f"{path} has {rows} steps, num_envs * shard_steps is {args.shard_size}: resume with the same as before"
             )
     whole = len(paths) // ranks
-    for path in paths[whole * ranks :]:  # of a round that was not finished
-        path.unlink()
+    for path in (*paths[whole * ranks :], *sorted(folder.glob("meta/episodes/*/*.parquet"))[whole * ranks :]):
+        path.unlink()  # of a round that was not finished
     done = [parquet.read_table(path, columns=["next.done"]).column(0) for path in paths[: whole * ranks]]
     episodes = sum(column.to_numpy().sum() for column in done)
     (folder / "meta").mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,6 @@ class GoalModelOutput(ModelOutput):
 class GoalPrompted(PreTrainedModel):
     """What the models here share: the statistics of their data as buffers, the prompt, and loading with a check."""
 
-    config_class: type[PreTrainedConfig] = PreTrainedConfig
     observation_mean: Tensor
     observation_std: Tensor
     return_mean: Tensor
@@ -105,6 +104,7 @@ class GoalPrompted(PreTrainedModel):
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
+        assert cls.config_class is not None
         return hub.load_pretrained(super().from_pretrained, cls.config_class.model_type, path, **kwargs)
 
     def set_statistics(
@@ -129,7 +129,7 @@ class GoalPrompted(PreTrainedModel):
         goals = [goal] if isinstance(goal, Goal) else goal
         self._goal_ids = np.array([each.command_ids for each in goals])
 
-    def _begin(self) -> None:
+    def _register_statistics(self) -> None:
         config = self.config
         for name, value in {
             "observation_mean": torch.zeros(config.state_dim),
@@ -138,8 +138,6 @@ class GoalPrompted(PreTrainedModel):
             "return_std": torch.ones(()),
         }.items():
             self.register_buffer(name, value)
-        self.prompt(Goal())
-        self.reset()
 
 
 class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
@@ -159,7 +157,9 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         del self.predict_return  # has no part in the loss
         if not config.next_state_weight:
             del self.predict_state
-        self._begin()
+        self._register_statistics()
+        self.prompt(Goal())
+        self.reset()
         self.post_init()
 
     def forward(
@@ -186,7 +186,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             loss_steps: number of steps that the loss is a mean over; by default those in `loss_mask`.
         """
         batch, context = states.shape[:2]
-        goal, steps = self._embed_goal(goal_ids), self._embed_steps(states, actions, returns_to_go)
+        goal, steps = self.encoder.wte(goal_ids), self._embed_steps(states, actions, returns_to_go)
         mask = functional.pad(
             attention_mask.long().repeat_interleave(len(STEP_TOKENS), dim=1), (GOAL_TOKENS, 0), value=1
         )
@@ -241,7 +241,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         if cache is None:
             cache = DynamicCache(config=config)
             goal_ids = torch.as_tensor(self._goal_ids, device=device).expand(bodies, GOAL_TOKENS)
-            tokens = torch.cat([self._embed_goal(goal_ids), self._embed_steps(states, past, returns)[:, :-1]], dim=1)
+            tokens = torch.cat([self.encoder.wte(goal_ids), self._embed_steps(states, past, returns)[:, :-1]], dim=1)
         else:
             newest = slice(steps - 2, None)
             recent = self._embed_steps(states[:, newest], past[:, newest], returns[:, newest], first=steps - 2)
@@ -251,9 +251,6 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         action = self.predict_action(hidden[:, -1]).clamp(-1, 1) * config.action_limit
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], config.act_dim)
-
-    def _embed_goal(self, goal_ids: Tensor) -> Tensor:
-        return self.encoder.wte(goal_ids)
 
     def _embed_steps(self, states: Tensor, actions: Tensor, returns_to_go: Tensor, first: int = 0) -> Tensor:
         """Tokens [B, 3K, H] of steps that are number `first` and the following of their context."""
@@ -294,7 +291,9 @@ class GoalMLP(GoalPrompted):
         self.embed_state = nn.Linear(config.state_dim, width)
         layers = [layer for _ in range(config.n_layer - 1) for layer in (nn.GELU(), nn.Linear(width, width))]
         self.predict_action = nn.Sequential(*layers, nn.GELU(), nn.Linear(width, config.act_dim))
-        self._begin()
+        self._register_statistics()
+        self.prompt(Goal())
+        self.reset()
         self.post_init()
 
     def forward(
