@@ -1,0 +1,201 @@
+"""Numbers and units in English text, rewritten in digits and in the units of the vocabulary.
+
+The planner's language model sees the rewritten text, so that it copies amounts and never has to calculate them. What
+is out of range stays in the text as it is: the refusal of it is a rule (`beyond`), and does not depend on the model.
+"""
+
+import math
+import re
+import unicodedata
+
+from agent.goals import AMOUNTS, GRID
+
+STEP_METERS = 0.5  # one step of the body, in any direction
+LARGEST = 1e9  # amounts are cut here, so that they always print as digits
+
+DIGIT_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+TEEN_WORDS = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS_WORDS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
+WORD_VALUES = {word: value for value, word in enumerate(DIGIT_WORDS + TEEN_WORDS)}
+WORD_VALUES |= {word: 10 * value for value, word in enumerate(TENS_WORDS, start=2)}
+
+# Pattern of a unit -> kind of quantity, and how many of the vocabulary's unit it is.
+UNITS = {
+    r"milli ?sec(?:ond)?s?|msecs?|ms": ("seconds", 0.001),
+    r"seconds?|secs?|s": ("seconds", 1.0),
+    r"minutes?|mins?": ("seconds", 60.0),
+    r"hours?|hrs?|h": ("seconds", 3600.0),
+    r"days?": ("seconds", 86400.0),
+    r"weeks?": ("seconds", 604800.0),
+    r"months?": ("seconds", 2592000.0),
+    r"years?": ("seconds", 31536000.0),
+    r"milli ?met(?:er|re)s?|mm": ("meters", 0.001),
+    r"centi ?met(?:er|re)s?|cms?": ("meters", 0.01),
+    r"met(?:er|re)s?|mtrs?|m": ("meters", 1.0),
+    r"kilo ?met(?:er|re)s?|kms?|k": ("meters", 1000.0),
+    r"inch(?:es)?": ("meters", 0.0254),
+    r"foot|feet|ft": ("meters", 0.3048),
+    r"yards?|yds?": ("meters", 0.9144),
+    r"miles?": ("meters", 1609.344),
+    r"steps?|paces?|strides?": ("meters", STEP_METERS),
+    r"degrees?|degs?|°": ("degrees", 1.0),
+    r"radians?|rads?": ("degrees", 180 / math.pi),
+    r"half[ -]turns?": ("degrees", 180.0),
+    r"quarter[ -]turns?": ("degrees", 90.0),
+    r"(?:(?:full|complete|whole|entire) )?(?:turns|revolutions?|rotations?)": ("degrees", 360.0),
+    r"(?:full|complete|whole|entire|of an?) turn": ("degrees", 360.0),
+}
+PER_SECOND = r"(?: ?/ ?| per | 1 | each )(?:seconds?|secs?|s)"
+PER_HOUR = r"(?: ?/ ?| per | 1 )(?:hours?|hr|h)"
+SPEED_UNITS = {
+    rf"(?:met(?:er|re)s?|m){PER_SECOND}|mps": ("m/s", 1.0),
+    rf"(?:centi ?met(?:er|re)s?|cm){PER_SECOND}": ("m/s", 0.01),
+    rf"(?:kilo ?met(?:er|re)s?|kms?){PER_HOUR}|kph|kmh": ("m/s", 1 / 3.6),
+    rf"miles?{PER_HOUR}|mph": ("m/s", 0.44704),
+    rf"(?:feet|foot|ft){PER_SECOND}": ("m/s", 0.3048),
+    rf"(?:degrees?|degs?|°){PER_SECOND}": ("rad/s", math.pi / 180),
+    rf"(?:radians?|rads?){PER_SECOND}": ("rad/s", 1.0),
+}
+# A second amount after one of these adds to the first: 1 minute 30 seconds, 5 feet 6 inches.
+COMPOUNDS = r"hours?|hrs?|h|minutes?|mins?|met(?:er|re)s?|m|foot|feet|ft"
+COMPOUND_RESTS = r"minutes?|mins?|seconds?|secs?|s|centi ?met(?:er|re)s?|cm|inch(?:es)?"
+
+NUMBER = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
+SIZES = r"(?:(?:more|whole|full|entire|further|small|big|little|large|long|short|giant|tiny|baby|good|solid) )?"
+MANNERS = r"(?:(slow|fast|quick|normal) )?"
+ANY_UNIT = "|".join([*SPEED_UNITS, *UNITS])
+QUANTITY = re.compile(rf"(?<![a-z0-9.])({NUMBER})[ -]?{MANNERS}({ANY_UNIT}|{SIZES}(?:{ANY_UNIT}))(?![a-z0-9])")
+COMPOUND = re.compile(
+    rf"(?<![a-z0-9.])({NUMBER}) ?({COMPOUNDS})(?: and |, | )?({NUMBER}) ?({COMPOUND_RESTS})(?![a-z0-9/]| per)"
+)
+CANONICAL = re.compile(r"([0-9]+(?:\.[0-9]+)?) (seconds|meters|degrees|m/s|rad/s)\b")
+
+_TENS = rf"(?:{'|'.join(TENS_WORDS)})(?:[ -](?:{'|'.join(DIGIT_WORDS[1:])}))?|{'|'.join(TEEN_WORDS + DIGIT_WORDS)}"
+_HUNDREDS = rf"(?:(?:{_TENS}|a|[0-9]+)[ -]hundred(?:(?:[ -]and)?[ -](?:{_TENS}))?|{_TENS})"
+WORDS = re.compile(
+    rf"\b(?:(?:{_HUNDREDS}|a|[0-9]+) (?:thousand|million|billion)(?:(?: and)? {_HUNDREDS})?|{_HUNDREDS})\b"
+)
+FRACTIONS = {"½": "1/2", "¼": "1/4", "¾": "3/4"}
+REWRITES = [
+    (r"(?<=[0-9]),(?=[0-9]{3}\b)", ""),
+    (r"\b([0-9]+) point ([0-9]+)\b", r"\1.\2"),
+    (r"\bpoint ([0-9]+)\b", r"0.\1"),
+    (rf"\b({NUMBER}) (?:and )?a half\b", lambda match: f"{float(match[1]) + 0.5:g}"),
+    (
+        rf"\b(?:an?|({NUMBER})) ({'|'.join(UNITS)}) and a half\b",
+        lambda match: f"{float(match[1] or 1) + 0.5:g} {match[2]}",
+    ),
+    (r"\b([0-9]+) 1/2\b", lambda match: f"{match[1]}.5"),
+    (r"\b([0-9]{1,3}) ?/ ?([1-9][0-9]?)\b", lambda match: f"{int(match[1]) / int(match[2]):g}"),
+    (r"\b(?:a |1 )?(half|quarter)(?:[ -]of)?(?:[ -]an?|[ -]the)? (turn|revolution|rotation)\b", r"1 \1 turn"),
+    (r"\b(?:3|three)[ -]quarters?(?: of)?(?: an?)?[ -](?:turn|revolution|rotation)\b", "270 degrees"),
+    (rf"(?<![0-9] )\bhalf(?: of)?(?: an?)? ({'|'.join(UNITS)})\b", r"0.5 \1"),
+    (rf"\b(?:a )?quarter(?: of)?(?: an?) ({'|'.join(UNITS)})\b", r"0.25 \1"),
+    (r"\b(?:a |the next )?couple(?: of| more)?\b", "2"),
+    (r"\b(?:a )?dozen\b", "12"),
+    (rf"\b(?:a |the next )few (?=(?:{MANNERS}{SIZES}(?:{ANY_UNIT}))\b)", "3 "),
+    (rf"\b(?:an?|another) (?={MANNERS}{SIZES}(?!pace|stride|step by|second turn)(?:{ANY_UNIT})(?![a-z0-9']))", "1 "),
+    (
+        r"\b(?:to |at |towards? )?(?:your |the |my )?([0-9]{1,2}) ?o ?'? ?clock(?: position| direction)?\b",
+        lambda match: _clock(match),
+    ),
+]
+REWRITES = [(re.compile(pattern), replacement) for pattern, replacement in REWRITES]
+
+
+def rewrite(text: str) -> str:
+    """`text` in lower case with single spaces, its amounts as digits with seconds, meters, degrees, m/s or rad/s.
+
+    An amount within range is rounded to the nearest one that has a spelling in tokens.
+    """
+    for symbol, fraction in FRACTIONS.items():
+        text = text.replace(symbol, f" {fraction}")
+    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("º", "°").lower()
+    text = " ".join(text.split())
+    text = WORDS.sub(_digits, text)
+    for pattern, replacement in REWRITES:
+        text = pattern.sub(replacement, text)
+    text = COMPOUND.sub(_sum, text)
+    return QUANTITY.sub(_quantity, text)
+
+
+def beyond(rewritten: str) -> bool:
+    """Whether a rewritten text holds an amount that no goal has: too far, too long, too fast, or nothing at all."""
+    return any(snap(float(amount), kind) is None for amount, kind in CANONICAL.findall(rewritten))
+
+
+def snap(amount: float, kind: str) -> float | None:
+    """The nearest amount of this kind that has a spelling in tokens, or None beyond half a step outside of them."""
+    if kind in AMOUNTS:
+        spellings = _AMOUNTS[kind]
+    else:
+        spellings = [value for value in GRID["vx" if kind == "m/s" else "wz"] if value > 0]
+    nearest = min(spellings, key=lambda value: abs(value - amount))
+    low, high = spellings[0] / 2, spellings[-1] + (spellings[-1] - spellings[-2]) / 2
+    return nearest if low <= amount <= high else None
+
+
+_AMOUNTS = {kind: [float(spelling) for spelling in spellings] for kind, spellings in AMOUNTS.items()}
+
+
+def _digits(match: re.Match) -> str:
+    """A number in words as digits: two hundred and five -> 205."""
+    total = group = 0
+    for word in re.split(r"[ -]", match[0]):
+        if word in ("thousand", "million", "billion"):
+            total, group = total + max(group, 1) * SCALES[word], 0
+        elif word == "hundred":
+            group = max(group, 1) * 100
+        elif word.isdigit():
+            group += float(word)
+        else:
+            group += WORD_VALUES.get(word, 0)
+    return f"{min(total + group, LARGEST):.12g}"
+
+
+def _unit(spelling: str) -> tuple[str, float]:
+    for pattern, (kind, factor) in (SPEED_UNITS | UNITS).items():
+        if re.fullmatch(SIZES + f"(?:{pattern})", spelling):
+            return kind, factor
+    raise AssertionError(spelling)
+
+
+def _quantity(match: re.Match) -> str:
+    kind, factor = _unit(match[3])
+    amount = min(float(match[1]) * factor, LARGEST)
+    snapped = snap(amount, kind)
+    manner = f"{match[2]} " if match[2] else ""
+    return f"{manner}{_plain(amount if snapped is None else snapped)} {kind}"
+
+
+def _sum(match: re.Match) -> str:
+    (kind, factor), (rest_kind, rest_factor) = _unit(match[2]), _unit(match[4])
+    if kind != rest_kind or factor <= rest_factor:
+        return match[0]
+    return f"{_plain(min((float(match[1]) * factor + float(match[3]) * rest_factor), LARGEST))} {kind}"
+
+
+def _plain(amount: float) -> str:
+    """Digits without an exponent."""
+    return f"{amount:.4f}".rstrip("0").rstrip(".")
+
+
+def _clock(match: re.Match) -> str:
+    hour = int(match[1])
+    if not 1 <= hour <= 11:
+        return match[0]
+    if hour == 6:
+        return "180 degrees"
+    return f"{30 * hour} degrees right" if hour < 6 else f"{30 * (12 - hour)} degrees left"

@@ -1,0 +1,391 @@
+"""Teach a causal language model to turn instructions into goal programs, and assemble the agent around it.
+
+Reads   a base language model (--base_model), a planner to go on from (--init_from), or nothing: then a small Llama is
+        trained in full first
+Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole MotorAgent
+
+    accelerate launch finetune_llm.py --config configs/llm/humanoid.yaml --output_dir runs/planner
+    accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml --output_dir runs/planner
+
+Both trainings see generated instructions and have their loss on the program alone; the second is a LoRA adapter by TRL
+and PEFT. The held-out instructions are generated with another seed, and none of them is trained on.
+"""
+
+import itertools
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from datasets import Dataset
+from huggingface_hub.dataclasses import strict
+from peft import LoraConfig
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    ProgressCallback,
+    TrainerCallback,
+)
+from transformers.trainer_utils import get_last_checkpoint
+from trl import SFTConfig, SFTTrainer
+
+from agent import arguments, hub, runs
+from agent.goals import GOAL_VERSION, TOKENS, GoalProgram
+from agent.instructions import Instruction, generate, prompt
+from agent.planner import PROMPT_FORMAT, Planner, score, spare_token_ids
+
+EXAMPLES_FOR_TOKENIZER = 20_000
+HELD_OUT_SEED = 1_000_003  # added to the seed
+
+
+@strict
+@dataclass
+class Arguments:
+    output_dir: str = field(
+        default="runs/planner", metadata={"help": "folder of the planner, its checkpoints and its curves"}
+    )
+    base_model: str = field(
+        default="", metadata={"help": "folder or Hub repo of a causal LM; empty: a small Llama is trained first"}
+    )
+    base_revision: str = field(default="", metadata={"help": "revision of the Hub repo in base_model"})
+    init_from: str = field(default="", metadata={"help": "folder or Hub repo of a planner to go on from"})
+    resume: bool = field(default=False, metadata={"help": "go on from the last checkpoint in output_dir"})
+    push_to_hub: str = field(
+        default="", metadata={"help": "Hub repo to publish the planner in, or the agent where there is an agent_dir"}
+    )
+    report_to: str = field(
+        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
+    )
+    seed: int = 0
+
+    hidden_size: int = field(default=256, metadata={"help": "of the small Llama"})
+    num_hidden_layers: int = field(default=4, metadata={"help": "of the small Llama"})
+    vocab_size: int = field(default=1536, metadata={"help": "of the small Llama's tokenizer"})
+    base_examples: int = field(
+        default=100_000, metadata={"help": "instructions that the small Llama is trained on in full"}
+    )
+    base_learning_rate: float = 1.5e-3
+
+    train_examples: int = field(default=20_000, metadata={"help": "instructions that the adapter is trained on"})
+    learning_rate: float = 3e-4
+    lora_rank: int = 16
+    per_device_train_batch_size: int = 64
+    gradient_accumulation_steps: int = 1
+    bf16: bool = False
+    gradient_checkpointing: bool = False
+
+    eval_examples: int = field(
+        default=500, metadata={"help": "held-out instructions at the end; a fifth of them while it trains"}
+    )
+    eval_steps: int = field(default=250, metadata={"help": "updates between evaluations"})
+    save_steps: int = field(default=250, metadata={"help": "updates between checkpoints"})
+
+    agent_dir: str = field(
+        default="", metadata={"help": "folder to assemble the agent in, from the two artefacts below and the planner"}
+    )
+    policy: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy, for agent_dir"})
+    decision_transformer: str = field(
+        default="", metadata={"help": "folder or Hub repo of a GoalDecisionTransformer, for agent_dir"}
+    )
+
+    def validate_numbers(self):
+        for name in (
+            "hidden_size",
+            "num_hidden_layers",
+            "base_examples",
+            "train_examples",
+            "lora_rank",
+            "per_device_train_batch_size",
+            "eval_examples",
+            "eval_steps",
+            "save_steps",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.hidden_size % 64:
+            raise ValueError(f"hidden_size={self.hidden_size} must be a multiple of 64, the size of a head")
+        if self.vocab_size < 512:
+            raise ValueError(f"vocab_size={self.vocab_size} must be at least 512: bytes and goal tokens come first")
+
+    def validate_sources(self):
+        if self.base_model and self.init_from:
+            raise ValueError("--base_model and --init_from both name where to start: give one of them")
+        if self.agent_dir and not (self.policy and self.decision_transformer):
+            raise ValueError("--agent_dir assembles an agent: give --policy and --decision_transformer too")
+
+
+def main(args: Arguments) -> None:
+    started = time.perf_counter()
+    process = PartialState()
+    parts = {name: hub.folder(getattr(args, name)) for name in ("policy", "decision_transformer") if args.agent_dir}
+    set_seed(args.seed)
+    output = Path(args.output_dir)
+    held_out, examples = draw_examples(args)
+    metrics = runs.Metrics(output, resumed_step(args)) if process.is_main_process else None
+    planner = base_planner(args, metrics, examples, held_out)
+    if process.is_main_process and not args.base_model:
+        planner.save_pretrained(output)  # a base of our own travels with its adapter
+
+    adapter = LoraConfig(
+        r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    planner = train(
+        args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, adapter
+    )
+    if process.is_main_process:
+        planner.save_pretrained(output)
+        planner = Planner.from_pretrained(output, device=str(process.device))  # what is reported is what loads
+        row = evaluate(planner, held_out)
+        upstream = {
+            name: getattr(args, name) for name in ("base_model", "base_revision", "init_from") if getattr(args, name)
+        }
+        runs.record_provenance(output, args, upstream)
+        metric = f"{row['exact']:.1%} exact, {row['refusals_right']:.1%} refusals right, held out"
+        made = f"planner over {args.base_model or args.init_from or 'a small Llama'}"
+        runs.write_json(
+            output / "summary.json",
+            {"stage": "language", "made": made, "seconds": time.perf_counter() - started, "metric": metric},
+        )
+        metrics.draw()
+        print(metric)
+        if args.agent_dir:
+            assemble(Path(args.agent_dir), parts | {"planner": output})
+        if args.push_to_hub:
+            hub.push_folder(args.agent_dir or args.output_dir, args.push_to_hub, ignore=["*_training/*", "runs/*"])
+    process.wait_for_everyone()
+    process.destroy_process_group()
+
+
+def draw_examples(args: Arguments) -> tuple[list[Instruction], list[Instruction]]:
+    """Held-out instructions, and those to train on, in which none of the former occurs."""
+    held_out = list(itertools.islice(generate(args.seed + HELD_OUT_SEED), args.eval_examples))
+    kept = {prompt(each.text) for each in held_out}
+    count = max(args.base_examples if not (args.base_model or args.init_from) else 0, args.train_examples)
+    drawn = (each for each in generate(args.seed) if prompt(each.text) not in kept)
+    return held_out, list(itertools.islice(drawn, count))
+
+
+def base_planner(
+    args: Arguments, metrics: runs.Metrics | None, examples: list[Instruction], held_out: list[Instruction]
+) -> Planner:
+    """The language model that the adapter is for, as a planner that may not know anything yet."""
+    if args.init_from:
+        return Planner.from_pretrained(args.init_from)
+    if args.base_model:
+        folder = hub.folder(args.base_model, revision=args.base_revision or None)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.bfloat16 if args.bf16 else torch.float32
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        ids = spare_token_ids(tokenizer, model.config.vocab_size)
+        return Planner(model, tokenizer, ids, base_model=args.base_model, base_revision=args.base_revision)
+    trained = Path(args.output_dir) / "base_training" / "planner"
+    if args.resume and trained.is_dir():
+        return Planner.from_pretrained(trained)
+    tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
+    planner = Planner(small_llama(args, tokenizer), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
+    planner = train(args, "base", planner, examples, held_out, metrics, args.base_learning_rate)
+    if PartialState().is_main_process:
+        with runs.replacing(trained) as beside:
+            planner.save_pretrained(beside)
+    return planner
+
+
+def train_tokenizer(examples: list[Instruction], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE, so that any Unicode encodes, with digits one by one and the goal tokens in its vocabulary."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex("[0-9]"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=["<s>", "</s>", *TOKENS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = (prompt(each.text) for each in examples if each.category != "unclear")
+    tokenizer.train_from_iterator((PROMPT_FORMAT.replace("{text}", text) for text in texts), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="</s>",
+        extra_special_tokens=list(TOKENS),
+    )
+
+
+def small_llama(args: Arguments, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    heads = args.hidden_size // 64
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=args.hidden_size,
+            intermediate_size=args.hidden_size * 11 // 4,
+            num_hidden_layers=args.num_hidden_layers,
+            num_attention_heads=heads,
+            num_key_value_heads=heads,
+            max_position_embeddings=2048,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def train(
+    args: Arguments,
+    phase: str,
+    planner: Planner,
+    examples: list[Instruction],
+    held_out: list[Instruction],
+    metrics: runs.Metrics | None,
+    learning_rate: float,
+    adapter: LoraConfig | None = None,
+) -> Planner:
+    """The planner, with its language model trained on the programs of `examples`."""
+    folder = Path(args.output_dir) / f"{phase}_training"
+    config = SFTConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=args.per_device_train_batch_size,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        num_train_epochs=1,
+        learning_rate=learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        weight_decay=0.01,
+        completion_only_loss=True,
+        max_length=None,
+        train_sampling_strategy="group_by_length",
+        bf16=args.bf16,
+        gradient_checkpointing=args.gradient_checkpointing,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        logging_steps=20,
+        save_steps=args.save_steps,
+        save_total_limit=1,
+        report_to=args.report_to,
+        seed=args.seed,
+    )
+    trainer = SFTTrainer(
+        model=planner.model,
+        args=config,
+        train_dataset=tokenized(planner, examples),
+        processing_class=planner.tokenizer,
+        peft_config=adapter,
+        callbacks=[Accuracy(args, phase, planner, held_out[: -(-len(held_out) // 5)], metrics)],
+    )
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(ProgressOnly)
+    checkpoint = get_last_checkpoint(folder) if args.resume and folder.is_dir() else None
+    trainer.train(resume_from_checkpoint=checkpoint)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    return Planner(
+        model,
+        planner.tokenizer,
+        planner.goal_token_ids,
+        base_model=planner.base_model,
+        base_revision=planner.base_revision,
+        prompt_format=planner.prompt_format,
+    )
+
+
+def tokenized(planner: Planner, examples: list[Instruction]) -> Dataset:
+    """Prompts with their programs as token ids; the loss is where `completion_mask` is 1."""
+    prompts = [planner.prompt_ids(prompt(each.text)) for each in examples]
+    completions = [planner.completion_ids(each.program) for each in examples]
+    return Dataset.from_dict(
+        {
+            "input_ids": [p + c for p, c in zip(prompts, completions, strict=True)],
+            "completion_mask": [[0] * len(p) + [1] * len(c) for p, c in zip(prompts, completions, strict=True)],
+        }
+    )
+
+
+def evaluate(planner: Planner, examples: list[Instruction]) -> dict[str, float]:
+    """How well the planner understands `examples`, of about equal length in each batch."""
+    programs: list[GoalProgram] = []
+    meant = sorted(examples, key=lambda each: len(each.text))
+    for first in range(0, len(meant), 64):
+        programs += planner.parse_batch([each.text for each in meant[first : first + 64]])
+    return score(programs, [each.program for each in meant])
+
+
+class Accuracy(TrainerCallback):
+    """Every `eval_steps` updates: how many held-out instructions the planner understands. Keeps all that is logged."""
+
+    def __init__(
+        self, args: Arguments, phase: str, planner: Planner, held_out: list[Instruction], metrics: runs.Metrics | None
+    ):
+        self.args, self.phase, self.planner, self.held_out, self.metrics = args, phase, planner, held_out, metrics
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if self.metrics is None or state.global_step % self.args.eval_steps:
+            return
+        planner = self.planner
+        found = evaluate(
+            Planner(model, planner.tokenizer, planner.goal_token_ids, prompt_format=planner.prompt_format),
+            self.held_out,
+        )
+        model.train()
+        self.metrics.add(self.step(state), {f"{self.phase}/{name}": value for name, value in found.items()})
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if self.metrics is not None and "loss" in logs:
+            self.metrics.add(
+                self.step(state),
+                {f"{self.phase}/{name}": logs[name] for name in ("loss", "grad_norm", "learning_rate")},
+            )
+
+    def step(self, state) -> int:
+        return state.global_step + (first_adapter_step(self.args) if self.phase == "adapter" else 0)
+
+
+def first_adapter_step(args: Arguments) -> int:
+    """Updates before the adapter's first: those of the small Llama."""
+    batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * PartialState().num_processes
+    return 0 if args.base_model or args.init_from else -(-args.base_examples // batch)
+
+
+def resumed_step(args: Arguments) -> int:
+    """The update that --resume goes on from."""
+    if args.resume:
+        for phase, offset in (("adapter", first_adapter_step(args)), ("base", 0)):
+            folder = Path(args.output_dir) / f"{phase}_training"
+            checkpoint = get_last_checkpoint(folder) if folder.is_dir() else None
+            if checkpoint:
+                return offset + int(checkpoint.rsplit("-", 1)[1])
+    return 0
+
+
+class ProgressOnly(ProgressCallback):
+    """The bar of the trainer, without its rows of numbers on stdout."""
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if self.training_bar is not None and "loss" in logs:
+            self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
+
+
+def assemble(folder: Path, parts: dict[str, Path]) -> None:
+    """Write the agent: a folder per part, without what only served its training."""
+    with runs.replacing(folder) as beside:
+        beside.mkdir()
+        for name, part in parts.items():
+            shutil.copytree(
+                part,
+                beside / name,
+                ignore=shutil.ignore_patterns("*_training", "checkpoint*", "last", "runs", "metrics.jsonl", ".*"),
+            )
+        runs.write_json(beside / "config.json", {"goal_version": GOAL_VERSION, "model_type": "motor_agent"})
+
+
+if __name__ == "__main__":
+    arguments.run(main, Arguments)
