@@ -70,7 +70,7 @@ quality: $(INSTALLED)
 
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --quiet -r requirements-benchmark.txt
-	$(BIN)/python benchmark.py
+	PYTHONPATH=. $(BIN)/python tests/benchmark.py
 
 docker:
 	docker build --tag humanoid-agent .
