@@ -26,6 +26,7 @@ TINY = {
     "updates": 6,
     "batch_size": 8,
     "warmup_updates": 2,
+    "learning_rate": 0.01,
     "log_every": 1,
     "evaluate_every": 6,
     "evaluation_episodes": 1,
@@ -54,12 +55,16 @@ def dataset(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setattr("agent.windows.HF_DATASETS_CACHE", tmp_path_factory.getbasetemp() / "cache")
+@pytest.fixture(scope="module", autouse=True)
+def small_world(tmp_path_factory):
+    """A cache of our own, and evaluations of two commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agent.windows.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        patch.setattr(script, "COMMANDS", script.COMMANDS[:2])
+        yield
 
 
-def train(dataset, folder, **changes) -> list[dict]:
+def train(dataset, folder, /, **changes) -> list[dict]:
     """Rows of metrics of a run in this process."""
     words = ["--dataset", str(dataset), "--output_dir", str(folder), *flags(**changes)]
     script.main(parse_arguments(Arguments, words))
@@ -76,10 +81,8 @@ def losses(rows) -> list[float]:
 
 @pytest.fixture(scope="module")
 def trained(dataset, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agent.windows.HF_DATASETS_CACHE", tmp_path_factory.getbasetemp() / "cache")
-        folder = tmp_path_factory.mktemp("trained")
-        train(dataset, folder)
+    folder = tmp_path_factory.mktemp("trained")
+    train(dataset, folder)
     return folder
 
 
