@@ -125,6 +125,8 @@ def main(args: Arguments) -> None:
     if accelerator.log_with:
         accelerator.init_trackers("decision_transformer", config=vars(args))
 
+    if accelerator.is_main_process and args.init_from:
+        judge(ema, args, steps, progress, provenance)  # what it starts from stays the best until something is better
     context = args.context_length
     recent: list[dict[str, float]] = []
     bar = tqdm(
@@ -167,12 +169,7 @@ def main(args: Arguments) -> None:
             recent.clear()
             bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
         if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
-            score, evaluation = evaluate(ema, args)
-            row |= evaluation
-            ema.save_pretrained(Path(args.output_dir) / "last")
-            if progress["best_score"] is None or score > progress["best_score"]:
-                progress |= {"best_score": score, "best": evaluation | {"update": progress["update"]}}
-                publish(ema, args, steps, progress, provenance)
+            row |= judge(ema, args, steps, progress, provenance)
         if row and accelerator.is_main_process:
             metrics.add(progress["update"], row)
         if row and accelerator.log_with:
@@ -203,6 +200,10 @@ def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkp
             raise ValueError(
                 f"{args.init_from} is for observations and actions of {sizes} numbers, {args.dataset} has {needed}"
             )
+        for name in ("context_length", "return_horizon") if args.model == "transformer" else ():
+            found, asked = getattr(model.config, name), getattr(args, name)
+            if found != asked:
+                raise ValueError(f"{args.init_from} has {name}={found}, not {asked}: give --{name} {found}")
         return model
     if args.model == "mlp":
         model = GoalMLP(GoalMLPConfig(hidden_size=args.hidden_size, n_layer=args.n_layer))
@@ -256,6 +257,16 @@ def update_average(average: Model, model: Model, update: int, decay: float) -> N
     """Move the averaged weights towards those of the model; quickly at first, when there is little to average."""
     decay = min(decay, (1 + update) / (10 + update))
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+
+
+def judge(model: Model, args: Arguments, steps: Steps, progress: dict, provenance: dict) -> dict[str, float]:
+    """Measure the model in physics, save it as the last one and, if none was better, as the best."""
+    score, evaluation = evaluate(model, args)
+    model.save_pretrained(Path(args.output_dir) / "last")
+    if progress["best_score"] is None or score > progress["best_score"]:
+        progress |= {"best_score": score, "best": evaluation | {"update": progress["update"]}}
+        publish(model, args, steps, progress, provenance)
+    return evaluation
 
 
 def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:

@@ -157,9 +157,23 @@ def test_an_mlp_comes_from_the_same_script(dataset, tmp_path):
 
 def test_a_run_goes_on_from_a_model_with_its_statistics(dataset, trained, tmp_path):
     train(dataset, tmp_path, init_from=trained, updates=1)
-    first, second = (GoalDecisionTransformer.from_pretrained(folder) for folder in (trained, tmp_path))
+    first, second = (GoalDecisionTransformer.from_pretrained(folder) for folder in (trained, tmp_path / "last"))
     assert torch.equal(first.observation_mean, second.observation_mean)
     assert second.config.target_return == first.config.target_return
+    assert not torch.equal(first.predict_action[0].bias, second.predict_action[0].bias)
+    with pytest.raises(ValueError, match="has context_length=4, not 5: give --context_length 4"):
+        train(dataset, tmp_path, init_from=trained, context_length=5)
+
+
+def test_what_a_run_starts_from_stays_the_best_until_something_is_better(dataset, trained, tmp_path, monkeypatch):
+    scores = iter([(1.0, {"evaluation/survival": 1.0}), (0.5, {"evaluation/survival": 0.5})])
+    monkeypatch.setattr(script, "evaluate", lambda model, args: next(scores))
+    train(dataset, tmp_path, init_from=trained, updates=2)
+    first, best, last = (
+        GoalDecisionTransformer.from_pretrained(path) for path in (trained, tmp_path, tmp_path / "last")
+    )
+    assert torch.equal(best.predict_action[0].bias, first.predict_action[0].bias)
+    assert not torch.equal(last.predict_action[0].bias, first.predict_action[0].bias)
 
 
 def test_the_average_follows_the_weights_quickly_at_first_and_slowly_later():
