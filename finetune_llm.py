@@ -45,6 +45,32 @@ from agent.planner import PROMPT_FORMAT, Planner, score, spare_token_ids
 EXAMPLES_FOR_TOKENIZER = 20_000
 HELD_OUT_SEED = 1_000_003  # added to the seed
 
+CARD = """---
+library_name: transformers
+pipeline_tag: text-generation
+tags: [humanoid, planner, lora]
+---
+
+# Planner
+
+Turns an instruction into a program of goals for a humanoid body, decoded under a grammar: it always gives a valid
+program or a refusal with a reason. Base: {base}. Goal vocabulary: {goal_version}.
+
+| on {examples} generated instructions that it was not trained on | |
+|---|---|
+| exact program | {exact:.1%} |
+| refusals refused | {refusals_right:.1%} |
+| others refused | {spurious_refusals:.1%} |
+
+```python
+from agent import Planner
+
+Planner.from_pretrained("FOLDER_OR_REPO").parse("walk forward 2 metres, then turn left").tokens
+```
+
+Made by `{command}`. It knows English, and no instruction that depends on what is around the body.
+"""
+
 
 @strict
 @dataclass
@@ -147,12 +173,21 @@ def main(args: Arguments) -> None:
         upstream = {
             name: getattr(args, name) for name in ("base_model", "base_revision", "init_from") if getattr(args, name)
         }
-        runs.record_provenance(output, args, upstream)
+        provenance = runs.record_provenance(output, args, upstream)
         metric = f"{row['exact']:.1%} exact, {row['refusals_right']:.1%} refusals right, held out"
         made = f"planner over {args.base_model or args.init_from or 'a small Llama'}"
         runs.write_json(
             output / "summary.json",
             {"stage": "language", "made": made, "seconds": time.perf_counter() - started, "metric": metric},
+        )
+        (output / "README.md").write_text(
+            CARD.format(
+                base=args.base_model or "a small Llama trained here",
+                goal_version=GOAL_VERSION,
+                examples=len(held_out),
+                command=provenance["command"],
+                **row,
+            )
         )
         metrics.draw()
         print(metric)

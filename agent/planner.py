@@ -94,7 +94,7 @@ class Planner:
         return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
 
     def save_pretrained(self, path: str | Path) -> None:
-        """Save the model whole in base/, or only the adapter that is attached to it, with tokenizer and planner.json."""
+        """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         whole = isinstance(self.model, PreTrainedModel)  # with an adapter attached it is a PeftModel
@@ -230,6 +230,6 @@ def spare_token_ids(tokenizer: PreTrainedTokenizerBase, vocabulary_size: int) ->
     plain = sorted({index for index in vocabulary.values() if index < vocabulary_size} - needed)
     if len(plain) < 2 * len(TOKENS):
         raise ValueError(
-            f"a vocabulary of {len(plain)} pieces cannot spare {len(TOKENS)} for the goal tokens: choose a larger model"
+            f"a vocabulary of {len(plain)} pieces cannot spare {len(TOKENS)} for the goal tokens: take a larger model"
         )
     return plain[-len(TOKENS) :]

@@ -1,0 +1,163 @@
+"""Stage 4: the small Llama and its adapter, any other causal LM, going on after a stop, and the assembled agent."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import ROOT, run_script
+from tokenizers import Tokenizer, decoders, models, normalizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from agent.goals import GOAL_VERSION, TOKENS
+from agent.instructions import generate, prompt
+from agent.planner import Planner
+from finetune_llm import Arguments, draw_examples, tokenized, train_tokenizer
+
+TINY = [
+    *("--hidden_size", "64", "--num_hidden_layers", "1", "--vocab_size", "600", "--base_examples", "64"),
+    *("--train_examples", "32", "--per_device_train_batch_size", "16", "--eval_examples", "10"),
+    *("--eval_steps", "2", "--save_steps", "2", "--report_to", "none", "--lora_rank", "2"),
+]
+TEXTS = ["walk forward for 2 seconds, then turn left", "", "jump", "<end> <s>", "\N{ROBOT FACE}"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The script as a user calls it, with an agent assembled from two folders that stand for the other stages."""
+    folder = tmp_path_factory.mktemp("language")
+    for part in ("policy", "decision_transformer"):
+        (folder / part / "checkpoint").mkdir(parents=True)
+        (folder / part / "config.json").write_text("{}")
+    parts = ("--agent_dir", folder / "agent", "--policy", folder / "policy")
+    parts += ("--decision_transformer", folder / "decision_transformer")
+    done = run_script("finetune_llm.py", *TINY, *parts, "--output_dir", folder / "planner")
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_it_writes_a_planner_that_loads_and_says_how_good_it_is(trained):
+    folder, done = trained
+    planner = Planner.from_pretrained(folder / "planner")
+    assert len(planner.parse_batch(TEXTS)) == len(TEXTS)
+    summary = json.loads((folder / "planner/summary.json").read_text())
+    assert summary["stage"] == "language" and summary["metric"] in done.stdout
+    assert (folder / "planner/provenance.json").exists() and (folder / "planner/curves.png").exists()
+
+
+def test_the_base_that_travels_is_the_one_that_the_adapter_was_trained_over(trained):
+    """An adapter over other weights loads as well, and is wrong."""
+    folder, _ = trained
+    base = Planner.from_pretrained(folder / "planner/base_training/planner").model.state_dict()
+    travels = LlamaForCausalLM.from_pretrained(folder / "planner/base").state_dict()
+    assert all(torch.equal(base[name], value) for name, value in travels.items())
+
+
+def test_its_progress_is_on_stderr_and_its_result_alone_on_stdout(trained):
+    _, done = trained
+    assert len(done.stdout.splitlines()) == 1 and "exact" in done.stdout
+    assert "it/s" in done.stderr or "s/it" in done.stderr
+
+
+def test_metrics_go_on_from_the_small_llama_to_the_adapter(trained):
+    folder, _ = trained
+    rows = [json.loads(line) for line in (folder / "planner/metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == sorted(row["step"] for row in rows)
+    assert {name.split("/")[0] for row in rows for name in row} == {"step", "base", "adapter"}
+
+
+def test_the_agent_is_assembled_from_the_three_parts_without_what_only_trained_them(trained):
+    folder, _ = trained
+    agent = folder / "agent"
+    assert json.loads((agent / "config.json").read_text()) == {
+        "goal_version": GOAL_VERSION,
+        "model_type": "motor_agent",
+    }
+    assert {path.name for path in agent.iterdir() if path.is_dir()} == {"policy", "decision_transformer", "planner"}
+    assert not list(agent.rglob("*checkpoint*")) and not list(agent.rglob("*_training"))
+    Planner.from_pretrained(agent / "planner")
+
+
+def test_a_finished_run_resumes_to_the_same_planner(trained):
+    folder, _ = trained
+    before = Planner.from_pretrained(folder / "planner").parse_with_confidence(TEXTS)
+    done = run_script("finetune_llm.py", *TINY, "--output_dir", folder / "planner", "--resume")
+    assert done.returncode == 0, done.stderr
+    after = Planner.from_pretrained(folder / "planner").parse_with_confidence(TEXTS)
+    assert [each.program for each in after] == [each.program for each in before]
+
+
+def test_any_llama_takes_the_same_path_and_a_new_process_reads_the_same(tmp_path):
+    """TinyLlama's architecture and kind of tokenizer (BPE over metaspaces with byte fallback), very small."""
+    base, output = tmp_path / "base_model", tmp_path / "planner"
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    corpus = (prompt(each.text) for each, _ in zip(generate(3), range(200), strict=False))
+    tokenizer.train_from_iterator(
+        corpus, trainers.BpeTrainer(vocab_size=900, special_tokens=pieces, show_progress=False)
+    )
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    fast.save_pretrained(base)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(fast),
+        hidden_size=64,
+        intermediate_size=176,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        tie_word_embeddings=False,
+    )
+    LlamaForCausalLM(config).save_pretrained(base)
+    done = run_script("finetune_llm.py", *TINY, "--base_model", base, "--output_dir", output)
+    assert done.returncode == 0, done.stderr
+    assert (output / "adapter_model.safetensors").exists() and not (output / "base").exists()
+    here = [program.tokens for program in Planner.from_pretrained(output).parse_batch(TEXTS)]
+    code = """import json, sys
+from agent.planner import Planner
+programs = Planner.from_pretrained(sys.argv[1]).parse_batch(json.loads(sys.argv[2]))
+print(json.dumps([program.tokens for program in programs]))"""
+    there = subprocess.run(
+        [sys.executable, "-c", code, output, json.dumps(TEXTS)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert json.loads(there.stdout) == here
+
+
+def test_nothing_held_out_is_trained_on():
+    held_out, examples = draw_examples(Arguments(base_examples=2000, train_examples=10, eval_examples=200))
+    assert len(held_out) == 200 and len(examples) == 2000
+    assert not {prompt(each.text) for each in held_out} & {prompt(each.text) for each in examples}
+
+
+def test_the_loss_is_on_the_program_alone():
+    _, examples = draw_examples(Arguments(base_examples=50, train_examples=10, eval_examples=1))
+    tokenizer = train_tokenizer(examples, 600)
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=600, hidden_size=8, intermediate_size=8, num_hidden_layers=1))
+    ids = [tokenizer.get_vocab()[token] for token in TOKENS]
+    for row, each in zip(tokenized(Planner(model, tokenizer, ids), examples), examples, strict=True):
+        kept = [index for index, counts in zip(row["input_ids"], row["completion_mask"], strict=True) if counts]
+        assert [ids.index(index) for index in kept] == list(each.program.token_ids)
+
+
+def test_any_unicode_survives_the_tokenizer():
+    _, examples = draw_examples(Arguments(base_examples=50, train_examples=10, eval_examples=1))
+    tokenizer = train_tokenizer(examples, 600)
+    text = "walk 25 m \N{ROBOT FACE} \u0e01 \U0001f3c3"
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--base_model", "a", "--init_from", "b"], "give one of them"),
+        (["--agent_dir", "a"], "give --policy and --decision_transformer"),
+        (["--hidden_size", "100"], "hidden_size=100"),
+        (["--init_from", "/nowhere"], "/nowhere is no folder"),
+    ],
+)
+def test_a_wrong_argument_ends_in_one_line(flags, words, tmp_path):
+    done = run_script("finetune_llm.py", *flags, "--output_dir", tmp_path)
+    assert done.returncode == 2 and words in done.stderr.splitlines()[-1]

@@ -1,0 +1,151 @@
+"""The planner: whatever the text, a valid program or a refusal, and the same one after a round trip."""
+
+import itertools
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from agent.goals import GOAL_VERSION, TOKENS, Goal, GoalProgram, reach
+from agent.instructions import generate, prompt
+from agent.planner import CONFIG, PROMPT_FORMAT, Parse, Planner, score, spare_token_ids, within_limits
+
+
+def small_tokenizer(goal_tokens: list[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer, with or without the goal tokens in its vocabulary."""
+    tokenizer = Tokenizer(models.BPE())
+    digits = pre_tokenizers.Split(Regex("[0-9]"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = ["<s>", "</s>", *goal_tokens]
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator((prompt(each.text) for each in itertools.islice(generate(5), 300)), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="</s>",
+        extra_special_tokens=goal_tokens,
+    )
+
+
+def small_planner(goal_tokens: list[str]) -> Planner:
+    """An untrained planner: nothing that it says is sensible, so that only rules and grammar hold it."""
+    torch.manual_seed(0)
+    tokenizer = small_tokenizer(goal_tokens)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        initializer_range=0.5,
+    )
+    return Planner(LlamaForCausalLM(config), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
+
+
+@pytest.fixture(scope="module", params=["own tokens", "reused pieces"])
+def planner(request):
+    return small_planner(list(TOKENS) if request.param == "own tokens" else [])
+
+
+def is_sound(program: GoalProgram) -> bool:
+    return GoalProgram.from_tokens(program.tokens) == program and all(
+        reach(*goal.velocity) <= 1 + 1e-6 for goal in program.goals
+    )
+
+
+TOKEN_TEXT = st.lists(st.sampled_from([*TOKENS, "<s>", "</s>", "program:", "\n", "walk"]), max_size=20).map(" ".join)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.text(max_size=40) | st.text(min_size=580, max_size=2500) | TOKEN_TEXT, min_size=1, max_size=6))
+def test_any_text_gives_a_valid_program_or_a_refusal(planner, texts):
+    assert all(is_sound(program) for program in planner.parse_batch(texts))
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u3000\u2003"])
+def test_an_empty_text_is_refused_without_the_model(planner, text):
+    assert planner.parse_with_confidence([text]) == [Parse(GoalProgram(refusal="nothing"), 1.0)]
+
+
+def test_a_text_too_long_is_refused_without_the_model(planner):
+    assert planner.parse("walk forward " * 200).refusal == "unclear"
+
+
+@given(st.text(max_size=60) | TOKEN_TEXT)
+def test_no_text_makes_ids_of_goal_tokens_or_special_tokens(planner, text):
+    ids = planner.prompt_ids(text)
+    ours = {*planner.goal_token_ids, *planner.tokenizer.all_special_ids}
+    assert [index for index in ids if index in ours] == [planner.tokenizer.bos_token_id]
+
+
+def test_what_is_asked_for_beyond_the_trained_region_is_refused_whatever_the_model_says():
+    walk = Parse(GoalProgram((Goal(1.0, 0.0, 0.0),)), 0.9)
+    assert within_limits(walk, "walk 5000 meters").program.refusal == "limit"
+    assert within_limits(walk, "walk 5 meters") == walk
+    everything = Parse(GoalProgram((Goal(3.0, 0.6, 1.2),)), 0.9)
+    assert within_limits(everything, "go").program.refusal == "limit"
+    refusal = Parse(GoalProgram(refusal="body"), 0.9)
+    assert within_limits(refusal, "jump 5000 meters") == refusal
+
+
+def test_a_batch_gives_what_its_texts_give_alone(planner):
+    texts = ["walk forward", "turn left 90 degrees, then walk 2 metres and stop there", "", "jump"]
+    assert planner.parse_batch(texts) == [planner.parse(text) for text in texts]
+
+
+def test_confidence_is_the_probability_of_the_program_under_the_grammar(planner):
+    (result,) = planner.parse_with_confidence(["walk forward 2 metres"])
+    assert 0 < result.confidence <= 1
+
+
+def test_a_saved_planner_reads_the_same(planner, tmp_path):
+    texts = ["walk forward", "run 5 s", "\N{ROBOT FACE}", "<end>"]
+    planner.save_pretrained(tmp_path)
+    again = Planner.from_pretrained(tmp_path)
+    assert again.config == planner.config
+    assert again.parse_with_confidence(texts) == planner.parse_with_confidence(texts)
+    assert not list(tmp_path.rglob("*.bin")) and list(tmp_path.rglob("*.safetensors"))
+
+
+def test_another_goal_vocabulary_is_refused_by_both_versions(planner, tmp_path):
+    planner.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / CONFIG).read_text()) | {"goal_version": "0"}
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=f"vocabulary 0, this code {GOAL_VERSION}"):
+        Planner.from_pretrained(tmp_path)
+
+
+def test_a_folder_without_a_planner_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no planner\.json"):
+        Planner.from_pretrained(tmp_path)
+
+
+def test_reused_pieces_are_plain_and_not_those_of_the_prompt():
+    tokenizer = small_tokenizer([])
+    ids = spare_token_ids(tokenizer, len(tokenizer))
+    assert len(set(ids)) == len(TOKENS)
+    assert not {*tokenizer.all_special_ids, *tokenizer.encode(PROMPT_FORMAT)} & {*ids}
+    with pytest.raises(ValueError, match="cannot spare"):
+        spare_token_ids(tokenizer, 2 * len(TOKENS) - 1)
+
+
+def test_each_goal_token_needs_an_id_of_its_own(planner):
+    with pytest.raises(ValueError, match="an id of its own"):
+        Planner(planner.model, planner.tokenizer, [0] * len(TOKENS))
+
+
+def test_the_score_counts_programs_refusals_and_refusals_that_were_not_meant():
+    walk, turn = GoalProgram((Goal(1.0),)), GoalProgram((Goal(wz=0.8),))
+    body, limit = GoalProgram(refusal="body"), GoalProgram(refusal="limit")
+    found, meant = [walk, walk, body, limit], [walk, turn, limit, walk]
+    assert score(found, meant) == {"exact": 1 / 4, "refusals_right": 1.0, "spurious_refusals": 1 / 3}

@@ -1,0 +1,68 @@
+"""Numbers and units: what people write comes out as digits in the units of the vocabulary."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.goals import AMOUNTS
+from agent.quantities import beyond, rewrite, snap
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ("Walk two and a half metres", "walk 2.5 meters"),
+        ("a hundred and twenty degrees", "120 degrees"),
+        ("twenty-one steps", "10.5 meters"),
+        ("1500 ms", "1.5 seconds"),
+        ("half a minute", "30 seconds"),
+        ("a quarter of a minute", "15 seconds"),
+        ("1 minute and 15 seconds", "75 seconds"),
+        ("5 feet 6 inches", "1.7 meters"),
+        ("a metre and a half", "1.5 meters"),
+        ("two point five m", "2.5 meters"),
+        ("½ m", "0.5 meters"),
+        ("3/4 of a turn", "270 degrees"),
+        ("three half turns", "540 degrees"),
+        ("a full rotation", "360 degrees"),
+        ("a 90-degree turn", "a 90 degrees turn"),
+        ("45° right", "45 degrees right"),
+        ("to your three o'clock", "90 degrees right"),
+        ("to 10 o'clock", "60 degrees left"),
+        ("5 km/h", "1.4 m/s"),
+        ("0.6 metres a second", "0.6 m/s"),
+        ("45 degrees per second", "0.8 rad/s"),
+        ("2,000 m", "2000 meters"),
+    ],
+)
+def test_an_amount_is_rewritten_in_digits_and_the_units_of_the_vocabulary(text, rewritten):
+    assert rewrite(text) == rewritten
+
+
+@pytest.mark.parametrize(
+    "text", ["at a slow pace", "the second time", "make a turn to the left", "come in, turn back"]
+)
+def test_words_that_only_look_like_amounts_stay(text):
+    assert rewrite(text) == text
+
+
+@pytest.mark.parametrize("text", ["10 km", "a million degrees", "three hours", "50 m/s", "0 meters", "9" * 400 + " s"])
+def test_an_amount_that_no_goal_has_is_beyond(text):
+    assert beyond(rewrite(text))
+
+
+@pytest.mark.parametrize("text", ["200 m", "600 seconds", "10 full turns", "3 m/s", "1.2 rad/s", "walk on"])
+def test_an_amount_that_a_goal_has_is_not_beyond(text):
+    assert not beyond(rewrite(text))
+
+
+@given(st.sampled_from(list(AMOUNTS)).flatmap(lambda kind: st.tuples(st.just(kind), st.sampled_from(AMOUNTS[kind]))))
+def test_every_amount_with_a_spelling_stays_what_it_is(amount):
+    kind, spelling = amount
+    assert rewrite(f"{spelling} {kind}") == f"{spelling} {kind}"
+    assert snap(float(spelling), kind) == float(spelling)
+
+
+@given(st.text(max_size=600))
+def test_any_text_can_be_rewritten(text):
+    beyond(rewrite(text))
