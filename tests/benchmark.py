@@ -35,7 +35,7 @@ from pretrain_ppo import Arguments, Collector, build_models, update, update_stat
 
 BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
-ENV_ROUNDS = 40
+ENV_ROUNDS = 30
 TRAINING_ROUNDS = 6
 EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, ACTION_SIZE)).astype(np.float32)
 
@@ -146,7 +146,7 @@ def envpool_steps(threads: int) -> Slice:
 
 @contextmanager
 def asynchronous_steps() -> Iterator[Slice]:
-    envs = gymnasium.vector.AsyncVectorEnv([make_native] * BODIES)
+    envs = gymnasium.vector.AsyncVectorEnv([make_native] * BODIES, context="fork")
     yield vector_steps(envs)
     envs.close()
 

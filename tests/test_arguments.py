@@ -16,7 +16,7 @@ SCRIPTS = {
     "pretrain_ppo": ([], "--init_from"),
     "collect_dataset": (["--policy", "nowhere"], "--policy"),
     "train_decision_transformer": (["--dataset", "nowhere"], "--dataset"),
-    "finetune_llm": ([], "--decision_transformer"),
+    "finetune_llm": ([], "--init_from"),
     "play": (["--instruction", "turn left"], "--agent"),
     "evaluate": ([], "--agent"),
 }
@@ -145,6 +145,7 @@ OUT_OF_RANGE = [
     ("collect_dataset", "--num_steps", "0"),
     ("train_decision_transformer", "--context_length", "0"),
     ("train_decision_transformer", "--model", "rnn"),
+    ("finetune_llm", "--lora_rank", "0"),
     ("play", "--video", "replay.gif"),
     ("play", "--max_seconds", "0.0"),
     ("play", "--instruction", " "),
