@@ -455,7 +455,7 @@ def widen(difficulty: float, row: dict[str, float], args: Arguments) -> float:
     """Widen the region of commands while the ones inside it are followed well and without falling."""
     if args.reward == "native":
         return difficulty
-    followed = row["reward/tracking"] > 0.6 * args.tracking_weight and row["rollout/falls_per_minute"] < 4
+    followed = row["reward/tracking"] > 0.55 * args.tracking_weight and row["rollout/falls_per_minute"] < 6
     return min(1.0, difficulty + 0.005 * followed)
 
 
