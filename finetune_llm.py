@@ -151,7 +151,9 @@ class Arguments:
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     process = PartialState()
-    parts = {name: hub.folder(getattr(args, name)) for name in ("policy", "decision_transformer") if args.agent_dir}
+    parts = {
+        name: hub.folder(getattr(args, name)) for name in ("policy", "decision_transformer") if getattr(args, name)
+    }
     set_seed(args.seed)
     output = Path(args.output_dir)
     held_out, examples = draw_examples(args)

@@ -55,7 +55,7 @@ class Clause:
 
 def prompt(text: str) -> str | None:
     """The words that a language model sees of an instruction, or None when there are too many of them to be one."""
-    words = " ".join(text.split())
+    words = " ".join(text.encode("utf-8", "replace").decode().split())  # half a surrogate pair is no character
     return rewrite(words) if len(words) <= MAX_CHARACTERS else None
 
 

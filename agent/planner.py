@@ -26,6 +26,9 @@ ADAPTER = "adapter_config.json"
 BASE = "base"  # a base model that is small enough to travel with its adapter
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
 END_ID = TOKEN_IDS["<end>"]
+MAX_PROMPT_TOKENS = (
+    512  # English within the limit of characters has half of it; other scripts may have many times more
+)
 
 
 @dataclass(frozen=True)
@@ -124,21 +127,21 @@ class Planner:
 
     def parse_with_confidence(self, texts: Sequence[str]) -> list[Parse]:
         """Programs with the probability that the model gave to each."""
-        results: dict[int, Parse] = {}
-        prompts: dict[int, str] = {}
-        for row, text in enumerate(texts):
+        results: list[Parse | None] = []
+        prompts: list[tuple[str, list[int]]] = []
+        for text in texts:
             words = prompt(text)
+            ids = self.prompt_ids(words or "")
             if not text.strip():
-                results[row] = Parse(GoalProgram(refusal="nothing"), 1.0)
-            elif words is None:
-                results[row] = Parse(GoalProgram(refusal="unclear"), 1.0)
+                results.append(Parse(GoalProgram(refusal="nothing"), 1.0))
+            elif words is None or len(ids) > MAX_PROMPT_TOKENS:
+                results.append(Parse(GoalProgram(refusal="unclear"), 1.0))
             else:
-                prompts[row] = words
-        if prompts:
-            decoded = self._decode([self.prompt_ids(words) for words in prompts.values()])
-            for (row, words), result in zip(prompts.items(), decoded, strict=True):
-                results[row] = within_limits(result, words)
-        return [results[row] for row in range(len(texts))]
+                results.append(None)
+                prompts.append((words, ids))
+        decoded = iter(self._decode([ids for _, ids in prompts]) if prompts else [])
+        asked = iter(words for words, _ in prompts)
+        return [result or within_limits(next(decoded), next(asked)) for result in results]
 
     def prompt_ids(self, words: str) -> list[int]:
         """Token ids that the program is asked for with. No text makes ids of goal tokens or special tokens."""

@@ -78,7 +78,12 @@ def test_an_empty_text_is_refused_without_the_model(planner, text):
 
 
 def test_a_text_too_long_is_refused_without_the_model(planner):
-    assert planner.parse("walk forward " * 200).refusal == "unclear"
+    for text in ("walk forward " * 200, "\N{ROBOT FACE}" * 500, "\ufdfa" * 500):
+        assert planner.parse_with_confidence([text]) == [Parse(GoalProgram(refusal="unclear"), 1.0)]
+
+
+def test_half_a_surrogate_pair_is_no_mistake_of_the_program(planner):
+    assert is_sound(planner.parse("walk \ud800 forward"))
 
 
 @given(st.text(max_size=60) | TOKEN_TEXT)
