@@ -4,18 +4,19 @@ import sys
 
 import numpy as np
 import pytest
+from test_planner import small_planner
 
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import make_env
-from agent.goals import GOAL_VERSION, Goal, GoalProgram
+from agent.goals import GOAL_VERSION, TOKENS, Goal, GoalProgram
 from agent.motor_agent import MotorAgent, agent_folder
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 
 
 @pytest.fixture(scope="module")
-def agent(planner):
+def agent():
     transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
-    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), planner)
+    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), small_planner(list(TOKENS)))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,66 @@
+"""evaluate.py as a user calls it, with the agent that ships."""
+
+import json
+
+import pytest
+from conftest import ROOT, run_script
+
+SHIPPED = ROOT / "pretrained" / "humanoid"
+
+
+@pytest.mark.parametrize("actor", ["policy", "transformer"])
+def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path):
+    out = tmp_path / "out.json"
+    command = ("--agent", SHIPPED, "--actor", actor, "--suite", "commands", "--random_commands", 2)
+    done = run_script("evaluate.py", *command, "--episodes", 1, "--seed", 3, "--num_threads", 1, "--json", out)
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout
+    result = json.loads(out.read_text())
+    for row in result["rows"]:
+        assert {"command", "skill", "episodes", "survival", "velocity_error", "yaw_error", "humanoid_return"} == set(row)
+        assert 0 <= row["survival"] <= 1
+    assert len(result["rows"]) == 2
+    assert result["mean"]["episodes"] == 2
+
+
+def test_instructions_are_parsed_and_done(tmp_path):
+    file = tmp_path / "instructions.jsonl"
+    program = "<vx=+1.0> <vy=+0.0> <wz=+0.0> <seconds> <1> <end>"
+    refusal = "<refuse> <body> <end>"
+    rows = [{"text": "walk forward for one second", "program": program}, {"text": "fly to the moon", "program": refusal}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run_script("evaluate.py", "--agent", SHIPPED, "--suite", "instructions", "--instructions_file", file)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["instructions"] == 2
+    assert result["exact"] == 1.0
+    assert result["refusals_right"] == 1.0
+    assert result["physical_instructions"] == 1
+    assert sum(result["misses"].values()) == round(1 - result["physical_success"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--suite", "dance"), "suite='dance' is unknown"),
+        (("--actor", "teacher"), "actor='teacher' is unknown"),
+        (("--episodes", "0"), "episodes=0"),
+        (("--episodes", "many"), "many"),
+        (("--suite", "instructions"), "--instructions_file"),
+        (("--agent", "no/such_agent"), "no/such_agent"),
+        (("--actor", "policy", "--agent", "tests"), "config.json"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(arguments, message):
+    done = run_script("evaluate.py", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert not done.stdout
+
+
+def test_a_line_that_is_no_instruction_is_named(tmp_path):
+    file = tmp_path / "instructions.jsonl"
+    file.write_text('{"text": "walk", "program": "<walk> <end>"}\n')
+    done = run_script("evaluate.py", "--agent", SHIPPED, "--suite", "instructions", "--instructions_file", file)
+    assert done.returncode == 2
+    assert "line 1" in done.stderr
