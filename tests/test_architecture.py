@@ -10,8 +10,8 @@ from conftest import ROOT
 ORDER = [
     "goals",
     "arguments",
-    "hub",
     "runs",
+    "hub",
     "env",
     "vector_env",
     "video",

@@ -180,7 +180,8 @@ def test_left_and_right_are_paid_alike_and_remembered_in_the_mirror():
     actions = rng.uniform(-1, 1, (30, 8, ACTION_SIZE)).astype(np.float32)
     task, image = GoalTask(8, RewardWeights()), GoalTask(8, RewardWeights())
     task.commands[:] = sample_commands(rng, 8)
-    image.commands[:] = task.commands * [1, -1, -1]
+    task.side[:] = rng.choice([-1.0, 1.0], 8)
+    image.commands[:], image.side[:] = task.commands * [1, -1, -1], -task.side
     source, sign = ACTION_MIRROR
     parts = run_of(task, bodies, actions)
     image_parts = run_of(image, [mirrored_body(body) for body in bodies], actions[..., source] * sign)

@@ -29,15 +29,18 @@ def observe(policy: MotorPolicy, observations: torch.Tensor) -> None:
 
 
 def test_the_mirror_of_what_it_sees_and_is_asked_gives_the_mirror_of_its_action(policy):
-    observations, commands = torch.randn(50, 45) * 2, torch.randn(50, 3)
+    observations, commands, side = torch.randn(50, 45) * 2, torch.randn(50, 3), torch.randn(50).sign()
     source, sign = (torch.as_tensor(each) for each in OBSERVATION_MIRROR)
-    mean, std = policy(observations, commands)
-    image, image_std = policy(observations[:, source] * sign, commands * torch.tensor([1.0, -1.0, -1.0]))
+    mean, std = policy(observations, commands, side)
+    mirrored_commands = commands * torch.tensor([1.0, -1.0, -1.0])
+    image, image_std = policy(observations[:, source] * sign, mirrored_commands, -side)
     source, sign = (torch.as_tensor(each) for each in ACTION_MIRROR)
     torch.testing.assert_close(image, mean[:, source] * sign, rtol=0, atol=1e-5)
     torch.testing.assert_close(image_std, std[source], rtol=0, atol=0)
     torch.testing.assert_close(std[source], std, rtol=0, atol=1e-7)
     assert (image - mean).abs().max() > 0.1
+    assert (policy(observations, commands, -side)[0] - mean).abs().max() > 0.1, "which foot it favors matters"
+    assert torch.equal(policy(observations, commands)[0], policy(observations, commands, torch.ones(50))[0])
 
 
 def test_a_goal_blind_policy_becomes_goal_conditioned_without_a_jump():
