@@ -40,6 +40,7 @@ from trl import SFTConfig, SFTTrainer
 from agent import arguments, hub, runs
 from agent.goals import GOAL_VERSION, TOKENS, GoalProgram
 from agent.instructions import Instruction, generate, prompt
+from agent.motor_agent import describe
 from agent.planner import PROMPT_FORMAT, Planner, score, spare_token_ids
 
 EXAMPLES_FOR_TOKENIZER = 20_000
@@ -421,7 +422,7 @@ def assemble(folder: Path, parts: dict[str, Path]) -> None:
                 beside / name,
                 ignore=shutil.ignore_patterns("*_training", "checkpoint*", "last", "runs", "metrics.jsonl", ".*"),
             )
-        runs.write_json(beside / "config.json", {"goal_version": GOAL_VERSION, "model_type": "motor_agent"})
+        describe(beside)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 from huggingface_hub import ModelCardData
 from huggingface_hub.dataclasses import strict
 from safetensors.torch import load_file, save_file
@@ -58,8 +58,8 @@ class Arguments(RewardWeights):
     goal_conditioned: bool = field(default=True, metadata={"help": "false: goal-blind pretraining under randomized goals"})
     difficulty: float = field(default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"})
     push_speed: float = field(default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"})
-    stride_share: float = field(default=0.4, metadata={"help": "share of episodes that start in mid-stride"})
-    recovery_share: float = field(default=0.2, metadata={"help": "share of episodes that start in another body's state, disturbed"})
+    stride_share: float = field(default=0.2, metadata={"help": "share of episodes that start in mid-stride"})
+    recovery_share: float = field(default=0.1, metadata={"help": "share of episodes that start in another body's state, disturbed"})
     widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
 
     total_steps: int = 20_000_000
@@ -76,9 +76,10 @@ class Arguments(RewardWeights):
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
     value_coefficient: float = 1.0
-    entropy_coefficient: float = 0.002
+    entropy_coefficient: float = 0.0
     max_grad_norm: float = 1.0
-    first_std: float = field(default=0.0, metadata={"help": "exploration noise to start with; 0: that of init_from, or 0.5"})
+    critic_updates: int = field(default=0, metadata={"help": "updates at the start in which only the critic learns, after --init_from"})
+    first_std: float = field(default=0.0, metadata={"help": "exploration noise to start with; 0: that of init_from, or 0.35"})
     evaluate_every: int = field(default=100, metadata={"help": "updates between evaluations on the commands suite"})
     checkpoint_every: int = field(default=20, metadata={"help": "updates between checkpoints"})
 
@@ -119,6 +120,8 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"])
         runs.record_provenance(args.output_dir, args, {"init_from": args.init_from} if args.init_from else None)
+        if args.init_from:
+            metrics.add(0, keep_if_best(policy, args, progress))  # what the training starts from is the one to beat
     if accelerator.log_with:
         accelerator.init_trackers("ppo", config=vars(args))
 
@@ -130,7 +133,7 @@ def main(args: Arguments) -> None:
         rollout, row = collector.collect(policy, progress["difficulty"])
         collected = time.perf_counter()
         torch.set_num_threads(collector.num_threads)
-        row |= update(args, accelerator, policy, critic, optimizer, rollout)
+        row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only=progress["update"] < args.critic_updates)
         update_statistics(accelerator, policy, rollout)
         progress["update"] += 1
         progress["step"] += batch_steps
@@ -144,12 +147,8 @@ def main(args: Arguments) -> None:
         }
         done = progress["step"] >= args.total_steps
         if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
-            evaluation = evaluate(policy, args)
-            row |= {f"evaluation/{name}": value for name, value in evaluation["mean"].items() if value is not None}
             policy.save_pretrained(Path(args.output_dir) / "last")
-            if progress["best_score"] is None or score(args, evaluation["mean"]) > progress["best_score"]:
-                progress["best_score"], progress["best"] = score(args, evaluation["mean"]), evaluation["mean"]
-                publish(policy, args, evaluation, progress)
+            row |= keep_if_best(policy, args, progress)
         if accelerator.log_with:
             accelerator.log(row, step=progress["step"])
         if accelerator.is_main_process:
@@ -355,7 +354,13 @@ class Collector:
 
 
 def update(
-    args: Arguments, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, optimizer: torch.optim.Adam, rollout: dict[str, Tensor]
+    args: Arguments,
+    accelerator: Accelerator,
+    policy: MotorPolicy,
+    critic: Critic,
+    optimizer: torch.optim.Adam,
+    rollout: dict[str, Tensor],
+    critic_only: bool = False,
 ) -> dict[str, float]:
     """Improve policy and critic on one rollout by clipped PPO (Schulman et al., 2017); returns what to log."""
     with torch.no_grad():
@@ -390,7 +395,9 @@ def update(
             policy_loss = -torch.minimum(ratio * b_advantages[mb], clipped * b_advantages[mb]).mean()
             value_loss = (critic(critic_features(mb_features, b["even"][mb], b["odd"][mb])) - b_returns[mb]).square().mean()
             entropy = noise.entropy().sum(-1).mean()
-            loss = policy_loss + args.value_coefficient * value_loss - args.entropy_coefficient * entropy
+            loss = args.value_coefficient * value_loss
+            if not critic_only:
+                loss = loss + policy_loss - args.entropy_coefficient * entropy
 
             optimizer.zero_grad()
             loss.backward()
@@ -404,7 +411,8 @@ def update(
             for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
                 totals[name] += float(value.detach())
     row = {name: total / count for name, total in totals.items()}
-    adapt_learning_rate(args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean")))
+    if not critic_only:
+        adapt_learning_rate(args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean")))
     explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
     return row | {"loss/explained_variance": float(explained), "policy/learning_rate": optimizer.param_groups[0]["lr"]}
 
@@ -474,6 +482,16 @@ def score(args: Arguments, mean: dict[str, float | None]) -> float:
     return 2 * mean["survival"] - sum(errors)
 
 
+def keep_if_best(policy: MotorPolicy, args: Arguments, progress: dict) -> dict[str, float]:
+    """Evaluate the policy, publish it where it is the best so far, and return what to log."""
+    evaluation = evaluate(policy, args)
+    mean = evaluation["mean"]
+    if progress["best_score"] is None or score(args, mean) > progress["best_score"]:
+        progress["best_score"], progress["best"] = score(args, mean), mean
+        publish(policy, args, evaluation, progress)
+    return {f"evaluation/{name}": value for name, value in mean.items() if value is not None}
+
+
 def publish(policy: MotorPolicy, args: Arguments, evaluation: dict, progress: dict) -> None:
     """Save the policy, with its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
@@ -536,16 +554,19 @@ the command and the velocity averaged over a sliding second (m/s and rad/s); sur
 def save_checkpoint(
     folder: Path, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, optimizer: torch.optim.Adam, collector: Collector, progress: dict
 ) -> None:
-    """Write all that --resume needs. Each process writes its own bodies; the folder appears when all of it is there."""
-    tensors = {f"collector.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in collector.state_dict().items()}
-    tensors["torch_generator"] = torch.get_rng_state()
+    """Write all that --resume needs, the bodies of every process among it; the folder appears when all of it is there."""
+    own = {f"collector.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in collector.state_dict().items()}
+    processes = gather_object([own | {"torch_generator": torch.get_rng_state()}])
+    if not accelerator.is_main_process:
+        return
+    models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
+    models |= {f"critic.{name}": value for name, value in critic.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     with runs.replacing(folder) as beside:
         beside.mkdir()
-        save_file(tensors, beside / f"process_{accelerator.process_index}.safetensors")
-        models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
-        models |= {f"critic.{name}": value for name, value in critic.state_dict().items()}
-        for index, state in optimizer.state_dict()["state"].items():
-            models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+        for index, tensors in enumerate(processes):
+            save_file(tensors, beside / f"process_{index}.safetensors")
         save_file({name: value.contiguous() for name, value in models.items()}, beside / "models.safetensors")
         runs.write_json(beside / "progress.json", progress | {"learning_rate": optimizer.param_groups[0]["lr"]})
 

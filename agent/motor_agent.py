@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gymnasium
 import numpy as np
+from huggingface_hub import ModelCardData
 
 from agent import hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
@@ -22,6 +23,7 @@ from agent.motor_policy import MotorPolicy
 from agent.planner import Planner
 from agent.video import FRAME_EVERY
 
+MODEL_TYPE = "motor_agent"
 STAND = Goal()
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
 
@@ -84,7 +86,7 @@ class MotorAgent:
         self.policy.save_pretrained(folder / "policy")
         self.transformer.save_pretrained(folder / "decision_transformer")
         self.planner.save_pretrained(folder / "planner")
-        runs.write_json(folder / "config.json", {"model_type": "motor_agent", "goal_version": GOAL_VERSION})
+        describe(folder)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
         """Publish the agent in one commit, and return its address."""
@@ -199,6 +201,18 @@ class MotorAgent:
         self.transformer.prompt(self.goal)
 
 
+def describe(folder: Path) -> None:
+    """Write what makes the folder of the three parts an agent: config.json and the card."""
+    runs.write_json(folder / "config.json", {"model_type": MODEL_TYPE, "goal_version": GOAL_VERSION})
+    data = ModelCardData(
+        license="apache-2.0",
+        pipeline_tag="reinforcement-learning",
+        tags=["reinforcement-learning", "robotics", "mujoco", "Humanoid-v5", "decision-transformer"],
+    )
+    with runs.replacing(folder / "README.md") as beside:
+        beside.write_text(CARD.format(data=data.to_yaml(), version=GOAL_VERSION))
+
+
 def agent_folder(path: str | Path, *, revision: str | None = None, token: str | None = None) -> Path:
     """The local folder of an agent, after a look at whether it is one.
 
@@ -207,10 +221,39 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
     """
     folder = hub.folder(path, revision=revision, token=token)
     config = runs.read_json(folder / "config.json")
-    if config.get("model_type") != "motor_agent":
+    if config.get("model_type") != MODEL_TYPE:
         raise ValueError(f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): give the folder that finetune_llm.py assembled")
     check_goal_version(config.get("goal_version"), str(path))
     for part in ("policy", "decision_transformer", "planner"):
         if not (folder / part).is_dir():
             raise ValueError(f"{path} has no {part}/: assemble the agent again with finetune_llm.py")
     return folder
+
+
+CARD = """---
+{data}
+---
+
+# A humanoid that does what a sentence says
+
+Gymnasium's `Humanoid-v5`, driven by a Decision Transformer that is prompted with the goal tokens of a language planner.
+
+```python
+from agent import MotorAgent
+
+agent = MotorAgent.from_pretrained("PATH")
+env = agent.make_env()
+env.reset(seed=0)
+print(agent.run("walk forward for 2 seconds, then turn left", env).summary)
+```
+
+| part | what it is |
+|---|---|
+| `planner/` | a causal language model that turns a sentence into a goal program, under the grammar of goals |
+| `decision_transformer/` | goal tokens and the last steps in, 17 torques out |
+| `policy/` | the PPO policy that taught it |
+
+Each part has a card of its own with its measurements, and `provenance.json` with the command and versions that made it.
+Goal vocabulary {version}. It walks on flat ground, sees nothing, and understands English instructions to stand, walk, run,
+sidestep, turn and walk curves; it refuses the rest.
+"""

@@ -17,7 +17,7 @@ from agent.env import ACTION_LIMIT, ACTION_MIRROR, ACTION_SIZE, OBSERVATION_MIRR
 from agent.goals import GOAL_VERSION, Goal
 from agent.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
 
-FIRST_STD = 0.5  # of the exploration noise, as a share of the action range
+FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
 GOAL_FEATURES = (3, 2)  # vx, |vy|, |wz| are even; vy and wz are odd
 OBSERVATION_CLIP = 10.0  # standard deviations
 
