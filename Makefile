@@ -56,7 +56,7 @@ $(RUN)/replay.mp4: $(RUN)/planner/summary.json
 	$(BIN)/python play.py --agent $(RUN)/agent --instruction "walk forward for 2 seconds, then turn left" --video $@
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope --durations 10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --durations 10
 
 style: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -85,9 +85,9 @@ def write_summary(folder: str | Path, *, stage: str, made: str, seconds: float, 
 
 def table(folders: Iterable[str | Path]) -> str:
     """The `summary.json` of each stage's folder as one aligned table."""
-    summaries = [read_json(Path(folder) / SUMMARY) for folder in folders]
-    header = {"stage": "stage", "made": "what was made", "seconds": "seconds", "metric": "key metric"}
-    rows = [[str(summary[column]) for column in header] for summary in [header, *summaries]]
+    rows = [("stage", "what was made", "seconds", "key metric")]
+    for summary in (read_json(Path(folder) / SUMMARY) for folder in folders):
+        rows.append((summary["stage"], summary["made"], f"{summary['seconds']:.0f}", summary["metric"]))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
