@@ -27,14 +27,20 @@ DEFAULT_EPISODES = 20
 @strict
 @dataclass
 class Arguments:
-    agent: str = field(default="pretrained/humanoid", metadata={"help": "folder or Hub repo of an agent, or of the actor alone"})
+    agent: str = field(
+        default="pretrained/humanoid", metadata={"help": "folder or Hub repo of an agent, or of the actor alone"}
+    )
     actor: str = field(default="agent", metadata={"help": f"one of {', '.join(ACTORS)}"})
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
     episodes: int = field(default=DEFAULT_EPISODES, metadata={"help": "per command; of a minute each for switches"})
     seed: int = 0
     json: str = field(default="", metadata={"help": "file to write; stdout without it"})
-    instructions_file: str = field(default="", metadata={"help": "JSON lines of text and program, for the instructions suite"})
-    random_commands: int = field(default=0, metadata={"help": "measure this many commands drawn from the trained region instead"})
+    instructions_file: str = field(
+        default="", metadata={"help": "JSON lines of text and program, for the instructions suite"}
+    )
+    random_commands: int = field(
+        default=0, metadata={"help": "measure this many commands drawn from the trained region instead"}
+    )
     num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: all cores"})
 
     def validate_choices(self):
@@ -43,7 +49,9 @@ class Arguments:
         if self.suite not in SUITES:
             raise ValueError(f"suite={self.suite!r} is unknown: choose one of {', '.join(SUITES)}")
         if self.episodes < 1 or self.num_threads < 0 or self.random_commands < 0:
-            raise ValueError(f"episodes={self.episodes} must be at least 1, num_threads and random_commands at least 0")
+            raise ValueError(
+                f"episodes={self.episodes} must be at least 1, num_threads and random_commands at least 0"
+            )
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):
             raise ValueError("suite instructions needs --actor agent and --instructions_file FILE")
 
@@ -75,7 +83,9 @@ def main(args: Arguments) -> None:
 def load_actor(args: Arguments) -> MotorPolicy | GoalDecisionTransformer | MotorAgent:
     if args.actor == "agent":
         return MotorAgent.from_pretrained(args.agent)
-    kind, part = {"policy": (MotorPolicy, "policy"), "transformer": (GoalDecisionTransformer, "decision_transformer")}[args.actor]
+    kind, part = {"policy": (MotorPolicy, "policy"), "transformer": (GoalDecisionTransformer, "decision_transformer")}[
+        args.actor
+    ]
     folder = hub.folder(args.agent)
     return kind.from_pretrained(agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
 
@@ -92,7 +102,9 @@ def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:
             row = json.loads(line)
             rows.append((str(row["text"]), GoalProgram.from_tokens(row["program"])))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{path}, line {number}: give a JSON object with text and program (its tokens), not {line[:60]!r}: {error}") from error
+            raise ValueError(
+                f"{path}, line {number}: give a JSON object with text and program (its tokens), not {line[:60]!r}: {error}"
+            ) from error
     return rows
 
 

@@ -24,7 +24,9 @@ from agent.env import CONTROL_SECONDS
 class Arguments:
     agent: str = field(default="pretrained/humanoid", metadata={"help": "folder or Hub repo of an agent"})
     instruction: str = field(default="", metadata={"help": "what to do, in a sentence"})
-    instructions_file: str = field(default="", metadata={"help": "a text file with one instruction per line, for --parse_only"})
+    instructions_file: str = field(
+        default="", metadata={"help": "a text file with one instruction per line, for --parse_only"}
+    )
     parse_only: bool = field(default=False, metadata={"help": "print the goal programs as JSON and move nothing"})
     video: str = field(default="", metadata={"help": "MP4 file to write"})
     viewer: bool = field(default=False, metadata={"help": "show MuJoCo's viewer; needs a display"})
@@ -33,7 +35,9 @@ class Arguments:
 
     def validate_what_to_do(self):
         if bool(self.instruction.strip()) == bool(self.instructions_file):
-            raise ValueError("nothing to follow: give --instruction TEXT (not empty), or --instructions_file FILE with --parse_only")
+            raise ValueError(
+                "nothing to follow: give --instruction TEXT (not empty), or --instructions_file FILE with --parse_only"
+            )
         if self.instructions_file and not self.parse_only:
             raise ValueError("--instructions_file goes with --parse_only: give one --instruction to move")
         if self.video and not self.video.endswith(".mp4"):

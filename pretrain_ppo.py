@@ -47,19 +47,31 @@ MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 @strict
 @dataclass
 class Arguments(RewardWeights):
-    output_dir: str = field(default="runs/ppo", metadata={"help": "folder of the policy, its checkpoint and its curves"})
+    output_dir: str = field(
+        default="runs/ppo", metadata={"help": "folder of the policy, its checkpoint and its curves"}
+    )
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
     push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the best policy in"})
-    report_to: str = field(default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"})
+    report_to: str = field(
+        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
+    )
     seed: int = 0
 
     reward: str = field(default="goal", metadata={"help": "goal: follow commands; native: Humanoid-v5's own reward"})
-    goal_conditioned: bool = field(default=True, metadata={"help": "false: goal-blind pretraining under randomized goals"})
-    difficulty: float = field(default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"})
-    push_speed: float = field(default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"})
+    goal_conditioned: bool = field(
+        default=True, metadata={"help": "false: goal-blind pretraining under randomized goals"}
+    )
+    difficulty: float = field(
+        default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"}
+    )
+    push_speed: float = field(
+        default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"}
+    )
     stride_share: float = field(default=0.2, metadata={"help": "share of episodes that start in mid-stride"})
-    recovery_share: float = field(default=0.1, metadata={"help": "share of episodes that start in another body's state, disturbed"})
+    recovery_share: float = field(
+        default=0.1, metadata={"help": "share of episodes that start in another body's state, disturbed"}
+    )
     widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
 
     total_steps: int = 20_000_000
@@ -71,20 +83,34 @@ class Arguments(RewardWeights):
     learning_rate: float = field(default=5e-4, metadata={"help": "to start with; it adapts to target_kl"})
     learning_rate_min: float = 2e-4
     learning_rate_max: float = 3e-3
-    target_kl: float = field(default=0.04, metadata={"help": "the learning rate adapts to keep the change per update near this"})
+    target_kl: float = field(
+        default=0.04, metadata={"help": "the learning rate adapts to keep the change per update near this"}
+    )
     gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
     value_coefficient: float = 1.0
     entropy_coefficient: float = 0.0
     max_grad_norm: float = 1.0
-    critic_updates: int = field(default=0, metadata={"help": "updates at the start in which only the critic learns, after --init_from"})
-    first_std: float = field(default=0.0, metadata={"help": "exploration noise to start with; 0: that of init_from, or 0.35"})
+    critic_updates: int = field(
+        default=0, metadata={"help": "updates at the start in which only the critic learns, after --init_from"}
+    )
+    first_std: float = field(
+        default=0.0, metadata={"help": "exploration noise to start with; 0: that of init_from, or 0.35"}
+    )
     evaluate_every: int = field(default=100, metadata={"help": "updates between evaluations on the commands suite"})
     checkpoint_every: int = field(default=20, metadata={"help": "updates between checkpoints"})
 
     def validate_numbers(self):
-        for name in ("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size", "evaluate_every", "checkpoint_every"):
+        for name in (
+            "total_steps",
+            "num_envs",
+            "rollout_steps",
+            "epochs",
+            "minibatch_size",
+            "evaluate_every",
+            "checkpoint_every",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if self.num_threads < 0:
@@ -97,7 +123,9 @@ class Arguments(RewardWeights):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
         if self.stride_share + self.recovery_share > 1:
-            raise ValueError(f"stride_share={self.stride_share} and recovery_share={self.recovery_share} must not add up to more than 1")
+            raise ValueError(
+                f"stride_share={self.stride_share} and recovery_share={self.recovery_share} must not add up to more than 1"
+            )
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
@@ -107,7 +135,9 @@ class Arguments(RewardWeights):
 
 
 def main(args: Arguments) -> None:
-    accelerator = Accelerator(log_with=None if args.report_to == "none" else args.report_to, project_dir=args.output_dir)
+    accelerator = Accelerator(
+        log_with=None if args.report_to == "none" else args.report_to, project_dir=args.output_dir
+    )
     rank_seed = args.seed + 1000 * accelerator.process_index
     set_seed(rank_seed)
     policy, critic = build_models(args, accelerator)
@@ -126,14 +156,22 @@ def main(args: Arguments) -> None:
         accelerator.init_trackers("ppo", config=vars(args))
 
     batch_steps = args.batch_size * accelerator.num_processes
-    bar = tqdm(total=args.total_steps, initial=progress["step"], unit="step", unit_scale=True, disable=not accelerator.is_main_process)
+    bar = tqdm(
+        total=args.total_steps,
+        initial=progress["step"],
+        unit="step",
+        unit_scale=True,
+        disable=not accelerator.is_main_process,
+    )
     while progress["step"] < args.total_steps:
         started = time.perf_counter()
         torch.set_num_threads(1)  # the cores belong to the physics
         rollout, row = collector.collect(policy, progress["difficulty"])
         collected = time.perf_counter()
         torch.set_num_threads(collector.num_threads)
-        row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only=progress["update"] < args.critic_updates)
+        row |= update(
+            args, accelerator, policy, critic, optimizer, rollout, critic_only=progress["update"] < args.critic_updates
+        )
         update_statistics(accelerator, policy, rollout)
         progress["update"] += 1
         progress["step"] += batch_steps
@@ -164,7 +202,9 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         if args.push_to_hub:
             hub.push_folder(args.output_dir, args.push_to_hub, ignore=["checkpoint/*", "last/*"])
-        best = ", ".join(f"{name} {format_cell(value)}" for name, value in progress["best"].items() if name != "episodes")
+        best = ", ".join(
+            f"{name} {format_cell(value)}" for name, value in progress["best"].items() if name != "episodes"
+        )
         made = f"motor policy, {progress['step']:,} steps"
         runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
     accelerator.end_training()
@@ -265,7 +305,9 @@ class Collector:
             parts = task.step(envs.body, executed) if args.reward == "goal" else {"native": native}
             done, diverged = terminated | truncated, info["diverged"]
             even, odd = task.features(envs.body)
-            even[diverged] = odd[diverged] = 0.0  # not a number would run back through the advantages of the whole rollout
+            even[diverged] = odd[diverged] = (
+                0.0  # not a number would run back through the advantages of the whole rollout
+            )
             store["final_observations"][t] = torch.from_numpy(info["final_obs"])
             store["final_even"][t], store["final_odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
             reward = np.where(diverged, 0.0, sum(parts.values()))
@@ -289,7 +331,9 @@ class Collector:
                 self.command_left[rows] = 0
         row = {name: total / steps for name, total in sums.items()}
         if row["rollout/diverged"] > MAX_DIVERGED:
-            raise ValueError(f"{row['rollout/diverged']:.2%} of the simulation steps diverged: lower push_speed or start from a sounder policy")
+            raise ValueError(
+                f"{row['rollout/diverged']:.2%} of the simulation steps diverged: lower push_speed or start from a sounder policy"
+            )
         row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / CONTROL_SECONDS
         row["rollout/episode_seconds"] = float(np.mean(self.finished_seconds)) if self.finished_seconds else 0.0
         row["policy/std"] = float(policy.std.mean())
@@ -305,11 +349,11 @@ class Collector:
         rows = np.flatnonzero(self.push_left <= 0)
         direction = self.rng.uniform(0, 2 * math.pi, len(rows))
         speed = self.rng.uniform(0, self.args.push_speed * difficulty, len(rows))
-        self.envs.push(rows, np.column_stack([speed * np.cos(direction), speed * np.sin(direction), np.zeros(len(rows))]))
+        self.envs.push(
+            rows, np.column_stack([speed * np.cos(direction), speed * np.sin(direction), np.zeros(len(rows))])
+        )
         self.push_left[rows] = self.rng.integers(*PUSH_STEPS, len(rows))
         self.push_left -= 1
-
-
 
     def _recover(self, rows: np.ndarray, difficulty: float) -> None:
         """Let some of the bodies in `rows`, which start anew, start in mid-stride, or in a disturbed state of another body.
@@ -321,7 +365,9 @@ class Collector:
         if len(strides):
             qpos, qvel = stride_poses(self.rng, len(strides))
             self.envs.set_state(strides, qpos, qvel)
-            qpos[:, 2] -= self.envs.start.feet[strides][..., 2].min(1) - FOOT_RADIUS  # the lower foot touches the ground
+            qpos[:, 2] -= (
+                self.envs.start.feet[strides][..., 2].min(1) - FOOT_RADIUS
+            )  # the lower foot touches the ground
             self.observations[strides] = self.envs.set_state(strides, qpos, qvel)
         upright = np.flatnonzero(uprightness(self.envs.start.qpos) > UPRIGHT)
         if len(others) and len(upright):
@@ -350,7 +396,9 @@ class Collector:
         self.rng = vector_env.generator_from_words(state["generator"])
         for name in self.task.memory:
             setattr(self.task, name, state[f"task.{name}"])
-        self.envs.load_state_dict({name.removeprefix("envs."): value for name, value in state.items() if name.startswith("envs.")})
+        self.envs.load_state_dict(
+            {name.removeprefix("envs."): value for name, value in state.items() if name.startswith("envs.")}
+        )
 
 
 def update(
@@ -368,7 +416,13 @@ def update(
         values = critic(critic_features(features, rollout["even"], rollout["odd"])) * critic.return_scale
         next_values = critic(critic_features(final, rollout["final_even"], rollout["final_odd"])) * critic.return_scale
         advantages = generalized_advantages(
-            rollout["rewards"], values, next_values, rollout["terminated"], rollout["done"], gamma=args.gamma, lam=args.gae_lambda
+            rollout["rewards"],
+            values,
+            next_values,
+            rollout["terminated"],
+            rollout["done"],
+            gamma=args.gamma,
+            lam=args.gae_lambda,
         )
         returns = advantages + values
         scale = accelerator.reduce(returns.std(), "mean")
@@ -382,7 +436,9 @@ def update(
     b_advantages = (b_advantages - b_advantages.mean()) / (b_advantages.std() + 1e-8)
 
     parameters = [*policy.parameters(), *critic.parameters()]
-    totals = dict.fromkeys(("loss/policy", "loss/value", "policy/entropy", "policy/kl", "policy/clip_share", "policy/gradient_norm"), 0.0)
+    totals = dict.fromkeys(
+        ("loss/policy", "loss/value", "policy/entropy", "policy/kl", "policy/clip_share", "policy/gradient_norm"), 0.0
+    )
     count = 0
     for _ in range(args.epochs):
         for mb in torch.randperm(len(b_even), device=b_even.device).split(args.minibatch_size):
@@ -393,7 +449,9 @@ def update(
             ratio = log_ratio.exp()
             clipped = ratio.clamp(1 - args.clip_coefficient, 1 + args.clip_coefficient)
             policy_loss = -torch.minimum(ratio * b_advantages[mb], clipped * b_advantages[mb]).mean()
-            value_loss = (critic(critic_features(mb_features, b["even"][mb], b["odd"][mb])) - b_returns[mb]).square().mean()
+            value_loss = (
+                (critic(critic_features(mb_features, b["even"][mb], b["odd"][mb])) - b_returns[mb]).square().mean()
+            )
             entropy = noise.entropy().sum(-1).mean()
             loss = args.value_coefficient * value_loss
             if not critic_only:
@@ -412,7 +470,9 @@ def update(
                 totals[name] += float(value.detach())
     row = {name: total / count for name, total in totals.items()}
     if not critic_only:
-        adapt_learning_rate(args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean")))
+        adapt_learning_rate(
+            args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean"))
+        )
     explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
     return row | {"loss/explained_variance": float(explained), "policy/learning_rate": optimizer.param_groups[0]["lr"]}
 
@@ -552,10 +612,19 @@ the command and the velocity averaged over a sliding second (m/s and rad/s); sur
 
 
 def save_checkpoint(
-    folder: Path, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, optimizer: torch.optim.Adam, collector: Collector, progress: dict
+    folder: Path,
+    accelerator: Accelerator,
+    policy: MotorPolicy,
+    critic: Critic,
+    optimizer: torch.optim.Adam,
+    collector: Collector,
+    progress: dict,
 ) -> None:
     """Write all that --resume needs, the bodies of every process among it; the folder appears when all of it is there."""
-    own = {f"collector.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in collector.state_dict().items()}
+    own = {
+        f"collector.{name}": torch.from_numpy(np.ascontiguousarray(value))
+        for name, value in collector.state_dict().items()
+    }
     processes = gather_object([own | {"torch_generator": torch.get_rng_state()}])
     if not accelerator.is_main_process:
         return
@@ -572,7 +641,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, optimizer: torch.optim.Adam, collector: Collector
+    folder: Path,
+    accelerator: Accelerator,
+    policy: MotorPolicy,
+    critic: Critic,
+    optimizer: torch.optim.Adam,
+    collector: Collector,
 ) -> dict:
     """Put everything back as `save_checkpoint` found it; returns the progress."""
     found = runs.newest(folder)
@@ -580,7 +654,9 @@ def load_checkpoint(
         raise ValueError(f"no checkpoint in {folder}: start without --resume")
     models = load_file(found / "models.safetensors", device=str(accelerator.device))
     for prefix, module in (("policy.", policy), ("critic.", critic)):
-        module.load_state_dict({name.removeprefix(prefix): value for name, value in models.items() if name.startswith(prefix)})
+        module.load_state_dict(
+            {name.removeprefix(prefix): value for name, value in models.items() if name.startswith(prefix)}
+        )
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in models.items():
         if name.startswith("optimizer."):

@@ -53,7 +53,9 @@ CAMERA = {
 _JOINT_SOURCE = [0, 1, 2, 7, 8, 9, 10, 3, 4, 5, 6, 14, 15, 16, 11, 12, 13]
 _JOINT_SIGN = [-1, 1, -1, *[1] * 8, -1, -1, 1, -1, -1, 1]
 OBSERVATION_MIRROR = (
-    np.array([0, 1, 2, 3, 4, *(5 + j for j in _JOINT_SOURCE), 22, 23, 24, 25, 26, 27, *(28 + j for j in _JOINT_SOURCE)]),
+    np.array(
+        [0, 1, 2, 3, 4, *(5 + j for j in _JOINT_SOURCE), 22, 23, 24, 25, 26, 27, *(28 + j for j in _JOINT_SOURCE)]
+    ),
     np.array([1, 1, -1, 1, -1, *_JOINT_SIGN, 1, -1, 1, -1, 1, -1, *_JOINT_SIGN], dtype=np.float32),
 )
 # Actuators come as abdomen y, z, x and then in the order of the joints.
@@ -65,7 +67,9 @@ def make_env(render_mode: str | None = None, max_episode_steps: int = MAX_EPISOD
 
     Rendered pictures are 480 x 480, from a camera that goes with the body.
     """
-    env = gymnasium.make("Humanoid-v5", render_mode=render_mode, max_episode_steps=max_episode_steps, **HUMANOID, **CAMERA)
+    env = gymnasium.make(
+        "Humanoid-v5", render_mode=render_mode, max_episode_steps=max_episode_steps, **HUMANOID, **CAMERA
+    )
     return HeadingObservation(env)
 
 
@@ -108,7 +112,9 @@ def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     # A free joint's angular velocity is in the body's frame; its world z component is the last row of the rotation.
     up = np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
     yaw_rate = (up * qvel[..., 3:6]).sum(-1)
-    return np.stack([cos * qvel[..., 0] + sin * qvel[..., 1], cos * qvel[..., 1] - sin * qvel[..., 0], yaw_rate], axis=-1)
+    return np.stack(
+        [cos * qvel[..., 0] + sin * qvel[..., 1], cos * qvel[..., 1] - sin * qvel[..., 0], yaw_rate], axis=-1
+    )
 
 
 def uprightness(qpos: np.ndarray) -> np.ndarray:
@@ -152,7 +158,12 @@ SHORTEST_LEAD = 0.25  # s, before which a change of lead is fluttering
 FULL_SWING = 0.35  # s, a single stance this long earns the whole stance reward
 LONGEST_SWING = 0.6  # s, after which standing on one leg earns nothing more
 FULL_CLEARANCE = 0.08  # m, a swing foot this high earns the whole clearance reward
-RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = 12, 13, 16, 17  # of qpos; hips about y, where negative lifts the thigh ahead
+RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = (
+    12,
+    13,
+    16,
+    17,
+)  # of qpos; hips about y, where negative lifts the thigh ahead
 GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
 
 
@@ -209,21 +220,28 @@ class GoalTask:
         in_mode = np.where(touching, self.ground_seconds, self.air_seconds).min(1)
         swinging = one_foot & (self.air_seconds.max(1) < LONGEST_SWING)
         clearance = body.feet[..., 2].max(1) - FOOT_RADIUS
-        slip = (np.linalg.norm(body.feet[..., :2] - self.last_feet[..., :2], axis=-1) * touching).sum(1) / CONTROL_SECONDS
+        slip = (np.linalg.norm(body.feet[..., :2] - self.last_feet[..., :2], axis=-1) * touching).sum(
+            1
+        ) / CONTROL_SECONDS
         posture = np.square(body.qpos[:, [7, 8, 9, 18, 19, 20, 21, 22, 23]]).sum(1)
 
         parts = {
-            "tracking": weights.tracking_weight * closeness(np.linalg.norm(self.velocity[:, :2] - commands[:, :2], axis=1), speed),
+            "tracking": weights.tracking_weight
+            * closeness(np.linalg.norm(self.velocity[:, :2] - commands[:, :2], axis=1), speed),
             "turning": weights.turning_weight * closeness(np.abs(self.velocity[:, 2] - commands[:, 2]), turn),
             "alive": np.full(len(speed), weights.alive_weight),
             "upright": weights.upright_weight * uprightness(body.qpos),
             "control": -weights.control_weight * np.square(action).sum(1),
             "action_rate": -weights.action_rate_weight * np.square(action - self.last_action).sum(1),
             "posture": -weights.posture_weight * posture,
-            "alternation": -weights.alternation_weight * striding * np.clip((self.lead_seconds - LONGEST_LEAD) / LONGEST_LEAD, 0, 1),
+            "alternation": -weights.alternation_weight
+            * striding
+            * np.clip((self.lead_seconds - LONGEST_LEAD) / LONGEST_LEAD, 0, 1),
             "flutter": -weights.flutter_weight * changed * np.clip(1 - held / SHORTEST_LEAD, 0, 1),
-            "stance": weights.stance_weight * np.where(moving, swinging * np.minimum(in_mode / FULL_SWING, 1), touching.all(1)),
-            "clearance": weights.clearance_weight * np.where(moving, swinging * np.clip(clearance / FULL_CLEARANCE, 0, 1), 1),
+            "stance": weights.stance_weight
+            * np.where(moving, swinging * np.minimum(in_mode / FULL_SWING, 1), touching.all(1)),
+            "clearance": weights.clearance_weight
+            * np.where(moving, swinging * np.clip(clearance / FULL_CLEARANCE, 0, 1), 1),
             "slip": -weights.slip_weight * np.minimum(slip, 2.0),
         }
         self.last_action = action
@@ -236,8 +254,27 @@ class GoalTask:
         late = np.minimum(self.lead_seconds, 2 * LONGEST_LEAD)
         pairs = np.stack([height, np.minimum(air, 1.0), np.minimum(ground, 1.0)], axis=1)  # [N, 3, right and left]
         ahead = left_ahead(body)
-        even = np.column_stack([self.commands[:, 0], self.velocity[:, 0], pairs.sum(2), late, np.abs(ahead), np.abs(self.commands[:, 1:]).sum(1)])
-        odd = np.column_stack([self.commands[:, 1:], self.velocity[:, 1:], pairs[..., 1] - pairs[..., 0], self.lead, self.lead * late, ahead, self.side])
+        even = np.column_stack(
+            [
+                self.commands[:, 0],
+                self.velocity[:, 0],
+                pairs.sum(2),
+                late,
+                np.abs(ahead),
+                np.abs(self.commands[:, 1:]).sum(1),
+            ]
+        )
+        odd = np.column_stack(
+            [
+                self.commands[:, 1:],
+                self.velocity[:, 1:],
+                pairs[..., 1] - pairs[..., 0],
+                self.lead,
+                self.lead * late,
+                ahead,
+                self.side,
+            ]
+        )
         return even.astype(np.float32), odd.astype(np.float32)
 
 
@@ -285,11 +322,19 @@ def sample_commands(rng: np.random.Generator, count: int, difficulty: float = 1.
     forward = GENTLE_SPEED + (GRID["vx"][-1] - GENTLE_SPEED) * difficulty
     share = 0.5 + 0.5 * difficulty
     backward, sideways, turning = -GRID["vx"][0] * share, GRID["vy"][-1] * share, GRID["wz"][-1] * share
-    side, ahead, amount = rng.choice([-1.0, 1.0], count), rng.uniform(0.2, forward, count), rng.uniform(0.25, 1.0, count)
+    side, ahead, amount = (
+        rng.choice([-1.0, 1.0], count),
+        rng.uniform(0.2, forward, count),
+        rng.uniform(0.25, 1.0, count),
+    )
     turn = side * turning * amount
     nothing = np.zeros(count)
     mixed = rng.dirichlet([1.0, 1.0, 1.0, 0.5], count)[:, :3] * np.column_stack(
-        [np.where(rng.random(count) < 0.75, forward, -backward), side * sideways, rng.choice([-1.0, 1.0], count) * turning]
+        [
+            np.where(rng.random(count) < 0.75, forward, -backward),
+            side * sideways,
+            rng.choice([-1.0, 1.0], count) * turning,
+        ]
     )
     kinds = {
         "stand": (0.10, np.column_stack([nothing, nothing, nothing])),

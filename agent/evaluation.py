@@ -12,7 +12,15 @@ import gymnasium
 import numpy as np
 from tqdm import tqdm
 
-from agent.env import CONTROL_SECONDS, FOOT_RADIUS, LEADING, MAX_EPISODE_STEPS, heading_velocity, left_ahead, sample_commands
+from agent.env import (
+    CONTROL_SECONDS,
+    FOOT_RADIUS,
+    LEADING,
+    MAX_EPISODE_STEPS,
+    heading_velocity,
+    left_ahead,
+    sample_commands,
+)
 from agent.goals import Goal, GoalProgram
 from agent.vector_env import make_vector_env
 
@@ -81,7 +89,9 @@ class Trace:
         return (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW
 
 
-def measure_commands(actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None) -> dict:
+def measure_commands(
+    actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None
+) -> dict:
     """Rows of the commands suite, one per command, and their mean.
 
     Errors are mean absolute differences between the command and the velocity averaged over a sliding second, from the
@@ -105,7 +115,10 @@ def measure_commands(actor: Actor, commands: Sequence[Sequence[float]], episodes
         }
         rows.append(row)
     numbers = ("survival", "velocity_error", "yaw_error", "humanoid_return")
-    return {"rows": rows, "mean": {"episodes": len(goals)} | {name: _mean([row[name] for row in rows]) for name in numbers}}
+    return {
+        "rows": rows,
+        "mean": {"episodes": len(goals)} | {name: _mean([row[name] for row in rows]) for name in numbers},
+    }
 
 
 def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
@@ -115,7 +128,9 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
     median time that takes. Goals cut short by a fall count as not reached.
     """
     rng = np.random.default_rng(seed)
-    changes = [np.cumsum(rng.integers(*SWITCH_STEPS, SWITCH_EPISODE_STEPS // SWITCH_STEPS[0] + 1)) for _ in range(episodes)]
+    changes = [
+        np.cumsum(rng.integers(*SWITCH_STEPS, SWITCH_EPISODE_STEPS // SWITCH_STEPS[0] + 1)) for _ in range(episodes)
+    ]
     goals = _random_goals(rng, episodes)
 
     def schedule(step: int) -> Sequence[Goal] | None:
@@ -150,12 +165,17 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
     }
 
 
-def measure_shoves(actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None) -> dict:
+def measure_shoves(
+    actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None
+) -> dict:
     """Share of 15-second episodes survived while the whole body is shoved every 3 seconds, per command and in the mean."""
     goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
     trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads, shoved=True)
     survived = trace.alive[-1].reshape(len(commands), episodes).mean(1)
-    rows = [{"command": list(map(float, command)), "survival": float(share)} for command, share in zip(commands, survived, strict=True)]
+    rows = [
+        {"command": list(map(float, command)), "survival": float(share)}
+        for command, share in zip(commands, survived, strict=True)
+    ]
     return {"episodes": len(goals), "survival": float(survived.mean()), "rows": rows}
 
 
@@ -174,7 +194,9 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
             for body in range(index * episodes, (index + 1) * episodes)
             if (lived := int(trace.alive[:, body].sum())) > 2 * WINDOW
         ]
-        measured = {name: _mean([gait[name] for gait in gaits]) for name in ("steps_per_second", "left_ahead", "clearance_m")}
+        measured = {
+            name: _mean([gait[name] for gait in gaits]) for name in ("steps_per_second", "left_ahead", "clearance_m")
+        }
         rows.append({"command": [speed, 0.0, 0.0], "episodes": episodes, **measured})
     return {"rows": rows}
 
@@ -223,7 +245,13 @@ def random_commands(count: int, seed: int) -> list[tuple[float, float, float]]:
 
 
 def roll_out(
-    actor: Actor, schedule: Schedule, num_envs: int, steps: int, seed: int, num_threads: int | None = None, shoved: bool = False
+    actor: Actor,
+    schedule: Schedule,
+    num_envs: int,
+    steps: int,
+    seed: int,
+    num_threads: int | None = None,
+    shoved: bool = False,
 ) -> Trace:
     """Run `num_envs` bodies until `steps` or until all have fallen; `schedule(step)` gives new goals, or None to go on."""
     envs = make_vector_env(num_envs, num_threads, max_episode_steps=steps + 1)

@@ -132,9 +132,13 @@ class Goal:
                 raise ValueError(f"{end}={value:g} is out of range: choose one from {low:g} to {high:g}")
             object.__setattr__(self, end, value)
         if self.meters is not None and math.hypot(self.vx, self.vy) < STILL:
-            raise ValueError(f"meters={self.meters:g} needs a velocity: give vx or vy, or end the goal by seconds or degrees")
+            raise ValueError(
+                f"meters={self.meters:g} needs a velocity: give vx or vy, or end the goal by seconds or degrees"
+            )
         if self.degrees is not None and abs(self.wz) < STILL:
-            raise ValueError(f"degrees={self.degrees:g} needs a yaw rate: give wz, or end the goal by seconds or meters")
+            raise ValueError(
+                f"degrees={self.degrees:g} needs a yaw rate: give wz, or end the goal by seconds or meters"
+            )
 
     @classmethod
     def from_skill(cls, skill: str, speed: str = "normal", **end: float | None) -> "Goal":
@@ -180,7 +184,10 @@ class Goal:
 
     def on_grid(self) -> "Goal":
         """The nearest goal that has a spelling in tokens. A goal on the grid is its own nearest."""
-        velocity = [min(GRID[axis], key=lambda point: abs(point - value)) for axis, value in zip(AXES, self.velocity, strict=True)]
+        velocity = [
+            min(GRID[axis], key=lambda point: abs(point - value))
+            for axis, value in zip(AXES, self.velocity, strict=True)
+        ]
         # An end that needs motion keeps it: rounding must not stop the axis that the end is measured on.
         if self.meters is not None and velocity[0] == velocity[1] == 0:
             axis = 0 if abs(self.vx) >= abs(self.vy) else 1
@@ -193,7 +200,9 @@ class Goal:
     @property
     def command_ids(self) -> tuple[int, int, int]:
         """The three token ids that prompt the Decision Transformer."""
-        return tuple(TOKEN_IDS[f"<{axis}={value:+.1f}>"] for axis, value in zip(AXES, self.on_grid().velocity, strict=True))
+        return tuple(
+            TOKEN_IDS[f"<{axis}={value:+.1f}>"] for axis, value in zip(AXES, self.on_grid().velocity, strict=True)
+        )
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -208,7 +217,9 @@ class Goal:
         """The goal that `ids` spell. Raises ValueError when they spell none."""
         tokens = [_token(index) for index in ids]
         try:
-            velocity = [float(tokens[slot].removeprefix(f"<{axis}=").removesuffix(">")) for slot, axis in enumerate(AXES)]
+            velocity = [
+                float(tokens[slot].removeprefix(f"<{axis}=").removesuffix(">")) for slot, axis in enumerate(AXES)
+            ]
             kind, spelling = tokens[3].strip("<>"), "".join(token.strip("<>") for token in tokens[4:])
             if tokens[3] == OPEN and not spelling:
                 return cls(*velocity)
@@ -245,7 +256,9 @@ class GoalProgram:
             raise ValueError(f"{len(self.goals)} goals are too many: a program has at most {MAX_GOALS}")
         for number, goal in enumerate(self.goals[:-1], start=1):
             if goal.end is None:
-                raise ValueError(f"goal {number} of {len(self.goals)} is open, so the next never starts: give it seconds, meters or degrees")
+                raise ValueError(
+                    f"goal {number} of {len(self.goals)} is open, so the next never starts: give it seconds, meters or degrees"
+                )
 
     @property
     def refused(self) -> bool:
@@ -273,14 +286,18 @@ class GoalProgram:
         """The program that `ids` spell. Raises ValueError when they spell none."""
         ids = list(ids)
         if not ids or ids[-1] != TOKEN_IDS[END]:
-            raise ValueError(f"no program is spelled {' '.join(_token(index) for index in ids)!r}: it does not close with {END}")
+            raise ValueError(
+                f"no program is spelled {' '.join(_token(index) for index in ids)!r}: it does not close with {END}"
+            )
         body = ids[:-1]
         if body and body[0] == TOKEN_IDS[REFUSE]:
             return cls(refusal=_token(body[1]).strip("<>") if len(body) == 2 else "")
         starts = [place for place, index in enumerate(body) if index in AXIS_IDS["vx"]]
         if starts[:1] != [0]:
             raise ValueError(f"no program is spelled {' '.join(_token(index) for index in ids)!r}")
-        return cls(tuple(Goal.from_token_ids(body[a:b]) for a, b in zip(starts, [*starts[1:], len(body)], strict=True)))
+        return cls(
+            tuple(Goal.from_token_ids(body[a:b]) for a, b in zip(starts, [*starts[1:], len(body)], strict=True))
+        )
 
     @classmethod
     def from_tokens(cls, tokens: str) -> "GoalProgram":
@@ -315,7 +332,11 @@ def next_token_ids(ids: Sequence[int]) -> tuple[int, ...]:
     if len(goal) == len(AXES):
         vx, vy, wz = (float(TOKENS[index].split("=")[1].strip(">")) for index in goal)
         moves, turns = bool(vx or vy), bool(wz)
-        return tuple(TOKEN_IDS[t] for t, allowed in (("<seconds>", True), ("<meters>", moves), ("<degrees>", turns), (OPEN, True)) if allowed)
+        return tuple(
+            TOKEN_IDS[t]
+            for t, allowed in (("<seconds>", True), ("<meters>", moves), ("<degrees>", turns), (OPEN, True))
+            if allowed
+        )
     if goal[3] == TOKEN_IDS[OPEN]:
         return (TOKEN_IDS[END],)
     kind, spelling = TOKENS[goal[3]].strip("<>"), "".join(TOKENS[index].strip("<>") for index in goal[4:])
@@ -329,7 +350,9 @@ def next_token_ids(ids: Sequence[int]) -> tuple[int, ...]:
 def check_goal_version(found: str | None, source: str) -> None:
     """Raise ValueError unless an artefact speaks this vocabulary."""
     if found != GOAL_VERSION:
-        raise ValueError(f"{source} speaks goal vocabulary {found}, this code {GOAL_VERSION}: make it again with this code, or load a revision of it that speaks {GOAL_VERSION}")
+        raise ValueError(
+            f"{source} speaks goal vocabulary {found}, this code {GOAL_VERSION}: make it again with this code, or load a revision of it that speaks {GOAL_VERSION}"
+        )
 
 
 def _number(name: str, value: float) -> float:

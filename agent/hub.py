@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 
 from agent import runs
 from agent.goals import check_goal_version
 
 
-def folder(name: str | Path, *, revision: str | None = None, token: str | None = None, repo_type: str = "model") -> Path:
+def folder(
+    name: str | Path, *, revision: str | None = None, token: str | None = None, repo_type: str = "model"
+) -> Path:
     """The local folder of an artefact: `name` itself where that is a folder, else the Hub repo's snapshot.
 
     Raises:
@@ -31,7 +33,13 @@ def folder(name: str | Path, *, revision: str | None = None, token: str | None =
 
 
 def load_pretrained(
-    load: Callable[..., Any], model_type: str, name: str | Path, *, revision: str | None = None, token: str | None = None, **kwargs
+    load: Callable[..., Any],
+    model_type: str,
+    name: str | Path,
+    *,
+    revision: str | None = None,
+    token: str | None = None,
+    **kwargs,
 ) -> Any:
     """What `load`, a transformers `from_pretrained`, makes of the artefact `name`, after a look at what it is.
 
@@ -46,10 +54,14 @@ def load_pretrained(
     try:
         model, report = load(path, output_loading_info=True, use_safetensors=True, **kwargs)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise ValueError(f"{name} cannot be loaded ({_first_line(error)}): the files are damaged or missing, make or load them again") from error
+        raise ValueError(
+            f"{name} cannot be loaded ({_first_line(error)}): the files are damaged or missing, make or load them again"
+        ) from error
     wrong = sorted(map(str, [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]))
     if wrong:
-        raise ValueError(f"{name} has other weights than its config.json says, {wrong[0]} for one: make or load it again")
+        raise ValueError(
+            f"{name} has other weights than its config.json says, {wrong[0]} for one: make or load it again"
+        )
     return model
 
 
@@ -60,12 +72,16 @@ def staging() -> Iterator[Path]:
         yield Path(name)
 
 
-def push_folder(path: str | Path, repo_id: str, *, private: bool = False, repo_type: str = "model", ignore: list[str] | None = None) -> str:
+def push_folder(
+    path: str | Path, repo_id: str, *, private: bool = False, repo_type: str = "model", ignore: list[str] | None = None
+) -> str:
     """Publish a folder in one commit, and return its address. The repo is made when it is not there."""
     api = HfApi()
     api.create_repo(repo_id, private=private, repo_type=repo_type, exist_ok=True)
     message = f"Publish {Path(path).name}"
-    commit = api.upload_folder(folder_path=str(path), repo_id=repo_id, repo_type=repo_type, ignore_patterns=ignore, commit_message=message)
+    commit = api.upload_folder(
+        folder_path=str(path), repo_id=repo_id, repo_type=repo_type, ignore_patterns=ignore, commit_message=message
+    )
     return str(commit.commit_url)
 
 

@@ -41,7 +41,11 @@ class RunResult:
     @property
     def success(self) -> bool:
         """Whether every goal of the program was met."""
-        return bool(self.outcomes) and len(self.outcomes) == len(self.program.goals) and all(outcome.met for outcome in self.outcomes)
+        return (
+            bool(self.outcomes)
+            and len(self.outcomes) == len(self.program.goals)
+            and all(outcome.met for outcome in self.outcomes)
+        )
 
     @property
     def summary(self) -> str:
@@ -51,7 +55,11 @@ class RunResult:
     @property
     def feedback(self) -> str:
         """In one sentence, whether the program was done, and if not, why."""
-        return f"refused: {self.program.reason}" if self.program.refused else verdict(self.outcomes, len(self.program.goals))
+        return (
+            f"refused: {self.program.reason}"
+            if self.program.refused
+            else verdict(self.outcomes, len(self.program.goals))
+        )
 
 
 class MotorAgent:
@@ -137,7 +145,9 @@ class MotorAgent:
         """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
         rows = observation if observation.ndim == 2 else observation[None]
         if len(rows) != len(self._programs):
-            raise ValueError(f"{len(rows)} bodies were observed, {len(self._programs)} were prompted: give one prompt per body")
+            raise ValueError(
+                f"{len(rows)} bodies were observed, {len(self._programs)} were prompted: give one prompt per body"
+            )
         if not self._fresh:  # the first observation after a prompt is where the goal begins
             changed = [self._advance(body, row) for body, row in enumerate(rows)]
             if any(changed):
@@ -222,7 +232,9 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
     folder = hub.folder(path, revision=revision, token=token)
     config = runs.read_json(folder / "config.json")
     if config.get("model_type") != MODEL_TYPE:
-        raise ValueError(f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): give the folder that finetune_llm.py assembled")
+        raise ValueError(
+            f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): give the folder that finetune_llm.py assembled"
+        )
     check_goal_version(config.get("goal_version"), str(path))
     for part in ("policy", "decision_transformer", "planner"):
         if not (folder / part).is_dir():

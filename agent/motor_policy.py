@@ -95,7 +95,10 @@ class MotorPolicy(PreTrainedModel):
 
     def from_features(self, features: Pair, commands: Tensor, side: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The same, for observations that are normalized already."""
-        even_shift, odd_shift = self.odd_bias.new_zeros(()), self.odd_bias if side is None else side[..., None] * self.odd_bias
+        even_shift, odd_shift = (
+            self.odd_bias.new_zeros(()),
+            self.odd_bias if side is None else side[..., None] * self.odd_bias,
+        )
         if self.config.goal_conditioned:
             even_goal, odd_goal = self.goal_embedding(goal_features(commands))
             even_shift, odd_shift = even_goal, odd_goal + odd_shift
@@ -130,7 +133,9 @@ class MotorPolicy(PreTrainedModel):
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
         """Follow `goal` from now on; one goal per body when bodies are batched."""
-        self._command = np.array(goal.velocity if isinstance(goal, Goal) else [each.velocity for each in goal], dtype=np.float32)
+        self._command = np.array(
+            goal.velocity if isinstance(goal, Goal) else [each.velocity for each in goal], dtype=np.float32
+        )
 
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:

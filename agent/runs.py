@@ -13,7 +13,18 @@ from pathlib import Path
 
 import matplotlib
 
-LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "peft", "trl", "huggingface_hub", "gymnasium", "mujoco", "numpy")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "peft",
+    "trl",
+    "huggingface_hub",
+    "gymnasium",
+    "mujoco",
+    "numpy",
+)
 METRICS = "metrics.jsonl"
 CURVES = "curves.png"
 PROVENANCE = "provenance.json"
@@ -102,7 +113,9 @@ class Metrics:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / METRICS
-        rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+        rows = (
+            [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+        )
         self.rows = [row for row in rows if row["step"] <= resume_step]
         path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
 
@@ -119,7 +132,9 @@ class Metrics:
 
         names = sorted({name for row in self.rows for name in row} - {"step"})
         columns = 4
-        figure, axes = pyplot.subplots(max(1, -(-len(names) // columns)), columns, figsize=(16, 2.6 * -(-len(names) // columns)), squeeze=False)
+        figure, axes = pyplot.subplots(
+            max(1, -(-len(names) // columns)), columns, figsize=(16, 2.6 * -(-len(names) // columns)), squeeze=False
+        )
         for axis in axes.flat[len(names) :]:
             axis.axis("off")
         for axis, name in zip(axes.flat, names, strict=False):

@@ -30,7 +30,9 @@ CONTACT_LIMIT = 10.0
 DIVERGED_SPEED = 1e3
 
 
-def make_vector_env(num_envs: int, num_threads: int | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> "HumanoidVectorEnv":
+def make_vector_env(
+    num_envs: int, num_threads: int | None = None, max_episode_steps: int = MAX_EPISODE_STEPS
+) -> "HumanoidVectorEnv":
     """`num_envs` bodies stepped by `num_threads` threads (default: all cores this process may use)."""
     return HumanoidVectorEnv(num_envs, num_threads or len(os.sched_getaffinity(0)), max_episode_steps)
 
@@ -46,7 +48,9 @@ class HumanoidVectorEnv(VectorEnv):
 
     def __init__(self, num_envs: int, num_threads: int, max_episode_steps: int):
         if num_envs < 1 or num_threads < 1 or max_episode_steps < 1:
-            raise ValueError(f"num_envs={num_envs}, num_threads={num_threads} and max_episode_steps={max_episode_steps} must be at least 1")
+            raise ValueError(
+                f"num_envs={num_envs}, num_threads={num_threads} and max_episode_steps={max_episode_steps} must be at least 1"
+            )
         self.num_envs, self.num_threads, self.max_episode_steps = num_envs, num_threads, max_episode_steps
         self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
         self.single_action_space = gymnasium.spaces.Box(-ACTION_LIMIT, ACTION_LIMIT, (ACTION_SIZE,), np.float32)
@@ -58,7 +62,10 @@ class HumanoidVectorEnv(VectorEnv):
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         right, left = model.geom("right_foot").id, model.geom("left_foot").id
         self._data = [mujoco.MjData(model) for _ in range(num_envs)]
-        self._views = [(d.ctrl, d.qpos, d.qvel, d.geom_xpos[right : left + 1 : left - right], d.xipos, d.cfrc_ext) for d in self._data]
+        self._views = [
+            (d.ctrl, d.qpos, d.qvel, d.geom_xpos[right : left + 1 : left - right], d.xipos, d.cfrc_ext)
+            for d in self._data
+        ]
         self._start_qpos = model.qpos0.copy()
         self._body_shares = model.body_mass / model.body_mass.sum()
         self._pool = ThreadPoolExecutor(num_threads, thread_name_prefix="physics") if num_threads > 1 else None
@@ -94,7 +101,9 @@ class HumanoidVectorEnv(VectorEnv):
         if actions.shape != (self.num_envs, ACTION_SIZE):
             raise ValueError(f"actions have shape {actions.shape}: give {(self.num_envs, ACTION_SIZE)}")
         if not np.isfinite(actions).all():
-            raise ValueError(f"action of body {np.flatnonzero(~np.isfinite(actions).all(1))[0]} is not finite: check the policy's output")
+            raise ValueError(
+                f"action of body {np.flatnonzero(~np.isfinite(actions).all(1))[0]} is not finite: check the policy's output"
+            )
         self._simulate(actions)
         self.episode_steps += 1
 
@@ -102,7 +111,9 @@ class HumanoidVectorEnv(VectorEnv):
         before, self._center_of_mass = self._center_of_mass, self._mass_centers(slice(None))
         parts = {
             "reward_survive": np.full(self.num_envs, HEALTHY_REWARD),
-            "reward_forward": FORWARD_WEIGHT * (self._center_of_mass - before)[:, 0] / (FRAME_SKIP * self._model.opt.timestep),
+            "reward_forward": FORWARD_WEIGHT
+            * (self._center_of_mass - before)[:, 0]
+            / (FRAME_SKIP * self._model.opt.timestep),
             "reward_ctrl": -CONTROL_WEIGHT * np.square(actions).sum(1),
             "reward_contact": -np.minimum(CONTACT_WEIGHT * np.square(self._forces).sum((1, 2)), CONTACT_LIMIT),
         }
@@ -121,7 +132,13 @@ class HumanoidVectorEnv(VectorEnv):
             rows = np.flatnonzero(done)
             self._restart(rows)
             observations[rows] = heading_observation(self._qpos[rows], self._qvel[rows])
-        return observations, rewards, ~healthy, truncated & healthy, {"final_obs": final, "diverged": diverged, **parts}
+        return (
+            observations,
+            rewards,
+            ~healthy,
+            truncated & healthy,
+            {"final_obs": final, "diverged": diverged, **parts},
+        )
 
     def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
         """Put the bodies in `rows` into positions [len(rows), 24] and velocities [len(rows), 23]; returns what they see."""

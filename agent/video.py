@@ -33,7 +33,10 @@ def make_rendering_env(max_episode_steps: int) -> gymnasium.Env:
         env.render()
     except Exception as error:  # every OpenGL backend fails in its own way
         env.close()
-        print(f"no OpenGL ({type(error).__name__}), so a stick figure is drawn; for pictures: {REMEDY}", file=os.sys.stderr)
+        print(
+            f"no OpenGL ({type(error).__name__}), so a stick figure is drawn; for pictures: {REMEDY}",
+            file=os.sys.stderr,
+        )
         return StickFigure(make_env(None, max_episode_steps))
     return env
 
@@ -58,7 +61,11 @@ class StickFigure(gymnasium.Wrapper):
 
         draw.line([(0, ground), (SIZE, ground)], fill="gray", width=2)
         for meter in np.arange(-3, 4) - (data.qpos[:2] @ side) % 1:
-            draw.line([(SIZE / 2 + PIXELS_PER_METER * meter, ground), (SIZE / 2 + PIXELS_PER_METER * meter, ground + 12)], fill="gray", width=2)
+            draw.line(
+                [(SIZE / 2 + PIXELS_PER_METER * meter, ground), (SIZE / 2 + PIXELS_PER_METER * meter, ground + 12)],
+                fill="gray",
+                width=2,
+            )
         for geom in range(model.ngeom):
             radius, half = model.geom_size[geom, :2]
             color = "steelblue" if model.geom(geom).name.startswith("left") else "darkorange"
@@ -77,7 +84,10 @@ def write_video(path: str | Path, frames: Sequence[np.ndarray]) -> None:
     """Write RGB frames [H, W, 3] as H.264 (yuv420p) MP4, whole or not at all."""
     if not frames:
         raise ValueError(f"there is nothing to show in {path}: the agent did not move")
-    with runs.replacing(path) as beside, av.open(str(beside), "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with (
+        runs.replacing(path) as beside,
+        av.open(str(beside), "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "23"})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
         for frame in frames:

@@ -17,7 +17,9 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path):
     assert not done.stdout
     result = json.loads(out.read_text())
     for row in result["rows"]:
-        assert {"command", "skill", "episodes", "survival", "velocity_error", "yaw_error", "humanoid_return"} == set(row)
+        assert {"command", "skill", "episodes", "survival", "velocity_error", "yaw_error", "humanoid_return"} == set(
+            row
+        )
         assert 0 <= row["survival"] <= 1
     assert len(result["rows"]) == 2
     assert result["mean"]["episodes"] == 2
@@ -27,7 +29,10 @@ def test_instructions_are_parsed_and_done(tmp_path):
     file = tmp_path / "instructions.jsonl"
     program = "<vx=+1.0> <vy=+0.0> <wz=+0.0> <seconds> <1> <end>"
     refusal = "<refuse> <body> <end>"
-    rows = [{"text": "walk forward for one second", "program": program}, {"text": "fly to the moon", "program": refusal}]
+    rows = [
+        {"text": "walk forward for one second", "program": program},
+        {"text": "fly to the moon", "program": refusal},
+    ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = run_script("evaluate.py", "--agent", SHIPPED, "--suite", "instructions", "--instructions_file", file)
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,14 @@ SHIPPED = ROOT / "pretrained" / "humanoid"
 def test_parse_only_prints_the_program_as_json_and_nothing_else():
     done = run_script("play.py", "--agent", SHIPPED, "--parse_only", "--instruction", "turn left 90 degrees")
     assert done.returncode == 0, done.stderr
-    goal = {"skill": "turn_left", "speed": "normal", "velocity": [0.0, 0.0, 0.8], "seconds": None, "meters": None, "degrees": 90.0}
+    goal = {
+        "skill": "turn_left",
+        "speed": "normal",
+        "velocity": [0.0, 0.0, 0.8],
+        "seconds": None,
+        "meters": None,
+        "degrees": 90.0,
+    }
     assert json.loads(done.stdout) == {
         "text": "turn left 90 degrees",
         "refused": False,
