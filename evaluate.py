@@ -3,7 +3,8 @@
 Reads   an agent, or a MotorPolicy or GoalDecisionTransformer by itself
 Writes  one JSON document, to stdout or --json
 
-    python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --episodes 20 --seed 0 --json out.json
+    python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --episodes 20 --seed 0 --json
+    out.json
 """
 
 import json
@@ -103,7 +104,8 @@ def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:
             rows.append((str(row["text"]), GoalProgram.from_tokens(row["program"])))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
-                f"{path}, line {number}: give a JSON object with text and program (its tokens), not {line[:60]!r}: {error}"
+                f"{path}, line {number}: give a JSON object with text and program (its tokens), "
+                f"not {line[:60]!r}: {error}"
             ) from error
     return rows
 

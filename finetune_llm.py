@@ -152,9 +152,9 @@ class Arguments:
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     process = PartialState()
-    parts = {
-        name: hub.folder(getattr(args, name)) for name in ("policy", "decision_transformer") if getattr(args, name)
-    }
+    # Whatever is missing is missed before any work.
+    sources = {name: hub.folder(name) for name in (args.policy, args.decision_transformer, args.init_from) if name}
+    parts = {name: sources[getattr(args, name)] for name in ("policy", "decision_transformer") if getattr(args, name)}
     set_seed(args.seed)
     output = Path(args.output_dir)
     held_out, examples = draw_examples(args)
@@ -179,10 +179,6 @@ def main(args: Arguments) -> None:
         provenance = runs.record_provenance(output, args, upstream)
         metric = f"{row['exact']:.1%} exact, {row['refusals_right']:.1%} refusals right, held out"
         made = f"planner over {args.base_model or args.init_from or 'a small Llama'}"
-        runs.write_json(
-            output / "summary.json",
-            {"stage": "language", "made": made, "seconds": time.perf_counter() - started, "metric": metric},
-        )
         (output / "README.md").write_text(
             CARD.format(
                 base=args.base_model or "a small Llama trained here",
@@ -198,6 +194,7 @@ def main(args: Arguments) -> None:
             assemble(Path(args.agent_dir), parts | {"planner": output})
         if args.push_to_hub:
             hub.push_folder(args.agent_dir or args.output_dir, args.push_to_hub, ignore=["*_training/*", "runs/*"])
+        runs.write_summary(output, stage="language", made=made, seconds=time.perf_counter() - started, metric=metric)
     process.wait_for_everyone()
     process.destroy_process_group()
 

@@ -124,7 +124,8 @@ class Arguments(RewardWeights):
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
         if self.stride_share + self.recovery_share > 1:
             raise ValueError(
-                f"stride_share={self.stride_share} and recovery_share={self.recovery_share} must not add up to more than 1"
+                f"stride_share={self.stride_share} and recovery_share={self.recovery_share} "
+                "must not add up to more than 1"
             )
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
@@ -332,7 +333,8 @@ class Collector:
         row = {name: total / steps for name, total in sums.items()}
         if row["rollout/diverged"] > MAX_DIVERGED:
             raise ValueError(
-                f"{row['rollout/diverged']:.2%} of the simulation steps diverged: lower push_speed or start from a sounder policy"
+                f"{row['rollout/diverged']:.2%} of the simulation steps diverged: "
+                "lower push_speed or start from a sounder policy"
             )
         row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / CONTROL_SECONDS
         row["rollout/episode_seconds"] = float(np.mean(self.finished_seconds)) if self.finished_seconds else 0.0
@@ -356,9 +358,11 @@ class Collector:
         self.push_left -= 1
 
     def _recover(self, rows: np.ndarray, difficulty: float) -> None:
-        """Let some of the bodies in `rows`, which start anew, start in mid-stride, or in a disturbed state of another body.
+        """Let some of the bodies in `rows`, which start anew, start in mid-stride, or in a disturbed state of another
+        body.
 
-        From its usual start, with both feet side by side, a body on spherical feet tips over before it has learned to step.
+        From its usual start, with both feet side by side, a body on spherical feet tips over before it has learned to
+        step.
         """
         kind = self.rng.random(len(rows))
         strides, others = rows[kind < self.args.stride_share], rows[kind > 1 - self.args.recovery_share]
@@ -484,7 +488,9 @@ def critic_features(features: Pair, even: Tensor, odd: Tensor) -> Pair:
 def generalized_advantages(
     rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, done: Tensor, *, gamma: float, lam: float
 ) -> Tensor:
-    """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al., 2016)."""
+    """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al.,
+    2016).
+    """
     advantages, running = torch.zeros_like(rewards), torch.zeros_like(rewards[0])
     for t in reversed(range(len(rewards))):
         delta = rewards[t] + gamma * next_values[t] * ~terminated[t] - values[t]
@@ -528,7 +534,9 @@ def widen(difficulty: float, row: dict[str, float], args: Arguments) -> float:
 
 
 def evaluate(policy: MotorPolicy, args: Arguments) -> dict:
-    """The commands suite, a few episodes of each; with the native reward ten episodes of Humanoid-v5 as others play it."""
+    """The commands suite, a few episodes of each; with the native reward ten episodes of Humanoid-v5 as others play
+    it.
+    """
     if args.reward == "native":
         return measure_commands(policy, [(0.0, 0.0, 0.0)], episodes=10, seed=args.seed)
     return measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)
@@ -578,7 +586,7 @@ def publish(policy: MotorPolicy, args: Arguments, evaluation: dict, progress: di
 
 
 def format_cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "–" if value is None else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
 CARD = """---
@@ -602,12 +610,14 @@ for _ in range(1000):
 
 ## Results
 
-Per command {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute differences between
-the command and the velocity averaged over a sliding second (m/s and rad/s); survival is the share of steps before a fall.
+Per command {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute differences
+between the command and the velocity averaged over a sliding second (m/s and rad/s); survival is the share of steps
+before a fall.
 
 {table}
 
-`provenance.json` holds the command, its resolved arguments, the seed and the library versions; `curves.png` the training.
+`provenance.json` holds the command, its resolved arguments, the seed and the library versions; `curves.png` the
+training.
 """
 
 
@@ -620,7 +630,7 @@ def save_checkpoint(
     collector: Collector,
     progress: dict,
 ) -> None:
-    """Write all that --resume needs, the bodies of every process among it; the folder appears when all of it is there."""
+    """Write all that --resume needs, the bodies of every process too; the folder appears when all of it is there."""
     own = {
         f"collector.{name}": torch.from_numpy(np.ascontiguousarray(value))
         for name, value in collector.state_dict().items()

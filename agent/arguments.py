@@ -1,13 +1,13 @@
 """Arguments of every script: one strict dataclass, then `--config FILE`, then the command line.
 
-Precedence is default < YAML < command line. Whatever is wrong with what the user gave ends the program with one line on
-stderr and exit code 2, before any work.
+Precedence is default < YAML < command line. Whatever is wrong with what the user gave ends the program with one line
+on stderr and exit code 2, before any work.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 import yaml
 from huggingface_hub.errors import StrictDataclassError
@@ -30,7 +30,7 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
     `validate_*` methods for everything else.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = OneLineParser(kind, allow_abbrev=False)
+    parser = OneLineParser([kind], allow_abbrev=False)  # ty: ignore[invalid-argument-type]
     if argv[-1:] == ["--config"]:
         raise ValueError("--config needs a file: give the path of a YAML file")
     try:
@@ -41,7 +41,7 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
         raise ValueError(f"{argv[argv.index('--config') + 1]} is no YAML: {' '.join(str(error).split())}") from error
     except StrictDataclassError as error:
         raise ValueError(" ".join(str(error.__cause__ or error).split())) from error
-    return arguments
+    return cast(T, arguments)
 
 
 def run(main: Callable[[T], None], kind: type[T]) -> NoReturn:

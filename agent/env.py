@@ -1,7 +1,7 @@
 """The body and the task: Gymnasium's Humanoid-v5, seen from its own heading, and the reward for following a goal.
 
-Shapes: N bodies in parallel, or any leading axes where a function says `...`. Observations [..., 45] are Humanoid-v5's own
-positions and velocities (its `include_*` options off) with the yaw taken out:
+Shapes: N bodies in parallel, or any leading axes where a function says `...`. Observations [..., 45] are Humanoid-v5's
+own positions and velocities (its `include_*` options off) with the yaw taken out:
 
 | index | quantity | frame, unit |
 |---|---|---|
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import gymnasium
 import mujoco
 import numpy as np
+from gymnasium.envs.mujoco import MujocoEnv
 
 from agent.goals import GRID
 
@@ -47,9 +48,9 @@ CAMERA = {
     },
 }
 
-# The mirror y -> -y: where each entry comes from, and its sign. Joint order of qpos and qvel: abdomen z, y, x; right hip
-# x, z, y and knee; left the same; right shoulders 1, 2 and elbow; left the same. Hip and knee axes of the model are mirrored
-# already, shoulder axes are mirrored and reversed.
+# The mirror y -> -y: where each entry comes from, and its sign. Joint order of qpos and qvel: abdomen z, y, x; right
+# hip x, z, y and knee; left the same; right shoulders 1, 2 and elbow; left the same. Hip and knee axes of the model
+# are mirrored already, shoulder axes are mirrored and reversed.
 _JOINT_SOURCE = [0, 1, 2, 7, 8, 9, 10, 3, 4, 5, 6, 14, 15, 16, 11, 12, 13]
 _JOINT_SIGN = [-1, 1, -1, *[1] * 8, -1, -1, 1, -1, -1, 1]
 OBSERVATION_MIRROR = (
@@ -81,8 +82,15 @@ class HeadingObservation(gymnasium.ObservationWrapper):
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
 
     def observation(self, observation):
-        data = self.unwrapped.data
+        data = humanoid(self).data
         return heading_observation(data.qpos, data.qvel)
+
+
+def humanoid(env: gymnasium.Env) -> MujocoEnv:
+    """Gymnasium's own env inside `env`, with its `model` and `data`."""
+    inner = env.unwrapped
+    assert isinstance(inner, MujocoEnv)
+    return inner
 
 
 def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
@@ -170,8 +178,9 @@ GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
 class GoalTask:
     """Commands for N bodies, and the reward for following them.
 
-    Keeps what a reward needs to remember: smoothed velocities, the last action, how long each foot has been in the air or
-    on the ground, which foot leads and since when. Everything is an array with N rows; `memory` lists them for checkpoints.
+    Keeps what a reward needs to remember: smoothed velocities, the last action, how long each foot has been in the air
+    or on the ground, which foot leads and since when. Everything is an array with N rows; `memory` lists them for
+    checkpoints.
     """
 
     EVEN_FEATURES, ODD_FEATURES = 8, 11
@@ -279,9 +288,11 @@ class GoalTask:
 
 
 def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """1 for a command followed exactly, down to -0.5: half a kernel that rewards precision, half a line that leads there.
+    """1 for a command followed exactly, down to -0.5: half a kernel that rewards precision, half a line that leads
+    there.
 
-    The kernel alone has no gradient for fast commands, the line alone does not insist (facts and figures in docs/log.md).
+    The kernel alone has no gradient for fast commands, the line alone does not insist (facts and figures in
+    docs/log.md).
     """
     return 0.5 * np.exp(-np.square(error / (0.25 + 0.25 * size))) + 0.5 * np.clip(1 - error / (size + 0.3), -1, 1)
 
@@ -294,7 +305,9 @@ def left_ahead(body: BodyState) -> np.ndarray:
 
 
 def stride_poses(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions [count, 24] and velocities [count, 23] of bodies in mid-stride: legs apart, one knee bent, moving ahead."""
+    """Positions [count, 24] and velocities [count, 23] of bodies in mid-stride: legs apart, one knee bent, moving
+    ahead.
+    """
     qpos, qvel = np.zeros((count, 24)), np.zeros((count, 23))
     qpos[:, 2] = 1.4
     turn, pitch = rng.uniform(-np.pi, np.pi, count) / 2, rng.uniform(-0.05, 0.1, count) / 2

@@ -1,7 +1,7 @@
 """Measurements of an actor in physics: how well it follows commands, how often it falls, how it switches and steps.
 
-An actor is a MotorPolicy, a GoalDecisionTransformer or a MotorAgent: `reset()`, `prompt(goals)`, `act(observations)`. All
-bodies of a suite run in one batch. Shapes: N bodies, T steps.
+An actor is a MotorPolicy, a GoalDecisionTransformer or a MotorAgent: `reset()`, `prompt(goals)`, `act(observations)`.
+All bodies of a suite run in one batch. Shapes: N bodies, T steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -124,8 +124,8 @@ def measure_commands(
 def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """How well a random new goal every 3 to 5 seconds is taken up, in episodes of a minute.
 
-    A goal is reached when the mean velocity of the last second is within 20 % of it, or within 0.15; the latency is the
-    median time that takes. Goals cut short by a fall count as not reached.
+    A goal is reached when the mean velocity of the last second is within 20 % of it, or within 0.15; the latency is
+    the median time that takes. Goals cut short by a fall count as not reached.
     """
     rng = np.random.default_rng(seed)
     changes = [
@@ -168,7 +168,9 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
 def measure_shoves(
     actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None
 ) -> dict:
-    """Share of 15-second episodes survived while the whole body is shoved every 3 seconds, per command and in the mean."""
+    """Share of 15-second episodes survived while the whole body is shoved every 3 seconds, per command and in the
+    mean.
+    """
     goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
     trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads, shoved=True)
     survived = trace.alive[-1].reshape(len(commands), episodes).mean(1)
@@ -182,8 +184,9 @@ def measure_shoves(
 def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """How the legs take turns while walking straight at each of GAIT_SPEEDS, after the first second.
 
-    `steps_per_second` counts changes of the leading foot by more than 3 cm, `left_ahead` is the share of time that the left
-    foot leads, and `clearance_m` is the mean over swings of the highest point that the foot reaches above the ground.
+    `steps_per_second` counts changes of the leading foot by more than 3 cm, `left_ahead` is the share of time that the
+    left foot leads, and `clearance_m` is the mean over swings of the highest point that the foot reaches above the
+    ground.
     """
     goals = [Goal(speed) for speed in GAIT_SPEEDS for _ in range(episodes)]
     trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads)
@@ -204,8 +207,8 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
 def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
     """How often instructions are understood exactly, refused rightly, and done by the body.
 
-    Physical success is measured on the instructions whose goals all have an end: every goal met, in order, without a fall.
-    A miss is one of the parse, of a fall, or of the motion.
+    Physical success is measured on the instructions whose goals all have an end: every goal met, in order, without a
+    fall. A miss is one of the parse, of a fall, or of the motion.
     """
     found = agent.planner.parse_batch([text for text, _ in rows])
     pairs = [(text, meant, program) for (text, meant), program in zip(rows, found, strict=True)]
@@ -253,7 +256,9 @@ def roll_out(
     num_threads: int | None = None,
     shoved: bool = False,
 ) -> Trace:
-    """Run `num_envs` bodies until `steps` or until all have fallen; `schedule(step)` gives new goals, or None to go on."""
+    """Run `num_envs` bodies until `steps` or until all have fallen; `schedule(step)` gives new goals, or None to go
+    on.
+    """
     envs = make_vector_env(num_envs, num_threads, max_episode_steps=steps + 1)
     rng = np.random.default_rng(seed)
     observations, _ = envs.reset(seed=seed)

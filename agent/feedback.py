@@ -1,6 +1,7 @@
 """What a body did with a goal program: how far, how long, how well, in numbers and in a few words.
 
-A language model judges raw states badly (arXiv 2509.09790), so everything that is to be judged is summarized here first.
+A language model judges raw states badly (arXiv 2509.09790), so everything that is to be judged is summarized here
+first.
 """
 
 import math

@@ -1,8 +1,9 @@
 """The vocabulary: what a body can be asked to do, in numbers, in names and in tokens.
 
-A Goal is a velocity command in the heading frame (x ahead, y to the left, z up) and the end of it. Named skills are regions
-of that space. Every goal on the grid is a short list of tokens; the same token ids are what the planner emits and what the
-Decision Transformer is prompted with. Everything else in the project imports this file, and it imports nothing of ours.
+A Goal is a velocity command in the heading frame (x ahead, y to the left, z up) and the end of it. Named skills are
+regions of that space. Every goal on the grid is a short list of tokens; the same token ids are what the planner emits
+and what the Decision Transformer is prompted with. Everything else in the project imports this file, and it imports
+nothing of ours.
 """
 
 import functools
@@ -16,7 +17,8 @@ GOAL_VERSION = "1"
 GRID_STEP = 0.2
 AXES = ("vx", "vy", "wz")
 UNITS = ("m/s", "m/s", "rad/s")
-# Grid points in steps of GRID_STEP: forward (positive ahead), sideways (positive left), yaw rate (positive counter-clockwise).
+# Grid points in steps of GRID_STEP: forward (positive ahead), sideways (positive left), yaw rate (positive counter-
+# clockwise).
 GRID_STEPS = {"vx": range(-3, 16), "vy": range(-3, 4), "wz": range(-6, 7)}
 GRID = {axis: tuple(round(step * GRID_STEP, 1) for step in steps) for axis, steps in GRID_STEPS.items()}
 
@@ -200,9 +202,8 @@ class Goal:
     @property
     def command_ids(self) -> tuple[int, int, int]:
         """The three token ids that prompt the Decision Transformer."""
-        return tuple(
-            TOKEN_IDS[f"<{axis}={value:+.1f}>"] for axis, value in zip(AXES, self.on_grid().velocity, strict=True)
-        )
+        vx, vy, wz = self.on_grid().velocity
+        return TOKEN_IDS[f"<vx={vx:+.1f}>"], TOKEN_IDS[f"<vy={vy:+.1f}>"], TOKEN_IDS[f"<wz={wz:+.1f}>"]
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -257,7 +258,8 @@ class GoalProgram:
         for number, goal in enumerate(self.goals[:-1], start=1):
             if goal.end is None:
                 raise ValueError(
-                    f"goal {number} of {len(self.goals)} is open, so the next never starts: give it seconds, meters or degrees"
+                    f"goal {number} of {len(self.goals)} is open, so the next never starts: "
+                    "give it seconds, meters or degrees"
                 )
 
     @property
@@ -351,7 +353,8 @@ def check_goal_version(found: str | None, source: str) -> None:
     """Raise ValueError unless an artefact speaks this vocabulary."""
     if found != GOAL_VERSION:
         raise ValueError(
-            f"{source} speaks goal vocabulary {found}, this code {GOAL_VERSION}: make it again with this code, or load a revision of it that speaks {GOAL_VERSION}"
+            f"{source} speaks goal vocabulary {found}, this code {GOAL_VERSION}: "
+            f"make it again with this code, or load a revision that speaks {GOAL_VERSION}"
         )
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ def folder(
         return Path(snapshot_download(str(name), revision=revision, token=token, repo_type=repo_type))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ValueError(
-            f"{name} is no folder, and no Hub repo that can be loaded ({_first_line(error)}): give a path that exists or owner/name"
+            f"{name} is no folder, and no Hub repo that can be loaded ({_first_line(error)}): "
+            "give a path that exists or owner/name"
         ) from error
 
 
@@ -44,7 +45,8 @@ def load_pretrained(
     """What `load`, a transformers `from_pretrained`, makes of the artefact `name`, after a look at what it is.
 
     Raises:
-        ValueError: there is no such artefact, it is another kind of model, speaks another goal vocabulary, or is damaged.
+        ValueError: there is no such artefact, it is another kind of model, speaks another goal vocabulary, or is
+        damaged.
     """
     path = folder(name, revision=revision, token=token)
     config = runs.read_json(path / "config.json")
@@ -55,7 +57,8 @@ def load_pretrained(
         model, report = load(path, output_loading_info=True, use_safetensors=True, **kwargs)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ValueError(
-            f"{name} cannot be loaded ({_first_line(error)}): the files are damaged or missing, make or load them again"
+            f"{name} cannot be loaded ({_first_line(error)}): "
+            "the files are damaged or missing, make or load them again"
         ) from error
     wrong = sorted(map(str, [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]))
     if wrong:
@@ -66,7 +69,7 @@ def load_pretrained(
 
 
 @contextlib.contextmanager
-def staging() -> Iterator[Path]:
+def staging() -> Generator[Path]:
     """An empty folder to lay out what is to be pushed."""
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)

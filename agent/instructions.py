@@ -612,10 +612,9 @@ def explicit_speed(rng: random.Random, form: int, ended: bool) -> Clause:
         said = target
         unit, factor, value = ("rad/s" if axis == 2 else "m/s"), 1.0, target
     sign = -1.0 if skill in ("walk_backward", "sidestep_right", "turn_right") else 1.0
-    velocity = [0.0, 0.0, 0.0]
-    velocity[axis] = sign * value
+    vx, vy, wz = (sign * value if axis == each else 0.0 for each in range(3))
     text = say(rng, sided(rng.choice(MOTIONS[skill.replace("right", "left"), ""]), side), form)
-    made = Clause(text, skill, tuple(velocity))
+    made = Clause(text, skill, (vx, vy, wz))
     speed = say(
         rng, f"[at|at|at|at a speed of|with a speed of|at about|with|doing] {said:g}{rng.choice([' ', ' ', ''])}{unit}"
     )
@@ -758,8 +757,8 @@ def shared(rng: random.Random) -> Instruction:
     template, made = rng.choice(choices)
     text = say(rng, template)
     if not made and "walk" in text.split(" a ")[-1]:
-        ends = {"seconds": value} if f"for {n}" in text else {}
-        made = [Goal.from_skill("run_forward", "slow", meters=meters), Goal.from_skill("walk_forward", **ends)]
+        walk = Goal.from_skill("walk_forward", seconds=value if f"for {n}" in text else None)
+        made = [Goal.from_skill("run_forward", "slow", meters=meters), walk]
     elif not made:
         made = [
             replace(walk, meters=meters),

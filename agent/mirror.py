@@ -1,13 +1,15 @@
 """Networks that treat left and right alike, exactly.
 
-The humanoid is symmetric under the mirror y -> -y. Every vector splits into an even part, which the mirror keeps, and an odd
-part, whose sign it changes. A linear map commutes with the mirror when it takes even to even and odd to odd; a pointwise
-nonlinearity does when it is applied to the pair (even + odd, even - odd), which the mirror swaps. A layer of W pairs has
-2W units at half the multiplications of a dense one (the regular representation of Ordonez-Apraez et al., MorphoSymm, 2023).
+The humanoid is symmetric under the mirror y -> -y. Every vector splits into an even part, which the mirror keeps, and
+an odd part, whose sign it changes. A linear map commutes with the mirror when it takes even to even and odd to odd; a
+pointwise nonlinearity does when it is applied to the pair (even + odd, even - odd), which the mirror swaps. A layer of
+W pairs has 2W units at half the multiplications of a dense one (the regular representation of Ordonez-Apraez et al.,
+MorphoSymm, 2023).
 
 Shapes: B batch (any leading axes), W pairs of a hidden layer.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -53,7 +55,7 @@ class MirrorMLP(nn.Module):
     def __init__(self, inputs: tuple[int, int], widths: Sequence[int], outputs: tuple[int, int]):
         super().__init__()
         sizes = [inputs, *((width, width) for width in widths)]
-        self.hidden = nn.ModuleList(MirrorLinear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.hidden = nn.ModuleList(MirrorLinear(a, b) for a, b in itertools.pairwise(sizes))
         self.head = MirrorLinear(sizes[-1], outputs)
 
     def forward(self, features: Pair, shift: Pair | None = None) -> Pair:

@@ -1,7 +1,7 @@
 """The whole agent: a sentence in, torques out.
 
-The planner turns a sentence into a goal program, the program's goals prompt the Decision Transformer one after another, and
-odometry from the observations tells when the next one is due.
+The planner turns a sentence into a goal program, the program's goals prompt the Decision Transformer one after
+another, and odometry from the observations tells when the next one is due.
 
 Shapes: B bodies (no batch axis for one), S = 45 observation, A = 17 action.
 """
@@ -16,7 +16,7 @@ from huggingface_hub import ModelCardData
 
 from agent import hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
-from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, heading_observation, make_env
+from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, heading_observation, humanoid, make_env
 from agent.feedback import GoalOutcome, Odometry, summarize, verdict
 from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram, check_goal_version
 from agent.motor_policy import MotorPolicy
@@ -116,14 +116,15 @@ class MotorAgent:
         self.prompt(STAND)
 
     def prompt(self, what: Prompt | Sequence[Prompt]) -> None:
-        """Pursue a sentence, a skill, a goal or a program from now on, in place of what runs now; one per body in a batch.
+        """Pursue a sentence, a skill, a goal or a program from now on, in place of what runs now; one per body in a
+        batch.
 
         Raises:
             ValueError: a sentence was refused; the message says why, and what ran goes on.
         """
-        self._batched = not isinstance(what, Prompt)
-        programs = [self._program(each) for each in (what if self._batched else [what])]
-        self._programs = programs
+        single = isinstance(what, str | Goal | GoalProgram)
+        programs = [self._program(what)] if single else [self._program(each) for each in what]
+        self._programs, self._batched = programs, not single
         self.outcomes = [[] for _ in programs]
         self._odometry: list[Odometry | None] = [Odometry(program.goals[0]) for program in programs]
         self._fresh = True
@@ -156,7 +157,8 @@ class MotorAgent:
         return self.transformer.act(observation)
 
     def run(self, instruction: Prompt, env: gymnasium.Env, max_seconds: float = 120.0) -> RunResult:
-        """Pursue an instruction from where the body of `env` is now, until it is done, fails or `max_seconds` are over.
+        """Pursue an instruction from where the body of `env` is now, until it is done, fails or `max_seconds` are
+        over.
 
         A goal without an end is pursued for 4 seconds. A refusal moves nothing.
         """
@@ -165,7 +167,7 @@ class MotorAgent:
         if program.refused:
             return result
         self.prompt(program)
-        data = env.unwrapped.data  # type: ignore[attr-defined]
+        data = humanoid(env).data
         observation = heading_observation(data.qpos, data.qvel)
         for step in range(round(max_seconds / CONTROL_SECONDS)):
             action = self.act(observation)
@@ -174,7 +176,7 @@ class MotorAgent:
                 break
             observation, _, terminated, truncated, _ = env.step(action)
             if env.render_mode == "rgb_array" and step % FRAME_EVERY == 0:
-                result.frames.append(env.render())  # type: ignore[arg-type]
+                result.frames.append(np.asarray(env.render()))
             if terminated or truncated:
                 odometry.add(observation)
                 self.outcomes[0].append(odometry.outcome(fell=terminated))
@@ -233,7 +235,8 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
     config = runs.read_json(folder / "config.json")
     if config.get("model_type") != MODEL_TYPE:
         raise ValueError(
-            f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): give the folder that finetune_llm.py assembled"
+            f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): "
+            "give the folder that finetune_llm.py assembled"
         )
     check_goal_version(config.get("goal_version"), str(path))
     for part in ("policy", "decision_transformer", "planner"):
@@ -248,7 +251,8 @@ CARD = """---
 
 # A humanoid that does what a sentence says
 
-Gymnasium's `Humanoid-v5`, driven by a Decision Transformer that is prompted with the goal tokens of a language planner.
+Gymnasium's `Humanoid-v5`, driven by a Decision Transformer that is prompted with the goal tokens of a language
+planner.
 
 ```python
 from agent import MotorAgent
@@ -265,7 +269,7 @@ print(agent.run("walk forward for 2 seconds, then turn left", env).summary)
 | `decision_transformer/` | goal tokens and the last steps in, 17 torques out |
 | `policy/` | the PPO policy that taught it |
 
-Each part has a card of its own with its measurements, and `provenance.json` with the command and versions that made it.
-Goal vocabulary {version}. It walks on flat ground, sees nothing, and understands English instructions to stand, walk, run,
-sidestep, turn and walk curves; it refuses the rest.
+Each part has a card of its own with its measurements, and `provenance.json` with the command and versions that made
+it. Goal vocabulary {version}. It walks on flat ground, sees nothing, and understands English instructions to stand,
+walk, run, sidestep, turn and walk curves; it refuses the rest.
 """

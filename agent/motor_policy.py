@@ -23,7 +23,7 @@ OBSERVATION_CLIP = 10.0  # standard deviations
 
 
 class MotorPolicyConfig(PreTrainedConfig):
-    """Sizes of a MotorPolicy. `widths` counts pairs of units; `goal_conditioned` is false in goal-blind pretraining."""
+    """Sizes of a MotorPolicy. `widths` counts pairs of units; goal-blind pretraining is not `goal_conditioned`."""
 
     model_type = "motor_policy"
 
@@ -43,6 +43,14 @@ class MotorPolicy(PreTrainedModel):
 
     config_class = MotorPolicyConfig
     base_model_prefix = "policy"
+    even_basis: Tensor
+    odd_basis: Tensor
+    even_action_basis: Tensor
+    odd_action_basis: Tensor
+    even_mean: Tensor
+    even_variance: Tensor
+    odd_variance: Tensor
+    count: Tensor
 
     def __init__(self, config: MotorPolicyConfig):
         super().__init__(config)
@@ -68,7 +76,9 @@ class MotorPolicy(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs) -> "MotorPolicy":
-        """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal vocabulary."""
+        """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal
+        vocabulary.
+        """
         return hub.load_pretrained(super().from_pretrained, MotorPolicyConfig.model_type, path, **kwargs)
 
     @torch.no_grad()
@@ -88,8 +98,8 @@ class MotorPolicy(PreTrainedModel):
     def forward(self, observations: Tensor, commands: Tensor, side: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S] and commands [B, 3].
 
-        `side` [B] is 1 for a body that favors one foot (the default) and -1 for its mirror image, which favors the other.
-        Without it no foot could take the first step from a symmetric stance.
+        `side` [B] is 1 for a body that favors one foot (the default) and -1 for its mirror image, which favors the
+        other. Without it no foot could take the first step from a symmetric stance.
         """
         return self.from_features(self.normalize(observations), commands, side)
 
@@ -119,7 +129,7 @@ class MotorPolicy(PreTrainedModel):
 
     @torch.no_grad()
     def update_statistics(self, even_moments: Tensor, odd_moments: Tensor, count: float) -> None:
-        """Merge sums over `count` observations: even features' first and second moments [2, E], odd ones' second [O]."""
+        """Merge sums over `count` observations: both moments of even features [2, E], the second of odd [O]."""
         total = self.count + count
         mean = (self.even_mean * self.count + even_moments[0]) / total
         square = ((self.even_variance + self.even_mean**2) * self.count + even_moments[1]) / total

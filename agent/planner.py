@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -93,7 +94,7 @@ class Planner:
 
             model = PeftModel.from_pretrained(model, folder).merge_and_unload()
         names = ("base_model", "base_revision", "prompt_format")
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder))
         return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
 
     def save_pretrained(self, path: str | Path) -> None:

@@ -88,7 +88,7 @@ WORDS = re.compile(
     rf"\b(?:(?:{_HUNDREDS}|a|[0-9]+) (?:thousand|million|billion)(?:(?: and)? {_HUNDREDS})?|{_HUNDREDS})\b"
 )
 FRACTIONS = {"½": "1/2", "¼": "1/4", "¾": "3/4"}
-REWRITES = [
+PATTERNS = [
     (r"(?<=[0-9]),(?=[0-9]{3}\b)", ""),
     (r"\b([0-9]+) point ([0-9]+)\b", r"\1.\2"),
     (r"\bpoint ([0-9]+)\b", r"0.\1"),
@@ -112,7 +112,7 @@ REWRITES = [
         lambda match: _clock(match),
     ),
 ]
-REWRITES = [(re.compile(pattern), replacement) for pattern, replacement in REWRITES]
+REWRITES = [(re.compile(pattern), replacement) for pattern, replacement in PATTERNS]
 
 
 def rewrite(text: str) -> str:

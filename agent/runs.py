@@ -8,10 +8,14 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LIBRARIES = (
     "torch",
@@ -32,7 +36,7 @@ SUMMARY = "summary.json"
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path) -> Generator[Path]:
     """A path to write a file or folder at; it takes the place of `path` only once it is whole and on the disk."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +80,9 @@ def read_json(path: str | Path) -> dict:
     return value
 
 
-def record_provenance(folder: str | Path, arguments: object, upstream: Mapping[str, str] | None = None) -> dict:
+def record_provenance(
+    folder: str | Path, arguments: "DataclassInstance", upstream: Mapping[str, str] | None = None
+) -> dict:
     """Write what made `folder`: script, resolved arguments, library versions and the artefacts it was made from."""
     provenance = {
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),

@@ -1,8 +1,8 @@
 """Many Humanoid-v5 bodies, stepped by native threads inside MuJoCo.
 
-The physics, its order of operations, the reward, the start noise and the seeding are those of Gymnasium's Humanoid-v5, so
-that body `i` after `reset(seed=s)` does exactly what `make_env()` does after `reset(seed=s + i)`. `mj_step` releases the
-GIL; everything that is not `mj_step` is done once for all bodies, in NumPy.
+The physics, its order of operations, the reward, the start noise and the seeding are those of Gymnasium's Humanoid-v5,
+so that body `i` after `reset(seed=s)` does exactly what `make_env()` does after `reset(seed=s + i)`. `mj_step`
+releases the GIL; everything that is not `mj_step` is done once for all bodies, in NumPy.
 """
 
 import os
@@ -13,6 +13,7 @@ import gymnasium
 import mujoco
 import numpy as np
 from gymnasium.envs import mujoco as gymnasium_mujoco
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agent.env import ACTION_LIMIT, ACTION_SIZE, MAX_EPISODE_STEPS, OBSERVATION_SIZE, BodyState, heading_observation
@@ -44,13 +45,13 @@ class HumanoidVectorEnv(VectorEnv):
     `info["final_obs"]` [N, 45] then holds what it saw last, and `body` the state that the step ended in.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
-
     def __init__(self, num_envs: int, num_threads: int, max_episode_steps: int):
         if num_envs < 1 or num_threads < 1 or max_episode_steps < 1:
             raise ValueError(
-                f"num_envs={num_envs}, num_threads={num_threads} and max_episode_steps={max_episode_steps} must be at least 1"
+                f"num_envs={num_envs}, num_threads={num_threads} and max_episode_steps={max_episode_steps} "
+                "must be at least 1"
             )
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
         self.num_envs, self.num_threads, self.max_episode_steps = num_envs, num_threads, max_episode_steps
         self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
         self.single_action_space = gymnasium.spaces.Box(-ACTION_LIMIT, ACTION_LIMIT, (ACTION_SIZE,), np.float32)
@@ -84,7 +85,7 @@ class HumanoidVectorEnv(VectorEnv):
         """Start every body anew: observations [N, 45] and an empty info."""
         if seed is not None:
             seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
-            self._generators = [gymnasium.utils.seeding.np_random(s)[0] for s in seeds]
+            self._generators = [seeding.np_random(s)[0] for s in seeds]
         self._restart(np.arange(self.num_envs))
         return heading_observation(self._qpos, self._qvel), {}
 
@@ -102,7 +103,8 @@ class HumanoidVectorEnv(VectorEnv):
             raise ValueError(f"actions have shape {actions.shape}: give {(self.num_envs, ACTION_SIZE)}")
         if not np.isfinite(actions).all():
             raise ValueError(
-                f"action of body {np.flatnonzero(~np.isfinite(actions).all(1))[0]} is not finite: check the policy's output"
+                f"action of body {np.flatnonzero(~np.isfinite(actions).all(1))[0]} is not finite: "
+                "check the policy's output"
             )
         self._simulate(actions)
         self.episode_steps += 1
@@ -141,7 +143,9 @@ class HumanoidVectorEnv(VectorEnv):
         )
 
     def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-        """Put the bodies in `rows` into positions [len(rows), 24] and velocities [len(rows), 23]; returns what they see."""
+        """Put the bodies in `rows` into positions [len(rows), 24] and velocities [len(rows), 23]; returns what they
+        see.
+        """
         for row, positions, velocities in zip(rows, qpos, qvel, strict=True):
             data = self._data[row]
             mujoco.mj_resetData(self._model, data)
@@ -152,7 +156,9 @@ class HumanoidVectorEnv(VectorEnv):
         return heading_observation(self._qpos[rows], self._qvel[rows])
 
     def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
-        """Add `velocity` [len(rows), 3] (world frame, m/s) to the whole body of each of `rows`; seen from the next step on."""
+        """Add `velocity` [len(rows), 3] (world frame, m/s) to the whole body of each of `rows`; seen from the next
+        step on.
+        """
         for row, change in zip(rows, velocity, strict=True):
             self._data[row].qvel[:3] += change
             self._qvel[row] = self._data[row].qvel
@@ -163,7 +169,9 @@ class HumanoidVectorEnv(VectorEnv):
         return BodyState(self._qpos, self._qvel, self._feet)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything that the future depends on, as arrays with N rows: load it and the same actions give the same states."""
+        """Everything that the future depends on, as arrays with N rows: load it and the same actions give the same
+        states.
+        """
         size = mujoco.mj_stateSize(self._model, mujoco.mjtState.mjSTATE_INTEGRATION)
         physics = np.zeros((self.num_envs, size))
         for row, data in zip(physics, self._data, strict=True):

@@ -1,6 +1,7 @@
 """Pictures of the body: an env that renders, with or without OpenGL, and H.264 files that play everywhere."""
 
 import os
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from agent import runs
-from agent.env import CONTROL_SECONDS, make_env, yaw
+from agent.env import CONTROL_SECONDS, humanoid, make_env, yaw
 
 FRAME_EVERY = 2  # control steps: 33 frames a second
 FRAMES_PER_SECOND = Fraction(1 / (FRAME_EVERY * CONTROL_SECONDS)).limit_denominator(1000)
@@ -27,7 +28,7 @@ def make_rendering_env(max_episode_steps: int) -> gymnasium.Env:
         os.environ.setdefault("MUJOCO_GL", "egl")
     env = make_env("rgb_array", max_episode_steps)
     env.reset(seed=0)
-    model = env.unwrapped.model  # type: ignore[attr-defined]
+    model = humanoid(env).model
     model.vis.quality.offsamples = model.vis.quality.shadowsize = 0  # six times as fast in software
     try:
         env.render()
@@ -35,7 +36,7 @@ def make_rendering_env(max_episode_steps: int) -> gymnasium.Env:
         env.close()
         print(
             f"no OpenGL ({type(error).__name__}), so a stick figure is drawn; for pictures: {REMEDY}",
-            file=os.sys.stderr,
+            file=sys.stderr,
         )
         return StickFigure(make_env(None, max_episode_steps))
     return env
@@ -48,7 +49,7 @@ class StickFigure(gymnasium.Wrapper):
 
     def render(self) -> np.ndarray:
         """A picture [SIZE, SIZE, 3] uint8."""
-        model, data = self.unwrapped.model, self.unwrapped.data  # type: ignore[attr-defined]
+        model, data = humanoid(self).model, humanoid(self).data
         picture = Image.new("RGB", (SIZE, SIZE), "white")
         draw = ImageDraw.Draw(picture)
         angle = float(yaw(data.qpos)) - np.pi / 5  # a little from the front

@@ -135,7 +135,9 @@ def test_nothing_held_out_is_trained_on():
 def test_the_loss_is_on_the_program_alone():
     _, examples = draw_examples(Arguments(base_examples=50, train_examples=10, eval_examples=1))
     tokenizer = train_tokenizer(examples, 600)
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=600, hidden_size=8, intermediate_size=8, num_hidden_layers=1))
+    model = LlamaForCausalLM(
+        LlamaConfig(vocab_size=600, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
+    )
     ids = [tokenizer.get_vocab()[token] for token in TOKENS]
     for row, each in zip(tokenized(Planner(model, tokenizer, ids), examples), examples, strict=True):
         kept = [index for index, counts in zip(row["input_ids"], row["completion_mask"], strict=True) if counts]
