@@ -17,7 +17,7 @@ from huggingface_hub.dataclasses import strict
 from agent import arguments, evaluation, hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
 from agent.goals import GoalProgram
-from agent.motor_agent import MotorAgent, agent_folder
+from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy
 
 ACTORS = ("policy", "transformer", "agent")
@@ -88,7 +88,7 @@ def load_actor(args: Arguments) -> MotorPolicy | GoalDecisionTransformer | Motor
         args.actor
     ]
     folder = hub.folder(args.agent)
-    return kind.from_pretrained(agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
+    return kind.from_pretrained(hub.agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
 
 
 def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:

@@ -100,6 +100,9 @@ class Arguments:
         default=100_000, metadata={"help": "instructions that the small Llama is trained on in full"}
     )
     base_learning_rate: float = 1.5e-3
+    full: bool = field(
+        default=False, metadata={"help": "train what --init_from gives in full again, not only its adapter"}
+    )
 
     train_examples: int = field(default=20_000, metadata={"help": "instructions that the adapter is trained on"})
     learning_rate: float = 3e-4
@@ -203,7 +206,8 @@ def draw_examples(args: Arguments) -> tuple[list[Instruction], list[Instruction]
     """Held-out instructions, and those to train on, in which none of the former occurs."""
     held_out = list(itertools.islice(generate(args.seed + HELD_OUT_SEED), args.eval_examples))
     kept = {prompt(each.text) for each in held_out}
-    count = max(args.base_examples if not (args.base_model or args.init_from) else 0, args.train_examples)
+    in_full = args.full or not (args.base_model or args.init_from)
+    count = max(args.base_examples if in_full else 0, args.train_examples)
     drawn = (each for each in generate(args.seed) if prompt(each.text) not in kept)
     return held_out, list(itertools.islice(drawn, count))
 
@@ -212,7 +216,7 @@ def base_planner(
     args: Arguments, metrics: runs.Metrics | None, examples: list[Instruction], held_out: list[Instruction]
 ) -> Planner:
     """The language model that the adapter is for, as a planner that may not know anything yet."""
-    if args.init_from:
+    if args.init_from and not args.full:
         return Planner.from_pretrained(args.init_from)
     if args.base_model:
         folder = hub.folder(args.base_model, revision=args.base_revision or None)
@@ -225,8 +229,11 @@ def base_planner(
     trained = Path(args.output_dir) / "base_training" / "planner"
     if args.resume and trained.is_dir():
         return Planner.from_pretrained(trained)
-    tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
-    planner = Planner(small_llama(args, tokenizer), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
+    if args.init_from:
+        planner = Planner.from_pretrained(args.init_from)
+    else:
+        tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
+        planner = Planner(small_llama(args, tokenizer), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
     planner = train(args, "base", planner, examples, held_out, metrics, args.base_learning_rate)
     if PartialState().is_main_process:
         with runs.replacing(trained) as beside:

@@ -54,7 +54,7 @@ def main(args: Arguments) -> None:
 
 
 def parse(args: Arguments) -> None:
-    from agent.motor_agent import agent_folder
+    from agent import hub
     from agent.planner import Planner
 
     texts = [args.instruction]
@@ -63,7 +63,7 @@ def parse(args: Arguments) -> None:
             texts = Path(args.instructions_file).read_text().splitlines()
         except OSError as error:
             raise ValueError(f"cannot read instructions_file={args.instructions_file}: {error.strerror}") from error
-    planner = Planner.from_pretrained(agent_folder(args.agent) / "planner")
+    planner = Planner.from_pretrained(hub.agent_folder(args.agent) / "planner")
     for text, program in zip(texts, planner.parse_batch(texts), strict=True):
         print(json.dumps({"text": text, **program.to_dict()}))
 

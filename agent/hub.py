@@ -13,6 +13,9 @@ from safetensors import SafetensorError
 from agent import runs
 from agent.goals import check_goal_version
 
+AGENT_TYPE = "motor_agent"
+AGENT_PARTS = ("policy", "decision_transformer", "planner")
+
 
 def folder(
     name: str | Path, *, revision: str | None = None, token: str | None = None, repo_type: str = "model"
@@ -66,6 +69,26 @@ def load_pretrained(
             f"{name} has other weights than its config.json says, {wrong[0]} for one: make or load it again"
         )
     return model
+
+
+def agent_folder(path: str | Path, *, revision: str | None = None, token: str | None = None) -> Path:
+    """The local folder of an agent, after a look at whether it is one.
+
+    Raises:
+        ValueError: there is no such folder or repo, a part is missing, or it speaks another goal vocabulary.
+    """
+    parts = folder(path, revision=revision, token=token)
+    config = runs.read_json(parts / "config.json")
+    if config.get("model_type") != AGENT_TYPE:
+        raise ValueError(
+            f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): "
+            "give the folder that finetune_llm.py assembled"
+        )
+    check_goal_version(config.get("goal_version"), str(path))
+    for part in AGENT_PARTS:
+        if not (parts / part).is_dir():
+            raise ValueError(f"{path} has no {part}/: assemble the agent again with finetune_llm.py")
+    return parts
 
 
 @contextlib.contextmanager

@@ -18,12 +18,11 @@ from agent import hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
 from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, heading_observation, humanoid, make_env
 from agent.feedback import GoalOutcome, Odometry, summarize, verdict
-from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram, check_goal_version
+from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
 from agent.motor_policy import MotorPolicy
 from agent.planner import Planner
 from agent.video import FRAME_EVERY
 
-MODEL_TYPE = "motor_agent"
 STAND = Goal()
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
 
@@ -82,7 +81,7 @@ class MotorAgent:
         Raises:
             ValueError: there is no such agent, a part of it is missing, or it speaks another goal vocabulary.
         """
-        folder = agent_folder(path, revision=revision, token=token)
+        folder = hub.agent_folder(path, revision=revision, token=token)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
         return cls(policy.eval(), transformer.eval(), Planner.from_pretrained(folder / "planner", device=device))
@@ -215,7 +214,7 @@ class MotorAgent:
 
 def describe(folder: Path) -> None:
     """Write what makes the folder of the three parts an agent: config.json and the card."""
-    runs.write_json(folder / "config.json", {"model_type": MODEL_TYPE, "goal_version": GOAL_VERSION})
+    runs.write_json(folder / "config.json", {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION})
     data = ModelCardData(
         license="apache-2.0",
         pipeline_tag="reinforcement-learning",
@@ -223,26 +222,6 @@ def describe(folder: Path) -> None:
     )
     with runs.replacing(folder / "README.md") as beside:
         beside.write_text(CARD.format(data=data.to_yaml(), version=GOAL_VERSION))
-
-
-def agent_folder(path: str | Path, *, revision: str | None = None, token: str | None = None) -> Path:
-    """The local folder of an agent, after a look at whether it is one.
-
-    Raises:
-        ValueError: there is no such folder or repo, a part is missing, or it speaks another goal vocabulary.
-    """
-    folder = hub.folder(path, revision=revision, token=token)
-    config = runs.read_json(folder / "config.json")
-    if config.get("model_type") != MODEL_TYPE:
-        raise ValueError(
-            f"{path} holds no motor agent (model_type is {config.get('model_type')!r}): "
-            "give the folder that finetune_llm.py assembled"
-        )
-    check_goal_version(config.get("goal_version"), str(path))
-    for part in ("policy", "decision_transformer", "planner"):
-        if not (folder / part).is_dir():
-            raise ValueError(f"{path} has no {part}/: assemble the agent again with finetune_llm.py")
-    return folder
 
 
 CARD = """---

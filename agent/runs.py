@@ -12,8 +12,6 @@ from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
-
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -133,6 +131,8 @@ class Metrics:
 
     def draw(self) -> None:
         """Draw every metric over steps into `curves.png`."""
+        import matplotlib  # half a second that only a run with curves needs
+
         matplotlib.use("agg")
         from matplotlib import pyplot
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from test_planner import small_planner
 
+from agent import hub
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import make_env
 from agent.goals import GOAL_VERSION, TOKENS, Goal, GoalProgram
-from agent.motor_agent import MotorAgent, agent_folder
+from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 
 
@@ -132,4 +133,4 @@ def test_a_refusal_moves_nothing(agent, env):
 def test_a_folder_that_is_no_agent_of_this_vocabulary_is_refused(tmp_path, config, message):
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=message):
-        agent_folder(tmp_path)
+        hub.agent_folder(tmp_path)
