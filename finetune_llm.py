@@ -231,6 +231,7 @@ def base_planner(
         return Planner.from_pretrained(trained)
     if args.init_from:
         planner = Planner.from_pretrained(args.init_from)
+        planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
     else:
         tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
         planner = Planner(small_llama(args, tokenizer), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))

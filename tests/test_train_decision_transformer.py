@@ -149,7 +149,7 @@ def test_two_processes_give_the_losses_of_one(dataset, trained, tmp_path):
 
 
 def test_an_mlp_comes_from_the_same_script(dataset, tmp_path):
-    rows = train(dataset, tmp_path, model="mlp")
+    rows = train(dataset, tmp_path, model="mlp", updates=40, learning_rate=3e-3)
     assert losses(rows)[-1] < losses(rows)[0]
     assert "GoalMLP" in (tmp_path / "README.md").read_text()
     GoalMLP.from_pretrained(tmp_path)
