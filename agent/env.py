@@ -16,7 +16,6 @@ own positions and velocities (its `include_*` options off) with the yaw taken ou
 from dataclasses import dataclass
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 
@@ -34,15 +33,15 @@ HUMANOID = {
     "include_qfrc_actuator_in_observation": False,
     "include_cfrc_ext_in_observation": False,
 }
-# Humanoid-v5's own camera stays where the body started.
+# Humanoid-v5's own camera stays where the body started; this one goes with it.
+CAMERA_HEIGHT = 0.9  # m, what it looks at
 CAMERA = {
     "width": 480,
     "height": 480,
     "camera_id": -1,
     "default_camera_config": {
-        "type": mujoco.mjtCamera.mjCAMERA_TRACKING,
-        "trackbodyid": 1,
-        "distance": 4.5,
+        "lookat": np.array([0.0, 0.0, CAMERA_HEIGHT]),
+        "distance": 4.0,
         "azimuth": 120.0,
         "elevation": -12.0,
     },
@@ -84,6 +83,13 @@ class HeadingObservation(gymnasium.ObservationWrapper):
     def observation(self, observation):
         data = humanoid(self).data
         return heading_observation(data.qpos, data.qvel)
+
+    def render(self):
+        """A picture [480, 480, 3] uint8 from a camera that goes with the body."""
+        inner = humanoid(self)
+        if inner.mujoco_renderer.viewer is not None:
+            inner.mujoco_renderer.viewer.cam.lookat[:] = *inner.data.qpos[:2], CAMERA_HEIGHT
+        return super().render()
 
 
 def humanoid(env: gymnasium.Env) -> MujocoEnv:
