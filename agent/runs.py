@@ -138,9 +138,8 @@ class Metrics:
 
         names = sorted({name for row in self.rows for name in row} - {"step"})
         columns = 4
-        figure, axes = pyplot.subplots(
-            max(1, -(-len(names) // columns)), columns, figsize=(16, 2.6 * -(-len(names) // columns)), squeeze=False
-        )
+        rows = max(1, -(-len(names) // columns))
+        figure, axes = pyplot.subplots(rows, columns, figsize=(16, 2.6 * rows), squeeze=False)
         for axis in axes.flat[len(names) :]:
             axis.axis("off")
         for axis, name in zip(axes.flat, names, strict=False):
