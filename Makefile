@@ -32,7 +32,7 @@ quickstart: $(RUN)/replay.mp4
 # The first thing to know is whether there is a way to draw: look, install it where that is allowed, or say how. Without one
 # play.py draws a stick figure.
 $(START): | $(INSTALLED)
-	@mkdir -p $(RUN) && rm -f $(RUN)/.from_*
+	@rm -rf $(RUN) && mkdir -p $(RUN)
 	@$(BIN)/python -c "import mujoco; mujoco.GLContext(64, 64).make_current()" 2>/dev/null \
 	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $(GL_PACKAGES); } \
 	|| echo "To see the humanoid itself: sudo apt-get install $(GL_PACKAGES)"
@@ -42,7 +42,7 @@ $(RUN)/ppo/summary.json: configs/quickstart/ppo.yaml $(START)
 	$(BIN)/python pretrain_ppo.py --config $< --output_dir $(@D) $(call init_from,policy)
 
 $(RUN)/rollouts/summary.json: configs/quickstart/dataset.yaml $(RUN)/ppo/summary.json
-	$(BIN)/python collect_dataset.py --config $< --policy $(RUN)/ppo --output_dir $(@D)
+	$(BIN)/python collect_dataset.py --config $< --policy $(RUN)/ppo --output_dir $(@D) --resume
 
 $(RUN)/decision_transformer/summary.json: configs/quickstart/decision_transformer.yaml $(RUN)/rollouts/summary.json
 	$(BIN)/accelerate launch train_decision_transformer.py --config $< --dataset $(RUN)/rollouts --output_dir $(@D) \
