@@ -1390,5 +1390,5 @@ def typo(rng: random.Random, word: str) -> str:
 
 
 MAKERS: dict[Callable[[random.Random], Instruction | None], float] = {
-    single: 25, program: 30, shared: 6, repetition: 6, shape: 6, correction: 11, body: 9, unclear: 5, limit: 4, rules: 4,
+    single: 20, program: 37, shared: 8, repetition: 7, shape: 5, correction: 12, body: 9, unclear: 5, limit: 4, rules: 4,
 }  # fmt: skip

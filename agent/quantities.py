@@ -4,6 +4,7 @@ The planner's language model sees the rewritten text, so that it copies amounts 
 is out of range stays in the text as it is: the refusal of it is a rule (`beyond`), and does not depend on the model.
 """
 
+import bisect
 import math
 import re
 import unicodedata
@@ -142,7 +143,8 @@ def snap(amount: float, kind: str) -> float | None:
         spellings = _AMOUNTS[kind]
     else:
         spellings = [value for value in GRID["vx" if kind == "m/s" else "wz"] if value > 0]
-    nearest = min(spellings, key=lambda value: abs(value - amount))
+    place = min(max(bisect.bisect_left(spellings, amount), 1), len(spellings) - 1)
+    nearest = min(spellings[place - 1 : place + 1], key=lambda value: abs(value - amount))
     low, high = spellings[0] / 2, spellings[-1] + (spellings[-1] - spellings[-2]) / 2
     return nearest if low <= amount <= high else None
 
