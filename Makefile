@@ -71,6 +71,7 @@ quality: $(INSTALLED)
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --quiet -r requirements-benchmark.txt
 	PYTHONPATH=. $(BIN)/python tests/benchmark.py
+	PYTHONPATH=. $(BIN)/python tests/baselines.py
 
 docker:
 	docker build --tag humanoid-agent .

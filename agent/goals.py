@@ -6,6 +6,7 @@ and what the Decision Transformer is prompted with. Everything else in the proje
 nothing of ours.
 """
 
+import bisect
 import functools
 import math
 from collections.abc import Iterable, Sequence
@@ -375,7 +376,14 @@ def _token(index: int) -> str:
 
 
 def _spell(kind: str, amount: float) -> str:
-    return min(AMOUNTS[kind], key=lambda spelling: abs(float(spelling) - amount))
+    values = _values(kind)
+    place = min(max(bisect.bisect_left(values, amount), 1), len(values) - 1)
+    return AMOUNTS[kind][min(place - 1, place, key=lambda near: abs(values[near] - amount))]
+
+
+@functools.cache
+def _values(kind: str) -> tuple[float, ...]:
+    return tuple(map(float, AMOUNTS[kind]))
 
 
 @functools.cache
