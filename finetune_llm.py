@@ -38,12 +38,13 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from agent import arguments, hub, runs
-from agent.goals import GOAL_VERSION, TOKENS, GoalProgram
+from agent.goals import GOAL_VERSION, GoalProgram
 from agent.instructions import Instruction, generate, prompt
 from agent.motor_agent import describe
-from agent.planner import PROMPT_FORMAT, Planner, score, spare_token_ids
+from agent.planner import PROMPT_FORMAT, VOCABULARY, Planner, score, spare_token_ids
 
 EXAMPLES_FOR_TOKENIZER = 20_000
+HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
 HELD_OUT_SEED = 1_000_003  # added to the seed
 
 CARD = """---
@@ -140,8 +141,8 @@ class Arguments:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.hidden_size % 64:
-            raise ValueError(f"hidden_size={self.hidden_size} must be a multiple of 64, the size of a head")
+        if self.hidden_size % HEAD_SIZE:
+            raise ValueError(f"hidden_size={self.hidden_size} must be a multiple of {HEAD_SIZE}, the size of a head")
         if self.vocab_size < 512:
             raise ValueError(f"vocab_size={self.vocab_size} must be at least 512: bytes and goal tokens come first")
 
@@ -251,7 +252,7 @@ def train_tokenizer(examples: list[Instruction], vocab_size: int) -> PreTrainedT
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=["<s>", "</s>", *TOKENS],
+        special_tokens=["<s>", "</s>", *VOCABULARY],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -262,12 +263,12 @@ def train_tokenizer(examples: list[Instruction], vocab_size: int) -> PreTrainedT
         bos_token="<s>",
         eos_token="</s>",
         pad_token="</s>",
-        extra_special_tokens=list(TOKENS),
+        extra_special_tokens=list(VOCABULARY),
     )
 
 
 def small_llama(args: Arguments, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    heads = args.hidden_size // 64
+    heads = args.hidden_size // HEAD_SIZE
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
@@ -278,6 +279,7 @@ def small_llama(args: Arguments, tokenizer: PreTrainedTokenizerBase) -> LlamaFor
             num_key_value_heads=heads,
             max_position_embeddings=2048,
             tie_word_embeddings=True,
+            initializer_range=args.hidden_size**-0.5,  # activations of unit size; Llama's 0.02 is for larger models
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -343,8 +345,9 @@ def train(
 
 def tokenized(planner: Planner, examples: list[Instruction]) -> Dataset:
     """Prompts with their programs as token ids; the loss is where `completion_mask` is 1."""
-    prompts = [planner.prompt_ids(prompt(each.text)) for each in examples]
-    completions = [planner.completion_ids(each.program) for each in examples]
+    words = [prompt(each.text) or "" for each in examples]
+    prompts = [planner.prompt_ids(each) for each in words]
+    completions = [planner.completion_ids(each.program, said) for each, said in zip(examples, words, strict=True)]
     return Dataset.from_dict(
         {
             "input_ids": [p + c for p, c in zip(prompts, completions, strict=True)],

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -42,6 +43,10 @@ PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
+MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
+# What may change when a run goes on: where it ends, what it reports, what it runs on.
+FREE = {"resume", "init_from", "output_dir", "total_steps", "num_threads", "evaluate_every", "checkpoint_every"}
+FREE |= {"report_to", "push_to_hub"}
 
 
 @strict
@@ -79,7 +84,9 @@ class Arguments(RewardWeights):
     num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: all cores"})
     integrator: str = field(
         default="rk4",
-        metadata={"help": "rk4: Humanoid-v5's own; implicitfast: three times as fast, to pretrain in; never evaluated in"},
+        metadata={
+            "help": "rk4: Humanoid-v5's own; implicitfast: three times as fast, to pretrain in; never evaluated in"
+        },
     )
     rollout_steps: int = 64
     epochs: int = 3
@@ -124,7 +131,9 @@ class Arguments(RewardWeights):
         if self.reward not in ("goal", "native"):
             raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
         if self.integrator not in vector_env.INTEGRATORS:
-            raise ValueError(f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}")
+            raise ValueError(
+                f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}"
+            )
         for name in ("difficulty", "stride_share", "recovery_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
@@ -150,13 +159,15 @@ def main(args: Arguments) -> None:
     policy, critic = build_models(args, accelerator)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
     collector = Collector(args, rank_seed)
-    progress = {"update": 0, "step": 0, "best_score": None, "best": {}, "difficulty": args.difficulty, "seconds": 0.0}
+    progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
+    progress |= {"best_score": None, "best": {}}
     checkpoint = Path(args.output_dir) / "checkpoint"
     if args.resume:
-        progress = load_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector)
+        progress = load_checkpoint(args, checkpoint, accelerator, policy, critic, optimizer, collector)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"])
-        runs.record_provenance(args.output_dir, args, {"init_from": args.init_from} if args.init_from else None)
+        if not args.resume:
+            runs.record_provenance(args.output_dir, args, {"init_from": args.init_from} if args.init_from else None)
         if args.init_from:
             metrics.add(0, keep_if_best(policy, args, progress))  # what the training starts from is the one to beat
     if accelerator.log_with:
@@ -170,40 +181,47 @@ def main(args: Arguments) -> None:
         unit_scale=True,
         disable=not accelerator.is_main_process,
     )
-    while progress["step"] < args.total_steps:
-        started = time.perf_counter()
-        torch.set_num_threads(1)  # the cores belong to the physics
-        rollout, row = collector.collect(policy, progress["difficulty"])
-        collected = time.perf_counter()
-        torch.set_num_threads(collector.num_threads)
-        row |= update(
-            args, accelerator, policy, critic, optimizer, rollout, critic_only=progress["update"] < args.critic_updates
-        )
-        update_statistics(accelerator, policy, rollout)
-        progress["update"] += 1
-        progress["step"] += batch_steps
-        progress["seconds"] += time.perf_counter() - started
-        progress["difficulty"] = widen(progress["difficulty"], row, args)
-        row |= {
-            "curriculum/difficulty": progress["difficulty"],
-            "time/steps_per_second": batch_steps / (time.perf_counter() - started),
-            "time/update_share": (time.perf_counter() - collected) / (time.perf_counter() - started),
-            "time/hours": progress["seconds"] / 3600,
-        }
-        done = progress["step"] >= args.total_steps
-        if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
-            policy.save_pretrained(Path(args.output_dir) / "last")
-            row |= keep_if_best(policy, args, progress)
-        if accelerator.log_with:
-            accelerator.log(row, step=progress["step"])
-        if accelerator.is_main_process:
-            metrics.add(progress["step"], row)
-        if done or progress["update"] % args.checkpoint_every == 0:
-            save_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector, progress)
+    with runs.interruptible() as interruption:
+        while progress["step"] < args.total_steps:
+            started = time.perf_counter()
+            torch.set_num_threads(1)  # the cores belong to the physics
+            rollout, row = collector.collect(policy, progress["difficulty"])
+            collected = time.perf_counter()
+            torch.set_num_threads(collector.num_threads)
+            critic_only = progress["update"] < args.critic_updates
+            row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
+            update_statistics(accelerator, policy, rollout)
+            progress["skipped"] += int(row["loss/skipped"])
+            if progress["skipped"] > MAX_SKIPPED:
+                stop_with(rollout, args)
+            progress["update"] += 1
+            progress["step"] += batch_steps
+            progress["seconds"] += time.perf_counter() - started
+            progress["difficulty"] = widen(progress["difficulty"], row, args)
+            row |= {
+                "curriculum/difficulty": progress["difficulty"],
+                "time/steps_per_second": batch_steps / (time.perf_counter() - started),
+                "time/update_share": (time.perf_counter() - collected) / (time.perf_counter() - started),
+                "time/hours": progress["seconds"] / 3600,
+            }
+            done = progress["step"] >= args.total_steps
+            if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
+                policy.save_pretrained(Path(args.output_dir) / "last")
+                row |= keep_if_best(policy, args, progress)
+            if accelerator.log_with:
+                accelerator.log(row, step=progress["step"])
             if accelerator.is_main_process:
-                metrics.draw()
-        bar.update(batch_steps)
-        bar.set_postfix_str(f"reward {row['rollout/reward']:.2f}, episode {row['rollout/episode_seconds']:.1f} s")
+                metrics.add(progress["step"], row)
+            interrupted = max(gather_object([interruption.signal]))
+            if done or interrupted or progress["update"] % args.checkpoint_every == 0:
+                save_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector, progress)
+                if accelerator.is_main_process:
+                    metrics.draw()
+            bar.update(batch_steps)
+            bar.set_postfix_str(f"reward {row['rollout/reward']:.2f}, episode {row['rollout/episode_seconds']:.1f} s")
+            if interrupted:
+                bar.close()
+                raise SystemExit(128 + interrupted)
     bar.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
@@ -420,7 +438,7 @@ def update(
     critic: Critic,
     optimizer: torch.optim.Adam,
     rollout: dict[str, Tensor],
-    critic_only: bool = False,
+    critic_only: bool,
 ) -> dict[str, float]:
     """Improve policy and critic on one rollout by clipped PPO (Schulman et al., 2017); returns what to log."""
     with torch.no_grad():
@@ -451,7 +469,7 @@ def update(
     totals = dict.fromkeys(
         ("loss/policy", "loss/value", "policy/entropy", "policy/kl", "policy/clip_share", "policy/gradient_norm"), 0.0
     )
-    count = 0
+    count = skipped = 0
     for _ in range(args.epochs):
         for mb in torch.randperm(len(b_even), device=b_even.device).split(args.minibatch_size):
             mb_features = b_even[mb], b_odd[mb]
@@ -472,7 +490,10 @@ def update(
             optimizer.zero_grad()
             loss.backward()
             average_gradients(parameters, accelerator)
-            norm = nn.utils.clip_grad_norm_(parameters, args.max_grad_norm, error_if_nonfinite=True)
+            norm = nn.utils.clip_grad_norm_(parameters, args.max_grad_norm)
+            if not norm.isfinite():  # all processes see it, because gradients are averaged
+                skipped += 1
+                continue
             optimizer.step()
             count += 1
             with torch.no_grad():
@@ -480,13 +501,23 @@ def update(
                 share = ((ratio - 1).abs() > args.clip_coefficient).float().mean()
             for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
                 totals[name] += float(value.detach())
-    row = {name: total / count for name, total in totals.items()}
+    row = {name: total / max(1, count) for name, total in totals.items()} | {"loss/skipped": skipped}
     if not critic_only:
         adapt_learning_rate(
             args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean"))
         )
     explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
     return row | {"loss/explained_variance": float(explained), "policy/learning_rate": optimizer.param_groups[0]["lr"]}
+
+
+def stop_with(rollout: dict[str, Tensor], args: Arguments) -> NoReturn:
+    """Keep the rollout whose gradients are not finite for a look at it, and end the run."""
+    path = Path(args.output_dir) / "not_finite.safetensors"
+    save_file({name: value.contiguous().cpu() for name, value in rollout.items()}, path)
+    raise ValueError(
+        f"the gradients of {MAX_SKIPPED} minibatches were not finite: look at {path}, "
+        "then --resume with the last checkpoint or start anew with a lower learning_rate_max"
+    )
 
 
 def critic_features(features: Pair, even: Tensor, odd: Tensor) -> Pair:
@@ -659,6 +690,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
+    args: Arguments,
     folder: Path,
     accelerator: Accelerator,
     policy: MotorPolicy,
@@ -670,6 +702,7 @@ def load_checkpoint(
     found = runs.newest(folder)
     if found is None:
         raise ValueError(f"no checkpoint in {folder}: start without --resume")
+    runs.check_resume(args.output_dir, args, FREE)
     models = load_file(found / "models.safetensors", device=str(accelerator.device))
     for prefix, module in (("policy.", policy), ("critic.", critic)):
         module.load_state_dict(

@@ -17,12 +17,14 @@ import time
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 from huggingface_hub.dataclasses import strict
+from safetensors.torch import save_file
 from tqdm import tqdm
 
 from agent import arguments, hub, runs
@@ -38,6 +40,10 @@ from agent.windows import Steps, open_steps, sample_windows, take_windows
 
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
 Model = GoalDecisionTransformer | GoalMLP
+MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
+# What may change when a run goes on: where it is, what it reports.
+FREE = {"resume", "init_from", "dataset", "output_dir", "evaluate_every", "checkpoint_every", "log_every"}
+FREE |= {"report_to", "push_to_hub"}
 
 
 @strict
@@ -115,7 +121,7 @@ def main(args: Arguments) -> None:
     model = deepcopy(ema).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
     model, optimizer = accelerator.prepare(model, optimizer)
-    progress: dict = {"update": 0, "best_score": None, "seconds": 0.0}
+    progress: dict = {"update": 0, "skipped": 0, "best_score": None, "seconds": 0.0}
     if args.resume:
         progress = load_checkpoint(checkpoint, accelerator)
     if accelerator.is_main_process:
@@ -135,49 +141,63 @@ def main(args: Arguments) -> None:
         unit="update",
         disable=None if accelerator.is_main_process else True,
     )
-    while progress["update"] < args.updates:
-        started = time.perf_counter()
-        first = sample_windows(np.random.default_rng([args.seed, progress["update"]]), steps, args.batch_size, context)
-        mine = first.reshape(args.gradient_accumulation_steps, accelerator.num_processes, -1)[
-            :, accelerator.process_index
-        ]
-        batches = [
-            {
-                name: torch.from_numpy(value).to(accelerator.device)
-                for name, value in take_windows(steps, returns_to_go, part, context).items()
-            }
-            for part in mine
-        ]
-        taken = time.perf_counter()
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(progress["update"], args)
-        row = train(accelerator, model, optimizer, batches, args)
-        progress["update"] += 1
-        update_average(ema, accelerator.unwrap_model(model), progress["update"], args.ema_decay)
-        now = time.perf_counter()
-        progress["seconds"] += now - started
-        recent.append(
-            row | {"time/updates_per_second": 1 / (now - started), "time/model_share": (now - taken) / (now - started)}
-        )
-        bar.update()
+    with runs.interruptible() as interruption:
+        while progress["update"] < args.updates:
+            started = time.perf_counter()
+            first = sample_windows(
+                np.random.default_rng([args.seed, progress["update"]]), steps, args.batch_size, context
+            )
+            mine = first.reshape(args.gradient_accumulation_steps, accelerator.num_processes, -1)[
+                :, accelerator.process_index
+            ]
+            batches = [
+                {
+                    name: torch.from_numpy(value).to(accelerator.device)
+                    for name, value in take_windows(steps, returns_to_go, part, context).items()
+                }
+                for part in mine
+            ]
+            taken = time.perf_counter()
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(progress["update"], args)
+            row = train(accelerator, model, optimizer, batches, args)
+            progress["skipped"] += int(row["loss/skipped"])
+            if progress["skipped"] > MAX_SKIPPED:
+                stop_with(batches, args)
+            progress["update"] += 1
+            update_average(ema, accelerator.unwrap_model(model), progress["update"], args.ema_decay)
+            now = time.perf_counter()
+            progress["seconds"] += now - started
+            recent.append(
+                row
+                | {"time/updates_per_second": 1 / (now - started), "time/model_share": (now - taken) / (now - started)}
+            )
+            bar.update()
 
-        done = progress["update"] == args.updates
-        row = {}
-        if done or progress["update"] % args.log_every == 0:
-            row = {name: float(np.mean([one[name] for one in recent])) for name in recent[0]}
-            row |= {"policy/learning_rate": optimizer.param_groups[0]["lr"], "time/hours": progress["seconds"] / 3600}
-            recent.clear()
-            bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
-        if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
-            row |= judge(ema, args, steps, progress, provenance)
-        if row and accelerator.is_main_process:
-            metrics.add(progress["update"], row)
-        if row and accelerator.log_with:
-            accelerator.log(row, step=progress["update"])
-        if done or progress["update"] % args.checkpoint_every == 0:
-            save_checkpoint(checkpoint, accelerator, ema, progress)
-            if accelerator.is_main_process:
-                metrics.draw()
+            done = progress["update"] == args.updates
+            row = {}
+            if done or progress["update"] % args.log_every == 0:
+                row = {name: float(np.mean([one[name] for one in recent])) for name in recent[0]}
+                row |= {
+                    "policy/learning_rate": optimizer.param_groups[0]["lr"],
+                    "time/hours": progress["seconds"] / 3600,
+                }
+                recent.clear()
+                bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
+            if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
+                row |= judge(ema, args, steps, progress, provenance)
+            if row and accelerator.is_main_process:
+                metrics.add(progress["update"], row)
+            if row and accelerator.log_with:
+                accelerator.log(row, step=progress["update"])
+            interrupted = max(gather_object([interruption.signal]))
+            if done or interrupted or progress["update"] % args.checkpoint_every == 0:
+                save_checkpoint(checkpoint, accelerator, ema, progress)
+                if accelerator.is_main_process:
+                    metrics.draw()
+            if interrupted:
+                bar.close()
+                raise SystemExit(128 + interrupted)
     bar.close()
     if accelerator.is_main_process:
         finish(args, progress)
@@ -192,6 +212,7 @@ def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkp
         found = runs.newest(checkpoint)
         if found is None:
             raise ValueError(f"no checkpoint in {checkpoint}: start without --resume")
+        runs.check_resume(args.output_dir, args, FREE)
         return kind.from_pretrained(found / "average")
     if args.init_from:
         model = kind.from_pretrained(args.init_from)
@@ -243,13 +264,28 @@ def train(accelerator: Accelerator, model, optimizer, batches: list[dict], args:
             accelerator.backward(output.loss)
             if accelerator.sync_gradients:
                 norm = accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
-            optimizer.step()
+                finite = bool(norm.isfinite())
+                if finite:
+                    optimizer.step()
             optimizer.zero_grad()
         for name, loss in (("loss/action", output.action_loss), ("loss/next_state", output.state_loss)):
             if loss is not None:
                 losses[name] = losses.get(name, 0) + loss.detach() / len(batches)
     means = accelerator.reduce(torch.stack([*losses.values()]), "mean")
-    return dict(zip(losses, means.tolist(), strict=True)) | {"policy/gradient_norm": float(norm)}
+    row = dict(zip(losses, means.tolist(), strict=True))
+    return row | {"policy/gradient_norm": float(norm), "loss/skipped": float(not finite)}
+
+
+def stop_with(batches: list[dict], args: Arguments) -> NoReturn:
+    """Keep the windows whose gradients are not finite for a look at them, and end the run."""
+    path = Path(args.output_dir) / "not_finite.safetensors"
+    save_file(
+        {f"{name}.{part}": value.cpu() for part, batch in enumerate(batches) for name, value in batch.items()}, path
+    )
+    raise ValueError(
+        f"the gradients of {MAX_SKIPPED} updates were not finite: look at {path}, "
+        "then --resume with the last checkpoint or start anew with a lower learning_rate"
+    )
 
 
 @torch.no_grad()

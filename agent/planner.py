@@ -1,7 +1,9 @@
 """The planner: a causal language model that turns an instruction into a goal program.
 
 It decodes under the grammar of goals, so that what comes out is a valid GoalProgram, whatever the text. The model
-decides what is meant; what is out of range, empty or too long is decided by rules around it.
+decides what is meant; what is out of range, empty or too long is decided by rules around it. Amounts that a goal can
+end with are lifted out of the text: the model sees and writes a slot for each (a pointer to what it reads, Vinyals et
+al., 2015), and never has to spell what it only copies.
 
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 """
@@ -18,15 +20,29 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent import hub
-from agent.goals import GOAL_VERSION, TOKEN_IDS, TOKENS, GoalProgram, check_goal_version, next_token_ids, reach
+from agent.goals import (
+    DIGITS,
+    ENDS,
+    GOAL_VERSION,
+    TOKEN_IDS,
+    TOKENS,
+    GoalProgram,
+    check_goal_version,
+    next_token_ids,
+    reach,
+)
 from agent.instructions import prompt
-from agent.quantities import beyond
+from agent.quantities import beyond, lift
 
 CONFIG = "planner.json"
 ADAPTER = "adapter_config.json"
 BASE = "base"  # a base model that is small enough to travel with its adapter
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
 END_ID = TOKEN_IDS["<end>"]
+DIGIT_IDS = {TOKEN_IDS[f"<{digit}>"]: digit for digit in DIGITS}
+END_KINDS = {TOKEN_IDS[f"<{kind}>"]: kind for kind in ENDS}
+SLOTS = tuple(f"<#{number}>" for number in range(1, 17))  # the amounts of a text, in their order
+VOCABULARY = (*TOKENS, *SLOTS)  # what a language model has an id for
 MAX_PROMPT_TOKENS = (
     512  # English within the limit of characters has half of it; other scripts may have many times more
 )
@@ -41,12 +57,12 @@ class Parse:
 
 
 class Planner:
-    """A causal LM, its tokenizer, and the ids in its vocabulary that stand for the goal tokens.
+    """A causal LM, its tokenizer, and the ids in its vocabulary that stand for goal tokens and slots.
 
     Args:
         model: the LM, with any adapter merged or attached.
         tokenizer: its tokenizer.
-        goal_token_ids: for each of TOKENS, the id in the LM's vocabulary.
+        goal_token_ids: for each of VOCABULARY, the id in the LM's.
         base_model: id or folder of the LM that an adapter belongs to, empty for a model that travels with its planner.
         base_revision: revision of that id.
         prompt_format: what is around the text, which stands at {text}.
@@ -62,9 +78,9 @@ class Planner:
         base_revision: str = "",
         prompt_format: str = PROMPT_FORMAT,
     ):
-        if len(goal_token_ids) != len(TOKENS) or len(set(goal_token_ids)) != len(TOKENS):
+        if len(goal_token_ids) != len(VOCABULARY) or len(set(goal_token_ids)) != len(VOCABULARY):
             raise ValueError(
-                f"{len(set(goal_token_ids))} ids for {len(TOKENS)} goal tokens: give each goal token an id of its own"
+                f"{len(set(goal_token_ids))} ids for {len(VOCABULARY)} goal tokens and slots: give each one of its own"
             )
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -129,45 +145,57 @@ class Planner:
     def parse_with_confidence(self, texts: Sequence[str]) -> list[Parse]:
         """Programs with the probability that the model gave to each."""
         results: list[Parse | None] = []
-        prompts: list[tuple[str, list[int]]] = []
+        asked: list[str] = []
         for text in texts:
             words = prompt(text)
-            ids = self.prompt_ids(words or "")
             if not text.strip():
                 results.append(Parse(GoalProgram(refusal="nothing"), 1.0))
-            elif words is None or len(ids) > MAX_PROMPT_TOKENS:
+            elif words is None or len(self.prompt_ids(words)) > MAX_PROMPT_TOKENS:
                 results.append(Parse(GoalProgram(refusal="unclear"), 1.0))
             else:
                 results.append(None)
-                prompts.append((words, ids))
-        decoded = iter(self._decode([ids for _, ids in prompts]) if prompts else [])
-        asked = iter(words for words, _ in prompts)
-        return [result or within_limits(next(decoded), next(asked)) for result in results]
+                asked.append(words)
+        decoded = iter(self._decode(asked) if asked else [])
+        words_of = iter(asked)
+        return [result or within_limits(next(decoded), next(words_of)) for result in results]
 
     def prompt_ids(self, words: str) -> list[int]:
         """Token ids that the program is asked for with. No text makes ids of goal tokens or special tokens."""
-        return [*self._head, *self._plain_ids(words), *self._tail]
+        (first, *parts), _ = lift(words, len(SLOTS))
+        slots = self.goal_token_ids[len(TOKENS) :]
+        lifted = (index for slot, part in zip(slots, parts, strict=False) for index in (slot, *self._plain_ids(part)))
+        return [*self._head, *self._plain_ids(first), *lifted, *self._tail]
 
-    def completion_ids(self, program: GoalProgram) -> list[int]:
-        """Token ids that the model is to answer with."""
-        return [self.goal_token_ids[index] for index in program.token_ids]
+    def completion_ids(self, program: GoalProgram, words: str) -> list[int]:
+        """Token ids that the model is to answer `words` with: a slot wherever an amount stands in them."""
+        amounts = dict(enumerate(lift(words, len(SLOTS))[1], start=len(TOKENS)))
+        used: set[int] = set()
+        ids: list[int] = []
+        for goal in program.goals:
+            matching = [slot for slot, amount in amounts.items() if amount == spelled_end(goal.token_ids)]
+            slot = next((each for each in matching if each not in used), *matching[:1] or [None])
+            ids += goal.token_ids if slot is None else [*goal.token_ids[:4], slot]
+            used.add(slot or 0)
+        ids += program.token_ids if program.refused else [END_ID]
+        return [self.goal_token_ids[index] for index in ids]
 
     def _plain_ids(self, text: str) -> list[int]:
         ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return [index for index in ids if index not in self._reserved]
 
     @torch.inference_mode()
-    def _decode(self, prompts: list[list[int]]) -> list[Parse]:
+    def _decode(self, asked: list[str]) -> list[Parse]:
         """Greedy decoding: at each step the likeliest of the tokens that the grammar allows."""
         device = self.model.device
         goal_ids = torch.tensor(self.goal_token_ids, device=device)
+        prompts = [self.prompt_ids(words) for words in asked]
         length = max(len(ids) for ids in prompts)
         ids = torch.tensor([[0] * (length - len(row)) + row for row in prompts], device=device)
         mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in prompts], device=device)
-        programs: list[list[int]] = [[] for _ in prompts]
+        programs = [Draft(lift(words, len(SLOTS))[1]) for words in asked]
         confidence = torch.ones(len(prompts), dtype=torch.float64)
         cache = None
-        while True:
+        while not all(program.done for program in programs):
             positions = (mask.cumsum(-1) - 1).clamp_min(0)[:, -ids.shape[1] :]
             output = self.model(
                 input_ids=ids,
@@ -178,27 +206,61 @@ class Planner:
                 logits_to_keep=1,
             )
             cache = output.past_key_values
-            chosen, chance = self._choose(output.logits[:, -1, goal_ids].float().cpu(), programs)
-            for row, program in enumerate(programs):
-                if program[-1:] != [END_ID]:
-                    program.append(int(chosen[row]))
-                    confidence[row] *= chance[row]
-            if all(program[-1] == END_ID for program in programs):
-                return [
-                    Parse(GoalProgram.from_token_ids(row), float(p))
-                    for row, p in zip(programs, confidence, strict=True)
-                ]
+            chosen, chance = choose(output.logits[:, -1, goal_ids].float().cpu(), programs)
+            for program, index in zip(programs, chosen.tolist(), strict=True):
+                program.add(index)
+            confidence *= chance
             ids = goal_ids[chosen.to(device)][:, None]
             mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
+        return [
+            Parse(GoalProgram.from_token_ids(program.ids), float(p))
+            for program, p in zip(programs, confidence, strict=True)
+        ]
 
-    @staticmethod
-    def _choose(logits: Tensor, programs: list[list[int]]) -> tuple[Tensor, Tensor]:
-        """Allowed token and its probability [B] for each of the begun programs; END again after END."""
-        allowed = torch.full_like(logits, -math.inf)
-        for row, program in enumerate(programs):
-            allowed[row, list(next_token_ids(program) or (END_ID,))] = 0
-        chance, chosen = (logits + allowed).softmax(-1).max(-1)
-        return chosen, chance
+
+class Draft:
+    """A program in the making, for a text with these amounts: the goal token ids so far, and what may follow."""
+
+    def __init__(self, amounts: list[tuple[str, str]]):
+        self.amounts = amounts
+        self.ids: list[int] = []
+        self._whole = False  # the last amount came from a slot, and no digit may be added to it
+
+    @property
+    def done(self) -> bool:
+        return self.ids[-1:] == [END_ID]
+
+    @property
+    def allowed(self) -> list[int]:
+        """Indices into VOCABULARY that may follow; END again after END."""
+        if self.done:
+            return [END_ID]
+        following = [index for index in next_token_ids(self.ids) if not (self._whole and index in DIGIT_IDS)]
+        kind = END_KINDS.get(self.ids[-1]) if self.ids else None
+        return following + [len(TOKENS) + slot for slot, amount in enumerate(self.amounts) if amount[0] == kind]
+
+    def add(self, index: int) -> None:
+        """Go on with an index into VOCABULARY; a slot adds the digits of its amount."""
+        self._whole = index >= len(TOKENS)
+        if self._whole:
+            self.ids += [TOKEN_IDS[f"<{digit}>"] for digit in self.amounts[index - len(TOKENS)][1]]
+        elif not self.done:
+            self.ids.append(index)
+
+
+def choose(logits: Tensor, programs: Sequence[Draft]) -> tuple[Tensor, Tensor]:
+    """The likeliest allowed index into VOCABULARY, and its probability, [B] each, for logits [B, len(VOCABULARY)]."""
+    allowed = torch.full_like(logits, -math.inf)
+    for row, program in enumerate(programs):
+        allowed[row, program.allowed] = 0
+    chance, chosen = (logits + allowed).softmax(-1).max(-1)
+    return chosen, chance
+
+
+def spelled_end(ids: Sequence[int]) -> tuple[str, str] | None:
+    """The kind and the spelling of the end of a goal with these token ids; None where it is open."""
+    kind = END_KINDS.get(ids[3])
+    return (kind, "".join(DIGIT_IDS[index] for index in ids[4:])) if kind else None
 
 
 def within_limits(result: Parse, words: str) -> Parse:
@@ -222,18 +284,20 @@ def score(found: Sequence[GoalProgram], meant: Sequence[GoalProgram]) -> dict[st
 
 
 def spare_token_ids(tokenizer: PreTrainedTokenizerBase, vocabulary_size: int) -> list[int]:
-    """Ids of a tokenizer for the goal tokens: its own where it has them, else its last, least used, plain pieces.
+    """Ids of a tokenizer for goal tokens and slots: its own where it has them, else its last, least used, plain
+    pieces.
 
     Reusing pieces leaves embeddings and head as they are, so an adapter stays small (OpenVLA does so with its bins,
     Kim et al., 2024).
     """
     vocabulary = tokenizer.get_vocab()
-    if all(token in vocabulary for token in TOKENS):
-        return [vocabulary[token] for token in TOKENS]
+    if all(token in vocabulary for token in VOCABULARY):
+        return [vocabulary[token] for token in VOCABULARY]
     needed = {*tokenizer.encode(PROMPT_FORMAT), *tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
     plain = sorted({index for index in vocabulary.values() if index < vocabulary_size} - needed)
-    if len(plain) < 2 * len(TOKENS):
+    if len(plain) < 2 * len(VOCABULARY):
         raise ValueError(
-            f"a vocabulary of {len(plain)} pieces cannot spare {len(TOKENS)} for the goal tokens: take a larger model"
+            f"a vocabulary of {len(plain)} pieces cannot spare {len(VOCABULARY)} for goal tokens and slots: "
+            "take a larger model"
         )
-    return plain[-len(TOKENS) :]
+    return plain[-len(VOCABULARY) :]

@@ -83,6 +83,8 @@ COMPOUND = re.compile(
 )
 CANONICAL = re.compile(r"([0-9]+(?:\.[0-9]+)?) (seconds|meters|degrees|m/s|rad/s)\b")
 
+AMOUNT = re.compile(r" ?(?<![0-9.])([0-9]+(?:\.[0-9]+)?)(?= (seconds|meters|degrees)\b)")
+
 _TENS = rf"(?:{'|'.join(TENS_WORDS)})(?:[ -](?:{'|'.join(DIGIT_WORDS[1:])}))?|{'|'.join(TEEN_WORDS + DIGIT_WORDS)}"
 _HUNDREDS = rf"(?:(?:{_TENS}|a|[0-9]+)[ -]hundred(?:(?:[ -]and)?[ -](?:{_TENS}))?|{_TENS})"
 WORDS = re.compile(
@@ -135,6 +137,21 @@ def rewrite(text: str) -> str:
 def beyond(rewritten: str) -> bool:
     """Whether a rewritten text holds an amount that no goal has: too far, too long, too fast, or nothing at all."""
     return any(snap(float(amount), kind) is None for amount, kind in CANONICAL.findall(rewritten))
+
+
+def lift(rewritten: str, most: int) -> tuple[list[str], list[tuple[str, str]]]:
+    """A rewritten text without its first `most` amounts that a goal can end with, and these amounts.
+
+    Returns what is between the amounts, one part more than there are of them, and their kinds and spellings:
+    "walk 2 meters" -> ["walk", " meters"], [("meters", "2")].
+    """
+    parts, amounts, end = [], [], 0
+    for match in AMOUNT.finditer(rewritten):
+        if len(amounts) < most and match[1] in AMOUNTS[match[2]]:
+            parts.append(rewritten[end : match.start()])
+            amounts.append((match[2], match[1]))
+            end = match.end()
+    return [*parts, rewritten[end:]], amounts
 
 
 def snap(amount: float, kind: str) -> float | None:

@@ -7,10 +7,14 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import filelock
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -31,6 +35,64 @@ METRICS = "metrics.jsonl"
 CURVES = "curves.png"
 PROVENANCE = "provenance.json"
 SUMMARY = "summary.json"
+
+
+def claim(folder: str | Path) -> filelock.BaseFileLock:
+    """Keep other runs out of `folder` while what is returned lives; no longer than this process, however that ends.
+
+    Raises:
+        ValueError: another run is in it.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(Path(folder) / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise ValueError(f"another run writes into {folder}: give another output_dir, or end that run") from error
+    return lock
+
+
+@dataclass
+class Interruption:
+    """The signal that asked a run to stop, 0 while none did."""
+
+    signal: int = 0
+
+
+@contextlib.contextmanager
+def interruptible() -> Generator[Interruption]:
+    """Inside, a first SIGINT or SIGTERM is noted, so that a run can save and stop; a second one ends the process at
+    once.
+    """
+    noted = Interruption()
+
+    def note(number: int, frame: object) -> None:
+        if noted.signal:
+            os._exit(128 + number)
+        noted.signal = number
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:
+    """Look whether the run in `folder` may go on with `arguments`; those in `free` may have changed.
+
+    Raises:
+        ValueError: others have changed; all of them are listed.
+    """
+    before = read_json(Path(folder) / PROVENANCE)["arguments"]
+    changed = [
+        f"{name} was {before.get(name)!r} and is {value!r}"
+        for name, value in dataclasses.asdict(arguments).items()
+        if name not in free and before.get(name) != value
+    ]
+    if changed:
+        raise ValueError(f"{folder} cannot be resumed with other arguments: {', '.join(changed)}")
 
 
 @contextlib.contextmanager
@@ -111,11 +173,14 @@ class Metrics:
     """Rows of numbers over steps, in `metrics.jsonl`, and their curves as a picture.
 
     A row is a dict of floats with a `step`. A resumed run drops the rows after the step that it resumes from.
+
+    Raises:
+        ValueError: another run writes into `folder`.
     """
 
     def __init__(self, folder: str | Path, resume_step: int = 0):
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = claim(folder)
         path = self.folder / METRICS
         rows = (
             [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []

@@ -167,7 +167,7 @@ def training_steps() -> Slice:
         torch.set_num_threads(1)
         rollout, _ = collector.collect(policy, args.difficulty)
         torch.set_num_threads(collector.num_threads)
-        update(args, accelerator, policy, critic, optimizer, rollout)
+        update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
         update_statistics(accelerator, policy, rollout)
         return args.batch_size
 

@@ -10,9 +10,9 @@ from conftest import ROOT, run_script
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from agent.goals import GOAL_VERSION, TOKENS
+from agent.goals import GOAL_VERSION
 from agent.instructions import generate, prompt
-from agent.planner import Planner
+from agent.planner import VOCABULARY, Planner
 from finetune_llm import Arguments, draw_examples, tokenized, train_tokenizer
 
 TINY = [
@@ -117,7 +117,7 @@ def test_any_llama_takes_the_same_path_and_a_new_process_reads_the_same(tmp_path
     assert (output / "adapter_model.safetensors").exists() and not (output / "base").exists()
     here = [program.tokens for program in Planner.from_pretrained(output).parse_batch(TEXTS)]
     code = """import json, sys
-from agent.planner import Planner
+from agent.planner import VOCABULARY, Planner
 programs = Planner.from_pretrained(sys.argv[1]).parse_batch(json.loads(sys.argv[2]))
 print(json.dumps([program.tokens for program in programs]))"""
     there = subprocess.run(
@@ -138,10 +138,11 @@ def test_the_loss_is_on_the_program_alone():
     model = LlamaForCausalLM(
         LlamaConfig(vocab_size=600, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
     )
-    ids = [tokenizer.get_vocab()[token] for token in TOKENS]
-    for row, each in zip(tokenized(Planner(model, tokenizer, ids), examples), examples, strict=True):
+    ids = [tokenizer.get_vocab()[token] for token in VOCABULARY]
+    planner = Planner(model, tokenizer, ids)
+    for row, each in zip(tokenized(planner, examples), examples, strict=True):
         kept = [index for index, counts in zip(row["input_ids"], row["completion_mask"], strict=True) if counts]
-        assert [ids.index(index) for index in kept] == list(each.program.token_ids)
+        assert kept == planner.completion_ids(each.program, prompt(each.text))
 
 
 def test_any_unicode_survives_the_tokenizer():

@@ -9,15 +9,16 @@ from test_planner import small_planner
 from agent import hub
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import make_env
-from agent.goals import GOAL_VERSION, TOKENS, Goal, GoalProgram
+from agent.goals import GOAL_VERSION, Goal, GoalProgram
 from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.planner import VOCABULARY
 
 
 @pytest.fixture(scope="module")
 def agent():
     transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
-    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), small_planner(list(TOKENS)))
+    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), small_planner(list(VOCABULARY)))
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,20 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from agent.goals import GOAL_VERSION, TOKENS, Goal, GoalProgram, reach
+from agent.goals import GOAL_VERSION, Goal, GoalProgram, reach
 from agent.instructions import generate, prompt
-from agent.planner import CONFIG, PROMPT_FORMAT, Parse, Planner, score, spare_token_ids, within_limits
+from agent.planner import (
+    CONFIG,
+    PROMPT_FORMAT,
+    VOCABULARY,
+    Draft,
+    Parse,
+    Planner,
+    score,
+    spare_token_ids,
+    within_limits,
+)
+from agent.quantities import lift
 
 
 def small_tokenizer(goal_tokens: list[str]) -> PreTrainedTokenizerFast:
@@ -54,7 +65,7 @@ def small_planner(goal_tokens: list[str]) -> Planner:
 
 @pytest.fixture(scope="module", params=["own tokens", "reused pieces"])
 def planner(request):
-    return small_planner(list(TOKENS) if request.param == "own tokens" else [])
+    return small_planner(list(VOCABULARY) if request.param == "own tokens" else [])
 
 
 def is_sound(program: GoalProgram) -> bool:
@@ -63,7 +74,9 @@ def is_sound(program: GoalProgram) -> bool:
     )
 
 
-TOKEN_TEXT = st.lists(st.sampled_from([*TOKENS, "<s>", "</s>", "program:", "\n", "walk"]), max_size=20).map(" ".join)
+TOKEN_TEXT = st.lists(st.sampled_from([*VOCABULARY, "<s>", "</s>", "program:", "\n", "walk"]), max_size=20).map(
+    " ".join
+)
 
 
 @settings(max_examples=60)
@@ -91,6 +104,40 @@ def test_no_text_makes_ids_of_goal_tokens_or_special_tokens(planner, text):
     ids = planner.prompt_ids(text)
     ours = {*planner.goal_token_ids, *planner.tokenizer.all_special_ids}
     assert [index for index in ids if index in ours] == [planner.tokenizer.bos_token_id]
+
+
+def test_the_ids_that_a_program_is_learned_with_are_allowed_and_spell_it(planner):
+    for each in itertools.islice(generate(4), 300):
+        words = prompt(each.text)
+        draft = Draft(lift(words, 16)[1])
+        for index in planner.completion_ids(each.program, words):
+            place = planner.goal_token_ids.index(index)
+            assert place in draft.allowed, each.text
+            draft.add(place)
+        assert draft.done and GoalProgram.from_token_ids(draft.ids) == each.program
+
+
+def test_an_amount_in_the_text_is_a_slot_and_one_that_is_meant_without_being_said_is_spelled(planner):
+    program = GoalProgram((Goal(1.0, meters=2), Goal(wz=0.8, degrees=180), Goal(1.0, meters=2)))
+    ids = planner.completion_ids(program, "walk 2 meters, turn around, walk 2 meters")
+    said = [VOCABULARY[planner.goal_token_ids.index(index)] for index in ids]
+    assert said[3:5] == ["<meters>", "<#1>"] and said[-3:] == ["<meters>", "<#2>", "<end>"]
+    assert said[8:12] == ["<degrees>", "<1>", "<8>", "<0>"]
+
+
+def test_no_digit_is_added_to_an_amount_from_the_text():
+    draft = Draft([("meters", "2")])
+    for token in ("<vx=+1.0>", "<vy=+0.0>", "<wz=+0.0>", "<meters>", "<#1>"):
+        assert VOCABULARY.index(token) in draft.allowed
+        draft.add(VOCABULARY.index(token))
+    assert not {VOCABULARY[index] for index in draft.allowed} & {"<5>", "<.>"}
+
+
+def test_a_slot_is_for_its_own_kind_of_end():
+    draft = Draft([("meters", "2")])
+    for token in ("<vx=+1.0>", "<vy=+0.0>", "<wz=+0.0>", "<seconds>"):
+        draft.add(VOCABULARY.index(token))
+    assert VOCABULARY.index("<#1>") not in draft.allowed
 
 
 def test_what_is_asked_for_beyond_the_trained_region_is_refused_whatever_the_model_says():
@@ -138,15 +185,15 @@ def test_a_folder_without_a_planner_is_refused(tmp_path):
 def test_reused_pieces_are_plain_and_not_those_of_the_prompt():
     tokenizer = small_tokenizer([])
     ids = spare_token_ids(tokenizer, len(tokenizer))
-    assert len(set(ids)) == len(TOKENS)
+    assert len(set(ids)) == len(VOCABULARY)
     assert not {*tokenizer.all_special_ids, *tokenizer.encode(PROMPT_FORMAT)} & {*ids}
     with pytest.raises(ValueError, match="cannot spare"):
-        spare_token_ids(tokenizer, 2 * len(TOKENS) - 1)
+        spare_token_ids(tokenizer, 2 * len(VOCABULARY) - 1)
 
 
 def test_each_goal_token_needs_an_id_of_its_own(planner):
-    with pytest.raises(ValueError, match="an id of its own"):
-        Planner(planner.model, planner.tokenizer, [0] * len(TOKENS))
+    with pytest.raises(ValueError, match="give each one of its own"):
+        Planner(planner.model, planner.tokenizer, [0] * len(VOCABULARY))
 
 
 def test_the_score_counts_programs_refusals_and_refusals_that_were_not_meant():

@@ -13,6 +13,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from conftest import ROOT, run_script
+from safetensors.torch import load_file
 
 import pretrain_ppo
 from agent.arguments import parse_arguments
@@ -85,7 +86,7 @@ def test_updates_make_rewarded_actions_more_likely(learner):
     for _ in range(8):
         rollout, _ = collector.collect(policy, 0.3)
         rollout["rewards"] = rollout["actions"][..., 3]
-        row = update(args, accelerator, policy, critic, optimizer, rollout)
+        row = update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
         assert all(np.isfinite(value) for value in row.values())
     assert collector.collect(policy, 0.3)[0]["actions"][..., 3].mean() > before + 0.1
 
@@ -128,7 +129,10 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
     assert all(torch.isfinite(value[valid]).all() for value in rollout.values())
     assert all(np.isfinite(value) for value in row.values())
     before = {name: value.clone() for name, value in policy.state_dict().items()}
-    assert all(np.isfinite(value) for value in update(args, accelerator, policy, critic, optimizer, rollout).values())
+    assert all(
+        np.isfinite(value)
+        for value in update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False).values()
+    )
     pretrain_ppo.update_statistics(accelerator, policy, rollout)
     assert all(torch.isfinite(value).all() for value in policy.state_dict().values())
     assert any((value != before[name]).any() for name, value in policy.state_dict().items())
@@ -211,29 +215,70 @@ def curves(folder: Path) -> list[dict]:
 RUN = {"total_steps": 64 * 6, "checkpoint_every": 3, "evaluate_every": 1000}
 
 
-@pytest.mark.slow
-def test_a_run_killed_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path):
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", whole)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", folder)
     assert result.returncode == 0, result.stderr
+    assert result.stdout == "", "results go to stdout and there are none; progress goes to stderr"
+    assert (folder / "curves.png").exists() and (folder / "last" / "model.safetensors").exists()
+    return folder
 
-    command = [sys.executable, "pretrain_ppo.py", *flags(**RUN), "--output_dir", str(stopped)]
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupted_one(whole, tmp_path, number, code):
+    command = [sys.executable, "pretrain_ppo.py", *flags(**RUN), "--output_dir", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not (stopped / "metrics.jsonl").exists() or len(curves(stopped)) < 4:
+        while not (tmp_path / "metrics.jsonl").exists() or len(curves(tmp_path)) < 4:
             assert process.poll() is None
             time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", stopped, "--resume")
+        os.kill(process.pid, number)
+    assert process.returncode == code
+    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", tmp_path, "--resume")
     assert result.returncode == 0, result.stderr
 
-    assert curves(stopped) == curves(whole)
+    assert curves(tmp_path) == curves(whole)
     for file in ("model.safetensors", "checkpoint/models.safetensors", "checkpoint/process_0.safetensors"):
-        assert (stopped / file).read_bytes() == (whole / file).read_bytes(), file
-    progress = [json.loads((folder / "checkpoint/progress.json").read_text()) for folder in (whole, stopped)]
+        assert (tmp_path / file).read_bytes() == (whole / file).read_bytes(), file
+    progress = [json.loads((folder / "checkpoint/progress.json").read_text()) for folder in (whole, tmp_path)]
     assert progress[0] | {"seconds": 0} == progress[1] | {"seconds": 0}
-    assert (whole / "curves.png").exists() and (whole / "last" / "model.safetensors").exists()
-    assert result.stdout == "", "results go to stdout and there are none; progress goes to stderr"
+
+
+@pytest.mark.slow
+def test_resuming_with_other_arguments_lists_the_differences_and_changes_nothing(whole):
+    before = (whole / "checkpoint/progress.json").read_bytes(), (whole / "metrics.jsonl").read_bytes()
+    with pytest.raises(ValueError, match=r"gamma was 0.99 and is 0.9, .*num_envs was \d+ and is 3"):
+        pretrain_ppo.main(tiny(**RUN, output_dir=whole, resume=True, gamma=0.9, num_envs=3))
+    assert before == ((whole / "checkpoint/progress.json").read_bytes(), (whole / "metrics.jsonl").read_bytes())
+
+
+def test_gradients_that_are_not_finite_never_reach_the_weights(learner):
+    args, accelerator, policy, critic, optimizer, collector = learner
+    rollout, _ = collector.collect(policy, 0.3)
+    rollout["rewards"][3, 1] = float("nan")
+    before = {name: value.clone() for name, value in policy.named_parameters()}
+    row = update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
+    assert row["loss/skipped"] == args.epochs * -(-args.batch_size // args.minibatch_size)
+    assert all(torch.equal(value, before[name]) for name, value in policy.named_parameters())
+
+
+def test_a_run_stops_when_its_gradients_are_not_finite_and_keeps_the_rollout(tmp_path, monkeypatch):
+    monkeypatch.setattr(Collector, "collect", broken_by(Collector.collect))
+    with pytest.raises(ValueError, match=r"not finite: look at .*not_finite.safetensors"):
+        pretrain_ppo.main(tiny(output_dir=tmp_path, total_steps=10**6))
+    assert not np.isfinite(load_file(tmp_path / "not_finite.safetensors")["rewards"]).all()
+
+
+def broken_by(collect):
+    def broken(self, policy, difficulty):
+        rollout, row = collect(self, policy, difficulty)
+        rollout["rewards"][0, 0] = float("inf")
+        return rollout, row
+
+    return broken
 
 
 def test_resuming_what_never_ran_is_refused(tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.goals import AMOUNTS
-from agent.quantities import beyond, rewrite, snap
+from agent.quantities import beyond, lift, rewrite, snap
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,10 @@ def test_every_amount_with_a_spelling_stays_what_it_is(amount):
 @given(st.text(max_size=600))
 def test_any_text_can_be_rewritten(text):
     beyond(rewrite(text))
+
+
+def test_amounts_are_lifted_out_in_their_order_and_those_beyond_the_grid_stay():
+    parts, amounts = lift(rewrite("walk two meters, turn 90 degrees, then wait 5000 hours at 1.6 m/s"), 16)
+    assert parts == ["walk", " meters, turn", " degrees, then wait 18000000 seconds at 1.6 m/s"]
+    assert amounts == [("meters", "2"), ("degrees", "90")]
+    assert lift("walk 2 meters and 3 meters", 1) == (["walk", " meters and 3 meters"], [("meters", "2")])

@@ -146,10 +146,13 @@ def test_a_resumed_run_drops_the_rows_after_the_step_that_it_resumes_from(tmp_pa
         metrics.add(step, {"loss/value": step / 10})
     with (tmp_path / runs.METRICS).open("a") as stream:
         stream.write('{"step": 40, "loss/va')  # killed while writing
+    del metrics
     resumed = runs.Metrics(tmp_path, resume_step=20)
     resumed.add(30, {"loss/value": 7})
     expected = [{"step": 10, "loss/value": 1}, {"step": 20, "loss/value": 2}, {"step": 30, "loss/value": 7}]
-    assert resumed.rows == runs.Metrics(tmp_path, resume_step=30).rows == expected
+    assert resumed.rows == expected
+    del resumed
+    assert runs.Metrics(tmp_path, resume_step=30).rows == expected
 
 
 def test_a_new_run_in_the_same_folder_starts_its_curves_anew(tmp_path):
@@ -195,3 +198,33 @@ def test_the_table_of_a_pipeline_has_a_line_for_each_stage(tmp_path):
 def test_a_run_too_short_for_a_metric_still_gets_its_picture(tmp_path):
     runs.Metrics(tmp_path).draw()
     assert (tmp_path / runs.CURVES).stat().st_size > 0
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_one_ends(tmp_path):
+    first = runs.claim(tmp_path)
+    with pytest.raises(ValueError, match="another run writes into"):
+        runs.Metrics(tmp_path)
+    del first
+    runs.Metrics(tmp_path)
+
+
+def test_a_run_that_was_killed_leaves_its_folder_free(tmp_path):
+    code = f"from agent import runs; import os; lock = runs.claim({str(tmp_path)!r}); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -9
+    runs.claim(tmp_path)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_first_signal_is_noted_and_a_second_one_ends_the_process(number, code):
+    script = """if True:
+        import os, sys
+        from agent import runs
+        with runs.interruptible() as interruption:
+            os.kill(os.getpid(), int(sys.argv[1]))
+            print(interruption.signal, flush=True)
+            os.kill(os.getpid(), int(sys.argv[1]))
+            print("not reached", flush=True)
+    """
+    command = [sys.executable, "-c", script, str(int(number))]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (code, f"{int(number)}\n")
