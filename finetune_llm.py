@@ -17,9 +17,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 from datasets import Dataset
 from huggingface_hub.dataclasses import strict
 from peft import LoraConfig
@@ -38,14 +39,15 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from agent import arguments, hub, runs
-from agent.goals import GOAL_VERSION, GoalProgram
+from agent.goals import GOAL_VERSION
 from agent.instructions import Instruction, generate, prompt
 from agent.motor_agent import describe
-from agent.planner import PROMPT_FORMAT, VOCABULARY, Planner, score, spare_token_ids
+from agent.planner import PROMPT_FORMAT, VOCABULARY, Parse, Planner, score, spare_token_ids
 
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
 HELD_OUT_SEED = 1_000_003  # added to the seed
+UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 
 CARD = """---
 library_name: transformers
@@ -174,6 +176,7 @@ def main(args: Arguments) -> None:
         args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, adapter
     )
     if process.is_main_process:
+        planner.least_confidence = calibrate(planner, held_out)
         planner.save_pretrained(output)
         planner = Planner.from_pretrained(output, device=str(process.device))  # what is reported is what loads
         row = evaluate(planner, held_out)
@@ -331,7 +334,11 @@ def train(
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(ProgressOnly)
     checkpoint = get_last_checkpoint(folder) if args.resume and folder.is_dir() else None
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with runs.interruptible() as interruption:
+        trainer.add_callback(StopWhenAsked(interruption))
+        trainer.train(resume_from_checkpoint=checkpoint)
+    if interruption.signal:
+        raise SystemExit(128 + interruption.signal)
     model = trainer.accelerator.unwrap_model(trainer.model)
     return Planner(
         model,
@@ -357,12 +364,28 @@ def tokenized(planner: Planner, examples: list[Instruction]) -> Dataset:
 
 
 def evaluate(planner: Planner, examples: list[Instruction]) -> dict[str, float]:
-    """How well the planner understands `examples`, of about equal length in each batch."""
-    programs: list[GoalProgram] = []
-    meant = sorted(examples, key=lambda each: len(each.text))
-    for first in range(0, len(meant), 64):
-        programs += planner.parse_batch([each.text for each in meant[first : first + 64]])
-    return score(programs, [each.program for each in meant])
+    """How well the planner understands `examples`."""
+    return score([result.program for result in understand(planner, examples)], [each.program for each in examples])
+
+
+def calibrate(planner: Planner, examples: list[Instruction]) -> float:
+    """The confidence that all but one in a hundred of the right programs have."""
+    pairs = zip(understand(planner, examples), examples, strict=True)
+    right = [
+        result.confidence for result, each in pairs if result.program == each.program and not each.program.refused
+    ]
+    return float(np.quantile(right, UNSURE)) if right else 0.0
+
+
+def understand(planner: Planner, examples: list[Instruction]) -> list[Parse]:
+    """What the planner makes of each, in batches of about equal length."""
+    order = sorted(range(len(examples)), key=lambda place: len(examples[place].text))
+    results: dict[int, Parse] = {}
+    for first in range(0, len(order), 64):
+        places = order[first : first + 64]
+        parsed = planner.parse_with_confidence([examples[place].text for place in places])
+        results |= zip(places, parsed, strict=True)
+    return [results[place] for place in range(len(examples))]
 
 
 class Accuracy(TrainerCallback):
@@ -393,6 +416,19 @@ class Accuracy(TrainerCallback):
 
     def step(self, state) -> int:
         return state.global_step + (first_adapter_step(self.args) if self.phase == "adapter" else 0)
+
+
+class StopWhenAsked(TrainerCallback):
+    """Saves and stops after the update in which a signal came."""
+
+    def __init__(self, interruption: runs.Interruption):
+        self.interruption = interruption
+
+    def on_step_end(self, args, state, control, **kwargs):
+        interrupted = max(gather_object([self.interruption.signal]))
+        self.interruption.signal = interrupted
+        control.should_save = control.should_save or bool(interrupted)
+        control.should_training_stop = control.should_training_stop or bool(interrupted)
 
 
 def first_adapter_step(args: Arguments) -> int:

@@ -66,6 +66,7 @@ class Planner:
         base_model: id or folder of the LM that an adapter belongs to, empty for a model that travels with its planner.
         base_revision: revision of that id.
         prompt_format: what is around the text, which stands at {text}.
+        least_confidence: programs that the model gives less probability to are not understood, and refused.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Planner:
         base_model: str = "",
         base_revision: str = "",
         prompt_format: str = PROMPT_FORMAT,
+        least_confidence: float = 0.0,
     ):
         if len(goal_token_ids) != len(VOCABULARY) or len(set(goal_token_ids)) != len(VOCABULARY):
             raise ValueError(
@@ -86,6 +88,7 @@ class Planner:
         self.tokenizer = tokenizer
         self.goal_token_ids = tuple(goal_token_ids)
         self.base_model, self.base_revision, self.prompt_format = base_model, base_revision, prompt_format
+        self.least_confidence = least_confidence
         self._reserved = {*goal_token_ids, *tokenizer.all_special_ids}
         self._head, self._tail = ([*self._plain_ids(part)] for part in prompt_format.split("{text}"))
         if tokenizer.bos_token_id is not None:
@@ -109,7 +112,7 @@ class Planner:
             from peft import PeftModel  # half a second that a planner without an adapter does not need
 
             model = PeftModel.from_pretrained(model, folder).merge_and_unload()
-        names = ("base_model", "base_revision", "prompt_format")
+        names = ("base_model", "base_revision", "prompt_format", "least_confidence")
         tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder))
         return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
 
@@ -131,6 +134,7 @@ class Planner:
             "base_revision": self.base_revision,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "prompt_format": self.prompt_format,
+            "least_confidence": self.least_confidence,
             "goal_token_ids": list(self.goal_token_ids),
         }
 
@@ -157,7 +161,14 @@ class Planner:
                 asked.append(words)
         decoded = iter(self._decode(asked) if asked else [])
         words_of = iter(asked)
-        return [result or within_limits(next(decoded), next(words_of)) for result in results]
+        return [result or self._judged(next(decoded), next(words_of)) for result in results]
+
+    def _judged(self, result: Parse, words: str) -> Parse:
+        """The parse within limits, or a refusal where the model is not sure enough."""
+        result = within_limits(result, words)
+        if result.program.goals and result.confidence < self.least_confidence:
+            return Parse(GoalProgram(refusal="unclear"), result.confidence)
+        return result
 
     def prompt_ids(self, words: str) -> list[int]:
         """Token ids that the program is asked for with. No text makes ids of goal tokens or special tokens."""

@@ -1,7 +1,9 @@
 """Training: the schedule, the loss over any split of the windows, resuming, and the script as a user calls it."""
 
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -112,13 +114,18 @@ def test_a_run_that_was_interrupted_has_the_losses_of_one_that_was_not(dataset, 
     def interrupted(*args):
         calls.append(1)
         if len(calls) == 5:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGTERM)
         return real_train(*args)
 
     monkeypatch.setattr(script, "train", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match="143"):
         train(dataset, tmp_path)
+    gc.collect()  # the traceback keeps the run's claim on its folder
+    assert json.loads((tmp_path / "checkpoint/progress.json").read_text())["update"] == 5
     monkeypatch.setattr(script, "train", real_train)
+    with pytest.raises(ValueError, match=r"batch_size was \d+ and is 2"):
+        train(dataset, tmp_path, resume=True, batch_size=2)
+    gc.collect()
     rows = train(dataset, tmp_path, resume=True)
     assert losses(rows) == losses(read_metrics(trained))
     whole, resumed = (GoalDecisionTransformer.from_pretrained(folder) for folder in (trained, tmp_path))
