@@ -37,6 +37,7 @@ from agent.vector_env import HumanoidVectorEnv, make_vector_env
 
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
+FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 20
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 
 
@@ -346,6 +347,8 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
         "total_frames": steps,
         "total_tasks": len(schema.task_texts()),
         "chunks_size": schema.FILES_PER_CHUNK,
+        "data_files_size_in_mb": FILE_MEGABYTES,
+        "video_files_size_in_mb": FILE_MEGABYTES,
         "fps": 1 / CONTROL_SECONDS,
         "splits": {"train": f"0:{episodes}"},
         "data_path": schema.DATA_PATH,
