@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import av
 import numpy as np
 import pandas
 import pytest
@@ -17,12 +18,19 @@ from pyarrow import parquet
 import collect_dataset
 from agent import schema
 from agent.arguments import parse_arguments
-from agent.env import ACTION_LIMIT
+from agent.env import ACTION_LIMIT, humanoid, make_env, yaw
 from agent.goals import SKILLS, Goal
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from collect_dataset import Arguments, instructions, merge_statistics
+from collect_dataset import Arguments, instructions, merge_statistics, positions
 
 TINY = {"num_envs": 4, "num_threads": 1, "shard_steps": 60, "num_steps": 700, "noise_steps": 20}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_films():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect_dataset, "FILM_STEPS", 4)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +130,29 @@ def test_meta_has_every_field_that_the_loader_of_lerobot_reads(dataset):
     assert {name: set(measures) for name, measures in stats.items()} == {
         name: {"count", "min", "max", "mean", "std"} for name in info["features"]
     }
+
+
+def test_the_card_shows_a_video_of_what_the_rows_say(dataset):
+    assert 'src="replay.mp4"' in (dataset / "README.md").read_text()
+    with av.open(str(dataset / "replay.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 2
+
+
+def test_positions_are_those_that_the_body_was_in_but_for_where_it_started():
+    env = make_env()
+    env.reset(seed=0)
+    data = humanoid(env).data
+    states, observations = [], []
+    for action in np.random.default_rng(0).uniform(-0.1, 0.1, (20, 17)):
+        observations.append(env.step(action)[0])
+        states.append(data.qpos.copy())
+    found = positions(np.array(observations))
+    np.testing.assert_allclose(found[:, 2], np.array(states)[:, 2], atol=1e-6)
+    np.testing.assert_allclose(found[:, 7:], np.array(states)[:, 7:], atol=1e-5)
+    travelled = [np.diff(path[:, :2], axis=0).sum(0) for path in (found, np.array(states))]
+    np.testing.assert_allclose(travelled[0], travelled[1], atol=0.02)
+    turned = [yaw(path)[-1] - yaw(path)[0] for path in (found, np.array(states))]
+    assert turned[0] == pytest.approx(turned[1], abs=0.05)
 
 
 def test_goals_switch_within_episodes_and_lie_on_the_grid(policy, tmp_path, monkeypatch):
