@@ -432,7 +432,7 @@ datasets.load_dataset("PATH", split="train")
 
 <video src="replay.mp4" controls muted></video>
 
-The first {film_seconds:g} seconds of its longest episode among the first, posed as the rows say: [replay.mp4](replay.mp4).
+[replay.mp4](replay.mp4): up to {film_seconds:g} seconds of the longest episode in the first file, posed as its rows say.
 
 One row per step of 15 ms, episode after episode:
 

@@ -238,7 +238,7 @@ def test_episodes_of_another_body_train_a_model_of_its_sizes(tmp_path, model):
     episodes |= {"rewards": states.sum(2).tolist(), "dones": np.zeros((8, 30), dtype=bool).tolist()}
     (tmp_path / "data").mkdir()
     parquet.write_table(pa.table(episodes), tmp_path / "data" / "0000.parquet")
-    rows = train(tmp_path / "data", tmp_path / "out", model=model, updates=40, evaluate_every=20)
+    rows = train(tmp_path / "data", tmp_path / "out", model=model, updates=40, evaluate_every=20, checkpoint_every=40)
     assert rows[-1]["evaluation/action_loss"] < 0.7 * rows[0]["loss/action"]
     trained = script.MODELS[model].from_pretrained(tmp_path / "out")
     assert (trained.config.state_dim, trained.config.act_dim) == (3, 2)
