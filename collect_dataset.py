@@ -432,7 +432,8 @@ datasets.load_dataset("PATH", split="train")
 
 <video src="replay.mp4" controls muted></video>
 
-[replay.mp4](replay.mp4): up to {film_seconds:g} seconds of the longest episode in the first file, posed as its rows say.
+[replay.mp4](replay.mp4) is of the longest episode in the first file, up to {film_seconds:g} seconds, posed as its rows
+say.
 
 One row per step of 15 ms, episode after episode:
 
