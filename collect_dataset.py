@@ -29,14 +29,25 @@ from pyarrow import parquet
 from tqdm import tqdm
 
 from agent import arguments, hub, runs, schema
-from agent.env import ACTION_LIMIT, CONTROL_SECONDS, GoalTask, RewardWeights, heading_velocity, sample_commands
+from agent.env import (
+    ACTION_LIMIT,
+    CONTROL_SECONDS,
+    GoalTask,
+    RewardWeights,
+    heading_velocity,
+    humanoid,
+    sample_commands,
+)
 from agent.goals import GOAL_VERSION, SKILLS, SPEEDS, Goal
 from agent.motor_policy import MotorPolicy
 from agent.schema import Shard
 from agent.vector_env import HumanoidVectorEnv, make_vector_env
+from agent.video import FRAME_EVERY, make_rendering_env, write_video
 
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
+FILM_STEPS = 400  # 6 seconds
+FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 20
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 
 
@@ -346,6 +357,8 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
         "total_frames": steps,
         "total_tasks": len(schema.task_texts()),
         "chunks_size": schema.FILES_PER_CHUNK,
+        "data_files_size_in_mb": FILE_MEGABYTES,
+        "video_files_size_in_mb": FILE_MEGABYTES,
         "fps": 1 / CONTROL_SECONDS,
         "splits": {"train": f"0:{episodes}"},
         "data_path": schema.DATA_PATH,
@@ -375,7 +388,16 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
         for name, value in numbers.items()
     )
     with runs.replacing(folder / "README.md") as beside:
-        beside.write_text(CARD.format(columns=columns, numbers=rows, args=args, version=GOAL_VERSION, command=command))
+        beside.write_text(
+            CARD.format(
+                columns=columns,
+                numbers=rows,
+                args=args,
+                version=GOAL_VERSION,
+                command=command,
+                film_seconds=FILM_STEPS * CONTROL_SECONDS,
+            )
+        )
     return numbers
 
 
@@ -408,6 +430,11 @@ datasets.load_dataset("PATH", split="train")
 |---|---|
 {numbers}
 
+<video src="replay.mp4" controls muted></video>
+
+[replay.mp4](replay.mp4) is of the longest episode in the first file, up to {film_seconds:g} seconds, posed as its rows
+say.
+
 One row per step of 15 ms, episode after episode:
 
 | column | type | meaning |
@@ -424,8 +451,9 @@ The resolved arguments and the versions are in `provenance.json`.
 
 
 def finish(args: Arguments, folder: Path, numbers: dict[str, float], seconds: float) -> None:
-    """Check the dataset, write its statistics and summary, and publish it."""
+    """Check the dataset, write its statistics, video and summary, and publish it."""
     runs.write_json(folder / "meta" / "stats.json", measure_columns(folder))
+    film(next(schema.read_shards(folder)), folder / "replay.mp4")
     summary = {
         "stage": "dataset",
         "made": f"{numbers['steps']:,} steps in {numbers['episodes']:,} episodes",
@@ -471,6 +499,36 @@ def merge_statistics(old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> 
         "mean": old["mean"] + share * (new["mean"] - old["mean"]),
         "std": np.sqrt(variance),
     }
+
+
+def film(shard: Shard, path: Path) -> None:
+    """Show the longest episode of a shard, or how it begins."""
+    ends = np.flatnonzero(shard["next.done"]) + 1
+    lengths = np.diff(ends, prepend=0)
+    longest = lengths.argmax()
+    begin = ends[longest] - lengths[longest]
+    rows = slice(begin, begin + min(lengths[longest], FILM_STEPS))
+    env = make_rendering_env(max_episode_steps=1)
+    frames = []
+    for position in positions(shard["observation.state"][rows])[::FRAME_EVERY]:
+        humanoid(env).set_state(position, humanoid(env).init_qvel)
+        frames.append(np.asarray(env.render()))
+    env.close()
+    write_video(path, frames)
+
+
+def positions(observations: np.ndarray) -> np.ndarray:
+    """MuJoCo's positions [T, 24] of consecutive observations [T, 45]; place and heading are summed from velocities."""
+    count = len(observations)
+    height, tilt, joints, qvel = np.split(observations.astype(float), [1, 5, 22], axis=1)
+    velocity = heading_velocity(np.hstack([np.zeros((count, 2)), height, tilt]), qvel)
+    heading = np.cumsum(velocity[:, 2]) * CONTROL_SECONDS
+    ahead = velocity[:, 0] + 1j * velocity[:, 1]
+    place = np.cumsum(ahead * np.exp(1j * heading)) * CONTROL_SECONDS
+    cos, sin = np.cos(heading / 2), np.sin(heading / 2)
+    w, x, y, z = tilt.T
+    orientation = np.column_stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w])
+    return np.hstack([place.real[:, None], place.imag[:, None], height, orientation, joints])
 
 
 if __name__ == "__main__":

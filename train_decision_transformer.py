@@ -1,14 +1,14 @@
 """Train a Decision Transformer, or an MLP to hold it against, to move as the policy that a dataset was collected from.
 
-Reads   a dataset of trajectories     (collect_dataset.py)
+Reads   a dataset of trajectories     (collect_dataset.py, or one of the layouts in agent/episodes.py)
 Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
 
     accelerate launch train_decision_transformer.py --config configs/decision_transformer/humanoid.yaml \
         --dataset runs/rollouts --output_dir runs/dt
 
-The folder itself is the best model by evaluation in physics; last/ is the newest one; checkpoint/ is what --resume
-goes on from. The windows of an update depend only on the seed and its number, so a run that is resumed, or split over
-processes, sees the same ones.
+The folder itself is the best model by evaluation in physics, or by its loss where the dataset is of another body;
+last/ is the newest one; checkpoint/ is what --resume goes on from. The windows of an update depend only on the seed
+and its number, so a run that is resumed, or split over processes, sees the same ones.
 
 Shapes: B windows of an update over all processes, K steps of context.
 """
@@ -35,6 +35,7 @@ from agent.decision_transformer import (
     GoalMLPConfig,
     GoalModelOutput,
 )
+from agent.env import ACTION_SIZE, OBSERVATION_SIZE
 from agent.evaluation import COMMANDS, measure_commands
 from agent.windows import Steps, open_steps, sample_windows, take_windows
 
@@ -132,7 +133,8 @@ def main(args: Arguments) -> None:
         accelerator.init_trackers("decision_transformer", config=vars(args))
 
     if accelerator.is_main_process and args.init_from:
-        judge(ema, args, steps, progress, provenance)  # what it starts from stays the best until something is better
+        # What it starts from stays the best until something is better.
+        judge(ema, args, steps, returns_to_go, progress, provenance)
     context = args.context_length
     recent: list[dict[str, float]] = []
     bar = tqdm(
@@ -185,7 +187,7 @@ def main(args: Arguments) -> None:
                 recent.clear()
                 bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
             if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
-                row |= judge(ema, args, steps, progress, provenance)
+                row |= judge(ema, args, steps, returns_to_go, progress, provenance)
             if row and accelerator.is_main_process:
                 metrics.add(progress["update"], row)
             if row and accelerator.log_with:
@@ -216,18 +218,20 @@ def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkp
         return kind.from_pretrained(found / "average")
     if args.init_from:
         model = kind.from_pretrained(args.init_from)
-        sizes, needed = (model.config.state_dim, model.config.act_dim), (steps.states.shape[1], steps.labels.shape[1])
-        if sizes != needed:
+        sizes = model.config.state_dim, model.config.act_dim
+        if sizes != steps.sizes:
             raise ValueError(
-                f"{args.init_from} is for observations and actions of {sizes} numbers, {args.dataset} has {needed}"
+                f"{args.init_from} is for observations and actions of {sizes} numbers, "
+                f"{args.dataset} has {steps.sizes}"
             )
         for name in ("context_length", "return_horizon") if args.model == "transformer" else ():
             found, asked = getattr(model.config, name), getattr(args, name)
             if found != asked:
                 raise ValueError(f"{args.init_from} has {name}={found}, not {asked}: give --{name} {found}")
         return model
+    body = dict(zip(("state_dim", "act_dim"), steps.sizes, strict=True)) | {"action_limit": steps.action_limit}
     if args.model == "mlp":
-        model = GoalMLP(GoalMLPConfig(hidden_size=args.hidden_size, n_layer=args.n_layer))
+        model = GoalMLP(GoalMLPConfig(hidden_size=args.hidden_size, n_layer=args.n_layer, **body))
     else:
         config = GoalDecisionTransformerConfig(
             context_length=args.context_length,
@@ -237,6 +241,7 @@ def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkp
             return_horizon=args.return_horizon,
             target_return=float(np.quantile(returns_to_go, args.target_quantile)),
             next_state_weight=args.next_state_weight,
+            **body,
         )
         model = GoalDecisionTransformer(config)
     model.set_statistics(*steps.moments(), float(returns_to_go.mean()), float(returns_to_go.std()))
@@ -295,9 +300,12 @@ def update_average(average: Model, model: Model, update: int, decay: float) -> N
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
 
 
-def judge(model: Model, args: Arguments, steps: Steps, progress: dict, provenance: dict) -> dict[str, float]:
-    """Measure the model in physics, save it as the last one and, if none was better, as the best."""
-    score, evaluation = evaluate(model, args)
+def judge(
+    model: Model, args: Arguments, steps: Steps, returns_to_go: np.ndarray, progress: dict, provenance: dict
+) -> dict[str, float]:
+    """Measure the model, save it as the last one and, if none was better, as the best."""
+    ours = steps.sizes == (OBSERVATION_SIZE, ACTION_SIZE)
+    score, evaluation = evaluate(model, args) if ours else evaluate_loss(model, args, steps, returns_to_go)
     model.save_pretrained(Path(args.output_dir) / "last")
     if progress["best_score"] is None or score > progress["best_score"]:
         progress |= {"best_score": score, "best": evaluation | {"update": progress["update"]}}
@@ -314,6 +322,21 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
     names = ("survival", "velocity_error", "yaw_error")
     measured = {f"evaluation/{name}": mean[name] for name in names if mean[name] is not None}
     return 2 * mean["survival"] - (mean["velocity_error"] or 1.0) - (mean["yaw_error"] or 1.0), measured
+
+
+@torch.no_grad()
+def evaluate_loss(
+    model: Model, args: Arguments, steps: Steps, returns_to_go: np.ndarray
+) -> tuple[float, dict[str, float]]:
+    """As `evaluate`, for a body that is not simulated here: the error of its actions in a thousand windows."""
+    first = sample_windows(np.random.default_rng(args.seed), steps, 1024, args.context_length)
+    windows = take_windows(steps, returns_to_go, first, args.context_length)
+    output: GoalModelOutput = model(
+        **{name: torch.from_numpy(value).to(model.device) for name, value in windows.items()}
+    )
+    assert output.action_loss is not None, "windows have labels"
+    loss = float(output.action_loss)
+    return -loss, {"evaluation/action_loss": loss}
 
 
 def publish(model: Model, args: Arguments, steps: Steps, progress: dict, provenance: dict) -> None:
@@ -398,16 +421,17 @@ def load_checkpoint(folder: Path, accelerator: Accelerator) -> dict:
 def finish(args: Arguments, progress: dict) -> None:
     """Write the summary, and publish the best model."""
     best = progress["best"]
-    errors = [
-        f"{best[f'evaluation/{name}']:.3f} {unit}"
-        for name, unit in (("velocity_error", "m/s"), ("yaw_error", "rad/s"))
+    units = {"survival": "", "velocity_error": " m/s", "yaw_error": " rad/s", "action_loss": ""}
+    measured = [
+        f"{name.replace('_', ' ')} {best[f'evaluation/{name}']:.3g}{unit}"
+        for name, unit in units.items()
         if f"evaluation/{name}" in best
     ]
     summary = {
         "stage": "transformer",
         "made": f"a {args.model} after {progress['update']:,} updates",
         "seconds": round(progress["seconds"], 1),
-        "metric": f"survival {best['evaluation/survival']:.3f}, errors {' and '.join(errors) or 'unknown'}",
+        "metric": ", ".join(measured),
     }
     runs.write_json(Path(args.output_dir) / "summary.json", summary)
     if args.push_to_hub:

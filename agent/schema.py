@@ -128,7 +128,7 @@ def read_shards(folder: Path) -> Iterator[Shard]:
     Raises:
         ValueError: names the file, the row and what is wrong: columns or dimensions, values that are not finite or out
             of range, a goal off the grid, episodes that do not begin or end where they should, indices that are
-            missing or double, another goal vocabulary, or totals other than meta/info.json's.
+            missing or double, another goal vocabulary, or other episodes or totals than meta/ says.
     """
     info = read_info(folder)
     rows = episodes = 0
@@ -136,6 +136,7 @@ def read_shards(folder: Path) -> Iterator[Shard]:
         shard = _read_shard(path)
         _check_values(path, shard)
         _check_order(path, shard, rows, episodes)
+        _check_episodes(folder / "meta" / "episodes" / path.parent.name / path.name, shard)
         rows += len(shard["index"])
         episodes += int(shard["next.done"].sum())
         if rows > info["total_frames"]:
@@ -154,13 +155,20 @@ def validate(folder: Path) -> None:
         pass
 
 
-def _read_shard(path: Path) -> Shard:
+def _read_table(path: Path) -> pa.Table:
     try:
         table = parquet.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(
             f"{path} is no whole Parquet file ({str(error).splitlines()[0]}): remove it and collect with --resume"
         ) from error
+    if not len(table):
+        raise ValueError(f"{path} has no rows: remove it and collect with --resume")
+    return table
+
+
+def _read_shard(path: Path) -> Shard:
+    table = _read_table(path)
     shard = {}
     for name, column in COLUMNS.items():
         if name not in table.column_names:
@@ -171,10 +179,11 @@ def _read_shard(path: Path) -> Shard:
                 f"{path}: column {name!r} is {found}, this code needs {expected}: collect again for this body"
             )
         values = table.column(name).combine_chunks()
-        if values.null_count or (column.size and values.flatten().null_count):
-            row = values.is_null().index(True).as_py() if values.null_count else 0
-            raise ValueError(f"{path} row {max(row, 0)}: {name} is missing")
         flat = values.flatten() if column.size else values
+        for array, width in ((values, 1), (flat, column.size or 1)):
+            if array.null_count:
+                missing = array.is_null().to_numpy(zero_copy_only=False).reshape(-1, width)
+                _refuse(path, missing.any(1), f"{name} is missing")
         shard[name] = flat.to_numpy(zero_copy_only=False).reshape(len(table), *column.shape)
     return shard
 
@@ -231,3 +240,22 @@ def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int) -
         np.arange(len(done)) == (len(done) if done[-1:].all() else len(done) - 1),
         "the file ends inside an episode",
     )
+
+
+def _check_episodes(path: Path, shard: Shard) -> None:
+    """Compare what meta/episodes says about the episodes of a shard with its steps."""
+    table = _read_table(path)
+    ends = np.flatnonzero(shard["next.done"])
+    lengths = np.diff(ends, prepend=-1)
+    expected = {
+        "episode_index": shard["episode_index"][ends],
+        "length": lengths,
+        "dataset_from_index": shard["index"][ends] + 1 - lengths,
+        "dataset_to_index": shard["index"][ends] + 1,
+    }
+    if len(table) != len(ends):
+        raise ValueError(f"{path} has {len(table)} rows for {len(ends)} episodes")
+    for name, values in expected.items():
+        if name not in table.column_names:
+            raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.column_names)}")
+        _refuse(path, table[name].to_numpy() != values, f"{name} is not that of the steps")

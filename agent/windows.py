@@ -1,24 +1,37 @@
-"""Training windows: a few consecutive steps of one episode, taken straight from memory-mapped columns.
+"""Training windows: a few consecutive steps of one episode, taken straight from memory-mapped records.
 
-The columns of a dataset lie in one `.npy` file each, made and checked once per version of the dataset in the cache of
-`datasets`, and are read by fancy indexing: a batch costs one gather per column, whatever the size of the dataset.
+Of a dataset that collect_dataset.py wrote, the columns that a window needs lie in `.npy` files, made and checked once
+per version of the dataset in the cache of `datasets`. What is gathered for every step of a window lies side by side in
+one record, so a batch costs one gather, whatever the size of the dataset.
 
-Shapes: R rows of the dataset, B windows, K steps of context, S = 45 observation, A = 17 action, G = 3 goal tokens.
+Shapes: R rows of the dataset, B windows, K steps of context, S observation, A action, G = 3 goal tokens.
 """
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from datasets.config import HF_DATASETS_CACHE
 
 from agent import runs, schema
-from agent.goals import AXES, AXIS_IDS, GRID_STEP, GRID_STEPS
+from agent.env import ACTION_LIMIT
+from agent.episodes import read_episodes
+from agent.goals import AXES, AXIS_IDS
 
-# Ids of an axis follow one another in the order of its grid, so a command is three additions away from its ids.
-ZERO_IDS = np.array([AXIS_IDS[axis][0] - GRID_STEPS[axis][0] for axis in AXES])
+# Token ids [tasks, G] of every goal, in the order of schema.task_indices.
+GOAL_IDS = np.array(list(product(*(AXIS_IDS[axis] for axis in AXES))))
+STAND = int(schema.task_indices(np.zeros(len(AXES))))
+# Field of a record, or of Steps -> its column in the dataset.
+RECORD_SOURCES = {"states": "observation.state", "actions": "action", "labels": "teacher.action"}
+SOURCES = {"rewards": "next.reward", "tasks": "task_index", "done": "next.done", "terminated": "next.terminated"}
 Window = dict[str, np.ndarray]
+
+
+def record_type(state_size: int, action_size: int) -> np.dtype:
+    """What a window has of a step: the observation, the executed action and the teacher's, in the env's units."""
+    return np.dtype([("states", "f4", state_size), ("actions", "f4", action_size), ("labels", "f4", action_size)])
 
 
 @dataclass(frozen=True)
@@ -29,18 +42,17 @@ class Steps:
         ValueError: no rows, columns of different lengths, or a last episode that is not done.
     """
 
-    states: np.ndarray  # [R, S] as the env returned them
-    actions: np.ndarray  # [R, A] executed, ±0.4
-    labels: np.ndarray  # [R, A] the teacher's, ±0.4
+    records: np.ndarray  # [R] of a record_type
     rewards: np.ndarray  # [R]
-    commands: np.ndarray  # [R, 3] on the grid
+    tasks: np.ndarray  # [R] number of the goal, as schema.task_indices counts them
     done: np.ndarray  # [R] last step of an episode
     terminated: np.ndarray  # [R] fell
+    action_limit: float = ACTION_LIMIT  # actions are in ± this
     starts: np.ndarray = field(init=False)  # [R] first row of the row's episode
     ends: np.ndarray = field(init=False)  # [R] row after the last of the row's episode
 
     def __post_init__(self):
-        lengths = {len(column) for name, column in vars(self).items()}
+        lengths = {len(column) for column in (self.records, self.rewards, self.tasks, self.done, self.terminated)}
         if len(lengths) != 1 or not len(self.done):
             raise ValueError(f"columns have {sorted(lengths)} rows: give every column the same number, at least one")
         if not self.done[-1]:
@@ -49,6 +61,11 @@ class Steps:
         lengths_of_episodes = np.diff(last, prepend=-1)
         object.__setattr__(self, "ends", np.repeat(last + 1, lengths_of_episodes))
         object.__setattr__(self, "starts", np.repeat(last + 1 - lengths_of_episodes, lengths_of_episodes))
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers in an observation and in an action."""
+        return self.records.dtype["states"].shape[0], self.records.dtype["actions"].shape[0]
 
     def __len__(self) -> int:
         return len(self.done)
@@ -66,48 +83,62 @@ class Steps:
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [S] of the observations."""
-        parts = np.array_split(self.states, 1 + len(self) // 100_000)
+        parts = np.array_split(self.records["states"], 1 + len(self) // 100_000)
         mean = np.sum([part.sum(0, dtype=np.float64) for part in parts], axis=0) / len(self)
         return mean, np.sqrt(np.sum([np.square(part - mean).sum(0) for part in parts], axis=0) / len(self))
 
 
-# Field of Steps -> its column in the dataset.
-SOURCES = {
-    "states": "observation.state",
-    "actions": "action",
-    "labels": "teacher.action",
-    "rewards": "next.reward",
-    "commands": "goal.command",
-    "done": "next.done",
-    "terminated": "next.terminated",
-}
-
-
 def open_steps(folder: Path) -> Steps:
-    """The steps of the dataset in `folder`, memory-mapped. Raises ValueError as schema.read_shards does."""
+    """The steps of the dataset in `folder`, be it collected here or another's.
+
+    Raises:
+        ValueError: as schema.read_shards and episodes.read_episodes do.
+    """
+    return _map_steps(folder) if (folder / "meta" / "info.json").exists() else _gather_steps(folder)
+
+
+def _map_steps(folder: Path) -> Steps:
+    """The steps of a dataset in the layout of schema.py, memory-mapped."""
     info = schema.read_info(folder)
     files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in schema.shard_paths(folder)]
     version = hashlib.sha256(repr((folder.resolve(), info["total_frames"], files)).encode()).hexdigest()[:16]
-    cache = Path(HF_DATASETS_CACHE) / "steps" / version
+    cache = Path(HF_DATASETS_CACHE) / "records" / version
+    types = {"records": record_type(*(schema.COLUMNS[name].size for name in ("observation.state", "action")))}
+    types |= {name: np.dtype(schema.COLUMNS[source].dtype) for name, source in SOURCES.items()}
     if not cache.is_dir():
         with runs.replacing(cache) as beside:
             beside.mkdir()
             columns = {
                 name: np.lib.format.open_memmap(
-                    beside / f"{name}.npy",
-                    mode="w+",
-                    dtype=schema.COLUMNS[source].dtype,
-                    shape=(info["total_frames"], *schema.COLUMNS[source].shape),
+                    beside / f"{name}.npy", mode="w+", dtype=dtype, shape=(info["total_frames"],)
                 )
-                for name, source in SOURCES.items()
+                for name, dtype in types.items()
             }
             for shard in schema.read_shards(folder):
                 rows = slice(int(shard["index"][0]), int(shard["index"][-1]) + 1)
+                for name, source in RECORD_SOURCES.items():
+                    columns["records"][name][rows] = shard[source]
                 for name, source in SOURCES.items():
                     columns[name][rows] = shard[source]
             for column in columns.values():
                 column.flush()
-    return Steps(**{name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in SOURCES})
+    return Steps(**{name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types})
+
+
+def _gather_steps(folder: Path) -> Steps:
+    """The steps of another's dataset, in memory: the actions are their own labels, and the goal is always the same."""
+    episodes = list(read_episodes(folder))
+    states, actions, rewards = (
+        np.concatenate([getattr(episode, name) for episode in episodes])
+        for name in ("observations", "actions", "rewards")
+    )
+    records = np.empty(len(states), record_type(states.shape[1], actions.shape[1]))
+    records["states"], records["actions"], records["labels"] = states, actions, actions
+    done, terminated = np.zeros((2, len(states)), dtype=bool)
+    last = np.cumsum([len(episode.rewards) for episode in episodes]) - 1
+    done[last], terminated[last] = True, [episode.terminations[-1] for episode in episodes]
+    tasks = np.full(len(states), STAND)
+    return Steps(records, rewards, tasks, done, terminated, action_limit=max(float(np.abs(actions).max()), 1e-6))
 
 
 def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:
@@ -123,23 +154,15 @@ def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, con
     the loss. Steps after the end of an episode repeat its last one, and are masked out of everything.
     """
     rows = first[:, None] + np.arange(context)
-    ends = steps.ends[first]
-    attention_mask = rows < ends[:, None]
-    last = np.minimum(rows[:, -1], ends - 1)
-    rows = np.minimum(rows, last[:, None])
-    commands = steps.commands[rows]
-    goals = steps.commands[last]
+    ends = steps.ends[first][:, None]
+    attention_mask = rows < ends
+    rows = np.minimum(rows, ends - 1)
+    records = steps.records.take(rows)  # an index would copy field by field
+    tasks = steps.tasks[rows]
     return {
-        "states": steps.states[rows],
-        "actions": steps.actions[rows],
+        **{name: records[name] for name in RECORD_SOURCES},
         "returns_to_go": returns_to_go[rows],
-        "goal_ids": command_ids(goals),
+        "goal_ids": GOAL_IDS[tasks[:, -1]],
         "attention_mask": attention_mask,
-        "labels": steps.labels[rows],
-        "loss_mask": attention_mask & (commands == goals[:, None]).all(-1),
+        "loss_mask": attention_mask & (tasks == tasks[:, -1:]),
     }
-
-
-def command_ids(commands: np.ndarray) -> np.ndarray:
-    """Token ids [..., G] of commands [..., 3] on the grid."""
-    return np.rint(commands / GRID_STEP).astype(np.int64) + ZERO_IDS

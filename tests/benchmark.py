@@ -1,10 +1,11 @@
-"""How fast bodies are stepped and policies trained, beside the physics alone and beside others.
+"""How fast bodies are stepped, policies trained and windows taken, beside the physics alone and beside others.
 
     make benchmark
 
 64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
-which a body falls about every half second and starts again. Peers take turns in short slices, so that the noise of the
-machine meets all of them; a ratio is the median over the rounds of ratios within one round.
+which a body falls about every half second and starts again. The windows are of a million steps on the disk. Peers take
+turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the rounds of
+ratios within one round.
 
 Shapes: N = 64 bodies, A = 17 action.
 """
@@ -13,6 +14,7 @@ import multiprocessing
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,20 +25,30 @@ import envpool
 import gymnasium
 import mujoco
 import numpy as np
+import pyarrow
 import torch
 from accelerate import Accelerator
+from datasets import Dataset, load_dataset
+from pyarrow import parquet
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
+from torch.utils.data import DataLoader
 
-from agent.env import ACTION_SIZE, HUMANOID, make_env
+from agent import runs, schema
+from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
+from agent.goals import GOAL_VERSION
 from agent.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
+from agent.windows import open_steps, sample_windows, take_windows
 from pretrain_ppo import Arguments, Collector, build_models, update, update_statistics
 
 BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
 ENV_ROUNDS = 30
 TRAINING_ROUNDS = 6
+DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
+WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
+WINDOW_ROUNDS = 30
 EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, ACTION_SIZE)).astype(np.float32)
 
 Slice = Callable[[], int]  # does some work, and says how many steps of one body that were
@@ -47,6 +59,13 @@ def main() -> None:
     print(f"{BODIES} bodies of Humanoid-v5; {processor()}, {len(cores)} cores")
     for used in dict.fromkeys((1, len(cores))):
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(cores[:used],))
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(process.exitcode)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"  # read when the process imports datasets
+        process = multiprocessing.get_context("spawn").Process(target=measure_windows, args=(cores[:1], Path(folder)))
         process.start()
         process.join()
         if process.exitcode:
@@ -73,8 +92,21 @@ def measure(cores: list[int]) -> None:
     print_rates(f"training, {len(cores)} core(s)", training, "pretrain_ppo.py", TRAINING_ROUNDS)
 
 
-def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int) -> None:
-    """Let the peers take turns, then print the steps per second of each, and of ours as a multiple of each."""
+def measure_windows(cores: list[int], folder: Path) -> None:
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(1)
+    write_dataset(folder)
+    dataset = load_dataset("parquet", data_dir=folder / "data", split="train")
+    peers = {
+        "agent.windows": our_windows(folder),
+        "slices of datasets": sliced_windows(dataset),
+        "DataLoader": loaded_windows(dataset),
+    }
+    print_rates(f"windows of {CONTEXT} steps, 1 core", peers, "agent.windows", WINDOW_ROUNDS, "windows/s")
+
+
+def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s") -> None:
+    """Let the peers take turns, then print the rate of each, and ours as a multiple of it."""
     rates: dict[str, list[float]] = {name: [] for name in peers}
     names = list(peers)
     for number in range(rounds + 1):
@@ -83,10 +115,10 @@ def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int) -> 
             steps = peers[name]()
             if number:  # the first round warms up
                 rates[name].append(steps / (time.perf_counter() - started))
-    print(f"\n{title:<28}steps/s   ours / it")
+    print(f"\n{title:<28}{unit}   ours / it")
     for name, own in rates.items():
         ratios = [mine / theirs for mine, theirs in zip(rates[ours], own, strict=True)]
-        print(f"{name:<28}{statistics.median(own):7.0f}   {statistics.median(ratios):9.2f}", flush=True)
+        print(f"{name:<28}{statistics.median(own):{len(unit)}.0f}   {statistics.median(ratios):9.2f}", flush=True)
 
 
 def actions() -> Iterator[np.ndarray]:
@@ -192,6 +224,88 @@ def stable_baselines_steps() -> Slice:
     def run() -> int:
         model.learn(args.batch_size, reset_num_timesteps=False)
         return args.batch_size
+
+    return run
+
+
+def write_dataset(folder: Path) -> None:
+    """A million steps of noise that pass for a dataset."""
+    rng = np.random.default_rng(0)
+    steps = SHARD_EPISODES * EPISODE_STEPS
+    frame = np.tile(np.arange(EPISODE_STEPS), SHARD_EPISODES)
+    done = frame == EPISODE_STEPS - 1
+    commands = np.zeros((steps, 3))
+    shard = {
+        "observation.state": rng.standard_normal((steps, OBSERVATION_SIZE), dtype=np.float32),
+        "action": rng.uniform(-ACTION_LIMIT, ACTION_LIMIT, (steps, ACTION_SIZE)),
+        "teacher.action": rng.uniform(-ACTION_LIMIT, ACTION_LIMIT, (steps, ACTION_SIZE)),
+        "goal.command": commands,
+        "next.reward": rng.standard_normal(steps),
+        "next.done": done,
+        "next.terminated": np.zeros(steps, dtype=bool),
+        "next.truncated": done,
+        "timestamp": frame * CONTROL_SECONDS,
+        "frame_index": frame,
+        "task_index": schema.task_indices(commands),
+    }
+    for number in range(DATASET_SHARDS):
+        index = number * steps + np.arange(steps)
+        first = index[::EPISODE_STEPS]
+        episodes = {
+            "episode_index": first // EPISODE_STEPS,
+            "length": np.full(SHARD_EPISODES, EPISODE_STEPS),
+            "dataset_from_index": first,
+            "dataset_to_index": first + EPISODE_STEPS,
+        }
+        place = schema.place(number)
+        with runs.replacing(folder / schema.EPISODES_PATH.format(**place)) as beside:
+            parquet.write_table(pyarrow.table(episodes), beside)
+        with runs.replacing(folder / schema.DATA_PATH.format(**place)) as beside:
+            schema.write_shard(beside, shard | {"index": index, "episode_index": index // EPISODE_STEPS})
+    totals = {"total_frames": DATASET_SHARDS * steps, "total_episodes": DATASET_SHARDS * SHARD_EPISODES}
+    runs.write_json(folder / "meta" / "info.json", {"goal_version": GOAL_VERSION} | totals)
+
+
+def our_windows(folder: Path) -> Slice:
+    steps = open_steps(folder)
+    returns_to_go = steps.returns_to_go(60)
+    rng = np.random.default_rng(0)
+
+    def run() -> int:
+        for _ in range(100):
+            take_windows(steps, returns_to_go, sample_windows(rng, steps, WINDOWS, CONTEXT), CONTEXT)
+        return 100 * WINDOWS
+
+    return run
+
+
+def sliced_windows(dataset: Dataset) -> Slice:
+    """The rows of each window as arrays, with nothing made of them."""
+    dataset = dataset.with_format("numpy")
+    rng = np.random.default_rng(0)
+
+    def run() -> int:
+        for first in rng.integers(0, len(dataset) - CONTEXT, WINDOWS):
+            dataset[first : first + CONTEXT]
+        return WINDOWS
+
+    return run
+
+
+def loaded_windows(dataset: Dataset) -> Slice:
+    """The rows of a batch of windows by `__getitems__`, collated as torch does by default."""
+    rng = np.random.default_rng(0)
+
+    def batches() -> Iterator[list[int]]:
+        while True:
+            first = rng.integers(0, len(dataset) - CONTEXT, WINDOWS)
+            yield (first[:, None] + np.arange(CONTEXT)).ravel().tolist()
+
+    batch = iter(DataLoader(dataset.with_format("torch"), batch_sampler=batches()))
+
+    def run() -> int:
+        next(batch)
+        return WINDOWS
 
     return run
 

@@ -18,6 +18,7 @@ ORDER = [
     "quantities",
     "instructions",
     "schema",
+    "episodes",
     "mirror",
     "motor_policy",
     "windows",

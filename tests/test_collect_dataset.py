@@ -1,24 +1,36 @@
 """Collecting: what is written, that it opens without our code, and that a run that dies can go on as if it had not."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
+import av
 import numpy as np
 import pandas
 import pytest
 import torch
-from conftest import run_script
+from conftest import ROOT, run_script
 from datasets import load_dataset
 from pyarrow import parquet
 
 import collect_dataset
 from agent import schema
 from agent.arguments import parse_arguments
-from agent.env import ACTION_LIMIT
+from agent.env import ACTION_LIMIT, humanoid, make_env, yaw
 from agent.goals import SKILLS, Goal
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from collect_dataset import Arguments, instructions, merge_statistics
+from collect_dataset import Arguments, instructions, merge_statistics, positions
 
 TINY = {"num_envs": 4, "num_threads": 1, "shard_steps": 60, "num_steps": 700, "noise_steps": 20}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_films():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect_dataset, "FILM_STEPS", 4)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +115,46 @@ def test_meta_says_where_every_episode_lies_how_to_ask_for_it_and_what_came_of_i
     np.testing.assert_allclose(stats["action"]["std"], columns["action"].astype(float).std(0), rtol=1e-6)
 
 
+def test_meta_has_every_field_that_the_loader_of_lerobot_reads(dataset):
+    """Those of a new dataset of lerobot 0.4.4, whose loader opened a folder made here."""
+    info = json.loads((dataset / "meta" / "info.json").read_text())
+    totals = {"codebase_version", "robot_type", "total_episodes", "total_frames", "total_tasks", "fps", "splits"}
+    files = {"chunks_size", "data_files_size_in_mb", "video_files_size_in_mb", "data_path", "video_path"}
+    assert totals | files | {"features"} <= set(info)
+    tasks = pandas.read_parquet(dataset / "meta" / "tasks.parquet")
+    assert tasks["task_index"].tolist() == list(range(info["total_tasks"]))
+    for name, feature in info["features"].items():
+        assert feature["dtype"] == schema.COLUMNS[name].dtype
+        assert set(feature) >= {"dtype", "shape", "names"}
+    stats = json.loads((dataset / "meta" / "stats.json").read_text())
+    assert {name: set(measures) for name, measures in stats.items()} == {
+        name: {"count", "min", "max", "mean", "std"} for name in info["features"]
+    }
+
+
+def test_the_card_shows_a_video_of_what_the_rows_say(dataset):
+    assert 'src="replay.mp4"' in (dataset / "README.md").read_text()
+    with av.open(str(dataset / "replay.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 2
+
+
+def test_positions_are_those_that_the_body_was_in_but_for_where_it_started():
+    env = make_env()
+    env.reset(seed=0)
+    data = humanoid(env).data
+    states, observations = [], []
+    for action in np.random.default_rng(0).uniform(-0.1, 0.1, (20, 17)):
+        observations.append(env.step(action)[0])
+        states.append(data.qpos.copy())
+    found = positions(np.array(observations))
+    np.testing.assert_allclose(found[:, 2], np.array(states)[:, 2], atol=1e-6)
+    np.testing.assert_allclose(found[:, 7:], np.array(states)[:, 7:], atol=1e-5)
+    travelled = [np.diff(path[:, :2], axis=0).sum(0) for path in (found, np.array(states))]
+    np.testing.assert_allclose(travelled[0], travelled[1], atol=0.02)
+    turned = [yaw(path)[-1] - yaw(path)[0] for path in (found, np.array(states))]
+    assert turned[0] == pytest.approx(turned[1], abs=0.05)
+
+
 def test_goals_switch_within_episodes_and_lie_on_the_grid(policy, tmp_path, monkeypatch):
     monkeypatch.setattr(collect_dataset, "COMMAND_STEPS", (5, 10))
     collect(policy, tmp_path, num_steps=240)
@@ -127,6 +179,24 @@ def test_a_run_that_died_goes_on_and_writes_what_it_would_have_written(dataset, 
     whole, resumed = columns_of(dataset), columns_of(tmp_path)
     for name, values in whole.items():
         np.testing.assert_array_equal(resumed[name], values, err_msg=name)
+
+
+def test_a_run_that_was_killed_leaves_whole_shards_and_goes_on(dataset, policy, tmp_path):
+    words = [word for name, value in (TINY | {"num_steps": 10**6}).items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, "collect_dataset.py", "--policy", str(policy), "--output_dir", str(tmp_path), *words]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while len(list(tmp_path.glob("data/*/file-*.parquet"))) < 2:
+            assert process.poll() is None, "the run ended by itself"
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    shards = schema.shard_paths(tmp_path)
+    assert {parquet.read_table(path).num_rows for path in shards} == {240}
+    collect(policy, tmp_path, resume=True, num_steps=240 * max(3, len(shards)))
+    schema.validate(tmp_path)
+    whole, resumed = columns_of(dataset), columns_of(tmp_path)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(resumed[name][:720], values, err_msg=name)
 
 
 def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy):

@@ -12,6 +12,7 @@ from agent.goals import GRID, Goal
 from agent.schema import (
     COLUMNS,
     DATA_PATH,
+    EPISODES_PATH,
     FEATURES,
     place,
     read_shards,
@@ -57,8 +58,23 @@ def dataset(tmp_path):
         path = tmp_path / DATA_PATH.format(**place(number))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_shard(path, make_shard(12 * number, 3 * number))
+        write_episodes(tmp_path, number)
     runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "1", "total_frames": 24, "total_episodes": 6})
     return tmp_path
+
+
+def write_episodes(folder, number: int, **changes) -> None:
+    """The episodes of shard `number`, as far as they are checked."""
+    ends = 12 * number + np.cumsum(LENGTHS)
+    episodes = {
+        "episode_index": 3 * number + np.arange(3),
+        "length": np.array(LENGTHS),
+        "dataset_from_index": ends - LENGTHS,
+        "dataset_to_index": ends,
+    }
+    path = folder / EPISODES_PATH.format(**place(number))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.table(episodes | changes), path)
 
 
 def break_shard(folder, name: str, row, value) -> None:
@@ -161,6 +177,47 @@ def test_other_dimensions_columns_and_missing_values_are_refused(dataset):
     parquet.write_table(table.set_column(position, "next.reward", holes), path)
     with pytest.raises(ValueError, match=r"file-001\.parquet row 5: next\.reward is missing"):
         validate(dataset)
+
+
+def test_a_missing_number_inside_a_vector_is_refused_with_its_row(dataset):
+    path = dataset / DATA_PATH.format(**place(1))
+    table = parquet.read_table(path)
+    actions = table["action"].to_pylist()
+    actions[7][3] = None
+    position = table.column_names.index("action")
+    parquet.write_table(
+        table.set_column(position, "action", pa.array(actions, table.schema.field("action").type)), path
+    )
+    with pytest.raises(ValueError, match=r"file-001\.parquet row 7: action is missing"):
+        validate(dataset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"episode_index": [3, 3, 5]}, "row 1: episode_index is not that of the steps"),
+        ({"length": [4, 3, 6]}, "row 2: length is not that of the steps"),
+        ({"dataset_from_index": [12, 15, 19]}, "row 1: dataset_from_index is not that of the steps"),
+        ({"dataset_to_index": [15, 19, 24]}, "row 0: dataset_to_index is not that of the steps"),
+    ],
+)
+def test_episodes_that_are_not_those_of_the_steps_are_refused(dataset, changes, message):
+    write_episodes(dataset, 1, **changes)
+    with pytest.raises(ValueError, match=rf"meta/episodes/chunk-000/file-001\.parquet {message}"):
+        validate(dataset)
+
+
+def test_a_file_without_rows_or_with_other_episodes_is_refused(dataset):
+    path = dataset / EPISODES_PATH.format(**place(1))
+    table = parquet.read_table(path)
+    for changed, message in (
+        (table[:0], "has no rows"),
+        (table[:2], "has 2 rows for 3 episodes"),
+        (table.drop_columns(["length"]), "has no column 'length'"),
+    ):
+        parquet.write_table(changed, path)
+        with pytest.raises(ValueError, match=rf"meta/episodes/chunk-000/file-001\.parquet {message}"):
+            validate(dataset)
 
 
 def test_another_vocabulary_is_refused_with_both_versions(dataset):

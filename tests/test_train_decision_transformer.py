@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from conftest import ROOT
+from pyarrow import parquet
 
 import collect_dataset
 import train_decision_transformer as script
@@ -232,6 +234,24 @@ def test_a_dataset_of_other_dimensions_is_refused(dataset, tmp_path, monkeypatch
         schema.write_shard(path, shard)
     with pytest.raises(ValueError, match=r"column 'action'.*\[8\].*\[17\]"):
         train(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("model", ["transformer", "mlp"])
+def test_episodes_of_another_body_train_a_model_of_its_sizes(tmp_path, model):
+    """Actions that the observations tell, in the layout of one row per episode."""
+    states = np.random.default_rng(0).uniform(-1, 1, (8, 30, 3))
+    actions = 1.5 * states[..., :2]
+    episodes = {"observations": states.tolist(), "actions": actions.tolist()}
+    episodes |= {"rewards": states.sum(2).tolist(), "dones": np.zeros((8, 30), dtype=bool).tolist()}
+    (tmp_path / "data").mkdir()
+    parquet.write_table(pa.table(episodes), tmp_path / "data" / "0000.parquet")
+    rows = train(tmp_path / "data", tmp_path / "out", model=model, updates=40, evaluate_every=20, checkpoint_every=40)
+    assert rows[-1]["evaluation/action_loss"] < 0.7 * rows[0]["loss/action"]
+    trained = script.MODELS[model].from_pretrained(tmp_path / "out")
+    assert (trained.config.state_dim, trained.config.act_dim) == (3, 2)
+    assert trained.config.action_limit == pytest.approx(np.abs(actions).max())
+    assert trained.act(np.zeros((5, 3), dtype=np.float32)).shape == (5, 2)
+    assert "action loss" in json.loads((tmp_path / "out" / "summary.json").read_text())["metric"]
 
 
 def test_predicting_the_next_state_is_an_option(dataset, tmp_path):

@@ -4,29 +4,37 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.goals import Goal
-from agent.windows import Steps, command_ids, sample_windows, take_windows
+from agent.schema import task_indices
+from agent.windows import GOAL_IDS, Steps, record_type, sample_windows, take_windows
 
 COMMANDS = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.6, -0.2, 0.4], [-0.6, 0.6, -1.2]], dtype=np.float32)
+TASKS = task_indices(COMMANDS)
+IDS = {
+    int(task): Goal(*command.astype(float).round(1).tolist()).command_ids
+    for task, command in zip(TASKS, COMMANDS, strict=True)
+}
 
 
 def make_steps(lengths, fell=None, goals=None, rewards=None) -> Steps:
     """Episodes of the given lengths whose states, actions and labels tell which row they are from."""
     count = sum(lengths)
     rows = np.arange(count, dtype=np.float32)
+    records = np.empty(count, record_type(5, 2))
+    for offset, name in enumerate(("states", "actions", "labels")):
+        records[name] = rows[:, None] + 0.25 * offset
     done = np.zeros(count, dtype=bool)
     done[np.cumsum(lengths) - 1] = True
     terminated = done.copy()
     terminated[done] = [False] * len(lengths) if fell is None else fell
     return Steps(
-        states=np.repeat(rows[:, None], 45, axis=1),
-        actions=np.repeat(rows[:, None], 17, axis=1) + 0.25,
-        labels=np.repeat(rows[:, None], 17, axis=1) + 0.5,
+        records=records,
         rewards=rows if rewards is None else np.array(rewards, dtype=np.float32),
-        commands=COMMANDS[np.zeros(count, dtype=int) if goals is None else goals],
+        tasks=TASKS[np.zeros(count, dtype=int) if goals is None else goals],
         done=done,
         terminated=terminated,
     )
@@ -57,9 +65,9 @@ def test_a_window_holds_consecutive_steps_of_one_episode_and_trains_those_of_its
         np.testing.assert_array_equal(one["actions"][:count, 0], rows + 0.25)
         np.testing.assert_array_equal(one["labels"][:count, 0], rows + 0.5)
         np.testing.assert_array_equal(one["returns_to_go"][:count], steps.returns_to_go(4)[rows])
-        goal = steps.commands[rows[-1]]
-        assert tuple(one["goal_ids"]) == Goal(*goal.astype(float).round(1).tolist()).command_ids
-        np.testing.assert_array_equal(one["loss_mask"][:count], (steps.commands[rows] == goal).all(1))
+        goal = steps.tasks[rows[-1]]
+        assert tuple(one["goal_ids"]) == IDS[goal]
+        np.testing.assert_array_equal(one["loss_mask"][:count], steps.tasks[rows] == goal)
         assert not one["loss_mask"][count:].any(), "padding has no vote"
 
 
@@ -97,13 +105,20 @@ def test_every_step_is_sampled_and_one_at_an_episode_end_at_least_half_as_often(
 def test_moments_are_those_of_numpy():
     steps = make_steps([5, 4])
     mean, std = steps.moments()
-    np.testing.assert_allclose(mean, np.asarray(steps.states).mean(0))
-    np.testing.assert_allclose(std, np.asarray(steps.states, dtype=float).std(0))
+    np.testing.assert_allclose(mean, steps.records["states"].mean(0))
+    np.testing.assert_allclose(std, steps.records["states"].astype(float).std(0))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command_ids_are_those_of_the_vocabulary(command):
-    assert tuple(command_ids(command)) == Goal(*command.astype(float).round(1).tolist()).command_ids
+def test_a_window_becomes_tensors_without_a_copy():
+    steps = make_steps([6])
+    window = take_windows(steps, steps.returns_to_go(1), np.array([0, 2]), 3)
+    for value in window.values():
+        assert torch.from_numpy(value).data_ptr() == value.ctypes.data
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_goal_of_a_task_has_the_ids_of_the_vocabulary(task):
+    assert tuple(GOAL_IDS[task]) == IDS[task]
 
 
 def test_columns_that_do_not_belong_together_are_refused():
