@@ -80,7 +80,7 @@ class Arguments(RewardWeights):
     widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
 
     total_steps: int = 20_000_000
-    num_envs: int = 128
+    num_envs: int = 256
     num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: all cores"})
     integrator: str = field(
         default="rk4",
@@ -88,9 +88,9 @@ class Arguments(RewardWeights):
             "help": "rk4: Humanoid-v5's own; implicitfast: three times as fast, to pretrain in; never evaluated in"
         },
     )
-    rollout_steps: int = 64
+    rollout_steps: int = 32
     epochs: int = 3
-    minibatch_size: int = 1024
+    minibatch_size: int = 2048
     learning_rate: float = field(default=5e-4, metadata={"help": "to start with; it adapts to target_kl"})
     learning_rate_min: float = 2e-4
     learning_rate_max: float = 3e-3

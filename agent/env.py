@@ -157,8 +157,8 @@ class RewardWeights:
     action_rate_weight: float = 0.01
     posture_weight: float = 0.06
     alternation_weight: float = 1.5
-    flutter_weight: float = 6.0
-    stance_weight: float = 1.0
+    flutter_weight: float = 20.0
+    stance_weight: float = 3.0
     clearance_weight: float = 1.0
     slip_weight: float = 0.2
 
