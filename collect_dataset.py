@@ -42,11 +42,10 @@ RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s o
 
 @strict
 @dataclass
-class Arguments:
+class Arguments(arguments.StageArguments):
     policy: str = field(default="", metadata={"help": "folder or Hub repo of the MotorPolicy to follow"})
     output_dir: str = field(default="runs/rollouts", metadata={"help": "folder of the dataset"})
     resume: bool = field(default=False, metadata={"help": "go on after the shards that output_dir has"})
-    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the dataset in"})
     seed: int = 0
 
     num_steps: int = field(default=400_000, metadata={"help": "steps to collect, rounded up to whole shards"})
@@ -99,12 +98,14 @@ class Arguments:
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     accelerator = Accelerator()
+    args.check_processes(accelerator.num_processes)
     torch.set_num_threads(1)  # the cores belong to the physics
     folder = Path(args.output_dir)
-    policy = MotorPolicy.from_pretrained(args.policy).to(accelerator.device)
+    source = hub.folder(args.policy)
+    policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
     ranks, rank = accelerator.num_processes, accelerator.process_index
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
-    first, episodes = begin(args, folder, ranks) if accelerator.is_main_process else (0, 0)
+    first, episodes = begin(args, folder, source, ranks) if accelerator.is_main_process else (0, 0)
     first, episodes = accelerator.reduce(torch.tensor([first, episodes], device=accelerator.device), "sum").tolist()
     envs = make_vector_env(args.num_envs, args.num_threads or None, max_episode_steps=args.shard_steps)
 
@@ -133,7 +134,7 @@ def main(args: Arguments) -> None:
     accelerator.end_training()
 
 
-def begin(args: Arguments, folder: Path, ranks: int) -> tuple[int, int]:
+def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int, int]:
     """Rounds of shards and episodes that the folder has; makes it ready for more."""
     paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
     if paths and not args.resume:
@@ -153,7 +154,7 @@ def begin(args: Arguments, folder: Path, ranks: int) -> tuple[int, int]:
     texts = schema.task_texts()
     with runs.replacing(folder / "meta" / "tasks.parquet") as beside:
         pandas.DataFrame({"task_index": range(len(texts))}, index=pandas.Index(texts, name="task")).to_parquet(beside)
-    runs.record_provenance(folder, args, {"policy": args.policy})
+    runs.record_provenance(folder, args, {"policy": hub.origin(args.policy, source)})
     return whole, int(episodes)
 
 
@@ -434,7 +435,7 @@ def finish(args: Arguments, folder: Path, numbers: dict[str, float], seconds: fl
     }
     runs.write_json(folder / "summary.json", summary)
     if args.push_to_hub:
-        hub.push_folder(folder, args.push_to_hub, repo_type="dataset")
+        hub.publish(folder, args.push_to_hub, private=args.private, tag=args.tag)
 
 
 def measure_columns(folder: Path) -> dict[str, dict[str, list[float]]]:

@@ -51,13 +51,12 @@ FREE |= {"report_to", "push_to_hub"}
 
 @strict
 @dataclass
-class Arguments(RewardWeights):
+class Arguments(RewardWeights, arguments.StageArguments):
     output_dir: str = field(
         default="runs/ppo", metadata={"help": "folder of the policy, its checkpoint and its curves"}
     )
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
-    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the best policy in"})
     report_to: str = field(
         default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
     )
@@ -154,9 +153,11 @@ def main(args: Arguments) -> None:
     accelerator = Accelerator(
         log_with=None if args.report_to == "none" else args.report_to, project_dir=args.output_dir
     )
+    args.check_processes(accelerator.num_processes)
     rank_seed = args.seed + 1000 * accelerator.process_index
     set_seed(rank_seed)
-    policy, critic = build_models(args, accelerator)
+    source = hub.folder(args.init_from) if args.init_from else None
+    policy, critic = build_models(args, accelerator, source)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
     collector = Collector(args, rank_seed)
     progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
@@ -167,7 +168,8 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"])
         if not args.resume:
-            runs.record_provenance(args.output_dir, args, {"init_from": args.init_from} if args.init_from else None)
+            upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
+            runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
             metrics.add(0, keep_if_best(policy, args, progress))  # what the training starts from is the one to beat
     if accelerator.log_with:
@@ -225,13 +227,13 @@ def main(args: Arguments) -> None:
     bar.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        if args.push_to_hub:
-            hub.push_folder(args.output_dir, args.push_to_hub, ignore=["checkpoint/*", "last/*"])
         best = ", ".join(
             f"{name} {format_cell(value)}" for name, value in progress["best"].items() if name != "episodes"
         )
         made = f"motor policy, {progress['step']:,} steps"
         runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
+        if args.push_to_hub:
+            hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
     accelerator.end_training()
 
 
@@ -256,10 +258,11 @@ class Critic(nn.Module):
         return self.network(features)[0].squeeze(-1)
 
 
-def build_models(args: Arguments, accelerator: Accelerator) -> tuple[MotorPolicy, Critic]:
+def build_models(args: Arguments, accelerator: Accelerator, source: Path | None = None) -> tuple[MotorPolicy, Critic]:
+    """A new policy, or that in the folder `source`, and its critic."""
     widths = [int(width) for width in args.widths.split(",")]
-    if args.init_from:
-        policy = MotorPolicy.from_pretrained(hub.folder(args.init_from))
+    if source:
+        policy = MotorPolicy.from_pretrained(source)
         policy.config.goal_conditioned = args.goal_conditioned
     else:
         policy = MotorPolicy(MotorPolicyConfig(widths=widths, goal_conditioned=args.goal_conditioned))

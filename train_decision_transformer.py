@@ -48,12 +48,11 @@ FREE |= {"report_to", "push_to_hub"}
 
 @strict
 @dataclass
-class Arguments:
+class Arguments(arguments.StageArguments):
     dataset: str = field(default="", metadata={"help": "folder or Hub repo of the dataset"})
     output_dir: str = field(default="runs/dt", metadata={"help": "folder of the model, its checkpoint and its curves"})
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a model to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
-    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the best model in"})
     report_to: str = field(
         default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
     )
@@ -107,6 +106,7 @@ def main(args: Arguments) -> None:
         project_dir=args.output_dir,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
     )
+    args.check_processes(accelerator.num_processes)
     parts = accelerator.num_processes * args.gradient_accumulation_steps
     if args.batch_size % parts:
         raise ValueError(
@@ -114,10 +114,13 @@ def main(args: Arguments) -> None:
         )
     set_seed(args.seed)
     with accelerator.main_process_first():
-        steps = open_steps(hub.folder(args.dataset, repo_type="dataset"))
+        sources = {"dataset": hub.folder(args.dataset, repo_type="dataset")}
+        if args.init_from:
+            sources["init_from"] = hub.folder(args.init_from)
+        steps = open_steps(sources["dataset"])
     returns_to_go = steps.returns_to_go(args.return_horizon)
     checkpoint = Path(args.output_dir) / "checkpoint"
-    ema = build_model(args, steps, returns_to_go, checkpoint).to(accelerator.device).eval()
+    ema = build_model(args, steps, returns_to_go, sources.get("init_from"), checkpoint).to(accelerator.device).eval()
     model = deepcopy(ema).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
     model, optimizer = accelerator.prepare(model, optimizer)
@@ -126,7 +129,7 @@ def main(args: Arguments) -> None:
         progress = load_checkpoint(checkpoint, accelerator)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["update"])
-        upstream = {"dataset": args.dataset} | ({"init_from": args.init_from} if args.init_from else {})
+        upstream = {name: hub.origin(getattr(args, name), path) for name, path in sources.items()}
         provenance = runs.record_provenance(args.output_dir, args, upstream)
     if accelerator.log_with:
         accelerator.init_trackers("decision_transformer", config=vars(args))
@@ -205,8 +208,10 @@ def main(args: Arguments) -> None:
     accelerator.end_training()
 
 
-def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkpoint: Path) -> Model:
-    """The model to train: a new one with the statistics of the dataset, one that exists, or that of the checkpoint."""
+def build_model(
+    args: Arguments, steps: Steps, returns_to_go: np.ndarray, source: Path | None, checkpoint: Path
+) -> Model:
+    """The model to train: a new one with the dataset's statistics, that in `source`, or that of the checkpoint."""
     kind = MODELS[args.model]
     if args.resume:
         found = runs.newest(checkpoint)
@@ -214,8 +219,8 @@ def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkp
             raise ValueError(f"no checkpoint in {checkpoint}: start without --resume")
         runs.check_resume(args.output_dir, args, FREE)
         return kind.from_pretrained(found / "average")
-    if args.init_from:
-        model = kind.from_pretrained(args.init_from)
+    if source:
+        model = kind.from_pretrained(source)
         sizes, needed = (model.config.state_dim, model.config.act_dim), (steps.states.shape[1], steps.labels.shape[1])
         if sizes != needed:
             raise ValueError(
@@ -411,7 +416,7 @@ def finish(args: Arguments, progress: dict) -> None:
     }
     runs.write_json(Path(args.output_dir) / "summary.json", summary)
     if args.push_to_hub:
-        hub.push_folder(args.output_dir, args.push_to_hub, ignore=["checkpoint/*", "last/*", "decision_transformer/*"])
+        hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
 
 
 if __name__ == "__main__":

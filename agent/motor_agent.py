@@ -95,11 +95,11 @@ class MotorAgent:
         self.planner.save_pretrained(folder / "planner")
         describe(folder)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
-        """Publish the agent in one commit, and return its address."""
+    def push_to_hub(self, repo_id: str, *, private: bool = False, tag: str = "", token: str | None = None) -> str:
+        """Publish the agent in one commit, and return its address. Raises ValueError when the Hub does not take it."""
         with hub.staging() as folder:
             self.save_pretrained(folder)
-            return hub.push_folder(folder, repo_id, private=private)
+            return hub.push_folder(folder, repo_id, private=private, tag=tag, token=token)
 
     def make_env(self, render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> gymnasium.Env:
         """The env that this agent acts in: see `agent.make_env`."""
