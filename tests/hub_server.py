@@ -160,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         for method, pattern, answer in ROUTES:
             found = re.fullmatch(pattern, path)
             if found and self.command in method:
-                return answer(self, **found.groupdict())
+                return answer(self, **{name: each for name, each in found.groupdict().items() if each is not None})
         return self.send_failure(404, f"no such page: {path}")
 
     # Answers
