@@ -24,11 +24,12 @@ import pandas
 import pyarrow as pa
 import torch
 from accelerate import Accelerator
+from huggingface_hub import DatasetCardData
 from huggingface_hub.dataclasses import strict
 from pyarrow import parquet
 from tqdm import tqdm
 
-from agent import arguments, hub, runs, schema
+from agent import arguments, cards, hub, runs, schema
 from agent.env import ACTION_LIMIT, CONTROL_SECONDS, GoalTask, RewardWeights, heading_velocity, sample_commands
 from agent.goals import GOAL_VERSION, SKILLS, SPEEDS, Goal
 from agent.motor_policy import MotorPolicy
@@ -355,7 +356,6 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
     }
     runs.write_json(folder / "meta" / "info.json", info)
 
-    command = runs.read_json(folder / runs.PROVENANCE)["command"]
     paths = sorted(folder.glob("meta/episodes/*/*.parquet"))
     table = pa.concat_tables(parquet.read_table(path, columns=["length", "fell", "mean_reward"]) for path in paths)
     length, fell, reward = (column.to_numpy() for column in table.columns)
@@ -367,60 +367,60 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
         "mean_reward": float((reward * length).sum() / length.sum()),
         "megabytes": sum(path.stat().st_size for path in folder.glob("data/*/*.parquet")) / 1e6,
     }
-    columns = "\n".join(
-        f"| `{name}` | {column.dtype} {list(column.shape)} | {column.meaning} |"
-        for name, column in schema.COLUMNS.items()
-    )
-    rows = "\n".join(
-        f"| {name.replace('_', ' ')} | {value:,.4g} |" if isinstance(value, float) else f"| {name} | {value:,} |"
+    columns = [
+        [f"`{name}`", f"{each.dtype} {list(each.shape)}", each.meaning] for name, each in schema.COLUMNS.items()
+    ]
+    rows = [
+        [name.replace("_", " "), f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"]
         for name, value in numbers.items()
+    ]
+    name = args.push_to_hub or folder.name
+    card = cards.Card(
+        data=DatasetCardData(
+            license=cards.LICENSE,
+            pretty_name="Humanoid-v5 following velocity goals",
+            task_categories=["reinforcement-learning", "robotics"],
+            tags=["LeRobot", "humanoid", *cards.TAGS],
+            configs=[{"config_name": "default", "data_files": "data/*/*.parquet"}],
+        ),
+        title="Humanoid-v5 following velocity goals",
+        what=WHAT.format(args=args),
+        use=USE.format(name=name),
+        results=RESULTS.format(
+            numbers=cards.table([["measure", "value"], *rows]),
+            columns=cards.table([["column", "type", "meaning"], *columns]),
+            version=GOAL_VERSION,
+        ),
+        limits=LIMITS,
     )
-    with runs.replacing(folder / "README.md") as beside:
-        beside.write_text(CARD.format(columns=columns, numbers=rows, args=args, version=GOAL_VERSION, command=command))
+    cards.write_card(folder, card, runs.read_json(folder / runs.PROVENANCE))
     return numbers
 
 
-CARD = """---
-task_categories:
-- reinforcement-learning
-- robotics
-tags:
-- LeRobot
-- humanoid
-- gymnasium
-- mujoco
-configs:
-- config_name: default
-  data_files: data/*/*.parquet
----
-
-# Humanoid-v5 following velocity goals
-
+WHAT = """
 Steps of Gymnasium's Humanoid-v5 under a goal-conditioned motor policy, executed with Gaussian noise of standard
 deviation {args.noise_levels} of the action range (another level every {args.noise_steps} steps). The label of a step
 is the policy's mean action in the same state. Goals change within episodes; bodies are shoved by up to
 {args.push_speed} m/s, and {args.recovery_share:.0%} of the episodes start disturbed.
+"""
+USE = """
+from datasets import load_dataset
 
-```python
-datasets.load_dataset("PATH", split="train")
-```
-
-| | |
-|---|---|
+steps = load_dataset("{name}", split="train", streaming=True)
+print(next(iter(steps)))
+"""
+RESULTS = """
 {numbers}
 
 One row per step of 15 ms, episode after episode:
 
-| column | type | meaning |
-|---|---|---|
 {columns}
 
-`meta/episodes` has, for each episode, where it lies, instructions that ask for it and what came of every goal in it.
-Layout and names follow LeRobot v3.0; goal vocabulary {version}. Made with
-
-    {command}
-
-The resolved arguments and the versions are in `provenance.json`.
+`meta/stats.json` has the statistics of every column; `meta/episodes`, for each episode, where it lies, instructions
+that ask for it and what came of every goal in it. Layout and names follow LeRobot v3.0; goal vocabulary {version}.
+"""
+LIMITS = """
+One body on flat ground in simulation, moved by one policy: what that cannot do is not in here.
 """
 
 

@@ -36,7 +36,7 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
-from agent import arguments, hub, runs
+from agent import arguments, cards, hub, runs
 from agent.goals import GOAL_VERSION, GoalProgram
 from agent.instructions import Instruction, generate, prompt
 from agent.motor_agent import describe
@@ -47,30 +47,23 @@ HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow
 PARTS = ("policy", "decision_transformer")  # of the agent, beside the planner
 HELD_OUT_SEED = 1_000_003  # added to the seed
 
-CARD = """---
-library_name: transformers
-pipeline_tag: text-generation
-tags: [humanoid, planner, lora]
----
-
-# Planner
-
+WHAT = """
 Turns an instruction into a program of goals for a humanoid body, decoded under a grammar: it always gives a valid
-program or a refusal with a reason. Base: {base}. Goal vocabulary: {goal_version}.
-
-| on {examples} generated instructions that it was not trained on | |
-|---|---|
-| exact program | {exact:.1%} |
-| refusals refused | {refusals_right:.1%} |
-| others refused | {spurious_refusals:.1%} |
-
-```python
+program or a refusal with a reason. Base: {base}. Goal vocabulary: {version}.
+"""
+USE = """
 from agent import Planner
 
-Planner.from_pretrained("FOLDER_OR_REPO").parse("walk forward 2 metres, then turn left").tokens
-```
+planner = Planner.from_pretrained("{name}")
+print(planner.parse("walk forward 2 metres, then turn left").tokens)
+"""
+RESULTS = """
+On {examples} generated instructions that it was not trained on:
 
-Made by `{command}`. It knows English, and no instruction that depends on what is around the body.
+{table}
+"""
+LIMITS = """
+It knows English, and no instruction that depends on what is around the body.
 """
 
 
@@ -184,20 +177,31 @@ def main(args: Arguments) -> None:
         upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
         provenance = runs.record_provenance(output, args, upstream)
         metric = f"{row['exact']:.1%} exact, {row['refusals_right']:.1%} refusals right, held out"
-        made = f"planner over {args.base_model or args.init_from or 'a small Llama'}"
-        (output / "README.md").write_text(
-            CARD.format(
-                base=args.base_model or "a small Llama trained here",
-                goal_version=GOAL_VERSION,
+        made = f"planner over {upstream.get('base_model') or upstream.get('init_from') or 'a small Llama'}"
+        name = args.push_to_hub or Path(args.agent_dir or output).name
+        card = cards.Card(
+            data=cards.model_data(
+                name,
+                row,
+                pipeline_tag="text-generation",
+                measured_on="generated instructions",
+                tags=("planner", "lora"),
+            ),
+            title="Planner",
+            what=WHAT.format(base=upstream.get("base_model", "a small Llama trained here"), version=GOAL_VERSION),
+            use=USE.format(name=name),
+            results=RESULTS.format(
                 examples=len(held_out),
-                command=provenance["command"],
-                **row,
-            )
+                table=cards.table([["measure", "share"], *([key.replace("_", " "), row[key]] for key in row)]),
+            ),
+            limits=LIMITS,
         )
+        cards.write_card(output, card, provenance)
         metrics.draw()
         print(metric)
         if args.agent_dir:
-            assemble(Path(args.agent_dir), {name: sources[name] for name in PARTS} | {"planner": output})
+            parts = {part: sources[part] for part in PARTS} | {"planner": output}
+            assemble(Path(args.agent_dir), parts, name, row, provenance)
         runs.write_summary(output, stage="language", made=made, seconds=time.perf_counter() - started, metric=metric)
         if args.push_to_hub:
             hub.publish(args.agent_dir or args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
@@ -427,7 +431,7 @@ class ProgressOnly(ProgressCallback):
             self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
 
 
-def assemble(folder: Path, parts: dict[str, Path]) -> None:
+def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str, float], provenance: dict) -> None:
     """Write the agent: a folder per part, without what only served its training."""
     with runs.replacing(folder) as beside:
         beside.mkdir()
@@ -437,7 +441,8 @@ def assemble(folder: Path, parts: dict[str, Path]) -> None:
                 beside / name,
                 ignore=shutil.ignore_patterns(*hub.TRAINING_ONLY, "metrics.jsonl"),
             )
-        describe(beside)
+        runs.write_json(beside / runs.PROVENANCE, provenance)
+        describe(beside, name, results, provenance)
 
 
 if __name__ == "__main__":

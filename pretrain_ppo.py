@@ -24,14 +24,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
-from huggingface_hub import ModelCardData
 from huggingface_hub.dataclasses import strict
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributions import Normal
 from tqdm import tqdm
 
-from agent import arguments, hub, runs, vector_env
+from agent import arguments, cards, hub, runs, vector_env
 from agent.env import CONTROL_SECONDS, FOOT_RADIUS, GoalTask, RewardWeights, sample_commands, stride_poses, uprightness
 from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
@@ -228,7 +227,7 @@ def main(args: Arguments) -> None:
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         best = ", ".join(
-            f"{name} {format_cell(value)}" for name, value in progress["best"].items() if name != "episodes"
+            f"{name} {cards.cell(value)}" for name, value in progress["best"].items() if name != "episodes"
         )
         made = f"motor policy, {progress['step']:,} steps"
         runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
@@ -605,61 +604,49 @@ def keep_if_best(policy: MotorPolicy, args: Arguments, progress: dict) -> dict[s
 def publish(policy: MotorPolicy, args: Arguments, evaluation: dict, progress: dict) -> None:
     """Save the policy, with its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
-    rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
     columns = ("skill", "command", "survival", "velocity_error", "yaw_error", "humanoid_return")
-    table = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    table += [f"| {' | '.join(format_cell(row[column]) for column in columns)} |" for row in rows]
-    card = CARD.format(
-        data=ModelCardData(
-            license="apache-2.0",
-            library_name="transformers",
-            pipeline_tag="reinforcement-learning",
-            tags=["reinforcement-learning", "robotics", "mujoco", "Humanoid-v5", "ppo"],
-        ).to_yaml(),
-        steps=f"{progress['step']:,}",
-        hours=f"{progress['seconds'] / 3600:.2f}",
-        stage="goal-conditioned" if args.goal_conditioned else "goal-blind",
-        origin=f"from {args.init_from}" if args.init_from else "from scratch",
-        episodes=evaluation["rows"][0]["episodes"],
-        table="\n".join(table),
+    rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
+    returns = [row["humanoid_return"] for row in evaluation["rows"]]
+    results = {name: evaluation["mean"][name] for name in ("survival", "velocity_error", "yaw_error")}
+    results["mean_reward"] = f"{np.mean(returns):.2f} +/- {np.std(returns):.2f}"
+    name = args.push_to_hub or Path(args.output_dir).name
+    stage = "goal-conditioned" if args.goal_conditioned else "goal-blind"
+    card = cards.Card(
+        data=cards.model_data(name, results, tags=("ppo",)),
+        title="Motor policy for Humanoid-v5",
+        what=WHAT.format(stage=stage, steps=progress["step"], hours=progress["seconds"] / 3600),
+        use=USE.format(name=name),
+        results=RESULTS.format(
+            episodes=evaluation["rows"][0]["episodes"],
+            table=cards.table([list(columns), *([row[column] for column in columns] for row in rows)]),
+        ),
+        limits=LIMITS,
     )
-    with runs.replacing(Path(args.output_dir) / "README.md") as beside:
-        beside.write_text(card)
+    cards.write_card(Path(args.output_dir), card, runs.read_json(Path(args.output_dir) / runs.PROVENANCE))
 
 
-def format_cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
-
-
-CARD = """---
-{data}
----
-
-# Motor policy for Humanoid-v5
-
+WHAT = """
 A mirror-symmetric Gaussian policy: heading-frame observation [45] and velocity command in, 17 torques out.
-Trained {stage} by PPO {origin}: {steps} steps in {hours} hours.
-
-```python
+Trained {stage} by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the training.
+"""
+USE = """
 from agent import Goal, MotorPolicy, make_env
 
-policy, env = MotorPolicy.from_pretrained("PATH"), make_env()
+policy, env = MotorPolicy.from_pretrained("{name}"), make_env()
 policy.prompt(Goal(1.0, 0.0, 0.4))
 observation, _ = env.reset(seed=0)
 for _ in range(1000):
     observation, *_ = env.step(policy.act(observation))
-```
-
-## Results
-
+"""
+RESULTS = """
 Per command {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute differences
 between the command and the velocity averaged over a sliding second (m/s and rad/s); survival is the share of steps
-before a fall.
+before a fall. The reward is Humanoid-v5's own, its deviation the one between commands.
 
 {table}
-
-`provenance.json` holds the command, its resolved arguments, the seed and the library versions; `curves.png` the
-training.
+"""
+LIMITS = """
+It walks on flat ground and sees nothing; commands are velocities. It is a simulation: nothing here has seen a robot.
 """
 
 

@@ -27,7 +27,7 @@ from huggingface_hub.dataclasses import strict
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from agent import arguments, hub, runs
+from agent import arguments, cards, hub, runs
 from agent.decision_transformer import (
     GoalDecisionTransformer,
     GoalDecisionTransformerConfig,
@@ -40,6 +40,7 @@ from agent.windows import Steps, open_steps, sample_windows, take_windows
 
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
 Model = GoalDecisionTransformer | GoalMLP
+MEASURED = ("survival", "velocity_error", "yaw_error")
 MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it is, what it reports.
 FREE = {"resume", "init_from", "dataset", "output_dir", "evaluate_every", "checkpoint_every", "log_every"}
@@ -316,66 +317,54 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
     torch.set_num_threads(1)  # the cores belong to the physics
     mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
     torch.set_num_threads(threads)
-    names = ("survival", "velocity_error", "yaw_error")
-    measured = {f"evaluation/{name}": mean[name] for name in names if mean[name] is not None}
+    measured = {f"evaluation/{name}": mean[name] for name in MEASURED if mean[name] is not None}
     return 2 * mean["survival"] - (mean["velocity_error"] or 1.0) - (mean["yaw_error"] or 1.0), measured
 
 
 def publish(model: Model, args: Arguments, steps: Steps, progress: dict, provenance: dict) -> None:
     """Save the model, with its card, as the best so far."""
     model.save_pretrained(args.output_dir)
-    rows = "\n".join(
-        f"| {name.removeprefix('evaluation/')} | {value:.4g} |" for name, value in progress["best"].items()
+    name, kind = args.push_to_hub or Path(args.output_dir).name, type(model).__name__
+    results = {metric.removeprefix("evaluation/"): value for metric, value in progress["best"].items()}
+    card = cards.Card(
+        data=cards.model_data(name, {each: results.get(each) for each in MEASURED}, tags=("decision-transformer",)),
+        title=f"{kind} for Humanoid-v5",
+        what=WHAT.format(
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            steps=len(steps),
+            version=model.config.goal_version,
+        ),
+        use=USE.format(kind=kind, name=name),
+        results=RESULTS.format(
+            episodes=args.evaluation_episodes, table=cards.table([["measure", "value"], *map(list, results.items())])
+        ),
+        limits=LIMITS,
     )
-    card = CARD.format(
-        kind=type(model).__name__,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        rows=rows,
-        episodes=args.evaluation_episodes,
-        steps=len(steps),
-        version=model.config.goal_version,
-        command=provenance["command"],
-        args=args,
-    )
-    with runs.replacing(Path(args.output_dir) / "README.md") as beside:
-        beside.write_text(card)
+    cards.write_card(Path(args.output_dir), card, provenance)
 
 
-CARD = """---
-library_name: transformers
-pipeline_tag: reinforcement-learning
-tags:
-- reinforcement-learning
-- decision-transformer
-- gymnasium
-- mujoco
-- Humanoid-v5
----
-
-# {kind} for Humanoid-v5
-
+WHAT = """
 {parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} steps of it; speaks goal vocabulary
 {version}. The statistics of its observations are inside.
-
-```python
+"""
+USE = """
 from agent.decision_transformer import {kind}
-from agent.env import make_env
-from agent.goals import Goal
+from agent import Goal, make_env
 
-model = {kind}.from_pretrained("PATH").eval()
+model, env = {kind}.from_pretrained("{name}").eval(), make_env()
 model.prompt(Goal(vx=1.0))
-env = make_env()
-observation, info = env.reset(seed=0)
-observation, *_ = env.step(model.act(observation))
-```
+observation, _ = env.reset(seed=0)
+for _ in range(1000):
+    observation, *_ = env.step(model.act(observation))
+"""
+RESULTS = """
+Measured during training, {episodes} episodes of 1,000 steps for each command of the commands suite; errors in m/s and
+rad/s, survival as the share of steps before a fall.
 
-Measured during training, {episodes} episodes of 1000 steps for each command of the commands suite:
-
-| | |
-|---|---|
-{rows}
-
-Made by `{command}` from `{args.dataset}`; all arguments and versions are in `provenance.json`.
+{table}
+"""
+LIMITS = """
+It does what the policy in its data did, and nothing else: velocities on flat ground, in simulation. It sees nothing.
 """
 
 
