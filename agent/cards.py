@@ -1,6 +1,6 @@
 """Cards: what the Hub shows of an artefact. All have the same sections in the same order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def reproduction(provenance: Mapping) -> str:
     return "\n\n".join(parts)
 
 
-def table(rows: list[list[object]]) -> str:
+def table(rows: Sequence[Sequence[object]]) -> str:
     """Rows as a Markdown table, the first of them as its head."""
     lines = [f"| {' | '.join(map(cell, row))} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])

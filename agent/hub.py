@@ -267,24 +267,23 @@ def push_folder(
         ValueError: the Hub refused, or could not be reached in several tries; the files hold a secret or a path of
         this machine; the repo is public and `private` was asked for; the tag is that of another commit.
     """
-    path, api = Path(path), HfApi(token=token)
-    repo_type = "dataset" if (path / "meta" / "info.json").is_file() else "model"
-    files = published_files(path)
+    folder, api = Path(path), HfApi(token=token)
+    repo_type = "dataset" if (folder / "meta" / "info.json").is_file() else "model"
+    files = published_files(folder)
     if "README.md" not in files:
-        raise ValueError(f"{path} has no README.md: give the folder of a whole artefact")
-    check_card(path, path)
-    check_private_words(path, files, token)
+        raise ValueError(f"{folder} has no README.md: give the folder of a whole artefact")
+    check_card(folder, folder)
+    check_private_words(folder, files, token)
 
     def push() -> str:
         api.create_repo(repo_id, private=private, repo_type=repo_type, exist_ok=True)
-        info = api.repo_info(repo_id, repo_type=repo_type)
-        if private and not info.private:
+        if private and not api.repo_info(repo_id, repo_type=repo_type).private:
             raise ValueError(f"{repo_id} is public: make it private on the Hub, or leave out --private")
-        there = {each.rfilename for each in info.siblings or []} - {".gitattributes"}
+        there = set(api.list_repo_files(repo_id, repo_type=repo_type)) - {".gitattributes"}
         commit = api.create_commit(
             repo_id,
             [
-                *(CommitOperationAdd(file, path / file) for file in files),
+                *(CommitOperationAdd(file, folder / file) for file in files),
                 *(CommitOperationDelete(file) for file in sorted(there - set(files))),
             ],
             commit_message=f"Publish {tag}".strip(),
@@ -346,10 +345,16 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
             raise ValueError(f"{name} was published anew while it was loaded: load it again")
         return path
 
-    def get(**kwargs) -> Path:
-        patterns = [f"*{suffix}" for suffix in SUFFIXES]
-        asked = {"revision": revision, "token": token, "repo_type": repo_type, "allow_patterns": patterns}
-        return Path(snapshot_download(repo_id, **asked, **kwargs))
+    def get(cached: bool = False) -> Path:
+        path = snapshot_download(
+            repo_id,
+            revision=revision,
+            token=token,
+            repo_type=repo_type,
+            allow_patterns=[f"*{suffix}" for suffix in SUFFIXES],
+            local_files_only=cached,
+        )
+        return Path(path)
 
     try:
         path = _patiently(download)
@@ -362,7 +367,7 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
                 "give a path that exists or owner/name"
             ) from error
         try:
-            path = get(local_files_only=True)
+            path = get(cached=True)
         except (OSError, HFValidationError):
             raise ValueError(
                 f"{name} is no folder, and no Hub repo that can be loaded ({_reason(error)}, and it is not in the "

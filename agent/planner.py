@@ -84,7 +84,7 @@ class Planner:
             raise ValueError(
                 f"{len(set(goal_token_ids))} ids for {len(VOCABULARY)} goal tokens and slots: give each one of its own"
             )
-        size = model.get_input_embeddings().weight.shape[0]
+        size = model.config.vocab_size
         if not all(isinstance(index, int) and 0 <= index < size for index in goal_token_ids):
             raise ValueError(
                 f"goal tokens have ids beyond the {size} of the vocabulary: this is another model's planner"
@@ -285,8 +285,12 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
         ValueError: it is pickled, wants code of its own, is larger than its weights, damaged, or not finite.
     """
     hub.check_artefact(folder, name)
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    hub.check_sizes(folder, name, lambda: AutoModelForCausalLM.from_config(config, trust_remote_code=False))
+
+    def build() -> PreTrainedModel:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+
+    hub.check_sizes(folder, name, build)
     model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=dtype)
     hub.check_finite(model, name)
     return model

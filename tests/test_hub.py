@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from agent import hub
 from agent.goals import GOAL_VERSION
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.planner import Planner
+from agent.planner import VOCABULARY, Planner
 
 NAME = "me/policy"
+FAR_IDS = list(range(10**6, 10**6 + len(VOCABULARY)))
 
 
 @pytest.fixture
@@ -165,13 +166,13 @@ def planner(tmp_path_factory):
 @pytest.mark.parametrize(
     ("file", "values", "message"),
     [
-        ("planner.json", {"goal_token_ids": list(range(10**6, 10**6 + 61))}, "beyond the model's vocabulary"),
+        ("planner.json", {"goal_token_ids": FAR_IDS}, "beyond the .* of the vocabulary"),
         ("planner.json", {"goal_token_ids": "all"}, "goal_token_ids='all'"),
         ("adapter_config.json", {"r": 10**9}, "rank 1000000000"),
         ("adapter_config.json", {"auto_map": {"": ""}}, "auto_map"),
         ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.T", None]}}, "auto_map"),
         ("base/config.json", {"num_hidden_layers": 10**9}, "declares num_hidden_layers"),
-        ("base/config.json", {"hidden_size": 2**16}, "declares .* parameters"),
+        ("base/config.json", {"hidden_size": 3 * 2**15}, "declares .* parameters"),
     ],
 )
 def test_a_hostile_planner_is_refused_by_name(planner, file, values, message, tmp_path):
