@@ -31,6 +31,7 @@ from huggingface_hub import (
     constants,
     get_token,
     snapshot_download,
+    try_to_load_from_cache,
 )
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.hf_api import RepoFile
@@ -307,16 +308,9 @@ def publish(path: str | Path, repo_id: str, *, private: bool = False, tag: str =
     try:
         print(f"published: {push_folder(path, repo_id, private=private, tag=tag)}", file=sys.stderr)
     except ValueError as error:
-        again = [
-            "python",
-            "-m",
-            "agent.hub",
-            str(path),
-            repo_id,
-            *["--private"] * private,
-            *(["--tag", tag] * bool(tag)),
-        ]
-        print(f"{path} is whole, but not published: {error}. Try again: {shlex.join(again)}", file=sys.stderr)
+        flags = ["--private"] * private + ["--tag", tag] * bool(tag)
+        again = f"python -m agent.hub {shlex.join([str(path), repo_id, *flags])}"
+        print(f"{path} is whole, but not published: {error}. Try again: {again}", file=sys.stderr)
 
 
 def check_private_words(path: Path, files: Sequence[str], token: str | None) -> None:
@@ -339,11 +333,17 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
     def download() -> Path:
         commit = api.repo_info(repo_id, revision=revision, repo_type=repo_type).sha
         listed = api.list_repo_tree(repo_id, recursive=True, revision=commit, repo_type=repo_type)
-        check_listing(name, [file for file in listed if isinstance(file, RepoFile)])
+        files = [file for file in listed if isinstance(file, RepoFile)]
+        check_names(name, files)
+        new = [file for file in files if file.path.endswith(SUFFIXES) and not known(file.path, commit)]
+        check_room(name, sum(file.size for file in new))
         path = get()
         if path.name != commit:
             raise ValueError(f"{name} was published anew while it was loaded: load it again")
         return path
+
+    def known(file: str, commit: str | None) -> bool:
+        return isinstance(try_to_load_from_cache(repo_id, file, revision=commit, repo_type=repo_type), str)
 
     def get(cached: bool = False) -> Path:
         path = snapshot_download(
@@ -380,17 +380,20 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
     return path
 
 
-def check_listing(name: str, files: Sequence[RepoFile]) -> None:
-    """Raise ValueError where a repo has a file that would lie outside of its folder, or more than the disk holds."""
+def check_names(name: str, files: Sequence[RepoFile]) -> None:
+    """Raise ValueError where a repo has a file that would lie outside of its folder."""
     for file in files:
         place = PurePosixPath(file.path)
         if place.is_absolute() or ".." in place.parts or re.search(r"[\\:\0]", file.path):
             raise ValueError(f"{name} has a file {file.path!r} that would lie outside of its folder: refused")
-    size = sum(file.size for file in files if file.path.endswith(SUFFIXES))
+
+
+def check_room(name: str, size: int) -> None:
+    """Raise ValueError where the cache has no room for `size` bytes."""
     cache = Path(constants.HF_HUB_CACHE)
     free = shutil.disk_usage(next(each for each in (cache, *cache.parents) if each.exists())).free
     if size > free:
-        raise ValueError(f"{name} is {size / 1e9:.1f} GB large, the disk has {free / 1e9:.1f} left: make room")
+        raise ValueError(f"{name} needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} left: make room")
 
 
 def drop_damaged(path: Path) -> list[str]:
@@ -416,12 +419,15 @@ def drop_damaged(path: Path) -> list[str]:
 
 
 def _patiently(call: Callable[[], T]) -> T:
-    """What `call` returns, which is tried again, ever later, as long as the Hub is busy or the connection breaks."""
+    """What `call` returns, which is tried again, ever later, as long as the Hub is busy or the connection breaks.
+
+    Where nobody answers at all, there is nothing to wait for.
+    """
     for wait in (*RETRY_SECONDS, None):
         try:
             return call()
         except (httpx2.HTTPError, OSError, RuntimeError) as error:
-            if wait is None or not _may_pass(error):
+            if wait is None or isinstance(error, httpx2.ConnectError) or not _may_pass(error):
                 raise
             time.sleep(wait)
     raise AssertionError("the last try returns or raises")

@@ -1,5 +1,7 @@
 """Pushing to a Hub and loading from it, and what goes wrong on the way."""
 
+from types import SimpleNamespace
+
 import hub_server
 import pytest
 from conftest import contents
@@ -92,6 +94,23 @@ def test_without_a_connection_the_cache_is_used_and_it_says_so(server, made, cap
     assert line == f"the Hub cannot be reached: taking {NAME} at {online.name[:7]} from the cache"
     with pytest.raises(ValueError, match=r"me/other .* not in the cache"):
         hub.folder("me/other")
+
+
+def test_where_nobody_answers_the_cache_is_used_at_once(server, made, monkeypatch):
+    hub.push_folder(made, NAME)
+    online = hub.folder(NAME)
+    monkeypatch.setattr(hub, "RETRY_SECONDS", (1000,))
+    server.shutdown()
+    server.server_close()
+    assert hub.folder(NAME) == online
+
+
+def test_what_the_disk_has_no_room_for_is_not_begun(server, monkeypatch):
+    server.add(NAME, FILES)
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(ValueError, match=rf"{NAME} needs .* GB, the disk has"):
+        hub.folder(NAME)
+    assert not [request for request in server.requests if "/resolve/" in request]
 
 
 def test_a_private_repo_needs_the_token(server, made, monkeypatch):
