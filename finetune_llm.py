@@ -156,6 +156,10 @@ def main(args: Arguments) -> None:
         name: hub.folder(value, revision=(args.base_revision or None) if name == "base_model" else None)
         for name, value in asked.items()
     }
+    if args.push_to_hub and "base_model" in sources and not hub.repo_cache(sources["base_model"]):
+        raise ValueError(
+            f"base_model={args.base_model} is a folder that nobody else has: give a Hub repo to push over"
+        )
     set_seed(args.seed)
     output = Path(args.output_dir)
     held_out, examples = draw_examples(args)
@@ -234,9 +238,8 @@ def base_planner(
         model = load_language_model(folder, args.base_model, torch.bfloat16 if args.bf16 else torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         ids = spare_token_ids(tokenizer, model.config.vocab_size)
-        name, _, revision = hub.origin(args.base_model, folder).partition("@")
-        if not revision:
-            name = args.base_model  # a folder, which only this machine has
+        from_hub = hub.repo_cache(folder) is not None
+        name, revision = hub.origin(args.base_model, folder).split("@") if from_hub else (args.base_model, "")
         return Planner(model, tokenizer, ids, base_model=name, base_revision=revision)
     trained = Path(args.output_dir) / "base_training" / "planner"
     if args.resume and trained.is_dir():

@@ -70,21 +70,24 @@ def folder(
     else:
         repo_id, _, named = str(name).partition("@")
         path = _snapshot(repo_id, revision or named or None, token, repo_type)
-    root = path.resolve().parents[1] if is_snapshot(path) else path.resolve()
+    root = repo_cache(path) or path.resolve()  # a file of the cache is a link to a blob beside the snapshots
     for file in path.rglob("*"):
         if file.is_symlink() and not file.resolve().is_relative_to(root):
             raise ValueError(f"{name} has a link out of its folder, {file.relative_to(path)}: take the link away")
     return path
 
 
-def is_snapshot(path: Path) -> bool:
-    """Whether a folder is what came from a Hub repo."""
-    return path.parent.name == "snapshots"
+def repo_cache(path: Path) -> Path | None:
+    """Where the cache keeps the repo that the folder `path` is, or is part of; None for what is not from the Hub."""
+    for parent in path.resolve().parents:
+        if parent.name == "snapshots" and parent.parent.name.startswith(("models--", "datasets--")):
+            return parent.parent
+    return None
 
 
 def origin(name: str | Path, path: Path) -> str:
     """What to record of an artefact `name` that was found in `path`: `owner/name@commit`, or its folder."""
-    if is_snapshot(path) and not Path(name).is_dir():
+    if repo_cache(path) and not Path(name).is_dir():
         return f"{str(name).partition('@')[0]}@{path.name}"
     return runs.without_place(str(name))
 

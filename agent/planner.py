@@ -114,7 +114,7 @@ class Planner:
         base, base_name = folder / BASE, f"{path}/{BASE}"
         if not base.is_dir():
             base_name = config["base_model"]
-            if hub.is_snapshot(folder) and not re.fullmatch(r"[\w.-]+/[\w.-]+", base_name):
+            if hub.repo_cache(folder) and not re.fullmatch(r"[\w.-]+/[\w.-]+", base_name):
                 raise ValueError(f"{path} names the base model {base_name!r}, which is no Hub repo: refused")
             base = hub.folder(base_name, revision=config["base_revision"] or None, token=token)
         model = load_language_model(base, base_name, config["dtype"])
