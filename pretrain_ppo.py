@@ -45,7 +45,7 @@ MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
 FREE = {"resume", "init_from", "output_dir", "total_steps", "num_threads", "evaluate_every", "checkpoint_every"}
-FREE |= {"report_to", "push_to_hub"}
+FREE |= {"report_to", "push_to_hub", "private", "tag", "num_processes"}
 
 
 @strict

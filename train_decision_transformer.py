@@ -44,7 +44,7 @@ MEASURED = ("survival", "velocity_error", "yaw_error")
 MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it is, what it reports.
 FREE = {"resume", "init_from", "dataset", "output_dir", "evaluate_every", "checkpoint_every", "log_every"}
-FREE |= {"report_to", "push_to_hub"}
+FREE |= {"report_to", "push_to_hub", "private", "tag", "num_processes"}
 
 
 @strict

@@ -89,7 +89,7 @@ def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Colle
     before = read_json(Path(folder) / PROVENANCE)["arguments"]
     changed = [
         f"{name} was {before.get(name)!r} and is {value!r}"
-        for name, value in dataclasses.asdict(arguments).items()
+        for name, value in resolved(arguments).items()
         if name not in free and before.get(name) != value
     ]
     if changed:
@@ -145,18 +145,23 @@ def record_provenance(
     folder: str | Path, arguments: "DataclassInstance", upstream: Mapping[str, str] | None = None
 ) -> dict:
     """Write what made `folder`: script, resolved arguments, library versions and the artefacts it was made from."""
-    resolved = dataclasses.asdict(arguments)
     provenance = {
         "command": shlex.join([Path(sys.argv[0]).name, *map(without_place, sys.argv[1:])]),
-        "arguments": {
-            name: without_place(value) if isinstance(value, str) else value for name, value in resolved.items()
-        },
+        "arguments": resolved(arguments),
         "python": platform.python_version(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "upstream": dict(upstream or {}),
     }
     write_json(Path(folder) / PROVENANCE, provenance)
     return provenance
+
+
+def resolved(arguments: "DataclassInstance") -> dict:
+    """Arguments by name, as anyone may read them."""
+    return {
+        name: without_place(value) if isinstance(value, str) else value
+        for name, value in dataclasses.asdict(arguments).items()
+    }
 
 
 def without_place(value: str) -> str:
