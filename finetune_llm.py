@@ -438,10 +438,10 @@ def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str,
     """Write the agent: a folder per part, without what only served its training."""
     with runs.replacing(folder) as beside:
         beside.mkdir()
-        for name, part in parts.items():
+        for part, source in parts.items():
             shutil.copytree(
-                part,
-                beside / name,
+                source,
+                beside / part,
                 ignore=shutil.ignore_patterns(*hub.TRAINING_ONLY, "metrics.jsonl"),
             )
         runs.write_json(beside / runs.PROVENANCE, provenance)
