@@ -24,11 +24,12 @@ import pandas
 import pyarrow as pa
 import torch
 from accelerate import Accelerator
+from huggingface_hub import DatasetCardData
 from huggingface_hub.dataclasses import strict
 from pyarrow import parquet
 from tqdm import tqdm
 
-from agent import arguments, hub, runs, schema
+from agent import arguments, cards, hub, runs, schema
 from agent.env import (
     ACTION_LIMIT,
     CONTROL_SECONDS,
@@ -53,11 +54,10 @@ RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s o
 
 @strict
 @dataclass
-class Arguments:
+class Arguments(arguments.StageArguments):
     policy: str = field(default="", metadata={"help": "folder or Hub repo of the MotorPolicy to follow"})
     output_dir: str = field(default="runs/rollouts", metadata={"help": "folder of the dataset"})
     resume: bool = field(default=False, metadata={"help": "go on after the shards that output_dir has"})
-    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the dataset in"})
     seed: int = 0
 
     num_steps: int = field(default=400_000, metadata={"help": "steps to collect, rounded up to whole shards"})
@@ -110,12 +110,14 @@ class Arguments:
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     accelerator = Accelerator()
+    args.check_processes(accelerator.num_processes)
     torch.set_num_threads(1)  # the cores belong to the physics
     folder = Path(args.output_dir)
-    policy = MotorPolicy.from_pretrained(args.policy).to(accelerator.device)
+    source = hub.folder(args.policy)
+    policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
     ranks, rank = accelerator.num_processes, accelerator.process_index
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
-    first, episodes = begin(args, folder, ranks) if accelerator.is_main_process else (0, 0)
+    first, episodes = begin(args, folder, source, ranks) if accelerator.is_main_process else (0, 0)
     first, episodes = accelerator.reduce(torch.tensor([first, episodes], device=accelerator.device), "sum").tolist()
     envs = make_vector_env(args.num_envs, args.num_threads or None, max_episode_steps=args.shard_steps)
 
@@ -144,7 +146,7 @@ def main(args: Arguments) -> None:
     accelerator.end_training()
 
 
-def begin(args: Arguments, folder: Path, ranks: int) -> tuple[int, int]:
+def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int, int]:
     """Rounds of shards and episodes that the folder has; makes it ready for more."""
     paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
     if paths and not args.resume:
@@ -164,7 +166,7 @@ def begin(args: Arguments, folder: Path, ranks: int) -> tuple[int, int]:
     texts = schema.task_texts()
     with runs.replacing(folder / "meta" / "tasks.parquet") as beside:
         pandas.DataFrame({"task_index": range(len(texts))}, index=pandas.Index(texts, name="task")).to_parquet(beside)
-    runs.record_provenance(folder, args, {"policy": args.policy})
+    runs.record_provenance(folder, args, {"policy": hub.origin(args.policy, source)})
     return whole, int(episodes)
 
 
@@ -367,7 +369,6 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
     }
     runs.write_json(folder / "meta" / "info.json", info)
 
-    command = runs.read_json(folder / runs.PROVENANCE)["command"]
     paths = sorted(folder.glob("meta/episodes/*/*.parquet"))
     table = pa.concat_tables(parquet.read_table(path, columns=["length", "fell", "mean_reward"]) for path in paths)
     length, fell, reward = (column.to_numpy() for column in table.columns)
@@ -379,55 +380,50 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
         "mean_reward": float((reward * length).sum() / length.sum()),
         "megabytes": sum(path.stat().st_size for path in folder.glob("data/*/*.parquet")) / 1e6,
     }
-    columns = "\n".join(
-        f"| `{name}` | {column.dtype} {list(column.shape)} | {column.meaning} |"
-        for name, column in schema.COLUMNS.items()
-    )
-    rows = "\n".join(
-        f"| {name.replace('_', ' ')} | {value:,.4g} |" if isinstance(value, float) else f"| {name} | {value:,} |"
+    columns = [
+        [f"`{name}`", f"{each.dtype} {list(each.shape)}", each.meaning] for name, each in schema.COLUMNS.items()
+    ]
+    rows = [
+        [name.replace("_", " "), f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"]
         for name, value in numbers.items()
+    ]
+    name = args.push_to_hub or folder.name
+    card = cards.Card(
+        data=DatasetCardData(
+            license=cards.LICENSE,
+            pretty_name="Humanoid-v5 following velocity goals",
+            task_categories=["reinforcement-learning", "robotics"],
+            tags=["LeRobot", "humanoid", *cards.TAGS],
+            configs=[{"config_name": "default", "data_files": "data/*/*.parquet"}],
+        ),
+        title="Humanoid-v5 following velocity goals",
+        what=WHAT.format(args=args),
+        use=USE.format(name=name),
+        results=RESULTS.format(
+            numbers=cards.table([["measure", "value"], *rows]),
+            columns=cards.table([["column", "type", "meaning"], *columns]),
+            version=GOAL_VERSION,
+            film_seconds=FILM_STEPS * CONTROL_SECONDS,
+        ),
+        limits=LIMITS,
     )
-    with runs.replacing(folder / "README.md") as beside:
-        beside.write_text(
-            CARD.format(
-                columns=columns,
-                numbers=rows,
-                args=args,
-                version=GOAL_VERSION,
-                command=command,
-                film_seconds=FILM_STEPS * CONTROL_SECONDS,
-            )
-        )
+    cards.write_card(folder, card, runs.read_json(folder / runs.PROVENANCE))
     return numbers
 
 
-CARD = """---
-task_categories:
-- reinforcement-learning
-- robotics
-tags:
-- LeRobot
-- humanoid
-- gymnasium
-- mujoco
-configs:
-- config_name: default
-  data_files: data/*/*.parquet
----
-
-# Humanoid-v5 following velocity goals
-
+WHAT = """
 Steps of Gymnasium's Humanoid-v5 under a goal-conditioned motor policy, executed with Gaussian noise of standard
 deviation {args.noise_levels} of the action range (another level every {args.noise_steps} steps). The label of a step
 is the policy's mean action in the same state. Goals change within episodes; bodies are shoved by up to
 {args.push_speed} m/s, and {args.recovery_share:.0%} of the episodes start disturbed.
+"""
+USE = """
+from datasets import load_dataset
 
-```python
-datasets.load_dataset("PATH", split="train")
-```
-
-| | |
-|---|---|
+steps = load_dataset("{name}", split="train", streaming=True)
+print(next(iter(steps)))
+"""
+RESULTS = """
 {numbers}
 
 <video src="replay.mp4" controls muted></video>
@@ -437,16 +433,13 @@ say.
 
 One row per step of 15 ms, episode after episode:
 
-| column | type | meaning |
-|---|---|---|
 {columns}
 
-`meta/episodes` has, for each episode, where it lies, instructions that ask for it and what came of every goal in it.
-Layout and names follow LeRobot v3.0; goal vocabulary {version}. Made with
-
-    {command}
-
-The resolved arguments and the versions are in `provenance.json`.
+`meta/stats.json` has the statistics of every column; `meta/episodes`, for each episode, where it lies, instructions
+that ask for it and what came of every goal in it. Layout and names follow LeRobot v3.0; goal vocabulary {version}.
+"""
+LIMITS = """
+One body on flat ground in simulation, moved by one policy: what that cannot do is not in here.
 """
 
 
@@ -462,7 +455,7 @@ def finish(args: Arguments, folder: Path, numbers: dict[str, float], seconds: fl
     }
     runs.write_json(folder / "summary.json", summary)
     if args.push_to_hub:
-        hub.push_folder(folder, args.push_to_hub, repo_type="dataset")
+        hub.publish(folder, args.push_to_hub, private=args.private, tag=args.tag)
 
 
 def measure_columns(folder: Path) -> dict[str, dict[str, list[float]]]:

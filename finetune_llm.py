@@ -26,7 +26,6 @@ from huggingface_hub.dataclasses import strict
 from peft import LoraConfig
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
-    AutoModelForCausalLM,
     AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
@@ -38,47 +37,49 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
-from agent import arguments, hub, runs
+from agent import arguments, cards, hub, runs
 from agent.goals import GOAL_VERSION
 from agent.instructions import Instruction, generate, prompt
 from agent.motor_agent import describe
-from agent.planner import PROMPT_FORMAT, VOCABULARY, Parse, Planner, score, spare_token_ids
+from agent.planner import (
+    PROMPT_FORMAT,
+    VOCABULARY,
+    Parse,
+    Planner,
+    load_language_model,
+    score,
+    spare_token_ids,
+)
 
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
+PARTS = ("policy", "decision_transformer")  # of the agent, beside the planner
 HELD_OUT_SEED = 1_000_003  # added to the seed
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 
-CARD = """---
-library_name: transformers
-pipeline_tag: text-generation
-tags: [humanoid, planner, lora]
----
-
-# Planner
-
+WHAT = """
 Turns an instruction into a program of goals for a humanoid body, decoded under a grammar: it always gives a valid
-program or a refusal with a reason. Base: {base}. Goal vocabulary: {goal_version}.
-
-| on {examples} generated instructions that it was not trained on | |
-|---|---|
-| exact program | {exact:.1%} |
-| refusals refused | {refusals_right:.1%} |
-| others refused | {spurious_refusals:.1%} |
-
-```python
+program or a refusal with a reason. Base: {base}. Goal vocabulary: {version}.
+"""
+USE = """
 from agent import Planner
 
-Planner.from_pretrained("FOLDER_OR_REPO").parse("walk forward 2 metres, then turn left").tokens
-```
+planner = Planner.from_pretrained("{name}")
+print(planner.parse("walk forward 2 metres, then turn left").tokens)
+"""
+RESULTS = """
+On {examples} generated instructions that it was not trained on:
 
-Made by `{command}`. It knows English, and no instruction that depends on what is around the body.
+{table}
+"""
+LIMITS = """
+It knows English, and no instruction that depends on what is around the body.
 """
 
 
 @strict
 @dataclass
-class Arguments:
+class Arguments(arguments.StageArguments):
     output_dir: str = field(
         default="runs/planner", metadata={"help": "folder of the planner, its checkpoints and its curves"}
     )
@@ -88,9 +89,6 @@ class Arguments:
     base_revision: str = field(default="", metadata={"help": "revision of the Hub repo in base_model"})
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a planner to go on from"})
     resume: bool = field(default=False, metadata={"help": "go on from the last checkpoint in output_dir"})
-    push_to_hub: str = field(
-        default="", metadata={"help": "Hub repo to publish the planner in, or the agent where there is an agent_dir"}
-    )
     report_to: str = field(
         default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
     )
@@ -122,7 +120,10 @@ class Arguments:
     save_steps: int = field(default=250, metadata={"help": "updates between checkpoints"})
 
     agent_dir: str = field(
-        default="", metadata={"help": "folder to assemble the agent in, from the two artefacts below and the planner"}
+        default="",
+        metadata={
+            "help": "folder to assemble the agent in, of the two artefacts below and the planner, and to publish"
+        },
     )
     policy: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy, for agent_dir"})
     decision_transformer: str = field(
@@ -158,14 +159,22 @@ class Arguments:
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     process = PartialState()
+    args.check_processes(process.num_processes)
     # Whatever is missing is missed before any work.
-    sources = {name: hub.folder(name) for name in (args.policy, args.decision_transformer, args.init_from) if name}
-    parts = {name: sources[getattr(args, name)] for name in ("policy", "decision_transformer") if getattr(args, name)}
+    asked = {name: getattr(args, name) for name in ("base_model", "init_from", *PARTS) if getattr(args, name)}
+    sources = {
+        name: hub.folder(value, revision=(args.base_revision or None) if name == "base_model" else None)
+        for name, value in asked.items()
+    }
+    if args.push_to_hub and "base_model" in sources and not hub.repo_cache(sources["base_model"]):
+        raise ValueError(
+            f"base_model={args.base_model} is a folder that nobody else has: give a Hub repo to push over"
+        )
     set_seed(args.seed)
     output = Path(args.output_dir)
     held_out, examples = draw_examples(args)
     metrics = runs.Metrics(output, resumed_step(args)) if process.is_main_process else None
-    planner = base_planner(args, metrics, examples, held_out)
+    planner = base_planner(args, metrics, sources, examples, held_out)
     if process.is_main_process and not args.base_model:
         planner.save_pretrained(output)  # a base of our own travels with its adapter
 
@@ -180,28 +189,37 @@ def main(args: Arguments) -> None:
         planner.save_pretrained(output)
         planner = Planner.from_pretrained(output, device=str(process.device))  # what is reported is what loads
         row = evaluate(planner, held_out)
-        upstream = {
-            name: getattr(args, name) for name in ("base_model", "base_revision", "init_from") if getattr(args, name)
-        }
+        upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
         provenance = runs.record_provenance(output, args, upstream)
         metric = f"{row['exact']:.1%} exact, {row['refusals_right']:.1%} refusals right, held out"
-        made = f"planner over {args.base_model or args.init_from or 'a small Llama'}"
-        (output / "README.md").write_text(
-            CARD.format(
-                base=args.base_model or "a small Llama trained here",
-                goal_version=GOAL_VERSION,
+        made = f"planner over {upstream.get('base_model') or upstream.get('init_from') or 'a small Llama'}"
+        name = args.push_to_hub or Path(args.agent_dir or output).name
+        card = cards.Card(
+            data=cards.model_data(
+                name,
+                row,
+                pipeline_tag="text-generation",
+                measured_on="generated instructions",
+                tags=("planner", "lora"),
+            ),
+            title="Planner",
+            what=WHAT.format(base=upstream.get("base_model", "a small Llama trained here"), version=GOAL_VERSION),
+            use=USE.format(name=name),
+            results=RESULTS.format(
                 examples=len(held_out),
-                command=provenance["command"],
-                **row,
-            )
+                table=cards.table([["measure", "share"], *([key.replace("_", " "), row[key]] for key in row)]),
+            ),
+            limits=LIMITS,
         )
+        cards.write_card(output, card, provenance)
         metrics.draw()
         print(metric)
         if args.agent_dir:
-            assemble(Path(args.agent_dir), parts | {"planner": output})
-        if args.push_to_hub:
-            hub.push_folder(args.agent_dir or args.output_dir, args.push_to_hub, ignore=["*_training/*", "runs/*"])
+            parts = {part: sources[part] for part in PARTS} | {"planner": output}
+            assemble(Path(args.agent_dir), parts, name, row, provenance)
         runs.write_summary(output, stage="language", made=made, seconds=time.perf_counter() - started, metric=metric)
+        if args.push_to_hub:
+            hub.publish(args.agent_dir or args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
     process.wait_for_everyone()
     process.destroy_process_group()
 
@@ -217,24 +235,28 @@ def draw_examples(args: Arguments) -> tuple[list[Instruction], list[Instruction]
 
 
 def base_planner(
-    args: Arguments, metrics: runs.Metrics | None, examples: list[Instruction], held_out: list[Instruction]
+    args: Arguments,
+    metrics: runs.Metrics | None,
+    sources: dict[str, Path],
+    examples: list[Instruction],
+    held_out: list[Instruction],
 ) -> Planner:
     """The language model that the adapter is for, as a planner that may not know anything yet."""
     if args.init_from and not args.full:
-        return Planner.from_pretrained(args.init_from)
+        return Planner.from_pretrained(sources["init_from"])
     if args.base_model:
-        folder = hub.folder(args.base_model, revision=args.base_revision or None)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, dtype=torch.bfloat16 if args.bf16 else torch.float32
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        folder = sources["base_model"]
+        model = load_language_model(folder, args.base_model, torch.bfloat16 if args.bf16 else torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         ids = spare_token_ids(tokenizer, model.config.vocab_size)
-        return Planner(model, tokenizer, ids, base_model=args.base_model, base_revision=args.base_revision)
+        from_hub = hub.repo_cache(folder) is not None
+        name, revision = hub.origin(args.base_model, folder).split("@") if from_hub else (args.base_model, "")
+        return Planner(model, tokenizer, ids, base_model=name, base_revision=revision)
     trained = Path(args.output_dir) / "base_training" / "planner"
     if args.resume and trained.is_dir():
         return Planner.from_pretrained(trained)
     if args.init_from:
-        planner = Planner.from_pretrained(args.init_from)
+        planner = Planner.from_pretrained(sources["init_from"])
         planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
     else:
         tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
@@ -456,17 +478,18 @@ class ProgressOnly(ProgressCallback):
             self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
 
 
-def assemble(folder: Path, parts: dict[str, Path]) -> None:
+def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str, float], provenance: dict) -> None:
     """Write the agent: a folder per part, without what only served its training."""
     with runs.replacing(folder) as beside:
         beside.mkdir()
-        for name, part in parts.items():
+        for part, source in parts.items():
             shutil.copytree(
-                part,
-                beside / name,
-                ignore=shutil.ignore_patterns("*_training", "checkpoint*", "last", "runs", "metrics.jsonl", ".*"),
+                source,
+                beside / part,
+                ignore=shutil.ignore_patterns(*hub.TRAINING_ONLY, "metrics.jsonl"),
             )
-        describe(beside)
+        runs.write_json(beside / runs.PROVENANCE, provenance)
+        describe(beside, name, results, provenance)
 
 
 if __name__ == "__main__":

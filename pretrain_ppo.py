@@ -24,14 +24,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
-from huggingface_hub import ModelCardData
 from huggingface_hub.dataclasses import strict
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributions import Normal
 from tqdm import tqdm
 
-from agent import arguments, hub, runs, vector_env
+from agent import arguments, cards, hub, runs, vector_env
 from agent.env import CONTROL_SECONDS, FOOT_RADIUS, GoalTask, RewardWeights, sample_commands, stride_poses, uprightness
 from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
@@ -46,18 +45,17 @@ MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
 FREE = {"resume", "init_from", "output_dir", "total_steps", "num_threads", "evaluate_every", "checkpoint_every"}
-FREE |= {"report_to", "push_to_hub"}
+FREE |= {"report_to", "push_to_hub", "private", "tag", "num_processes"}
 
 
 @strict
 @dataclass
-class Arguments(RewardWeights):
+class Arguments(RewardWeights, arguments.StageArguments):
     output_dir: str = field(
         default="runs/ppo", metadata={"help": "folder of the policy, its checkpoint and its curves"}
     )
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
-    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the best policy in"})
     report_to: str = field(
         default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
     )
@@ -154,9 +152,11 @@ def main(args: Arguments) -> None:
     accelerator = Accelerator(
         log_with=None if args.report_to == "none" else args.report_to, project_dir=args.output_dir
     )
+    args.check_processes(accelerator.num_processes)
     rank_seed = args.seed + 1000 * accelerator.process_index
     set_seed(rank_seed)
-    policy, critic = build_models(args, accelerator)
+    source = hub.folder(args.init_from) if args.init_from else None
+    policy, critic = build_models(args, accelerator, source)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
     collector = Collector(args, rank_seed)
     progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
@@ -167,7 +167,8 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"])
         if not args.resume:
-            runs.record_provenance(args.output_dir, args, {"init_from": args.init_from} if args.init_from else None)
+            upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
+            runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
             metrics.add(0, keep_if_best(policy, args, progress))  # what the training starts from is the one to beat
     if accelerator.log_with:
@@ -225,13 +226,13 @@ def main(args: Arguments) -> None:
     bar.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        if args.push_to_hub:
-            hub.push_folder(args.output_dir, args.push_to_hub, ignore=["checkpoint/*", "last/*"])
         best = ", ".join(
-            f"{name} {format_cell(value)}" for name, value in progress["best"].items() if name != "episodes"
+            f"{name} {cards.cell(value)}" for name, value in progress["best"].items() if name != "episodes"
         )
         made = f"motor policy, {progress['step']:,} steps"
         runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
+        if args.push_to_hub:
+            hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
     accelerator.end_training()
 
 
@@ -256,10 +257,11 @@ class Critic(nn.Module):
         return self.network(features)[0].squeeze(-1)
 
 
-def build_models(args: Arguments, accelerator: Accelerator) -> tuple[MotorPolicy, Critic]:
+def build_models(args: Arguments, accelerator: Accelerator, source: Path | None = None) -> tuple[MotorPolicy, Critic]:
+    """A new policy, or that in the folder `source`, and its critic."""
     widths = [int(width) for width in args.widths.split(",")]
-    if args.init_from:
-        policy = MotorPolicy.from_pretrained(hub.folder(args.init_from))
+    if source:
+        policy = MotorPolicy.from_pretrained(source)
         policy.config.goal_conditioned = args.goal_conditioned
     else:
         policy = MotorPolicy(MotorPolicyConfig(widths=widths, goal_conditioned=args.goal_conditioned))
@@ -602,61 +604,49 @@ def keep_if_best(policy: MotorPolicy, args: Arguments, progress: dict) -> dict[s
 def publish(policy: MotorPolicy, args: Arguments, evaluation: dict, progress: dict) -> None:
     """Save the policy, with its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
-    rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
     columns = ("skill", "command", "survival", "velocity_error", "yaw_error", "humanoid_return")
-    table = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    table += [f"| {' | '.join(format_cell(row[column]) for column in columns)} |" for row in rows]
-    card = CARD.format(
-        data=ModelCardData(
-            license="apache-2.0",
-            library_name="transformers",
-            pipeline_tag="reinforcement-learning",
-            tags=["reinforcement-learning", "robotics", "mujoco", "Humanoid-v5", "ppo"],
-        ).to_yaml(),
-        steps=f"{progress['step']:,}",
-        hours=f"{progress['seconds'] / 3600:.2f}",
-        stage="goal-conditioned" if args.goal_conditioned else "goal-blind",
-        origin=f"from {args.init_from}" if args.init_from else "from scratch",
-        episodes=evaluation["rows"][0]["episodes"],
-        table="\n".join(table),
+    rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
+    returns = [row["humanoid_return"] for row in evaluation["rows"]]
+    results = {name: evaluation["mean"][name] for name in ("survival", "velocity_error", "yaw_error")}
+    results["mean_reward"] = f"{np.mean(returns):.2f} +/- {np.std(returns):.2f}"
+    name = args.push_to_hub or Path(args.output_dir).name
+    stage = "goal-conditioned" if args.goal_conditioned else "goal-blind"
+    card = cards.Card(
+        data=cards.model_data(name, results, tags=("ppo",)),
+        title="Motor policy for Humanoid-v5",
+        what=WHAT.format(stage=stage, steps=progress["step"], hours=progress["seconds"] / 3600),
+        use=USE.format(name=name),
+        results=RESULTS.format(
+            episodes=evaluation["rows"][0]["episodes"],
+            table=cards.table([list(columns), *([row[column] for column in columns] for row in rows)]),
+        ),
+        limits=LIMITS,
     )
-    with runs.replacing(Path(args.output_dir) / "README.md") as beside:
-        beside.write_text(card)
+    cards.write_card(Path(args.output_dir), card, runs.read_json(Path(args.output_dir) / runs.PROVENANCE))
 
 
-def format_cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
-
-
-CARD = """---
-{data}
----
-
-# Motor policy for Humanoid-v5
-
+WHAT = """
 A mirror-symmetric Gaussian policy: heading-frame observation [45] and velocity command in, 17 torques out.
-Trained {stage} by PPO {origin}: {steps} steps in {hours} hours.
-
-```python
+Trained {stage} by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the training.
+"""
+USE = """
 from agent import Goal, MotorPolicy, make_env
 
-policy, env = MotorPolicy.from_pretrained("PATH"), make_env()
+policy, env = MotorPolicy.from_pretrained("{name}"), make_env()
 policy.prompt(Goal(1.0, 0.0, 0.4))
 observation, _ = env.reset(seed=0)
 for _ in range(1000):
     observation, *_ = env.step(policy.act(observation))
-```
-
-## Results
-
+"""
+RESULTS = """
 Per command {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute differences
 between the command and the velocity averaged over a sliding second (m/s and rad/s); survival is the share of steps
-before a fall.
+before a fall. The reward is Humanoid-v5's own, its deviation the one between commands.
 
 {table}
-
-`provenance.json` holds the command, its resolved arguments, the seed and the library versions; `curves.png` the
-training.
+"""
+LIMITS = """
+It walks on flat ground and sees nothing; commands are velocities. It is a simulation: nothing here has seen a robot.
 """
 
 

@@ -27,7 +27,7 @@ from huggingface_hub.dataclasses import strict
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from agent import arguments, hub, runs
+from agent import arguments, cards, hub, runs
 from agent.decision_transformer import (
     GoalDecisionTransformer,
     GoalDecisionTransformerConfig,
@@ -41,20 +41,20 @@ from agent.windows import Steps, open_steps, sample_windows, take_windows
 
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
 Model = GoalDecisionTransformer | GoalMLP
+MEASURED = ("survival", "velocity_error", "yaw_error")
 MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it is, what it reports.
 FREE = {"resume", "init_from", "dataset", "output_dir", "evaluate_every", "checkpoint_every", "log_every"}
-FREE |= {"report_to", "push_to_hub"}
+FREE |= {"report_to", "push_to_hub", "private", "tag", "num_processes"}
 
 
 @strict
 @dataclass
-class Arguments:
+class Arguments(arguments.StageArguments):
     dataset: str = field(default="", metadata={"help": "folder or Hub repo of the dataset"})
     output_dir: str = field(default="runs/dt", metadata={"help": "folder of the model, its checkpoint and its curves"})
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a model to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
-    push_to_hub: str = field(default="", metadata={"help": "Hub repo to publish the best model in"})
     report_to: str = field(
         default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
     )
@@ -108,6 +108,7 @@ def main(args: Arguments) -> None:
         project_dir=args.output_dir,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
     )
+    args.check_processes(accelerator.num_processes)
     parts = accelerator.num_processes * args.gradient_accumulation_steps
     if args.batch_size % parts:
         raise ValueError(
@@ -115,10 +116,13 @@ def main(args: Arguments) -> None:
         )
     set_seed(args.seed)
     with accelerator.main_process_first():
-        steps = open_steps(hub.folder(args.dataset, repo_type="dataset"))
+        sources = {"dataset": hub.folder(args.dataset, repo_type="dataset")}
+        if args.init_from:
+            sources["init_from"] = hub.folder(args.init_from)
+        steps = open_steps(sources["dataset"])
     returns_to_go = steps.returns_to_go(args.return_horizon)
     checkpoint = Path(args.output_dir) / "checkpoint"
-    ema = build_model(args, steps, returns_to_go, checkpoint).to(accelerator.device).eval()
+    ema = build_model(args, steps, returns_to_go, sources.get("init_from"), checkpoint).to(accelerator.device).eval()
     model = deepcopy(ema).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
     model, optimizer = accelerator.prepare(model, optimizer)
@@ -127,7 +131,7 @@ def main(args: Arguments) -> None:
         progress = load_checkpoint(checkpoint, accelerator)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["update"])
-        upstream = {"dataset": args.dataset} | ({"init_from": args.init_from} if args.init_from else {})
+        upstream = {name: hub.origin(getattr(args, name), path) for name, path in sources.items()}
         provenance = runs.record_provenance(args.output_dir, args, upstream)
     if accelerator.log_with:
         accelerator.init_trackers("decision_transformer", config=vars(args))
@@ -207,8 +211,10 @@ def main(args: Arguments) -> None:
     accelerator.end_training()
 
 
-def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkpoint: Path) -> Model:
-    """The model to train: a new one with the statistics of the dataset, one that exists, or that of the checkpoint."""
+def build_model(
+    args: Arguments, steps: Steps, returns_to_go: np.ndarray, source: Path | None, checkpoint: Path
+) -> Model:
+    """The model to train: a new one with the dataset's statistics, that in `source`, or that of the checkpoint."""
     kind = MODELS[args.model]
     if args.resume:
         found = runs.newest(checkpoint)
@@ -216,8 +222,8 @@ def build_model(args: Arguments, steps: Steps, returns_to_go: np.ndarray, checkp
             raise ValueError(f"no checkpoint in {checkpoint}: start without --resume")
         runs.check_resume(args.output_dir, args, FREE)
         return kind.from_pretrained(found / "average")
-    if args.init_from:
-        model = kind.from_pretrained(args.init_from)
+    if source:
+        model = kind.from_pretrained(source)
         sizes = model.config.state_dim, model.config.act_dim
         if sizes != steps.sizes:
             raise ValueError(
@@ -319,8 +325,7 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
     torch.set_num_threads(1)  # the cores belong to the physics
     mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
     torch.set_num_threads(threads)
-    names = ("survival", "velocity_error", "yaw_error")
-    measured = {f"evaluation/{name}": mean[name] for name in names if mean[name] is not None}
+    measured = {f"evaluation/{name}": mean[name] for name in MEASURED if mean[name] is not None}
     return 2 * mean["survival"] - (mean["velocity_error"] or 1.0) - (mean["yaw_error"] or 1.0), measured
 
 
@@ -342,58 +347,47 @@ def evaluate_loss(
 def publish(model: Model, args: Arguments, steps: Steps, progress: dict, provenance: dict) -> None:
     """Save the model, with its card, as the best so far."""
     model.save_pretrained(args.output_dir)
-    rows = "\n".join(
-        f"| {name.removeprefix('evaluation/')} | {value:.4g} |" for name, value in progress["best"].items()
+    name, kind = args.push_to_hub or Path(args.output_dir).name, type(model).__name__
+    results = {metric.removeprefix("evaluation/"): value for metric, value in progress["best"].items()}
+    card = cards.Card(
+        data=cards.model_data(name, {each: results.get(each) for each in MEASURED}, tags=("decision-transformer",)),
+        title=f"{kind} for Humanoid-v5",
+        what=WHAT.format(
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            steps=len(steps),
+            version=model.config.goal_version,
+        ),
+        use=USE.format(kind=kind, name=name),
+        results=RESULTS.format(
+            episodes=args.evaluation_episodes, table=cards.table([["measure", "value"], *map(list, results.items())])
+        ),
+        limits=LIMITS,
     )
-    card = CARD.format(
-        kind=type(model).__name__,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        rows=rows,
-        episodes=args.evaluation_episodes,
-        steps=len(steps),
-        version=model.config.goal_version,
-        command=provenance["command"],
-        args=args,
-    )
-    with runs.replacing(Path(args.output_dir) / "README.md") as beside:
-        beside.write_text(card)
+    cards.write_card(Path(args.output_dir), card, provenance)
 
 
-CARD = """---
-library_name: transformers
-pipeline_tag: reinforcement-learning
-tags:
-- reinforcement-learning
-- decision-transformer
-- gymnasium
-- mujoco
-- Humanoid-v5
----
-
-# {kind} for Humanoid-v5
-
+WHAT = """
 {parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} steps of it; speaks goal vocabulary
 {version}. The statistics of its observations are inside.
-
-```python
+"""
+USE = """
 from agent.decision_transformer import {kind}
-from agent.env import make_env
-from agent.goals import Goal
+from agent import Goal, make_env
 
-model = {kind}.from_pretrained("PATH").eval()
+model, env = {kind}.from_pretrained("{name}").eval(), make_env()
 model.prompt(Goal(vx=1.0))
-env = make_env()
-observation, info = env.reset(seed=0)
-observation, *_ = env.step(model.act(observation))
-```
+observation, _ = env.reset(seed=0)
+for _ in range(1000):
+    observation, *_ = env.step(model.act(observation))
+"""
+RESULTS = """
+Measured during training, {episodes} episodes of 1,000 steps for each command of the commands suite; errors in m/s and
+rad/s, survival as the share of steps before a fall.
 
-Measured during training, {episodes} episodes of 1000 steps for each command of the commands suite:
-
-| | |
-|---|---|
-{rows}
-
-Made by `{command}` from `{args.dataset}`; all arguments and versions are in `provenance.json`.
+{table}
+"""
+LIMITS = """
+It does what the policy in its data did, and nothing else: velocities on flat ground, in simulation. It sees nothing.
 """
 
 
@@ -435,7 +429,7 @@ def finish(args: Arguments, progress: dict) -> None:
     }
     runs.write_json(Path(args.output_dir) / "summary.json", summary)
     if args.push_to_hub:
-        hub.push_folder(args.output_dir, args.push_to_hub, ignore=["checkpoint/*", "last/*", "decision_transformer/*"])
+        hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@ Precedence is default < YAML < command line. Whatever is wrong with what the use
 on stderr and exit code 2, before any work.
 """
 
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
@@ -14,6 +17,34 @@ from huggingface_hub.errors import StrictDataclassError
 from trl import TrlParser
 
 T = TypeVar("T")
+
+
+@dataclass
+class StageArguments:
+    """What every stage can be told: where to publish what it makes, and how many processes it must be run by."""
+
+    push_to_hub: str = field(default="", metadata={"help": "Hub repo, owner/name, to publish the result in"})
+    private: bool = field(default=False, metadata={"help": "make that repo a private one"})
+    tag: str = field(default="", metadata={"help": "name of the release, a tag in that repo"})
+    num_processes: int = field(
+        default=0, metadata={"help": "processes that must have started; 0: those that the launcher says it starts"}
+    )
+
+    def validate_push(self):
+        if self.push_to_hub and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub):
+            raise ValueError(f"push_to_hub={self.push_to_hub!r} must be a Hub repo, owner/name")
+        if (self.private or self.tag) and not self.push_to_hub:
+            raise ValueError("--private and --tag are about what is published: give --push_to_hub too")
+        if self.num_processes < 0:
+            raise ValueError(f"num_processes={self.num_processes} must be at least 0")
+
+    def check_processes(self, started: int) -> None:
+        """Raise ValueError unless as many processes started as should have: some launchers start one, silently."""
+        asked = self.num_processes or int(os.environ.get("WORLD_SIZE", 1))
+        if started != asked:
+            raise ValueError(
+                f"num_processes={asked} should work on this, {started} do: launch with a file of configs/accelerate"
+            )
 
 
 class OneLineParser(TrlParser):

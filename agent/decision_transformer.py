@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
+    AutoConfig,
+    AutoModel,
     DecisionTransformerConfig,
     DecisionTransformerModel,
     DynamicCache,
@@ -104,8 +106,8 @@ class GoalPrompted(PreTrainedModel):
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
-        assert cls.config_class is not None
-        return hub.load_pretrained(super().from_pretrained, cls.config_class.model_type, path, **kwargs)
+        sizes = {"state_dim": OBSERVATION_SIZE, "act_dim": ACTION_SIZE, "vocab_size": len(TOKENS)}
+        return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
 
     def set_statistics(
         self, observation_mean: np.ndarray, observation_std: np.ndarray, return_mean: float, return_std: float
@@ -341,3 +343,8 @@ class GoalMLP(GoalPrompted):
 def masked_square_error(prediction: Tensor, target: Tensor, mask: Tensor, count: Tensor | float) -> Tensor:
     """Mean over `count` steps of the squared error [B, K, D] of the steps in `mask` [B, K]; no other has a vote."""
     return ((prediction.float() - target).square().mean(-1) * mask).sum() / count
+
+
+for _config, _model in ((GoalDecisionTransformerConfig, GoalDecisionTransformer), (GoalMLPConfig, GoalMLP)):
+    AutoConfig.register(_config.model_type, _config)
+    AutoModel.register(_config, _model)

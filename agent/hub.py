@@ -1,61 +1,132 @@
-"""Artefacts by name: a folder, or a repo on the Hugging Face Hub. No network is needed for folders."""
+"""Artefacts by name: a folder, or a repo on the Hugging Face Hub. No network is needed for folders.
 
+Wherever an artefact is asked for, `owner/name` or `owner/name@revision` does as well as a folder; a revision is a
+branch, a tag or a commit. What comes from elsewhere is looked at before it is used: nothing is unpickled, no code of a
+repo is run, no file lies outside of its folder, and no config makes this process allocate more than there are weights.
+
+Publish a folder that a script has made, with the same flags as the scripts have:
+
+    python -m agent.hub runs/ppo me/humanoid-policy --private --tag v1
+"""
+
+import argparse
 import contextlib
+import hashlib
+import math
+import re
+import shlex
+import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Generator
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from safetensors import SafetensorError
+import httpx2
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    constants,
+    get_token,
+    snapshot_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+from huggingface_hub.hf_api import RepoFile
+from safetensors import SafetensorError, safe_open
 
 from agent import runs
 from agent.goals import check_goal_version
 
+T = TypeVar("T")
+
 AGENT_TYPE = "motor_agent"
 AGENT_PARTS = ("policy", "decision_transformer", "planner")
+# What artefacts consist of. Nothing else is published or downloaded: no pickle, no code, no log.
+SUFFIXES = (".json", ".jsonl", ".safetensors", ".parquet", ".md", ".png", ".mp4", ".txt", ".model", ".jinja")
+TEXTS = (".json", ".jsonl", ".md")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+# What only served the training of an artefact, in its folder.
+TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", ".*")
+RETRY_SECONDS = (1, 2, 4, 8, 16)
+BUSY = (408, 409, 412, 429)  # and 5xx: another try may do
+SCRIPT = re.compile(r"<\s*(script|iframe|object|embed)|javascript:|<[^>]*\son\w+\s*=", re.IGNORECASE)
 
 
 def folder(
     name: str | Path, *, revision: str | None = None, token: str | None = None, repo_type: str = "model"
 ) -> Path:
-    """The local folder of an artefact: `name` itself where that is a folder, else the Hub repo's snapshot.
+    """The local folder of an artefact: `name` itself where that is a folder, else the snapshot of the Hub repo.
+
+    Without a connection it is what the cache has, and stderr says so.
 
     Raises:
-        ValueError: neither a folder nor a repo that can be reached.
+        ValueError: neither a folder nor a repo that can be reached, or what is in it may not be used.
     """
     if Path(name).is_dir():
-        return Path(name)
-    try:
-        return Path(snapshot_download(str(name), revision=revision, token=token, repo_type=repo_type))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ValueError(
-            f"{name} is no folder, and no Hub repo that can be loaded ({_first_line(error)}): "
-            "give a path that exists or owner/name"
-        ) from error
+        path = Path(name)
+    else:
+        repo_id, _, named = str(name).partition("@")
+        path = _snapshot(repo_id, revision or named or None, token, repo_type)
+    root = repo_cache(path) or path.resolve()  # a file of the cache is a link to a blob beside the snapshots
+    for file in path.rglob("*"):
+        if file.is_symlink() and not file.resolve().is_relative_to(root):
+            raise ValueError(f"{name} has a link out of its folder, {file.relative_to(path)}: take the link away")
+    return path
+
+
+def repo_cache(path: Path) -> Path | None:
+    """Where the cache keeps the repo that the folder `path` is, or is part of; None for what is not from the Hub."""
+    for parent in path.resolve().parents:
+        if parent.name == "snapshots" and parent.parent.name.startswith(("models--", "datasets--")):
+            return parent.parent
+    return None
+
+
+def origin(name: str | Path, path: Path) -> str:
+    """What to record of an artefact `name` that was found in `path`: `owner/name@commit`, or its folder."""
+    if repo_cache(path) and not Path(name).is_dir():
+        return f"{str(name).partition('@')[0]}@{path.name}"
+    return runs.without_place(str(name))
 
 
 def load_pretrained(
+    kind: Any,
     load: Callable[..., Any],
-    model_type: str,
     name: str | Path,
     *,
+    sizes: dict[str, int],
     revision: str | None = None,
     token: str | None = None,
     **kwargs,
 ) -> Any:
-    """What `load`, a transformers `from_pretrained`, makes of the artefact `name`, after a look at what it is.
+    """What `load`, the transformers `from_pretrained` of the model class `kind`, makes of the artefact `name`.
+
+    Args:
+        kind: the class of the model.
+        load: what loads it from a folder.
+        name: a folder or a Hub repo.
+        sizes: what its config must say, by name.
+        revision: of the repo.
+        token: for the Hub.
+        kwargs: for `load`.
 
     Raises:
-        ValueError: there is no such artefact, it is another kind of model, speaks another goal vocabulary, or is
-        damaged.
+        ValueError: there is no such artefact, it is another kind of model, of another size, speaks another goal
+        vocabulary, is damaged, or is nothing to be trusted.
     """
     path = folder(name, revision=revision, token=token)
-    config = runs.read_json(path / "config.json")
+    config = check_artefact(path, name)
+    model_type = kind.config_class.model_type
     if config.get("model_type") != model_type:
         raise ValueError(f"{name} holds a {config.get('model_type')}: give a folder or repo of a {model_type}")
     check_goal_version(config.get("goal_version"), str(name))
+    for field, size in sizes.items():
+        if config.get(field, size) != size:
+            raise ValueError(f"{name} has {field}={config[field]}, here it is {size}: give a model of this body")
+    check_sizes(path, name, lambda: kind(kind.config_class.from_dict(config)))
     try:
         model, report = load(path, output_loading_info=True, use_safetensors=True, **kwargs)
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -68,6 +139,7 @@ def load_pretrained(
         raise ValueError(
             f"{name} has other weights than its config.json says, {wrong[0]} for one: make or load it again"
         )
+    check_finite(model, name)
     return model
 
 
@@ -85,10 +157,89 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
             "give the folder that finetune_llm.py assembled"
         )
     check_goal_version(config.get("goal_version"), str(path))
+    check_card(parts, path)
     for part in AGENT_PARTS:
         if not (parts / part).is_dir():
             raise ValueError(f"{path} has no {part}/: assemble the agent again with finetune_llm.py")
     return parts
+
+
+def check_artefact(path: Path, name: str | Path, config: str = "config.json") -> dict:
+    """The config of a model's folder, after a look at what lies beside it.
+
+    Raises:
+        ValueError: weights are pickled, a config asks for code of the repo, or the card has a script.
+    """
+    check_card(path, name)
+    for file in sorted(path.glob("*.json")):
+        if "auto_map" in runs.read_json(file):
+            raise ValueError(f"{name} asks in {file.name} to run code that it brings along (auto_map): no code is run")
+    if not list(path.glob("*.safetensors")):
+        pickles = [file.name for file in sorted(path.iterdir()) if file.suffix in PICKLES]
+        found = f"{pickles[0]} is a pickle, which can run code" if pickles else "it has no *.safetensors"
+        raise ValueError(f"{name} cannot be loaded ({found}): give weights as safetensors")
+    return runs.read_json(path / config)
+
+
+def check_adapter(path: Path, name: str | Path) -> None:
+    """Raise ValueError where the adapter in the folder `path` is no LoRA of the rank that its weights have."""
+    config = check_artefact(path, name, "adapter_config.json")
+    shapes = read_shapes(path, name)
+    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
+    largest = max((min(shape) for shape in shapes.values() if shape), default=0)
+    if config.get("peft_type") != "LORA" or not all(isinstance(rank, int) and 0 < rank <= largest for rank in ranks):
+        raise ValueError(f"{name} declares an adapter of rank {ranks[0]!r:.60}, its weights are of {largest}: refused")
+
+
+def check_card(path: Path, name: str | Path) -> None:
+    """Raise ValueError where the card in the folder `path` has a script in it."""
+    card = path / "README.md"
+    found = SCRIPT.search(card.read_text(errors="replace")) if card.is_file() else None
+    if found:
+        raise ValueError(f"{name} has a script in its README.md ({found[0]}): a card is text")
+
+
+def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
+    """Raise ValueError where config.json declares a larger model than the weights beside it are, before it is made.
+
+    `build` makes the model of the config; here it is called on the meta device, where nothing takes memory.
+    """
+    import torch  # seconds that moving files does not need
+
+    shapes = read_shapes(path, name)
+    held = sum(math.prod(shape) for shape in shapes.values())
+    for key, value in runs.read_json(path / "config.json").items():
+        count = len(value) if isinstance(value, list) else value if re.search("layer|expert", key) else 0
+        if isinstance(count, int) and count > len(shapes):
+            raise ValueError(f"{name} declares {key}={value!r:.60}, its weights are {len(shapes)} arrays: refused")
+    try:
+        with torch.device("meta"):
+            declared = sum(parameter.numel() for parameter in build().parameters())
+    except Exception as error:  # a config from anywhere can be wrong in any way
+        raise ValueError(f"{name} has a config.json that makes no model: {_first_line(error)}") from error
+    if declared > 2 * held:  # a head that is tied to the embeddings is not stored twice
+        raise ValueError(f"{name} declares {declared:,} parameters, its weights are {held:,} numbers: refused")
+
+
+def read_shapes(path: Path, name: str | Path) -> dict[str, list[int]]:
+    """Names and shapes of the weights in a folder; the weights themselves are not read."""
+    shapes: dict[str, list[int]] = {}
+    try:
+        for file in path.glob("*.safetensors"):
+            with safe_open(file, "np") as weights:
+                shapes |= {key: weights.get_slice(key).get_shape() for key in weights.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ValueError(
+            f"{name} cannot be loaded ({_first_line(error)}): the files are damaged, make or load them again"
+        ) from error
+    return shapes
+
+
+def check_finite(model: Any, name: str | Path) -> None:
+    """Raise ValueError where a weight of `model` is not finite."""
+    for key, value in model.state_dict().items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise ValueError(f"{name} has weights that are not finite, {key} for one: make or load it again")
 
 
 @contextlib.contextmanager
@@ -98,18 +249,238 @@ def staging() -> Generator[Path]:
         yield Path(name)
 
 
-def push_folder(
-    path: str | Path, repo_id: str, *, private: bool = False, repo_type: str = "model", ignore: list[str] | None = None
-) -> str:
-    """Publish a folder in one commit, and return its address. The repo is made when it is not there."""
-    api = HfApi()
-    api.create_repo(repo_id, private=private, repo_type=repo_type, exist_ok=True)
-    message = f"Publish {Path(path).name}"
-    commit = api.upload_folder(
-        folder_path=str(path), repo_id=repo_id, repo_type=repo_type, ignore_patterns=ignore, commit_message=message
+def published_files(path: str | Path) -> list[str]:
+    """The files of an artefact, relative to its folder, without what only served its training."""
+    return sorted(
+        place.as_posix()
+        for place in (file.relative_to(path) for file in Path(path).rglob("*") if file.is_file())
+        if place.suffix in SUFFIXES
+        and not any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in TRAINING_ONLY)
     )
-    return str(commit.commit_url)
 
 
-def _first_line(error: Exception) -> str:
+def push_folder(
+    path: str | Path, repo_id: str, *, private: bool = False, tag: str = "", token: str | None = None
+) -> str:
+    """Make a repo hold what an artefact's folder holds, in one commit, and return the commit's address.
+
+    The repo is made when it is not there. What is there already is not sent again, so a push that was cut off goes on,
+    and one of the same files makes no commit. A tag stays where it is.
+
+    Raises:
+        ValueError: the Hub refused, or could not be reached in several tries; the files hold a secret or a path of
+        this machine; the repo is public and `private` was asked for; the tag is that of another commit.
+    """
+    folder, api = Path(path), HfApi(token=token)
+    repo_type = "dataset" if (folder / "meta" / "info.json").is_file() else "model"
+    files = published_files(folder)
+    if "README.md" not in files:
+        raise ValueError(f"{folder} has no README.md: give the folder of a whole artefact")
+    check_card(folder, folder)
+    check_private_words(folder, files, token)
+
+    def push() -> str:
+        api.create_repo(repo_id, private=private, repo_type=repo_type, exist_ok=True)
+        if private and not api.repo_info(repo_id, repo_type=repo_type).private:
+            raise ValueError(f"{repo_id} is public: make it private on the Hub, or leave out --private")
+        there = set(api.list_repo_files(repo_id, repo_type=repo_type)) - {".gitattributes"}
+        commit = api.create_commit(
+            repo_id,
+            [
+                *(CommitOperationAdd(file, folder / file) for file in files),
+                *(CommitOperationDelete(file) for file in sorted(there - set(files))),
+            ],
+            commit_message=f"Publish {tag}".strip(),
+            repo_type=repo_type,
+        )
+        if tag:
+            api.create_tag(repo_id, tag=tag, revision=commit.oid, repo_type=repo_type, exist_ok=True)
+            tags = {each.name: each.target_commit for each in api.list_repo_refs(repo_id, repo_type=repo_type).tags}
+            if tags.get(tag) != commit.oid:
+                raise ValueError(f"{repo_id} has a tag {tag} of another commit: give another --tag")
+        return str(commit.commit_url)
+
+    try:
+        return _patiently(push)
+    except (httpx2.HTTPError, OSError, RuntimeError, HFValidationError) as error:
+        raise ValueError(f"{repo_id} cannot be pushed to ({_reason(error)})") from error
+
+
+def publish(path: str | Path, repo_id: str, *, private: bool = False, tag: str = "") -> None:
+    """Push what a script has made. A training does not die of it: what went wrong, and what to do, is one line."""
+    try:
+        print(f"published: {push_folder(path, repo_id, private=private, tag=tag)}", file=sys.stderr)
+    except ValueError as error:
+        flags = ["--private"] * private + ["--tag", tag] * bool(tag)
+        again = f"python -m agent.hub {shlex.join([str(path), repo_id, *flags])}"
+        print(f"{path} is whole, but not published: {error}. Try again: {again}", file=sys.stderr)
+
+
+def check_private_words(path: Path, files: Sequence[str], token: str | None) -> None:
+    """Raise ValueError where a text that is to be published has the token or a path of this machine in it."""
+    folders = [f"{place}/" for place in (Path.home(), Path.cwd()) if place != Path("/")]
+    for file in files:
+        if file.endswith(TEXTS):
+            text = (path / file).read_text(errors="replace")
+            for words in filter(None, (token or get_token(), *folders)):
+                if words in text:
+                    what = f"the path {words}" if words in folders else "the Hub token"
+                    raise ValueError(f"{path.name}/{file} has {what} in it: take it out")
+
+
+def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: str) -> Path:
+    """The folder in the cache that holds a repo at a revision, every file of it as the Hub announced it."""
+    name = f"{repo_id}@{revision}" if revision else repo_id
+    api = HfApi(token=token)
+
+    def download() -> Path:
+        commit = api.repo_info(repo_id, revision=revision, repo_type=repo_type).sha
+        listed = api.list_repo_tree(repo_id, recursive=True, revision=commit, repo_type=repo_type)
+        files = [file for file in listed if isinstance(file, RepoFile)]
+        check_names(name, files)
+        new = [file for file in files if file.path.endswith(SUFFIXES) and not known(file.path, commit)]
+        check_room(name, sum(file.size for file in new))
+        path = get()
+        if path.name != commit:
+            raise ValueError(f"{name} was published anew while it was loaded: load it again")
+        return path
+
+    def known(file: str, commit: str | None) -> bool:
+        return isinstance(try_to_load_from_cache(repo_id, file, revision=commit, repo_type=repo_type), str)
+
+    def get(cached: bool = False) -> Path:
+        path = snapshot_download(
+            repo_id,
+            revision=revision,
+            token=token,
+            repo_type=repo_type,
+            allow_patterns=[f"*{suffix}" for suffix in SUFFIXES],
+            local_files_only=cached,
+        )
+        return Path(path)
+
+    try:
+        path = _patiently(download)
+        if drop_damaged(path):
+            path = _patiently(download)
+    except (httpx2.HTTPError, OSError, RuntimeError, HFValidationError) as error:
+        if not (_may_pass(error) or isinstance(error, OfflineModeIsEnabled)):
+            raise ValueError(
+                f"{name} is no folder, and no Hub repo that can be loaded ({_reason(error)}): "
+                "give a path that exists or owner/name"
+            ) from error
+        try:
+            path = get(cached=True)
+        except (OSError, HFValidationError):
+            raise ValueError(
+                f"{name} is no folder, and no Hub repo that can be loaded ({_reason(error)}, and it is not in the "
+                "cache): give a path that exists or owner/name"
+            ) from error
+        print(f"the Hub cannot be reached: taking {name} at {path.name[:7]} from the cache", file=sys.stderr)
+    damaged = drop_damaged(path)
+    if damaged:
+        raise ValueError(f"{name} has a damaged {damaged[0]}: it is not what the Hub announced, load it again later")
+    return path
+
+
+def check_names(name: str, files: Sequence[RepoFile]) -> None:
+    """Raise ValueError where a repo has a file that would lie outside of its folder."""
+    for file in files:
+        place = PurePosixPath(file.path)
+        if place.is_absolute() or ".." in place.parts or re.search(r"[\\:\0]", file.path):
+            raise ValueError(f"{name} has a file {file.path!r} that would lie outside of its folder: refused")
+
+
+def check_room(name: str, size: int) -> None:
+    """Raise ValueError where the cache has no room for `size` bytes."""
+    cache = Path(constants.HF_HUB_CACHE)
+    free = shutil.disk_usage(next(each for each in (cache, *cache.parents) if each.exists())).free
+    if size > free:
+        raise ValueError(f"{name} needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} left: make room")
+
+
+def drop_damaged(path: Path) -> list[str]:
+    """Remove from the cache the files of a snapshot that are not what they should be, and return their names.
+
+    A file of the cache is a link to a blob, whose name is the hash of what is in it: sha256 or git's sha1.
+    """
+    damaged = []
+    for file in sorted(path.rglob("*")):
+        if not file.is_symlink():
+            continue
+        blob = file.resolve()
+        with blob.open("rb") as stream:
+            if len(blob.name) == 64:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            else:
+                found = hashlib.sha1(b"blob %d\0" % blob.stat().st_size + stream.read()).hexdigest()
+        if found != blob.name:
+            file.unlink()
+            blob.unlink()
+            damaged.append(file.relative_to(path).as_posix())
+    return damaged
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """What `call` returns, which is tried again, ever later, as long as the Hub is busy or the connection breaks.
+
+    Where nobody answers at all, there is nothing to wait for.
+    """
+    for wait in (*RETRY_SECONDS, None):
+        try:
+            return call()
+        except (httpx2.HTTPError, OSError, RuntimeError) as error:
+            if wait is None or isinstance(error, httpx2.ConnectError) or not _may_pass(error):
+                raise
+            time.sleep(wait)
+    raise AssertionError("the last try returns or raises")
+
+
+def _causes(error: BaseException | None) -> Generator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same may go well later: the Hub was busy, or the connection broke."""
+    for cause in _causes(error):
+        if isinstance(cause, HfHubHTTPError):
+            return cause.response.status_code in BUSY or cause.response.status_code >= 500
+        if isinstance(cause, httpx2.TransportError) or "Consistency check failed" in str(cause):
+            return True
+    return False
+
+
+def _reason(error: BaseException) -> str:
+    """In a few words, why the Hub did not do what was asked."""
+    for cause in _causes(error):
+        if isinstance(cause, HfHubHTTPError):
+            status = cause.response.status_code
+            if status in (401, 403):
+                return f"{status}: there is no such repo, or it is not for this token; log in with `hf auth login`"
+            return f"{status}: {cause.server_message or _first_line(cause)}"
+    return _first_line(error)
+
+
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m agent.hub", description="Publish a folder that a script has made."
+    )
+    parser.add_argument("folder")
+    parser.add_argument("repo", metavar="owner/name")
+    parser.add_argument("--private", action="store_true", help="make the repo private when it is made")
+    parser.add_argument("--tag", default="", help="name of the release")
+    args = parser.parse_args()
+    try:
+        print(push_folder(args.folder, args.repo, private=args.private, tag=args.tag))
+    except ValueError as error:
+        sys.exit(f"python -m agent.hub: {' '.join(str(error).split())}")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,15 +6,14 @@ another, and odometry from the observations tells when the next one is due.
 Shapes: B bodies (no batch axis for one), S = 45 observation, A = 17 action.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import gymnasium
 import numpy as np
-from huggingface_hub import ModelCardData
 
-from agent import hub, runs
+from agent import cards, hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
 from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, heading_observation, humanoid, make_env
 from agent.feedback import GoalOutcome, Odometry, summarize, verdict
@@ -86,20 +85,20 @@ class MotorAgent:
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
         return cls(policy.eval(), transformer.eval(), Planner.from_pretrained(folder / "planner", device=device))
 
-    def save_pretrained(self, path: str | Path) -> None:
-        """Write the agent's folder: `from_pretrained` gives back one that acts identically."""
+    def save_pretrained(self, path: str | Path, name: str = "") -> None:
+        """Write the agent's folder: `from_pretrained` gives back one that acts identically. Its card says `name`."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         self.policy.save_pretrained(folder / "policy")
         self.transformer.save_pretrained(folder / "decision_transformer")
         self.planner.save_pretrained(folder / "planner")
-        describe(folder)
+        describe(folder, name or folder.name)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
-        """Publish the agent in one commit, and return its address."""
+    def push_to_hub(self, repo_id: str, *, private: bool = False, tag: str = "", token: str | None = None) -> str:
+        """Publish the agent in one commit, and return its address. Raises ValueError when the Hub does not take it."""
         with hub.staging() as folder:
-            self.save_pretrained(folder)
-            return hub.push_folder(folder, repo_id, private=private)
+            self.save_pretrained(folder, repo_id)
+            return hub.push_folder(folder, repo_id, private=private, tag=tag, token=token)
 
     def make_env(self, render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> gymnasium.Env:
         """The env that this agent acts in: see `agent.make_env`."""
@@ -212,43 +211,52 @@ class MotorAgent:
         self.transformer.prompt(self.goal)
 
 
-def describe(folder: Path) -> None:
-    """Write what makes the folder of the three parts an agent: config.json and the card."""
+def describe(
+    folder: Path, name: str, results: Mapping[str, float] | None = None, provenance: Mapping | None = None
+) -> None:
+    """Write what makes the folder of the three parts an agent: config.json and the card.
+
+    Args:
+        folder: of the agent.
+        name: by which it is loaded.
+        results: of its planner on held-out instructions.
+        provenance: of the planner and the two parts that it was put together with.
+    """
     runs.write_json(folder / "config.json", {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION})
-    data = ModelCardData(
-        license="apache-2.0",
-        pipeline_tag="reinforcement-learning",
-        tags=["reinforcement-learning", "robotics", "mujoco", "Humanoid-v5", "decision-transformer"],
+    rows = [["measure", "share"], *([key.replace("_", " "), value] for key, value in (results or {}).items())]
+    card = cards.Card(
+        data=cards.model_data(
+            name, results or {}, measured_on="generated instructions", tags=("decision-transformer",)
+        ),
+        title="A humanoid that does what a sentence says",
+        what=WHAT.format(version=GOAL_VERSION),
+        use=USE.format(name=name),
+        results=f"{cards.table(rows)}\n\n{RESULTS}" if results else RESULTS,
+        limits=LIMITS,
     )
-    with runs.replacing(folder / "README.md") as beside:
-        beside.write_text(CARD.format(data=data.to_yaml(), version=GOAL_VERSION))
+    cards.write_card(folder, card, provenance or {})
 
 
-CARD = """---
-{data}
----
-
-# A humanoid that does what a sentence says
-
+WHAT = """
 Gymnasium's `Humanoid-v5`, driven by a Decision Transformer that is prompted with the goal tokens of a language
-planner.
-
-```python
-from agent import MotorAgent
-
-agent = MotorAgent.from_pretrained("PATH")
-env = agent.make_env()
-env.reset(seed=0)
-print(agent.run("walk forward for 2 seconds, then turn left", env).summary)
-```
+planner. Goal vocabulary {version}.
 
 | part | what it is |
 |---|---|
 | `planner/` | a causal language model that turns a sentence into a goal program, under the grammar of goals |
 | `decision_transformer/` | goal tokens and the last steps in, 17 torques out |
 | `policy/` | the PPO policy that taught it |
+"""
+USE = """
+from agent import MotorAgent
 
-Each part has a card of its own with its measurements, and `provenance.json` with the command and versions that made
-it. Goal vocabulary {version}. It walks on flat ground, sees nothing, and understands English instructions to stand,
-walk, run, sidestep, turn and walk curves; it refuses the rest.
+agent = MotorAgent.from_pretrained("{name}")
+env = agent.make_env()
+env.reset(seed=0)
+print(agent.run("walk forward for 2 seconds, then turn left", env).summary)
+"""
+RESULTS = "Each part has a card of its own, with its measurements and the command that made it."
+LIMITS = """
+It walks on flat ground, sees nothing, and understands English instructions to stand, walk, run, sidestep, turn and
+walk curves; it refuses the rest.
 """

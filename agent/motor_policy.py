@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
 from agent import hub
@@ -79,7 +79,8 @@ class MotorPolicy(PreTrainedModel):
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal
         vocabulary.
         """
-        return hub.load_pretrained(super().from_pretrained, MotorPolicyConfig.model_type, path, **kwargs)
+        sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE}
+        return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module):
@@ -160,3 +161,7 @@ def goal_features(commands: Tensor) -> Pair:
     """Commands [B, 3] as even [B, 3] and odd [B, 2] features."""
     even = torch.cat([commands[..., :1], commands[..., 1:].abs()], dim=-1)
     return even, commands[..., 1:]
+
+
+AutoConfig.register(MotorPolicyConfig.model_type, MotorPolicyConfig)
+AutoModel.register(MotorPolicyConfig, MotorPolicy)

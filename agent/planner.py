@@ -10,6 +10,7 @@ Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from agent import hub
+from agent import hub, runs
 from agent.goals import (
     DIGITS,
     ENDS,
@@ -35,6 +36,7 @@ from agent.instructions import prompt
 from agent.quantities import beyond, lift
 
 CONFIG = "planner.json"
+CONFIG_TYPES = {"base_model": str, "base_revision": str, "dtype": str, "prompt_format": str, "goal_token_ids": list}
 ADAPTER = "adapter_config.json"
 BASE = "base"  # a base model that is small enough to travel with its adapter
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
@@ -84,6 +86,11 @@ class Planner:
             raise ValueError(
                 f"{len(set(goal_token_ids))} ids for {len(VOCABULARY)} goal tokens and slots: give each one of its own"
             )
+        size = model.config.vocab_size
+        if not all(isinstance(index, int) and 0 <= index < size for index in goal_token_ids):
+            raise ValueError(
+                f"goal tokens have ids beyond the {size} of the vocabulary: this is another model's planner"
+            )
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.goal_token_ids = tuple(goal_token_ids)
@@ -102,18 +109,26 @@ class Planner:
         folder = hub.folder(path, revision=revision, token=token)
         if not (folder / CONFIG).is_file():
             raise ValueError(f"{path} holds no {CONFIG}: give the folder of a planner that finetune_llm.py made")
-        config = json.loads((folder / CONFIG).read_text())
-        check_goal_version(config["goal_version"], str(path))
-        base = folder / BASE
+        config = runs.read_json(folder / CONFIG)
+        check_goal_version(config.get("goal_version"), str(path))
+        for name, kind in CONFIG_TYPES.items():
+            if not isinstance(config.get(name), kind):
+                raise ValueError(f"{path} has {name}={config.get(name)!r:.60} in {CONFIG}: make or load it again")
+        base, base_name = folder / BASE, f"{path}/{BASE}"
         if not base.is_dir():
-            base = hub.folder(config["base_model"], revision=config["base_revision"] or None, token=token)
-        model = AutoModelForCausalLM.from_pretrained(base, use_safetensors=True, dtype=config["dtype"])
+            base_name = config["base_model"]
+            if hub.repo_cache(folder) and not re.fullmatch(r"[\w.-]+/[\w.-]+", base_name):
+                raise ValueError(f"{path} names the base model {base_name!r}, which is no Hub repo: refused")
+            base = hub.folder(base_name, revision=config["base_revision"] or None, token=token)
+        model = load_language_model(base, base_name, config["dtype"])
         if (folder / ADAPTER).is_file():
             from peft import PeftModel  # half a second that a planner without an adapter does not need
 
+            hub.check_adapter(folder, path)
             model = PeftModel.from_pretrained(model, folder).merge_and_unload()
+            hub.check_finite(model, path)
         names = ("base_model", "base_revision", "prompt_format", "least_confidence")
-        tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder))
+        tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
         return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
 
     def save_pretrained(self, path: str | Path) -> None:
@@ -272,6 +287,24 @@ def spelled_end(ids: Sequence[int]) -> tuple[str, str] | None:
     """The kind and the spelling of the end of a goal with these token ids; None where it is open."""
     kind = END_KINDS.get(ids[3])
     return (kind, "".join(DIGIT_IDS[index] for index in ids[4:])) if kind else None
+
+
+def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype) -> PreTrainedModel:
+    """The causal LM in `folder`, after a look at what it is.
+
+    Raises:
+        ValueError: it is pickled, wants code of its own, is larger than its weights, damaged, or not finite.
+    """
+    hub.check_artefact(folder, name)
+
+    def build() -> PreTrainedModel:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+
+    hub.check_sizes(folder, name, build)
+    model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=dtype)
+    hub.check_finite(model, name)
+    return model
 
 
 def within_limits(result: Parse, words: str) -> Parse:

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import shutil
 import signal
 import sys
@@ -88,7 +89,7 @@ def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Colle
     before = read_json(Path(folder) / PROVENANCE)["arguments"]
     changed = [
         f"{name} was {before.get(name)!r} and is {value!r}"
-        for name, value in dataclasses.asdict(arguments).items()
+        for name, value in resolved(arguments).items()
         if name not in free and before.get(name) != value
     ]
     if changed:
@@ -145,14 +146,28 @@ def record_provenance(
 ) -> dict:
     """Write what made `folder`: script, resolved arguments, library versions and the artefacts it was made from."""
     provenance = {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "arguments": dataclasses.asdict(arguments),
+        "command": shlex.join([Path(sys.argv[0]).name, *map(without_place, sys.argv[1:])]),
+        "arguments": resolved(arguments),
         "python": platform.python_version(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "upstream": dict(upstream or {}),
     }
     write_json(Path(folder) / PROVENANCE, provenance)
     return provenance
+
+
+def resolved(arguments: "DataclassInstance") -> dict:
+    """Arguments by name, as anyone may read them."""
+    return {
+        name: without_place(value) if isinstance(value, str) else value
+        for name, value in dataclasses.asdict(arguments).items()
+    }
+
+
+def without_place(value: str) -> str:
+    """A path as anyone may read it: of one that leads out of the working folder only the name is kept."""
+    path = Path(value)
+    return path.name if path.is_absolute() or ".." in path.parts or value.startswith("~") else value
 
 
 def write_summary(folder: str | Path, *, stage: str, made: str, seconds: float, metric: str) -> None:

@@ -11,6 +11,7 @@ ORDER = [
     "goals",
     "arguments",
     "runs",
+    "cards",
     "hub",
     "env",
     "vector_env",

@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 import yaml
+from accelerate.commands.config.config_args import load_config_from_file
 from conftest import ROOT
 from test_arguments import SCRIPTS
 
@@ -30,3 +31,12 @@ def test_a_config_is_accepted_and_every_value_in_it_counts(path):
 
 def test_the_quickstart_has_a_config_for_every_stage():
     assert {path.stem for path in (ROOT / "configs" / "quickstart").glob("*.yaml")} == set(READERS)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "accelerate").glob("*.yaml")), ids=lambda path: path.stem)
+def test_accelerate_reads_its_configs_and_the_page_on_scaling_has_them(path):
+    written = yaml.safe_load(path.read_text())
+    config = load_config_from_file(str(path))
+    assert (config.num_processes, config.num_machines) == (written["num_processes"], written["num_machines"])
+    assert config.distributed_type != "MULTI_CPU", "starts one process"
+    assert path.name in (ROOT / "docs" / "scaling.md").read_text()

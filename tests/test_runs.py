@@ -228,3 +228,19 @@ def test_a_first_signal_is_noted_and_a_second_one_ends_the_process(number, code)
     command = [sys.executable, "-c", script, str(int(number))]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (code, f"{int(number)}\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "public"),
+    [
+        ("/home/me/runs/ppo", "ppo"),
+        ("../me/ppo", "ppo"),
+        ("~/ppo", "ppo"),
+        ("runs/ppo", "runs/ppo"),
+        ("me/policy@v1", "me/policy@v1"),
+        ("--seed", "--seed"),
+        ("0,0.1", "0,0.1"),
+    ],
+)
+def test_of_a_path_that_leads_out_only_the_name_is_recorded(path, public):
+    assert runs.without_place(path) == public

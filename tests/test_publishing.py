@@ -1,0 +1,186 @@
+"""Pushing to a Hub and loading from it, and what goes wrong on the way."""
+
+from types import SimpleNamespace
+
+import hub_server
+import pytest
+from conftest import contents
+from hub_server import Fault
+from huggingface_hub import constants
+
+from agent import hub
+
+FILES = {"README.md": b"# A policy\n", "config.json": b"{}", "model.safetensors": bytes(range(256)) * 40}
+NAME = "me/policy"
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A folder as a training leaves it."""
+    folder = tmp_path / "made"
+    for name, content in FILES.items() | {("checkpoint/optimizer.bin", b"pickle"), ("ppo/events.out", b"log")}:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+# Publishing
+
+
+def test_a_publish_is_one_commit_of_the_artefact_alone_and_the_next_one_none(server, made):
+    hub.push_folder(made, NAME, private=True, tag="v1")
+    repo = server.repo(NAME)
+    assert repo.private and repo.messages == ["initial commit", "Publish v1"]
+    assert {name: content for name, content in server.files(NAME).items() if name != ".gitattributes"} == FILES
+    hub.push_folder(made, NAME, private=True, tag="v1")
+    assert len(repo.messages) == 2, "the same files make no commit"
+
+    (made / "config.json").write_text('{"a": 1}')
+    (made / "model.safetensors").rename(made / "other.safetensors")
+    hub.push_folder(made, NAME)
+    assert set(server.files(NAME)) == {".gitattributes", "README.md", "config.json", "other.safetensors"}
+    assert server.files(NAME, revision="v1")["config.json"] == b"{}"
+    with pytest.raises(ValueError, match="has a tag v1 of another commit"):
+        hub.push_folder(made, NAME, tag="v1")
+
+
+def test_what_is_asked_to_be_private_never_goes_to_a_public_repo(server, made):
+    server.add(NAME, {})
+    with pytest.raises(ValueError, match="me/policy is public"):
+        hub.push_folder(made, NAME, private=True)
+    assert not server.files(NAME)
+
+
+@pytest.mark.parametrize("words", [hub_server.TOKEN, "{home}/secret", "<script>alert(1)</script>"])
+def test_no_token_path_or_script_is_published(server, made, words, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    (made / "README.md").write_text(f"made with {words.format(home=tmp_path / 'user')}")
+    with pytest.raises(ValueError, match=r"README\.md"):
+        hub.push_folder(made, NAME)
+    assert not server.repos
+
+
+def test_a_push_that_fails_is_one_line_that_says_how_to_go_on(server, made, monkeypatch, capsys):
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    hub.publish(made, NAME, private=True, tag="v1")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "401" in line and f"python -m agent.hub {made} me/policy --private --tag v1" in line
+    assert "hf_wrong" not in line and not server.repos
+
+
+# Loading
+
+
+def test_a_repo_is_loaded_at_a_revision_and_says_which(server, made):
+    hub.push_folder(made, NAME, tag="v1")
+    (made / "config.json").write_text('{"a": 1}')
+    hub.push_folder(made, NAME)
+    first, newest = hub.folder(f"{NAME}@v1"), hub.folder(NAME)
+    assert contents(first) == FILES and contents(newest) == FILES | {"config.json": b'{"a": 1}'}
+    assert hub.folder(NAME, revision="v1") == first == hub.folder(f"{NAME}@{first.name}")
+    assert hub.origin(f"{NAME}@v1", first) == f"{NAME}@{server.repo(NAME).tags['v1']}"
+    assert hub.origin("/home/me/runs/ppo", made) == "ppo"
+    with pytest.raises(ValueError, match=r"me/policy@v2 .*404"):
+        hub.folder(f"{NAME}@v2")
+
+
+def test_without_a_connection_the_cache_is_used_and_it_says_so(server, made, capsys, monkeypatch):
+    hub.push_folder(made, NAME)
+    online = hub.folder(NAME)
+    capsys.readouterr()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert hub.folder(NAME) == online
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"the Hub cannot be reached: taking {NAME} at {online.name[:7]} from the cache"
+    with pytest.raises(ValueError, match=r"me/other .* not in the cache"):
+        hub.folder("me/other")
+
+
+def test_where_nobody_answers_the_cache_is_used_at_once(server, made, monkeypatch):
+    hub.push_folder(made, NAME)
+    online = hub.folder(NAME)
+    monkeypatch.setattr(hub, "RETRY_SECONDS", (1000,))
+    server.shutdown()
+    server.server_close()
+    assert hub.folder(NAME) == online
+
+
+def test_what_the_disk_has_no_room_for_is_not_begun(server, monkeypatch):
+    server.add(NAME, FILES)
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(ValueError, match=rf"{NAME} needs .* GB, the disk has"):
+        hub.folder(NAME)
+    assert not [request for request in server.requests if "/resolve/" in request]
+
+
+def test_a_private_repo_needs_the_token(server, made, monkeypatch):
+    hub.push_folder(made, NAME, private=True)
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(ValueError, match=r"401.*hf auth login"):
+        hub.folder(NAME)
+    assert contents(hub.folder(NAME, token=hub_server.TOKEN)) == FILES
+
+
+# Faults
+
+PUSH_FAULTS = [
+    Fault("POST", "/api/repos/create", 500),
+    Fault("POST", "/api/repos/create", 429),
+    Fault("POST", "/commit/", 409),
+    Fault("POST", "/commit/", 500),
+    Fault("POST", "/commit/", "cut"),
+    Fault("POST", "/commit/", "lost"),
+    Fault("PUT", "/lfs/", "cut"),
+    Fault("PUT", "/lfs/", 500),
+    Fault("POST", "/objects/batch", 429),
+]
+
+
+@pytest.mark.parametrize("fault", PUSH_FAULTS, ids=lambda fault: f"{fault.what} at {fault.part}")
+def test_a_push_survives(fault, server, made):
+    server.faults.append(fault)
+    hub.push_folder(made, NAME)
+    assert not fault.times and contents(hub.folder(NAME)) == FILES
+    assert server.repo(NAME).messages == ["initial commit", "Publish"], "one commit, however often it was tried"
+
+
+PULL_FAULTS = [
+    Fault("GET", "/api/models/me/policy", 500),
+    Fault("GET", "/api/models/me/policy", 429),
+    Fault("GET", "/tree/", 503),
+    Fault("HEAD", "model.safetensors", 500),
+    Fault("GET", "model.safetensors", 500),
+    Fault("GET", "model.safetensors", "cut"),
+    Fault("GET", "config.json", "lost"),
+    Fault("HEAD", "model.safetensors", "etag"),
+    Fault("HEAD", "config.json", "etag"),
+    Fault("HEAD GET", "model.safetensors", "truncated", times=2),
+]
+
+
+@pytest.mark.parametrize("fault", PULL_FAULTS, ids=lambda fault: f"{fault.what} at {fault.part}")
+def test_a_download_survives(fault, server):
+    server.add(NAME, FILES)
+    server.faults += [Fault(method, fault.part, fault.what) for method in fault.method.split()]
+    assert contents(hub.folder(NAME)) == FILES
+    assert not any(each.times for each in server.faults)
+
+
+LASTING = [
+    (Fault("GET", "/api/models", 401), "401: .*hf auth login"),
+    (Fault("GET", "/api/models", 404), "404"),
+    (Fault("GET", "/api/models", 500), "500: .* not in the cache"),
+    (Fault("GET", "/api/models", "lost"), "not in the cache"),
+    (Fault("HEAD", "model.safetensors", "etag"), r"damaged model\.safetensors"),
+    (Fault("GET", "model.safetensors", "truncated"), "not in the cache"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), LASTING, ids=lambda each: getattr(each, "what", ""))
+def test_a_fault_that_lasts_is_one_line_and_nothing_half_written_is_loaded(fault, message, server):
+    server.add(NAME, FILES)
+    server.faults.append(Fault(fault.method, fault.part, fault.what, times=1000))
+    with pytest.raises(ValueError, match=rf"(?s)^{NAME} .*{message}"):
+        hub.folder(NAME)
+    server.faults.clear()
+    assert contents(hub.folder(NAME)) == FILES
