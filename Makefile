@@ -40,6 +40,7 @@ $(START): | $(INSTALLED)
 
 $(RUN)/ppo/summary.json: configs/quickstart/ppo.yaml $(START)
 	$(BIN)/python pretrain_ppo.py --config $< --output_dir $(@D) $(call init_from,policy)
+	@rm -rf $(RUN)/rollouts  # of another policy
 
 $(RUN)/rollouts/summary.json: configs/quickstart/dataset.yaml $(RUN)/ppo/summary.json
 	$(BIN)/python collect_dataset.py --config $< --policy $(RUN)/ppo --output_dir $(@D) --resume

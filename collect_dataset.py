@@ -52,6 +52,10 @@ FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard her
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 
 
+# What may change when a collection goes on: how much of it there is to be, and where.
+FREE = {"policy", "num_steps", "num_threads", *arguments.ALWAYS_FREE}
+
+
 @strict
 @dataclass
 class Arguments(arguments.StageArguments):
@@ -151,12 +155,11 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
     paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
     if paths and not args.resume:
         raise ValueError(f"{folder} has {len(paths)} shards already: give --resume to go on, or another --output_dir")
-    for path in paths:
-        rows = parquet.read_metadata(path).num_rows
-        if rows != args.shard_size:
-            raise ValueError(
-                f"{path} has {rows} steps, num_envs * shard_steps is {args.shard_size}: resume with the same as before"
-            )
+    upstream = {"policy": hub.origin(args.policy, source), "policy_sha256": runs.digest(source / "model.safetensors")}
+    if paths:
+        runs.check_resume(folder, args, FREE)
+        if runs.read_json(folder / runs.PROVENANCE)["upstream"] != upstream:
+            raise ValueError(f"{folder} was collected by another policy than {args.policy}: give another --output_dir")
     whole = len(paths) // ranks
     for path in (*paths[whole * ranks :], *sorted(folder.glob("meta/episodes/*/*.parquet"))[whole * ranks :]):
         path.unlink()  # of a round that was not finished
@@ -166,7 +169,8 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
     texts = schema.task_texts()
     with runs.replacing(folder / "meta" / "tasks.parquet") as beside:
         pandas.DataFrame({"task_index": range(len(texts))}, index=pandas.Index(texts, name="task")).to_parquet(beside)
-    runs.record_provenance(folder, args, {"policy": hub.origin(args.policy, source)})
+    if not paths:
+        runs.record_provenance(folder, args, upstream)
     return whole, int(episodes)
 
 

@@ -54,7 +54,7 @@ from agent.planner import (
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
 PARTS = ("policy", "decision_transformer")  # of the agent, beside the planner
-HELD_OUT_SEED = 1_000_003  # added to the seed
+HELD_OUT_SEED, CALIBRATION_SEED = 1_000_003, 2_000_003  # added to the seed
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 
 WHAT = """
@@ -185,7 +185,7 @@ def main(args: Arguments) -> None:
         args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, adapter
     )
     if process.is_main_process:
-        planner.least_confidence = calibrate(planner, held_out)
+        planner.least_confidence = calibrate(planner, draw(args.seed + CALIBRATION_SEED, args.eval_examples))
         planner.save_pretrained(output)
         planner = Planner.from_pretrained(output, device=str(process.device))  # what is reported is what loads
         row = evaluate(planner, held_out)
@@ -226,12 +226,16 @@ def main(args: Arguments) -> None:
 
 def draw_examples(args: Arguments) -> tuple[list[Instruction], list[Instruction]]:
     """Held-out instructions, and those to train on, in which none of the former occurs."""
-    held_out = list(itertools.islice(generate(args.seed + HELD_OUT_SEED), args.eval_examples))
+    held_out = draw(args.seed + HELD_OUT_SEED, args.eval_examples)
     kept = {prompt(each.text) for each in held_out}
     in_full = args.full or not (args.base_model or args.init_from)
     count = max(args.base_examples if in_full else 0, args.train_examples)
     drawn = (each for each in generate(args.seed) if prompt(each.text) not in kept)
     return held_out, list(itertools.islice(drawn, count))
+
+
+def draw(seed: int, count: int) -> list[Instruction]:
+    return list(itertools.islice(generate(seed), count))
 
 
 def base_planner(

@@ -14,6 +14,7 @@ Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as
 
 import json
 import math
+import shutil
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -44,8 +45,8 @@ UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth startin
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
-FREE = {"resume", "init_from", "output_dir", "total_steps", "num_threads", "evaluate_every", "checkpoint_every"}
-FREE |= {"report_to", "push_to_hub", "private", "tag", "num_processes"}
+FREE = {"init_from", "total_steps", "num_threads", "evaluate_every", "checkpoint_every", "report_to"}
+FREE |= arguments.ALWAYS_FREE
 
 
 @strict
@@ -153,11 +154,12 @@ def main(args: Arguments) -> None:
         log_with=None if args.report_to == "none" else args.report_to, project_dir=args.output_dir
     )
     args.check_processes(accelerator.num_processes)
-    rank_seed = args.seed + 1000 * accelerator.process_index
-    set_seed(rank_seed)
+    set_seed(args.seed)  # the same weights in every process
     source = hub.folder(args.init_from) if args.init_from else None
     policy, critic = build_models(args, accelerator, source)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
+    rank_seed = args.seed + 1000 * accelerator.process_index
+    set_seed(rank_seed)  # other bodies, commands and noise
     collector = Collector(args, rank_seed)
     progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
     progress |= {"best_score": None, "best": {}}
@@ -167,6 +169,7 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"])
         if not args.resume:
+            shutil.rmtree(checkpoint, ignore_errors=True)  # of another run
             upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
@@ -187,6 +190,7 @@ def main(args: Arguments) -> None:
             started = time.perf_counter()
             torch.set_num_threads(1)  # the cores belong to the physics
             rollout, row = collector.collect(policy, progress["difficulty"])
+            row = average(accelerator, row)  # all processes decide alike
             collected = time.perf_counter()
             torch.set_num_threads(collector.num_threads)
             critic_only = progress["update"] < args.critic_updates
@@ -262,6 +266,9 @@ def build_models(args: Arguments, accelerator: Accelerator, source: Path | None 
     widths = [int(width) for width in args.widths.split(",")]
     if source:
         policy = MotorPolicy.from_pretrained(source)
+        if policy.config.widths != widths:
+            found = ",".join(map(str, policy.config.widths))
+            raise ValueError(f"{args.init_from} has widths={found}, not {args.widths}: give --widths {found}")
         policy.config.goal_conditioned = args.goal_conditioned
     else:
         policy = MotorPolicy(MotorPolicyConfig(widths=widths, goal_conditioned=args.goal_conditioned))
@@ -540,6 +547,12 @@ def generalized_advantages(
     return advantages
 
 
+def average(accelerator: Accelerator, row: dict[str, float]) -> dict[str, float]:
+    """The means of a row over all processes."""
+    means = accelerator.reduce(torch.tensor([*row.values()], device=accelerator.device), "mean")
+    return dict(zip(row, means.tolist(), strict=True))
+
+
 def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) -> None:
     """Replace the gradients by their mean over all processes."""
     if accelerator.num_processes == 1:
@@ -551,7 +564,7 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
 
 
 def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float) -> None:
-    """Keep the change per update near the target: faster while it is less than half of it, slower beyond twice."""
+    """Keep the change per update near the target: faster well below it, slower well beyond it."""
     factor = 1 / 1.2 if kl > 1.5 * args.target_kl else 1.2 if kl < args.target_kl / 1.5 else 1.0
     for group in optimizer.param_groups:
         group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)

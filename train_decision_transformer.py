@@ -13,6 +13,7 @@ and its number, so a run that is resumed, or split over processes, sees the same
 Shapes: B windows of an update over all processes, K steps of context.
 """
 
+import shutil
 import time
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -44,8 +45,8 @@ Model = GoalDecisionTransformer | GoalMLP
 MEASURED = ("survival", "velocity_error", "yaw_error")
 MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it is, what it reports.
-FREE = {"resume", "init_from", "dataset", "output_dir", "evaluate_every", "checkpoint_every", "log_every"}
-FREE |= {"report_to", "push_to_hub", "private", "tag", "num_processes"}
+FREE = {"init_from", "dataset", "evaluate_every", "checkpoint_every", "log_every", "report_to"}
+FREE |= arguments.ALWAYS_FREE
 
 
 @strict
@@ -132,7 +133,10 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["update"])
         upstream = {name: hub.origin(getattr(args, name), path) for name, path in sources.items()}
-        provenance = runs.record_provenance(args.output_dir, args, upstream)
+        if not args.resume:
+            shutil.rmtree(checkpoint, ignore_errors=True)  # of another run
+            runs.record_provenance(args.output_dir, args, upstream)
+        provenance = runs.read_json(Path(args.output_dir) / runs.PROVENANCE)
     if accelerator.log_with:
         accelerator.init_trackers("decision_transformer", config=vars(args))
 
@@ -326,7 +330,8 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
     mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
     torch.set_num_threads(threads)
     measured = {f"evaluation/{name}": mean[name] for name in MEASURED if mean[name] is not None}
-    return 2 * mean["survival"] - (mean["velocity_error"] or 1.0) - (mean["yaw_error"] or 1.0), measured
+    errors = [1.0 if mean[name] is None else mean[name] for name in ("velocity_error", "yaw_error")]
+    return 2 * mean["survival"] - sum(errors), measured
 
 
 @torch.no_grad()

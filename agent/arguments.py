@@ -4,6 +4,7 @@ Precedence is default < YAML < command line. Whatever is wrong with what the use
 on stderr and exit code 2, before any work.
 """
 
+import dataclasses
 import os
 import re
 import sys
@@ -45,6 +46,10 @@ class StageArguments:
             raise ValueError(
                 f"num_processes={asked} should work on this, {started} do: launch with a file of configs/accelerate"
             )
+
+
+# What may change when any stage goes on: that it does, where it writes, and what it publishes.
+ALWAYS_FREE = {"resume", "output_dir", *(each.name for each in dataclasses.fields(StageArguments))}
 
 
 class OneLineParser(TrlParser):

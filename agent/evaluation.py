@@ -68,7 +68,7 @@ class Listener(Actor, Protocol):
     planner: "Planner"
 
     def make_env(self, *, max_episode_steps: int) -> gymnasium.Env: ...
-    def run(self, instruction: GoalProgram, env: gymnasium.Env) -> Any: ...
+    def run(self, instruction: GoalProgram, env: gymnasium.Env, max_seconds: float) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]
         if program == meant:
             env.reset(seed=seed)
             agent.reset()
-            result = agent.run(program, env)
+            result = agent.run(program, env, max_seconds=INSTRUCTION_STEPS * CONTROL_SECONDS)
             miss = "" if result.success else "fall" if any(outcome.fell for outcome in result.outcomes) else "motion"
             feedback = result.feedback
         if miss:

@@ -15,6 +15,7 @@ from agent.goals import Goal
 # A distance counts as met within 0.3 m or 15 %, a turn within 15 degrees, a time within two steps.
 METERS_TOLERANCE, METERS_SHARE = 0.3, 0.15
 DEGREES_TOLERANCE = 15.0
+SECONDS_TOLERANCE = 2 * CONTROL_SECONDS
 VELOCITY_TOLERANCE, VELOCITY_SHARE = 0.15, 0.2
 
 
@@ -38,7 +39,9 @@ class GoalOutcome:
         if self.goal.meters is not None:
             return abs(self.meters - self.goal.meters) <= max(METERS_TOLERANCE, METERS_SHARE * self.goal.meters)
         if self.goal.degrees is not None:
-            return abs(abs(self.degrees) - self.goal.degrees) <= DEGREES_TOLERANCE
+            return abs(self.degrees * math.copysign(1, self.goal.wz) - self.goal.degrees) <= DEGREES_TOLERANCE
+        if self.goal.seconds is not None and abs(self.seconds - self.goal.seconds) > SECONDS_TOLERANCE:
+            return False
         off = np.subtract(self.velocity, self.goal.velocity)
         near = math.hypot(*off[:2]) <= max(VELOCITY_TOLERANCE, VELOCITY_SHARE * math.hypot(*self.goal.velocity[:2]))
         return bool(near and abs(off[2]) <= max(VELOCITY_TOLERANCE, VELOCITY_SHARE * abs(self.goal.wz)))

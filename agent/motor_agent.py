@@ -83,7 +83,9 @@ class MotorAgent:
         folder = hub.agent_folder(path, revision=revision, token=token)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
-        return cls(policy.eval(), transformer.eval(), Planner.from_pretrained(folder / "planner", device=device))
+        return cls(
+            policy.eval(), transformer.eval(), Planner.from_pretrained(folder / "planner", device=device, token=token)
+        )
 
     def save_pretrained(self, path: str | Path, name: str = "") -> None:
         """Write the agent's folder: `from_pretrained` gives back one that acts identically. Its card says `name`."""
@@ -147,11 +149,7 @@ class MotorAgent:
             raise ValueError(
                 f"{len(rows)} bodies were observed, {len(self._programs)} were prompted: give one prompt per body"
             )
-        if not self._fresh:  # the first observation after a prompt is where the goal begins
-            changed = [self._advance(body, row) for body, row in enumerate(rows)]
-            if any(changed):
-                self._prompt_transformer()
-        self._fresh = False
+        self._count(rows)
         return self.transformer.act(observation)
 
     def run(self, instruction: Prompt, env: gymnasium.Env, max_seconds: float = 120.0) -> RunResult:
@@ -167,21 +165,23 @@ class MotorAgent:
         self.prompt(program)
         data = humanoid(env).data
         observation = heading_observation(data.qpos, data.qvel)
+        fell = False
         for step in range(round(max_seconds / CONTROL_SECONDS)):
-            action = self.act(observation)
+            self._count(observation[None])
             odometry = self._odometry[0]
             if odometry is None or (odometry.goal.end is None and odometry.seconds >= OPEN_SECONDS):
                 break
-            observation, _, terminated, truncated, _ = env.step(action)
+            observation, _, fell, truncated, _ = env.step(self.transformer.act(observation))
             if env.render_mode == "rgb_array" and step % FRAME_EVERY == 0:
                 result.frames.append(np.asarray(env.render()))
-            if terminated or truncated:
+            if fell or truncated:
                 odometry.add(observation)
-                self.outcomes[0].append(odometry.outcome(fell=terminated))
-                self._odometry[0] = None
+                self.transformer.reset()  # the next episode is another past
                 break
-        if (odometry := self._odometry[0]) is not None and odometry.goal.end is None:
-            self.outcomes[0].append(odometry.outcome())
+        if (odometry := self._odometry[0]) is not None:  # an open goal, or one that was cut off
+            self.outcomes[0].append(odometry.outcome(fell))
+            self._odometry[0] = None
+            self._prompt_transformer()
         result.outcomes = self.outcomes[0]
         return result
 
@@ -193,6 +193,14 @@ class MotorAgent:
         if what.refused and not allow_refusal:
             raise ValueError(f"refused: {what.reason}")
         return what
+
+    def _count(self, rows: np.ndarray) -> None:
+        """Count the step that led to the observations [B, S]; the transformer learns of the goals that changed."""
+        if not self._fresh:  # the first observation after a prompt is where the goal begins
+            changed = [self._advance(body, row) for body, row in enumerate(rows)]
+            if any(changed):
+                self._prompt_transformer()
+        self._fresh = False
 
     def _advance(self, body: int, observation: np.ndarray) -> bool:
         """Count a step of one body; whether its goal changed."""

@@ -36,8 +36,16 @@ from agent.instructions import prompt
 from agent.quantities import beyond, lift
 
 CONFIG = "planner.json"
-CONFIG_TYPES = {"base_model": str, "base_revision": str, "dtype": str, "prompt_format": str, "goal_token_ids": list}
+CONFIG_TYPES = {
+    "base_model": str,
+    "base_revision": str,
+    "dtype": str,
+    "prompt_format": str,
+    "least_confidence": float,
+    "goal_token_ids": list,
+}
 ADAPTER = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 BASE = "base"  # a base model that is small enough to travel with its adapter
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
 END_ID = TOKEN_IDS["<end>"]
@@ -136,6 +144,8 @@ class Planner:
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         whole = isinstance(self.model, PreTrainedModel)  # with an adapter attached it is a PeftModel
+        for file in (ADAPTER, ADAPTER_WEIGHTS) if whole else ():  # of another planner, or merged into this one
+            (folder / file).unlink(missing_ok=True)
         self.model.save_pretrained(folder / BASE if whole else folder)
         self.tokenizer.save_pretrained(folder)
         (folder / CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")

@@ -77,41 +77,71 @@ NUMBER = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
 SIZES = r"(?:(?:more|whole|full|entire|further|small|big|little|large|long|short|giant|tiny|baby|good|solid) )?"
 MANNERS = r"(?:(slow|fast|quick|normal) )?"
 ANY_UNIT = "|".join([*SPEED_UNITS, *UNITS])
-QUANTITY = re.compile(rf"(?<![a-z0-9.])({NUMBER})[ -]?{MANNERS}({ANY_UNIT}|{SIZES}(?:{ANY_UNIT}))(?![a-z0-9])")
+RATE = r"(?! ?(?:per|every) | ?/|²)"  # what follows would make a speed of a distance
+QUANTITY = re.compile(rf"(?<![a-z0-9.])({NUMBER})[ -]?{MANNERS}({ANY_UNIT}|{SIZES}(?:{ANY_UNIT}))(?![a-z0-9]){RATE}")
+BODY_PART = re.compile(r"(?:on|put|lift|raise|with) $")  # before "1 foot" that is no length
 COMPOUND = re.compile(
-    rf"(?<![a-z0-9.])({NUMBER}) ?({COMPOUNDS})(?: and |, | )?({NUMBER}) ?({COMPOUND_RESTS})(?![a-z0-9/]| per)"
+    rf"(?<![a-z0-9.])({NUMBER}) ?({COMPOUNDS})(?: and | )?({NUMBER}) ?({COMPOUND_RESTS})(?![a-z0-9/]| per)"
 )
 CANONICAL = re.compile(r"([0-9]+(?:\.[0-9]+)?) (seconds|meters|degrees|m/s|rad/s)\b")
 
-AMOUNT = re.compile(r" ?(?<![0-9.])([0-9]+(?:\.[0-9]+)?)(?= (seconds|meters|degrees)\b)")
+AMOUNT = re.compile(rf" ?(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?)(?= (seconds|meters|degrees)\b{RATE})")
 
 _TENS = rf"(?:{'|'.join(TENS_WORDS)})(?:[ -](?:{'|'.join(DIGIT_WORDS[1:])}))?|{'|'.join(TEEN_WORDS + DIGIT_WORDS)}"
 _HUNDREDS = rf"(?:(?:{_TENS}|a|[0-9]+)[ -]hundred(?:(?:[ -]and)?[ -](?:{_TENS}))?|{_TENS})"
 WORDS = re.compile(
     rf"\b(?:(?:{_HUNDREDS}|a|[0-9]+) (?:thousand|million|billion)(?:(?: and)? {_HUNDREDS})?|{_HUNDREDS})\b"
 )
-FRACTIONS = {"½": "1/2", "¼": "1/4", "¾": "3/4"}
+# Before numbers in words become digits.
+TURNS_SAID = {"one eighty": 180, "three sixty": 360, "two seventy": 270, "one twenty": 120, "seven twenty": 720}
+TURN_SAID = re.compile(rf"\b({'|'.join(TURNS_SAID)})\b(?! ?(?:seconds?|secs?|met|m\b|steps?|feet))")
+HYPHENS = re.compile(r"-(?=and\b|an?\b|half\b|quarters?\b|thirds?\b)|(?<=\band)-|(?<=\ba)-|(?<=half)-|(?<=quarter)-")
+NO_UNIT = r"(?!pace|stride|step by|second (?:turn|time|left|right|step|walk|run|lap|circle))"  # a second time
+ONE_OF = r"turn|step|pace|rotation|revolution|circle|spin|met(?:er|re)|second|minute"
 PATTERNS = [
     (r"(?<=[0-9]),(?=[0-9]{3}\b)", ""),
+    (rf"\b([0-9]+),([0-9]{{1,2}})(?= ?(?:{'|'.join(UNITS)})\b)", r"\1.\2"),
+    (rf"\bbetween (?:{NUMBER}) and ({NUMBER})\b", r"\1"),
+    (rf"\b(?:{NUMBER})(?: or | to |-)({NUMBER})(?= ?(?:{'|'.join(UNITS)})\b)", r"\1"),
+    (r"\b([2-9]) 360s\b", lambda match: f"{360 * int(match[1])} degrees"),
+    (r"\bhalf a dozen\b", "6"),
+    (r"\b([0-9]+) dozen\b", lambda match: str(12 * int(match[1]))),
+    (rf"\b({NUMBER}) and (?:an?|1) quarter\b(?! (?:{ONE_OF})\b)", lambda match: f"{float(match[1]) + 0.25:g}"),
+    (rf"\b({NUMBER}) and 3 quarters?\b", lambda match: f"{float(match[1]) + 0.75:g}"),
+    (r"\b3 quarters?(?: of)?(?: an?)? (?:turn|revolution|rotation)\b", "270 degrees"),
+    (rf"\b3 quarters?(?: of)?(?: an?)? ({'|'.join(UNITS)})\b", r"0.75 \1"),
+    (rf"\b(?:an?|1) third(?: of)?(?: an?)? ({'|'.join(UNITS)}|turn|rotation|revolution)\b", r"0.3333333 \1"),
+    (rf"\b2 thirds(?: of)?(?: an?)? ({'|'.join(UNITS)}|turn|rotation|revolution)\b", r"0.6666667 \1"),
     (r"\b([0-9]+) point ([0-9]+)\b", r"\1.\2"),
-    (r"\bpoint ([0-9]+)\b", r"0.\1"),
-    (rf"\b({NUMBER}) (?:and )?a half\b", lambda match: f"{float(match[1]) + 0.5:g}"),
+    (r"(?<!the )(?<!to )(?<!a )\bpoint ([0-9]+)\b", r"0.\1"),
+    (rf"\b({NUMBER}) (?:and )?(?:a|1) half\b(?! (?:{ONE_OF})\b)", lambda match: f"{float(match[1]) + 0.5:g}"),
     (
-        rf"\b(?:an?|({NUMBER})) ({'|'.join(UNITS)}) and a half\b",
+        rf"\b(?:an?|({NUMBER})) ({'|'.join(UNITS)}) and a half\b(?! (?:{ONE_OF})\b)",
         lambda match: f"{float(match[1] or 1) + 0.5:g} {match[2]}",
     ),
     (r"\b([0-9]+) 1/2\b", lambda match: f"{match[1]}.5"),
-    (r"\b([0-9]{1,3}) ?/ ?([1-9][0-9]?)\b", lambda match: f"{int(match[1]) / int(match[2]):g}"),
+    (
+        r"\b([0-9]{1,3})/([1-9][0-9]?)\b",
+        lambda match: f"{int(match[1]) / int(match[2]):.7g}" if int(match[1]) < int(match[2]) else match[0],
+    ),
+    (
+        r"\b(0?\.[0-9]+)(?: of)?(?: an?)? (?:turn|revolution|rotation)\b",
+        lambda match: f"{360 * float(match[1]):.4g} degrees",
+    ),
+    (rf"\b(0?\.[0-9]+) of an? ({'|'.join(UNITS)})\b", r"\1 \2"),
     (r"\b(?:a |1 )?(half|quarter)(?:[ -]of)?(?:[ -]an?|[ -]the)? (turn|revolution|rotation)\b", r"1 \1 turn"),
-    (r"\b(?:3|three)[ -]quarters?(?: of)?(?: an?)?[ -](?:turn|revolution|rotation)\b", "270 degrees"),
     (rf"(?<![0-9] )\bhalf(?: of)?(?: an?)? ({'|'.join(UNITS)})\b", r"0.5 \1"),
     (rf"\b(?:a )?quarter(?: of)?(?: an?) ({'|'.join(UNITS)})\b", r"0.25 \1"),
     (r"\b(?:a |the next )?couple(?: of| more)?\b", "2"),
     (r"\b(?:a )?dozen\b", "12"),
     (rf"\b(?:a |the next )few (?=(?:{MANNERS}{SIZES}(?:{ANY_UNIT}))\b)", "3 "),
-    (rf"\b(?:an?|another) (?={MANNERS}{SIZES}(?!pace|stride|step by|second turn)(?:{ANY_UNIT})(?![a-z0-9']))", "1 "),
     (
-        r"\b(?:to |at |towards? )?(?:your |the |my )?([0-9]{1,2}) ?o ?'? ?clock(?: position| direction)?\b",
+        rf"\b(?:an?|another) (?={MANNERS}{SIZES}{NO_UNIT}(?:{ANY_UNIT})(?![a-z0-9']))",
+        "1 ",
+    ),
+    (
+        r"\b(?<!until )(?<!by )(?:to |at |towards? )?(?:your |the |my )?([0-9]{1,2})"
+        r" ?o ?'? ?clock(?: position| direction)?\b",
         lambda match: _clock(match),
     ),
 ]
@@ -123,10 +153,10 @@ def rewrite(text: str) -> str:
 
     An amount within range is rounded to the nearest one that has a spelling in tokens.
     """
-    for symbol, fraction in FRACTIONS.items():
-        text = text.replace(symbol, f" {fraction}")
-    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("º", "°").lower()
-    text = " ".join(text.split())
+    text = "".join(f" {each}" if unicodedata.decomposition(each).startswith("<fraction>") else each for each in text)
+    text = unicodedata.normalize("NFKC", text.replace("º", "°")).replace("\u2044", "/").replace("\u2019", "'").lower()
+    text = HYPHENS.sub(" ", " ".join(text.split()))
+    text = TURN_SAID.sub(lambda match: str(TURNS_SAID[match[1]]), text)
     text = WORDS.sub(_digits, text)
     for pattern, replacement in REWRITES:
         text = pattern.sub(replacement, text)
@@ -192,6 +222,8 @@ def _unit(spelling: str) -> tuple[str, float]:
 
 
 def _quantity(match: re.Match) -> str:
+    if re.search(r"foot|feet", match[3]) and BODY_PART.search(match.string[: match.start()]):
+        return match[0]
     kind, factor = _unit(match[3])
     amount = min(float(match[1]) * factor, LARGEST)
     snapped = snap(amount, kind)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -78,6 +79,12 @@ def interruptible() -> Generator[Interruption]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def digest(path: str | Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:

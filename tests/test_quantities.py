@@ -33,6 +33,28 @@ from agent.quantities import beyond, lift, rewrite, snap
         ("0.6 metres a second", "0.6 m/s"),
         ("45 degrees per second", "0.8 rad/s"),
         ("2,000 m", "2000 meters"),
+        ("0,5 m", "0.5 meters"),
+        ("walk 2 meters and a half turn right", "walk 2 meters and 180 degrees right"),
+        ("forward 2 meters, 50 cm left", "forward 2 meters, 0.5 meters left"),
+        ("turn left 90 / 3 steps forward", "turn left 90 / 1.5 meters forward"),
+        ("three-quarter turn to the right", "270 degrees to the right"),
+        ("three quarters of a minute", "45 seconds"),
+        ("one and three quarter turns", "630 degrees"),
+        ("two thirds of a turn", "240 degrees"),
+        ("⅓ of a turn", "120 degrees"),
+        ("1/4 turn left", "90 degrees left"),
+        ("0.5 turn left", "180 degrees left"),
+        ("half-turn right", "180 degrees right"),
+        ("two-and-a-half seconds", "2.5 seconds"),
+        ("two and one half meters", "2.5 meters"),
+        ("a minute-and-a-half", "90 seconds"),
+        ("90º", "90 degrees"),
+        ("turn one eighty degrees", "turn 180 degrees"),
+        ("5 or 6 steps", "3 meters"),
+        ("between 2 and 4 feet", "1.2 meters"),
+        ("two dozen steps", "12 meters"),
+        ("half a dozen steps", "3 meters"),
+        ("do three 360s", "do 1080 degrees"),
     ],
 )
 def test_an_amount_is_rewritten_in_digits_and_the_units_of_the_vocabulary(text, rewritten):
@@ -40,7 +62,19 @@ def test_an_amount_is_rewritten_in_digits_and_the_units_of_the_vocabulary(text, 
 
 
 @pytest.mark.parametrize(
-    "text", ["at a slow pace", "the second time", "make a turn to the left", "come in, turn back"]
+    "text",
+    [
+        "at a slow pace",
+        "the second time",
+        "turn left a second time",
+        "make a turn to the left",
+        "come in, turn back",
+        "stand on 1 foot",
+        "2 steps per second",
+        "10 meters per minute",
+        "go to the point 3 meters ahead",
+        "walk until 6 o'clock",
+    ],
 )
 def test_words_that_only_look_like_amounts_stay(text):
     assert rewrite(text) == text
@@ -73,3 +107,8 @@ def test_amounts_are_lifted_out_in_their_order_and_those_beyond_the_grid_stay():
     assert parts == ["walk", " meters, turn", " degrees, then wait 18000000 seconds at 1.6 m/s"]
     assert amounts == [("meters", "2"), ("degrees", "90")]
     assert lift("walk 2 meters and 3 meters", 1) == (["walk", " meters and 3 meters"], [("meters", "2")])
+
+
+@pytest.mark.parametrize("text", ["1e3 meters", "10 meters per minute", "1 meters every second"])
+def test_what_is_no_amount_of_a_goal_is_not_lifted(text):
+    assert lift(text, 16) == ([text], [])
