@@ -106,7 +106,7 @@ class GoalPrompted(PreTrainedModel):
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
-        sizes = {"state_dim": OBSERVATION_SIZE, "act_dim": ACTION_SIZE, "vocab_size": len(TOKENS)}
+        sizes = {"vocab_size": len(TOKENS)}  # other bodies have other observations and actions
         return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
 
     def set_statistics(

@@ -146,6 +146,8 @@ class Planner:
         whole = isinstance(self.model, PreTrainedModel)  # with an adapter attached it is a PeftModel
         for file in (ADAPTER, ADAPTER_WEIGHTS) if whole else ():  # of another planner, or merged into this one
             (folder / file).unlink(missing_ok=True)
+        if not whole:  # where the base lay on this machine is nobody's concern
+            self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
         self.model.save_pretrained(folder / BASE if whole else folder)
         self.tokenizer.save_pretrained(folder)
         (folder / CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")

@@ -199,11 +199,15 @@ def test_a_run_that_was_killed_leaves_whole_shards_and_goes_on(dataset, policy, 
         np.testing.assert_array_equal(resumed[name][:720], values, err_msg=name)
 
 
-def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy):
+def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy, tmp_path):
     with pytest.raises(ValueError, match="3 shards already: give --resume"):
         collect(policy, dataset)
-    with pytest.raises(ValueError, match=r"file-000\.parquet has 240 steps, num_envs \* shard_steps is 200"):
+    with pytest.raises(ValueError, match="shard_steps was 60 and is 50"):
         collect(policy, dataset, resume=True, shard_steps=50)
+    other = MotorPolicy(MotorPolicyConfig(widths=[16, 8]))
+    other.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="collected by another policy"):
+        collect(tmp_path, dataset, resume=True)
 
 
 def test_instructions_ask_for_the_goals_in_their_order():

@@ -147,12 +147,13 @@ def test_mirrored_actions_move_a_mirrored_body_in_the_mirror():
     assert np.abs(seen_image - seen).max() > 1, "a symmetric motion would prove nothing"
 
 
-def test_a_command_followed_exactly_is_worth_one_and_opposed_minus_a_half():
+def test_a_command_followed_exactly_is_worth_one_and_opposed_less_than_nothing():
     size = np.array([0.0, 1.0, 3.0])
     np.testing.assert_allclose(closeness(np.zeros(3), size), 1.0)
-    np.testing.assert_allclose(closeness(np.full(3, 100.0), size), -0.5)
-    # error .5 at 1 m/s: half of exp(-(.5 / .5)^2), and half of 1 - .5 / 1.3
-    np.testing.assert_allclose(closeness(np.array([0.5]), np.array([1.0])), 0.5 * np.exp(-1) + 0.5 * (1 - 0.5 / 1.3))
+    np.testing.assert_allclose(closeness(np.full(3, 100.0), size), -0.4)
+    # error .5 at 1 m/s: .4 of 1 - .5 / 1.3, .4 of exp(-(.5 / .5)^2), .2 of exp(-(.5 / .16)^2)
+    parts = 0.4 * (1 - 0.5 / 1.3), 0.4 * np.exp(-1), 0.2 * np.exp(-((0.5 / 0.16) ** 2))
+    np.testing.assert_allclose(closeness(np.array([0.5]), np.array([1.0])), sum(parts))
 
 
 def test_standing_still_earns_less_than_walking_where_walking_is_asked():

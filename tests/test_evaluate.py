@@ -53,7 +53,7 @@ def test_instructions_are_parsed_and_done(tmp_path):
         (("--episodes", "many"), "many"),
         (("--suite", "instructions"), "--instructions_file"),
         (("--agent", "no/such_agent"), "no/such_agent"),
-        (("--actor", "policy", "--agent", "tests"), "config.json"),
+        (("--actor", "policy", "--agent", "tests"), "tests cannot be loaded"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(arguments, message):

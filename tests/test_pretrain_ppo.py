@@ -191,7 +191,7 @@ def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, mo
         (a - b).abs().max() for a, b in zip(policy.network.parameters(), blind.network.parameters(), strict=True)
     )
     assert 0 < moved < 0.1, "from there, not from anew"
-    assert json.loads((folder / "provenance.json").read_text())["upstream"]["init_from"] == str(tmp_path / "blind")
+    assert json.loads((folder / "provenance.json").read_text())["upstream"]["init_from"] == "blind"
 
 
 def test_the_native_reward_is_humanoid_v5s(monkeypatch):
@@ -250,7 +250,7 @@ def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupt
 @pytest.mark.slow
 def test_resuming_with_other_arguments_lists_the_differences_and_changes_nothing(whole):
     before = (whole / "checkpoint/progress.json").read_bytes(), (whole / "metrics.jsonl").read_bytes()
-    with pytest.raises(ValueError, match=r"gamma was 0.99 and is 0.9, .*num_envs was \d+ and is 3"):
+    with pytest.raises(ValueError, match=r"num_envs was \d+ and is 3, gamma was 0.99 and is 0.9"):
         pretrain_ppo.main(tiny(**RUN, output_dir=whole, resume=True, gamma=0.9, num_envs=3))
     assert before == ((whole / "checkpoint/progress.json").read_bytes(), (whole / "metrics.jsonl").read_bytes())
 
@@ -268,8 +268,8 @@ def test_gradients_that_are_not_finite_never_reach_the_weights(learner):
 def test_a_run_stops_when_its_gradients_are_not_finite_and_keeps_the_rollout(tmp_path, monkeypatch):
     monkeypatch.setattr(Collector, "collect", broken_by(Collector.collect))
     with pytest.raises(ValueError, match=r"not finite: look at .*not_finite.safetensors"):
-        pretrain_ppo.main(tiny(output_dir=tmp_path, total_steps=10**6))
-    assert not np.isfinite(load_file(tmp_path / "not_finite.safetensors")["rewards"]).all()
+        pretrain_ppo.main(tiny(output_dir=tmp_path, total_steps=10**6, evaluate_every=10**6))
+    assert not load_file(tmp_path / "not_finite.safetensors")["rewards"].isfinite().all()
 
 
 def broken_by(collect):
