@@ -3,8 +3,7 @@
 Reads   an agent, or a MotorPolicy or GoalDecisionTransformer by itself
 Writes  one JSON document, to stdout or --json
 
-    python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --episodes 20 --seed 0 --json
-    out.json
+    python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --json out.json
 """
 
 import json

@@ -3,8 +3,8 @@
 Reads   an agent
 Writes  a video, or one JSON object per instruction on stdout
 
-    python play.py --agent pretrained/humanoid --instruction "walk forward for 2 seconds, then turn left" --video
-    out.mp4 python play.py --agent pretrained/humanoid --parse_only --instruction "turn left 90 degrees"
+    python play.py --agent pretrained/humanoid --instruction "walk forward for 2 seconds" --video out.mp4
+    python play.py --agent pretrained/humanoid --parse_only --instruction "turn left 90 degrees"
 """
 
 import json

@@ -125,7 +125,7 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
     """How well a random new goal every 3 to 5 seconds is taken up, in episodes of a minute.
 
     A goal is reached when the mean velocity of the last second is within 20 % of it, or within 0.15; the latency is
-    the median time that takes. Goals cut short by a fall count as not reached.
+    the median time that takes. A goal that a fall cuts short counts as it stood.
     """
     rng = np.random.default_rng(seed)
     changes = [
