@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object, set_seed
+from accelerate.utils import gather_object, parse_flag_from_env, set_seed
 from datasets import Dataset
 from huggingface_hub.dataclasses import strict
 from peft import LoraConfig
@@ -158,7 +158,7 @@ class Arguments(arguments.StageArguments):
 
 def main(args: Arguments) -> None:
     started = time.perf_counter()
-    process = PartialState()
+    process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # which only Accelerator looks at by itself
     args.check_processes(process.num_processes)
     # Whatever is missing is missed before any work.
     asked = {name: getattr(args, name) for name in ("base_model", "init_from", *PARTS) if getattr(args, name)}
@@ -341,6 +341,7 @@ def train(
         max_length=None,
         train_sampling_strategy="group_by_length",
         bf16=args.bf16,
+        use_cpu=PartialState().device.type == "cpu",
         gradient_checkpointing=args.gradient_checkpointing,
         dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=20,

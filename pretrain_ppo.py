@@ -26,6 +26,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from huggingface_hub.dataclasses import strict
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributions import Normal
@@ -673,11 +674,8 @@ def save_checkpoint(
     progress: dict,
 ) -> None:
     """Write all that --resume needs, the bodies of every process too; the folder appears when all of it is there."""
-    own = {
-        f"collector.{name}": torch.from_numpy(np.ascontiguousarray(value))
-        for name, value in collector.state_dict().items()
-    }
-    processes = gather_object([own | {"torch_generator": torch.get_rng_state()}])
+    own = {f"collector.{name}": np.ascontiguousarray(value) for name, value in collector.state_dict().items()}
+    processes = gather_object([own | {"torch_generator": torch.get_rng_state().numpy()}])
     if not accelerator.is_main_process:
         return
     models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
@@ -686,8 +684,8 @@ def save_checkpoint(
         models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     with runs.replacing(folder) as beside:
         beside.mkdir()
-        for index, tensors in enumerate(processes):
-            save_file(tensors, beside / f"process_{index}.safetensors")
+        for index, arrays in enumerate(processes):
+            save_arrays(arrays, beside / f"process_{index}.safetensors")
         save_file({name: value.contiguous() for name, value in models.items()}, beside / "models.safetensors")
         runs.write_json(beside / "progress.json", progress | {"learning_rate": optimizer.param_groups[0]["lr"]})
 
