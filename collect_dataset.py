@@ -268,6 +268,7 @@ def roll_out(
         frame = np.where(done, 0, frame + 1)
         if done.any():
             bodies.restart(np.flatnonzero(done), envs, task, observations)
+        policy.phase = task.phase.copy()
     shard = {
         name: np.stack([row[name] for row in rows], axis=1).reshape(args.shard_size, *rows[0][name].shape[1:])
         for name in rows[0]

@@ -137,14 +137,14 @@ def test_a_hostile_repo_is_refused_by_name(what, server, saved, tmp_path):
 
 def test_weights_that_are_not_finite_are_refused_by_name(saved):
     weights = load_file(saved / "model.safetensors")
-    weights["odd_bias"][3] = float("nan")
+    weights["clock_embedding.weight"][3] = float("nan")
     save_file(weights, saved / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match="weights that are not finite, odd_bias"):
+    with pytest.raises(ValueError, match=r"weights that are not finite, clock_embedding\.weight"):
         MotorPolicy.from_pretrained(saved)
 
 
 def test_a_header_that_declares_more_than_the_file_holds_is_refused(saved):
-    header = json.dumps({"odd_bias": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}).encode()
+    header = json.dumps({"log_std": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}).encode()
     (saved / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
     with pytest.raises(ValueError, match="cannot be loaded"):
         MotorPolicy.from_pretrained(saved)
