@@ -168,6 +168,7 @@ FULL_CLEARANCE = 0.08  # m, a swing foot this high earns the whole reward for it
 CADENCE, CADENCE_PER_SPEED = 1.6, 0.6
 STRIDE_SHARE = 0.8  # of a step's length, that the feet come apart; the rest is flight and the roll of the stance foot
 LONGEST_STRIDE = 0.6  # m
+STANCE_WIDTH = 0.2  # m between the feet, as wide as the hips
 ASTRIDE = 0.05  # m, a body that starts with its left foot this far ahead of the other steps with the right one first
 STANDING = 0.1  # m/s and rad/s, below which a command is to stand
 # Of qpos; hips about y, where negative lifts the thigh ahead.
@@ -217,8 +218,10 @@ class GoalTask:
         swing_height = np.where(left_swings, height[:, 1], height[:, 0])
         stance_touches = np.where(left_swings, touching[:, 0], touching[:, 1])
         in_step = np.abs(wave) * (np.clip(swing_height / FULL_CLEARANCE, 0, 1) + stance_touches) / 2
-        stride = np.clip(STRIDE_SHARE * commands[:, 0] / cadence(commands), -LONGEST_STRIDE, LONGEST_STRIDE)
-        astray = np.abs(left_ahead(body) - stride * lead_wave) / (np.abs(stride) + 0.2)
+        stride = np.clip(STRIDE_SHARE * commands[:, :2] / cadence(commands)[:, None], -LONGEST_STRIDE, LONGEST_STRIDE)
+        apart = stride * lead_wave[:, None]
+        apart[:, 1] += STANCE_WIDTH + np.abs(stride[:, 1]) / 2  # feet that close in must not touch
+        astray = np.linalg.norm(feet_apart(body) - apart, axis=1) / (np.linalg.norm(stride, axis=1) + 0.2)
         moves = moving(commands)
         slip = (np.linalg.norm(body.feet[..., :2] - self.last_feet[..., :2], axis=-1) * touching).sum(
             1
@@ -298,11 +301,17 @@ def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
     return 0.4 * line + 0.4 * wide + 0.2 * narrow
 
 
+def feet_apart(body: BodyState) -> np.ndarray:
+    """How far [N, 2] the left foot is ahead of the right one and to the left of it, in the heading frame, m."""
+    heading = yaw(body.qpos)
+    cos, sin = np.cos(heading), np.sin(heading)
+    x, y = np.moveaxis(body.feet[:, 1, :2] - body.feet[:, 0, :2], -1, 0)
+    return np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1)
+
+
 def left_ahead(body: BodyState) -> np.ndarray:
     """How far [N] the left foot is ahead of the right one along the heading, m."""
-    heading = yaw(body.qpos)
-    apart = body.feet[:, 1] - body.feet[:, 0]
-    return np.cos(heading) * apart[:, 0] + np.sin(heading) * apart[:, 1]
+    return feet_apart(body)[:, 0]
 
 
 def stride_poses(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
