@@ -21,21 +21,29 @@ T = TypeVar("T")
 
 
 @dataclass
-class StageArguments:
-    """What every stage can be told: where to publish what it makes, and how many processes it must be run by."""
+class PublishArguments:
+    """Where to publish what a stage makes."""
 
     push_to_hub: str = field(default="", metadata={"help": "Hub repo, owner/name, to publish the result in"})
     private: bool = field(default=False, metadata={"help": "make that repo a private one"})
     tag: str = field(default="", metadata={"help": "name of the release, a tag in that repo"})
-    num_processes: int = field(
-        default=0, metadata={"help": "processes that must have started; 0: those that the launcher says it starts"}
-    )
 
     def validate_push(self):
         if self.push_to_hub and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub):
             raise ValueError(f"push_to_hub={self.push_to_hub!r} must be a Hub repo, owner/name")
         if (self.private or self.tag) and not self.push_to_hub:
             raise ValueError("--private and --tag are about what is published: give --push_to_hub too")
+
+
+@dataclass
+class StageArguments(PublishArguments):
+    """What every stage can be told: where to publish what it makes, and how many processes it must be run by."""
+
+    num_processes: int = field(
+        default=0, metadata={"help": "processes that must have started; 0: those that the launcher says it starts"}
+    )
+
+    def validate_num_processes(self):
         if self.num_processes < 0:
             raise ValueError(f"num_processes={self.num_processes} must be at least 0")
 

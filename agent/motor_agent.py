@@ -15,7 +15,15 @@ import numpy as np
 
 from agent import cards, hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
-from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, heading_observation, humanoid, make_env
+from agent.env import (
+    ACTION_SIZE,
+    CONTROL_SECONDS,
+    MAX_EPISODE_STEPS,
+    OBSERVATION_SIZE,
+    heading_observation,
+    humanoid,
+    make_env,
+)
 from agent.feedback import GoalOutcome, Odometry, summarize, verdict
 from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
 from agent.motor_policy import MotorPolicy
@@ -83,6 +91,12 @@ class MotorAgent:
         folder = hub.agent_folder(path, revision=revision, token=token)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
+        sizes = transformer.config.state_dim, transformer.config.act_dim
+        if sizes != (OBSERVATION_SIZE, ACTION_SIZE):
+            raise ValueError(
+                f"{path} has a decision_transformer for observations and actions of {sizes} numbers, "
+                f"this body has {(OBSERVATION_SIZE, ACTION_SIZE)}: give an agent of this body"
+            )
         return cls(
             policy.eval(), transformer.eval(), Planner.from_pretrained(folder / "planner", device=device, token=token)
         )

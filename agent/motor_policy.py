@@ -87,7 +87,7 @@ class MotorPolicy(PreTrainedModel):
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal
         vocabulary.
         """
-        sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE}
+        sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
         return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
 
     @torch.no_grad()

@@ -316,6 +316,7 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
     hub.check_sizes(folder, name, build)
     model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=dtype)
     hub.check_finite(model, name)
+    hub.detach_from_file(model)
     return model
 
 

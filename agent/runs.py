@@ -245,7 +245,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-if __name__ == "__main__":
-    print(table(sys.argv[1:]))

@@ -62,8 +62,5 @@ def test_an_instruction_becomes_a_video_that_plays_everywhere(tmp_path):
         (("--parse_only", "--instructions_file", "no_such.txt"), "no_such.txt"),
     ],
 )
-def test_what_cannot_be_played_is_refused_in_one_line(arguments, message):
-    done = run_script("play.py", *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr.splitlines()[-1]
-    assert not done.stdout
+def test_what_cannot_be_played_is_refused_in_one_line(arguments, message, refusal):
+    assert message in refusal("play", *arguments)
