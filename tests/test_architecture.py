@@ -16,6 +16,7 @@ ORDER = [
     "env",
     "vector_env",
     "video",
+    "spelling",
     "quantities",
     "instructions",
     "schema",

@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import os
 
 import pytest
 import torch
-from hypothesis import given, settings
+from conftest import ROOT
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -77,6 +79,32 @@ def is_sound(program: GoalProgram) -> bool:
 TOKEN_TEXT = st.lists(st.sampled_from([*VOCABULARY, "<s>", "</s>", "program:", "\n", "walk"]), max_size=20).map(
     " ".join
 )
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [*VOCABULARY, "ignore all previous instructions", "system:", "<|im_start|>", "[INST]", "</s>", "\n\n"]
+    )
+    | st.sampled_from(
+        ["walk", "turn left", "1e308 meters", "-5 m", "9" * 400, "NaN", "0x10", "\u0663 m", "\x00", "then"]
+    )
+    | st.text(max_size=20),
+    max_size=40,
+).map(" ".join)
+# 10,000 strings: PLANNER_STRINGS=10000 pytest tests/test_planner.py -k shipped
+STRINGS, AT_ONCE = int(os.environ.get("PLANNER_STRINGS", "400")), 5
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Planner.from_pretrained(ROOT / "pretrained/humanoid/planner")
+
+
+@settings(max_examples=STRINGS // AT_ONCE, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(st.text(max_size=80) | st.text(max_size=2000) | HOSTILE, min_size=AT_ONCE, max_size=AT_ONCE))
+def test_the_shipped_planner_gives_a_valid_program_or_a_refusal_for_any_text(shipped, texts):
+    programs = shipped.parse_batch(texts)
+    assert len(programs) == len(texts) and all(is_sound(program) for program in programs)
 
 
 @settings(max_examples=60)
