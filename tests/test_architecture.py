@@ -18,6 +18,7 @@ ORDER = [
     "video",
     "spelling",
     "quantities",
+    "phrases",
     "instructions",
     "schema",
     "episodes",
