@@ -11,21 +11,20 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
-# What may be meant, the likelier of two first. Inflections are made of the first line, the rest stands as it is.
-VERBS = """walk turn run stop step jog stand sprint spin rotate wait move halt pause stay march sidestep curve strafe pivot
-go freeze creep stroll hurry rush dash veer face swivel twist advance retreat reverse head proceed start keep begin
-finish repeat remain hold take make cover travel continue circle trace"""
-WORDS = """left right forward forwards backward backwards back ahead straight around sideways clockwise counterclockwise
-anticlockwise then and after before first next finally until once twice again again followed afterwards while without
-instead times
-slow slowly quick quickly fast normal gently carefully briskly rapidly speed pace
-seconds second meters meter metres metre degrees degree steps minutes minute centimeters centimeter centimetres
-centimetre milliseconds paces feet foot yards rotation rotations revolution secs mins half quarter full
+# What may be meant, the likelier of two first; verbs in all their forms.
+VERBS = """walk turn run stop step jog stand sprint spin rotate wait move halt pause stay march sidestep curve
+strafe pivot go freeze creep stroll hurry rush dash veer face swivel twist advance retreat reverse head proceed
+start keep begin finish repeat remain hold take make cover travel continue circle trace"""
+WORDS = """left right forward forwards backward backwards back ahead straight around sideways clockwise
+counterclockwise anticlockwise then and after before first next finally until once twice again again followed
+afterwards while without instead times slow slowly quick quickly fast normal gently carefully briskly rapidly speed
+pace seconds second meters meter metres metre degrees degree steps minutes minute centimeters centimeter
+centimetres centimetre milliseconds paces feet foot yards rotation rotations revolution secs mins half quarter full
 one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand
-square triangle rectangle meant please could would for the you your with don't dont
-walked walking ran running stopped stood went gone done took made jump jumping"""
-# English words that a correction would turn into one of these.
+nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand square triangle rectangle meant
+please could would for the you your with don't dont walked walking ran running stopped stood went gone done took
+made jump jumping"""
+# English words that would be turned into one of these, from the word list of SCOWL (Atkinson).
 REAL_WORDS = frozenset(Path(__file__).with_name("real_words.txt").read_text().split())
 
 NEIGHBORS = {

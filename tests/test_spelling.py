@@ -53,9 +53,9 @@ def test_a_word_of_instructions_is_never_changed():
     assert not REAL_WORDS & set(KNOWN)
 
 
-def test_every_english_word_in_the_list_is_there_because_it_would_be_changed():
-    assert len(REAL_WORDS) > 1000
-    assert all(len(word) >= 3 and word.isascii() and word.isalpha() and word.islower() for word in REAL_WORDS)
+def test_every_english_word_in_the_list_is_there_because_it_would_be_changed(monkeypatch):
+    monkeypatch.setattr("agent.spelling.REAL_WORDS", frozenset())
+    assert all(correction.__wrapped__(word) != word for word in sorted(REAL_WORDS)[::10])
 
 
 @given(st.text(max_size=200))
