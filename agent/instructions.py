@@ -46,12 +46,16 @@ class Clause:
     end: tuple[str, float] | None = None
 
     def goal(self, last: bool = False) -> Goal:
-        if self.end is None and last:
-            return Goal(*self.velocity)
-        kind, amount = self.end or (
-            ("degrees", DEFAULT_DEGREES) if self.skill.startswith("turn") else ("seconds", DEFAULT_SECONDS)
-        )
-        return Goal(*self.velocity, **{kind: amount})
+        goal = Goal(*self.velocity, **dict([self.end] if self.end else []))
+        return goal if last else ended(goal)
+
+
+def ended(goal: Goal) -> Goal:
+    """The goal, with the end that it has where words name none and another goal follows."""
+    if goal.end:
+        return goal
+    turning = goal.skill.startswith("turn")
+    return replace(goal, degrees=DEFAULT_DEGREES) if turning else replace(goal, seconds=DEFAULT_SECONDS)
 
 
 def prompt(text: str) -> str | None:

@@ -20,6 +20,7 @@ ORDER = [
     "quantities",
     "phrases",
     "instructions",
+    "steps",
     "schema",
     "episodes",
     "mirror",

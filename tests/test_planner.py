@@ -21,6 +21,7 @@ from agent.planner import (
     Draft,
     Parse,
     Planner,
+    join,
     score,
     spare_token_ids,
     within_limits,
@@ -176,6 +177,34 @@ def test_what_is_asked_for_beyond_the_trained_region_is_refused_whatever_the_mod
     assert within_limits(everything, "go").program.refusal == "limit"
     refusal = Parse(GoalProgram(refusal="body"), 0.9)
     assert within_limits(refusal, "jump 5000 meters") == refusal
+
+
+WALK, TURN = Parse(GoalProgram((Goal(1.0),)), 0.9), Parse(GoalProgram((Goal(wz=0.8),)), 0.8)
+
+
+def test_steps_that_were_read_alone_become_one_program_and_only_its_last_goal_is_open():
+    joined = join([WALK, TURN, WALK], times=1)
+    assert joined.program.goals == (Goal(1.0, seconds=3), Goal(wz=0.8, degrees=90), Goal(1.0))
+    assert joined.confidence == pytest.approx(0.9 * 0.8 * 0.9)
+
+
+def test_steps_that_are_repeated_end_each_time_and_too_many_of_them_are_refused():
+    assert join([WALK, TURN], times=2).program.goals == (Goal(1.0, seconds=3), Goal(wz=0.8, degrees=90)) * 2
+    assert join([WALK, TURN], times=5).program == GoalProgram(refusal="limit")
+
+
+def test_a_list_with_something_that_is_no_step_is_read_as_a_whole_or_refused_for_it():
+    unsure = Parse(WALK.program, 0.2)
+    square = Parse(GoalProgram((Goal(1.0, meters=1), Goal(wz=0.8, degrees=90)) * 4), 0.9)
+    nonsense, jump = (Parse(GoalProgram(refusal=reason), 0.9) for reason in ("unclear", "body"))
+    assert all(join([WALK, other], times=1) is None for other in (unsure, square, nonsense))
+    assert join([WALK, jump], times=1) == jump
+
+
+def test_a_list_of_steps_gives_what_its_steps_give_alone(shipped):
+    parts = ["walk forward 2 metres", "turn right 90 degrees", "run for 3 seconds"]
+    goals = [shipped.parse(part).goals[0] for part in parts]
+    assert shipped.parse(", then ".join(parts)) == GoalProgram(tuple(goals))
 
 
 def test_a_batch_gives_what_its_texts_give_alone(planner):
