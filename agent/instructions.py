@@ -431,8 +431,8 @@ def single(rng: random.Random) -> Instruction:
 
 def program(rng: random.Random) -> Instruction:
     draw = rng.random()
-    if draw < 0.6:
-        return ordered(rng, phrases.PAIRS if draw < 0.38 else phrases.TRIPLES)
+    if draw < 0.8:  # mostly what is no plain list: lists are read step by step (`agent/steps.py`)
+        return ordered(rng, phrases.PAIRS if draw < 0.5 else phrases.TRIPLES)
     (count,) = rng.choices(range(2, MAX_GOALS + 1), weights=[6, 8, 6, 4, 2, 2, 2])
     last_ended = rng.random() < 0.6
     clauses = [clause(rng, ended=rng.random() < 0.8 if number < count - 1 else last_ended) for number in range(count)]
@@ -982,5 +982,5 @@ def typo(rng: random.Random, word: str) -> str:
 
 
 MAKERS: dict[Callable[[random.Random], Instruction | None], float] = {
-    single: 20, program: 36, shared: 8, repetition: 8, shape: 5, correction: 11, body: 10, unclear: 8, limit: 4, rules: 4,
+    single: 26, program: 32, shared: 8, repetition: 8, shape: 5, correction: 12, body: 10, unclear: 8, limit: 4, rules: 4,
 }  # fmt: skip
