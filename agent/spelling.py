@@ -36,14 +36,15 @@ STRETCHED = re.compile(r"([a-z])\1{2,}")
 SHORTEST = 3  # letters of a word that is looked at; so short a one lacks a letter or has two in the wrong order
 
 
-def _inflections(verb: str) -> tuple[str, ...]:
+def inflections(verb: str) -> tuple[str, ...]:
+    """walk, walks, walking, walked."""
     stem = verb.removesuffix("e")
     if re.fullmatch(r"(?:side)?[^aeiou]+[aeiou][^aeiouwxy]", verb):  # run, running
         stem += stem[-1]
     return verb, f"{verb}s", f"{stem}ing", f"{stem}ed"
 
 
-KNOWN = dict.fromkeys([*WORDS.split(), *(form for verb in VERBS.split() for form in _inflections(verb))])
+KNOWN = dict.fromkeys([*WORDS.split(), *(form for verb in VERBS.split() for form in inflections(verb))])
 
 
 def corrected(text: str) -> str:

@@ -1,8 +1,9 @@
-"""Instructions that are a plain list of steps, taken apart: walk 2 meters, then turn left, and stop.
+"""Instructions that are steps in an order, taken apart: before you turn left, walk 2 meters and stop.
 
-A language model of a few layers loses count in a long list, and reads one step well. So a list of which every part is
-a step of its own is read part by part; it may say how often it is to be done. Whatever has other words for its order,
-takes something back, or has a part that is no step, stays whole, and the model reads all of it.
+A language model of a few layers loses count in a long list, and reads one step well. So a text of which every part is
+a step of its own is read part by part, in the order that its words give; it may say how often it is to be done. What
+takes something back, shares its words among steps, or has a part that is no step, stays whole, and the model reads all
+of it.
 """
 
 import re
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 
 from agent.instructions import prompt
 from agent.quantities import CANONICAL
-from agent.spelling import VERBS
+from agent.spelling import VERBS, inflections
 
-# Words of order, condition, correction or repetition: a text that holds one is no plain list.
+# Words of order, condition, correction or repetition: a part that holds one is no step.
 BINDING = re.compile(
-    r"\b(?:before|prior|after(?! that\b| this\b)|once|when|whenever|while|as|during|same time|simultaneously|but|if|"
+    r"\b(?:before|prior|after|once|when|whenever|while|as|during|same time|simultaneously|but|if|"
     r"unless|or|either|not|no|nope|never|\w+n't|dont|without|avoid|instead|rather|than|sorry|mean|meant|actually|oops|"
     r"scratch|strike|forget|cancel|ignore|correction|mistake|quit|cease|make that|make it|stop (?:\w+ )*\w+ing|"
     r"again|more|another|repeat|times|twice|thrice|double|rounds?|sets?|laps?|each|every|both|per|same|back and forth|"
@@ -23,17 +24,24 @@ BINDING = re.compile(
     r"|\bx ?[0-9]|\b[0-9] ?x\b|[<?()]|(?<![-=])>|=(?!>)"
 )
 _THEN = (
-    r"(?:and )?(?:then|next|afterwards|after that|after this|finally|last|lastly|at the end|in the end|to finish|now|"
-    r"subsequently|thereafter)"
+    r"(?:and )?(?:then|next|afterwards|finally|last|lastly|at the end|in the end|to finish|now|subsequently|"
+    r"thereafter)"
+)
+# Other words for "then": once that's done.
+WHEN_DONE = re.compile(
+    r"\b(?:and )?(?:only )?(?:after (?:that|this)|(?:when|once|as soon as) "
+    r"(?:(?:you're|you are|that's|that is|this is) )?(?:done|finished)(?: with (?:that|this))?(?=[\s,]+(?!\w+ing)))\b"
 )
 BETWEEN = re.compile(
     rf"(?:\s*(?:[,;.!|/&+]|[-=]>|- )+)?\s*\b(?:{_THEN}|and)\b[\s,:]*|\s*(?:[;!|/+]|[-=]>|\.+(?![0-9])|,)+\s*"
 )
 NUMBERED = re.compile(r"(?:^|(?<=[\s,;.]))(?:step )?\(?([1-9])[.):](?=\s)")
-OPENED = re.compile(r"^(?:first(?:ly)?(?: of all)?|start by|to begin(?: with)?|ok(?:ay)?|so)\b[\s,:]*")
+OPENED = re.compile(r"^(?:first(?:ly)?(?: of all)?|to begin(?: with)?|ok(?:ay)?|so)\b[\s,:]*")
 COURTESY = re.compile(
     r"(?:please|pls|plz|thanks|thank|thx|you|a|lot|so|much|ok|okay|cheers|robot|buddy|dude|bro|mate| )+"
 )
+THANKS = re.compile(r"[\s,]+(?:please|pls|plz|thanks|thank you|thx)$")
+WAY_BACK = re.compile(r"\b(?:come|go|walk|head|run|jog|return) back\b")
 NO_STEP = ("go", "go on", "go ahead", "come on", "come", "right", "do so", "all right", "alright")
 
 _MOTIONS = VERBS.replace("\n", " ").replace(" ", "|") + (
@@ -62,6 +70,40 @@ REPEATED = [
 ]
 
 
+_AFTER = r"after|as soon as|once(?= you)|when(?= you)"
+_JUST = r"(?:(?:only|right|just|directly|immediately|straight|shortly) )?"
+_DONE = r"(?:(?:you|have|having|are|you've|you're) )*(?:(?:done|finished|finish|through)(?: with)? (?=\w+ing))?"
+# The order in words: which of the two comes first.
+ORDERED = [
+    re.compile(rf"^{_JUST}(?:upon|{_AFTER}) {_DONE}(?P<first>.+?)\s*[,;:]\s*(?P<second>.+)$"),
+    re.compile(rf"^(?P<second>.+?)[,;.]?\s+(?:but )?{_JUST}(?:{_AFTER}) {_DONE}(?P<first>.+)$"),
+    re.compile(rf"^{_JUST}(?:before|prior to) (?:you (?:start |begin )?)?(?P<second>.+?)\s*[,;:]\s*(?P<first>.+)$"),
+    re.compile(
+        r"^(?P<second>.+?)[,;.]+\s*(?:but first|but before (?:that|you do)|and before that|before that|but start by|"
+        r"first,? though)[\s,:]+(?P<first>.+)$"
+    ),
+    re.compile(rf"^(?P<first>.+?),?\s+{_JUST}(?:before|prior to|ahead of) (?:you )?(?P<second>.+)$"),
+    re.compile(r"^(?P<first>.+?),?\s+followed by (?P<second>.+)$"),
+    re.compile(
+        r"^(?:start|begin) (?:by|with) (?P<first>\w+ing\b.*?)[,;.]?\s+(?:(?:and |then |and then )?"
+        r"(?:finish|end|continue|go on) (?:by|with)|(?:and )?then) (?P<second>.+)$"
+    ),
+]
+TAIL = re.compile(rf"\s*[,;.]*\s*\b{_THEN}\b[\s,:]*")
+ASKING = re.compile(
+    r"^(?:(?:please|could you|can you|would you|will you|i want you to|i'd like you to|i need you to|you should|just|"
+    r"now|kindly|robot|hey|ok|okay|so|let's)\b[\s,]*)+"
+)
+AMOUNT_OF = re.compile(r"^([0-9.]+ (?:seconds|meters)) of (\w+ing)\b(.*)")  # 3 seconds of walking backwards
+BARE_NUMBER = re.compile(r"(?<!a )(?<![0-9.])[0-9.]+(?![0-9.])(?! (?:seconds|meters|degrees|m/s|rad/s))")
+# walking -> walk, (you have) walked -> walk
+IMPERATIVES = {form: verb for verb in VERBS.split() for form in inflections(verb)[2:]} | {
+    "backing": "back", "backed": "back", "coming": "come", "doing": "do", "done": "do", "gone": "go", "going": "go",
+    "kept": "keep", "made": "make", "spun": "spin", "stood": "stand", "taken": "take", "crept": "creep",
+    "held": "hold", "frozen": "freeze", "begun": "begin", "shuffling": "shuffle", "sliding": "slide",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Steps:
     """The parts of a list, each in the words of a step, and how often all of them are done."""
@@ -87,34 +129,54 @@ def _count(groups: Sequence[str | None]) -> int:
 
 
 def _parts(words: str) -> tuple[str, ...]:
-    """The parts of a list, or none of a text that is none."""
+    """The parts in the order in which they are done, or none of a text that is no steps."""
     numbers = [int(number) for number in NUMBERED.findall(words)]
     if len(numbers) > 1 and numbers == list(range(1, len(numbers) + 1)):
         opening, *pieces = NUMBERED.split(words)
         words = words if opening.strip() else " ; ".join(pieces[1::2])
-    if BINDING.search(words):
-        return ()
-    parts = [step for part in BETWEEN.split(OPENED.sub("", words)) for step in _run_on(part.strip(" .:-"))]
-    parts = [part for part in parts if part and not COURTESY.fullmatch(part)]
+    words = OPENED.sub("", WHEN_DONE.sub("then", words.rstrip(" .!?")))
+    order = next((match for match in (pattern.match(words) for pattern in ORDERED) if match), None)
+    if order:
+        first, *tail = TAIL.split(order["first"], maxsplit=1)  # turn after walking 2 meters, then stop
+        texts = [ASKING.sub("", text) for text in (first, order["second"], *tail)]
+    parts = [step for text in (texts if order else [words]) for part in BETWEEN.split(text) for step in _run_on(part)]
+    parts = [_imperative(part) if order else part for part in parts if part and not COURTESY.fullmatch(part)]
     return tuple(parts) if _are_steps(parts) else ()
+
+
+def _imperative(part: str) -> str:
+    """walking 2 meters -> walk 2 meters, 3 seconds of walking -> walk for 3 seconds."""
+    if match := AMOUNT_OF.match(part):
+        part = f"{match[2]}{match[3]} for {match[1]}"
+    verb, *rest = part.split(" ")
+    return " ".join([IMPERATIVES.get(verb, verb), *rest])
 
 
 def _run_on(part: str) -> list[str]:
     """Steps with nothing between them: walk 2 meters turn left. "Take a 2 seconds walk" is one step."""
+    part = THANKS.sub("", part.strip(" .:-!"))
     return [part] if NOUN.search(part) else RUN_ON.split(part)
 
 
 def _are_steps(parts: Sequence[str]) -> bool:
     """Whether each is one step. Without a verb it has an amount, and so has the one before it: left 90 degrees."""
+    if any(WAY_BACK.search(part) for part in parts) and any("around" in part for part in parts):
+        return False  # the way back is as long as the way there
     for place, part in enumerate(parts):
-        if part in NO_STEP or SECOND_VERB.search(NOUN.sub("", part)):
+        if (
+            part in NO_STEP
+            or BINDING.search(part)
+            or BARE_NUMBER.search(part)
+            or SECOND_VERB.search(NOUN.sub("", part))
+        ):
             return False
         before = parts[place - 1] if place else ""
         if part == "wait" and _verb(before) == _verb(*parts[place + 1 : place + 2]) and not CANONICAL.search(before):
             return False  # turn left, wait, turn right: which of them?
         if VERB_FIRST.match(part) or (not place and re.search(rf"\b(?:{_MOTIONS}|{_DIRECTIONS})\b", part)):
             continue
-        if not (WITHOUT_VERB.match(part) and CANONICAL.search(part) and (not place or CANONICAL.search(before))):
+        needs_no_verb = not place or CANONICAL.search(before) or _verb(before) in ("turn", "rotate", "stop", "wait")
+        if not (WITHOUT_VERB.match(part) and CANONICAL.search(part) and needs_no_verb):
             return False
     return True
 

@@ -33,6 +33,44 @@ def test_a_list_of_steps_is_taken_apart(text, parts):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "before you run, walk 2 metres",
+        "before running, walk 2 metres please",
+        "walk 2 metres before you run",
+        "walk 2 metres prior to running",
+        "after walking 2 metres, run",
+        "once you have walked 2 metres, run",
+        "when you're done walking 2 metres, run",
+        "run after you walk 2 metres",
+        "run as soon as you've walked 2 metres",
+        "could you run, but first walk 2 metres?",
+        "run. Before that, walk 2 metres",
+        "walk 2 metres followed by running",
+        "start by walking 2 metres and end by running",
+        "walk 2 metres, and once that's done run",
+        "walk 2 metres; when you are finished with that, run",
+        "walk 2 metres and only after that run",
+    ],
+)
+def test_steps_come_in_the_order_that_the_words_give(text):
+    assert steps(text) == Steps(("walk 2 meters", "run"))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("before you stop, walk 1 m and turn left", ("walk 1 meters", "turn left", "stop")),
+        ("after 3 seconds of running backwards, stop", ("run backwards for 3 seconds", "stop")),
+        ("turn left after walking 1 m, then stop", ("walk 1 meters", "turn left", "stop")),
+        ("stop after walking 1 m and turning left", ("walk 1 meters", "turn left", "stop")),
+    ],
+)
+def test_an_order_may_hold_lists(text, parts):
+    assert steps(text) == Steps(parts)
+
+
+@pytest.mark.parametrize(
     ("text", "times"),
     [
         ("walk 1 m and turn left, three times", 3),
@@ -50,9 +88,7 @@ def test_a_list_says_how_often_it_is_done(text, times):
     "text",
     [
         "walk 2 meters",
-        "before you walk, turn left",
-        "turn left after walking 2 m",
-        "walk, but first turn around",
+        "wait 2 and run 5 seconds",  # of what?
         "turn left, no, turn right",
         "don't walk, run",
         "turn left, then right",  # which needs to know what was said before
