@@ -77,7 +77,8 @@ NUMBER = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
 SIZES = r"(?:(?:more|whole|full|entire|further|small|big|little|large|long|short|giant|tiny|baby|good|solid) )?"
 MANNERS = r"(?:(slow|fast|quick|normal) )?"
 ANY_UNIT = "|".join([*SPEED_UNITS, *UNITS])
-RATE = r"(?! ?(?:per|every) | ?/|²)"  # what follows would make a speed of a distance
+# What follows would make a speed of a distance.
+RATE = r"(?! ?(?:per|every) | ?/ ?(?:[a-z]|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?)\b|²)"
 QUANTITY = re.compile(rf"(?<![a-z0-9.])({NUMBER})[ -]?{MANNERS}({ANY_UNIT}|{SIZES}(?:{ANY_UNIT}))(?![a-z0-9]){RATE}")
 BODY_PART = re.compile(r"(?:on|put|lift|raise|with) $")  # before "1 foot" that is no length
 COMPOUND = re.compile(
@@ -211,10 +212,11 @@ def snap(amount: float, kind: str) -> float | None:
     return nearest if low <= amount <= high else None
 
 
-# A number that only a turn can have: turn left 90, 45 to the right.
+# A number that only a turn can have: turn left 90, 45 to the right, do a 180.
 _SIDE = r"left|right|clockwise|anticlockwise|counterclockwise|cw|ccw"
 _NO_UNIT_AFTER = rf"(?!\.?[0-9])(?! ?(?:{ANY_UNIT}|times?|x)\b)"
 BARE_TURNS = [
+    re.compile(rf"\ba (?:45|90|135|180|270|360|540|720){_NO_UNIT_AFTER}(?![0-9'-])"),
     re.compile(rf"(?<!step )(?<!strafe )\b(?:{_SIDE})(?: by| about)? [1-9][0-9]{{1,2}}{_NO_UNIT_AFTER}"),
     re.compile(
         rf"(?:^|\b(?:turn|turning|rotate|rotating|pivot|spin|then|and) |[,;] )[1-9][0-9]{{1,2}}"

@@ -24,8 +24,8 @@ BINDING = re.compile(
     r"|\bx ?[0-9]|\b[0-9] ?x\b|[<?()]|(?<![-=])>|=(?!>)"
 )
 _THEN = (
-    r"(?:and )?(?:then|next|afterwards|finally|last|lastly|at the end|in the end|to finish|now|subsequently|"
-    r"thereafter)"
+    r"(?:and )?(?:then|next|afterwards|finally|last|lastly|at the end|in the end|to finish|subsequently|thereafter|"
+    r"(?<!right )now)"
 )
 # Other words for "then": once that's done.
 WHEN_DONE = re.compile(
@@ -42,6 +42,7 @@ COURTESY = re.compile(
 )
 THANKS = re.compile(r"[\s,]+(?:please|pls|plz|thanks|thank you|thx)$")
 WAY_BACK = re.compile(r"\b(?:come|go|walk|head|run|jog|return) back\b")
+TURNED = re.compile(r"around|turn back|u.turn|180 degrees")
 NO_STEP = ("go", "go on", "go ahead", "come on", "come", "right", "do so", "all right", "alright")
 
 _MOTIONS = VERBS.replace("\n", " ").replace(" ", "|") + (
@@ -50,7 +51,8 @@ _MOTIONS = VERBS.replace("\n", " ").replace(" ", "|") + (
 )
 _DIRECTIONS = r"forwards?|ahead|straight|left|right|back|backwards?|fwd|clockwise|counterclockwise"
 VERB_FIRST = re.compile(
-    rf"(?:(?:slowly|quickly|briskly|gently|carefully|rapidly|swiftly|please|just|you) )*(?:{_MOTIONS})\b(?! it\b)"
+    r"(?:(?:slowly|quickly|briskly|gently|carefully|rapidly|swiftly|please|just|you) )*"
+    rf"(?:{_MOTIONS})\b(?! (?:it|your)\b)"
 )
 SECOND_VERB = re.compile(rf"\b(?:{_MOTIONS})\b.*(?<!crab )(?<!side )\b(?:{_MOTIONS})\b")
 NOUN = re.compile(r"\b(?:a|an|the|to|some)\b.*")  # take a walk
@@ -62,11 +64,16 @@ RUN_ON = re.compile(rf"(?:(?<=seconds|degrees)|(?<=meters)) (?=(?!back\b)(?:{_MO
 _TIMES = r"(?:([2-9]) times|(twice)|(thrice)|([2-9]) ?x|x ?([2-9]))"
 _DO_SO = (
     r"(?:and |then )*(?:do|repeat|perform)(?: all)?(?: of)?(?: so| this| that| it| these| the following)?"
-    r"(?: (?:over|in a row|sequence|steps))? ?"
+    r"(?: (?:all|over|in a row|sequence|steps))? ?"
 )
+_ONCE_MORE = r"(?:again|once more|once again|one more time|a second time)"
 REPEATED = [
     re.compile(rf"^(?:please )?(?:{_DO_SO})?{_TIMES}(?: in a row)?\s*[:,]\s*(?P<what>.+)$"),
     re.compile(rf"^(?P<what>.+?)(?:\s*[,;.:-]+\s*(?:{_DO_SO})?|\s+{_DO_SO})\b{_TIMES}(?: in a row| in total)?[.!]?$"),
+    re.compile(
+        rf"^(?P<what>.+?)(?:\s*[,;.:-]+\s*|\s+)(?:(?:and |then )*{_ONCE_MORE}|{_DO_SO}{_ONCE_MORE}|(?:and )?repeat"
+        r"(?: (?:it|this|that))?(?: once)?)[.!]?$"
+    ),
 ]
 
 
@@ -118,14 +125,23 @@ def steps(text: str) -> Steps | None:
     for pattern in REPEATED:
         if match := pattern.match(words):
             parts = _parts(match["what"])
-            return Steps(parts, _count(match.groups())) if len(parts) > 1 else None
+            return (
+                Steps(parts, _count([said for said in match.groups() if said != match["what"]]))
+                if len(parts) > 1 or _once(parts)
+                else None
+            )
     parts = _parts(words)
     return Steps(parts) if len(parts) > 1 else None
 
 
-def _count(groups: Sequence[str | None]) -> int:
-    said = next(each for each in groups if each in ("twice", "thrice") or (each and each.isdigit()))
-    return {"twice": 2, "thrice": 3}.get(said) or int(said)
+def _count(said: Sequence[str | None]) -> int:
+    number = next((each for each in said if each in ("twice", "thrice") or (each and each.isdigit())), "twice")
+    return {"twice": 2, "thrice": 3}.get(number) or int(number)
+
+
+def _once(parts: Sequence[str]) -> bool:
+    """Whether this is one step that is not itself counted in turns: spin twice, walk in a circle twice."""
+    return len(parts) == 1 and not re.search(r"\b(?:spin|around|circles?|loops?)\b", parts[0])
 
 
 def _parts(words: str) -> tuple[str, ...]:
@@ -160,7 +176,7 @@ def _run_on(part: str) -> list[str]:
 
 def _are_steps(parts: Sequence[str]) -> bool:
     """Whether each is one step. Without a verb it has an amount, and so has the one before it: left 90 degrees."""
-    if any(WAY_BACK.search(part) for part in parts) and any("around" in part for part in parts):
+    if any(WAY_BACK.search(part) for part in parts) and any(TURNED.search(part) for part in parts):
         return False  # the way back is as long as the way there
     for place, part in enumerate(parts):
         if (

@@ -43,6 +43,8 @@ from agent.quantities import beyond, lift, rewrite, snap
         ("1:30 minutes", "90 seconds"),
         ("one minute thirty", "90 seconds"),
         ("walk 1m50", "walk 1.5 meters"),
+        ("do a 180 to the right", "do a 180 degrees to the right"),
+        ("run 3 m / stop 2 s", "run 3 meters / stop 2 seconds"),
         ("three-quarter turn to the right", "270 degrees to the right"),
         ("three quarters of a minute", "45 seconds"),
         ("one and three quarter turns", "630 degrees"),

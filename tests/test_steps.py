@@ -78,10 +78,19 @@ def test_an_order_may_hold_lists(text, parts):
         ("walk 1 m, turn left. Repeat that 4 times.", 4),
         ("repeat the following 2x: walk 1 m, turn left", 2),
         ("walk 1 m, turn left and do so thrice", 3),
+        ("walk 1 m and turn left, then do it all again", 2),
+        ("walk 1 m, turn left. Repeat.", 2),
+        ("walk 1 m, turn left, and once more", 2),
     ],
 )
 def test_a_list_says_how_often_it_is_done(text, times):
     assert steps(text) == Steps(("walk 1 meters", "turn left"), times)
+
+
+def test_one_step_may_be_repeated_too_but_turns_are_counted():
+    assert steps("turn left, three times") == Steps(("turn left",), 3)
+    assert steps("turn left, and again") == Steps(("turn left",), 2)
+    assert steps("spin around, twice") is None and steps("turn left") is None
 
 
 @pytest.mark.parametrize(
@@ -121,4 +130,4 @@ def test_the_steps_of_generated_instructions_are_as_many_as_their_goals():
 @given(st.text(max_size=300))
 def test_any_text_is_a_list_or_none(text):
     found = steps(text)
-    assert found is None or (len(found.parts) > 1 and all(found.parts) and found.times >= 1)
+    assert found is None or (len(found.parts) * found.times > 1 and all(found.parts))
