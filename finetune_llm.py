@@ -178,11 +178,8 @@ def main(args: Arguments) -> None:
     if process.is_main_process and not args.base_model:
         planner.save_pretrained(output)  # a base of our own travels with its adapter
 
-    adapter = LoraConfig(
-        r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
     planner = train(
-        args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, adapter
+        args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, lora(args)
     )
     if process.is_main_process:
         planner.least_confidence = calibrate(planner, draw(args.seed + CALIBRATION_SEED, args.eval_examples))
@@ -270,6 +267,13 @@ def base_planner(
         with runs.replacing(trained) as beside:
             planner.save_pretrained(beside)
     return planner
+
+
+def lora(args: Arguments) -> LoraConfig:
+    """An adapter for every linear layer. Embeddings and head stay as they are, so it is small."""
+    return LoraConfig(
+        r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
 
 
 def train_tokenizer(examples: list[Instruction], vocab_size: int) -> PreTrainedTokenizerFast:

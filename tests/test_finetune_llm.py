@@ -7,13 +7,15 @@ import sys
 import pytest
 import torch
 from conftest import ROOT, run_script
+from peft import get_peft_model
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from agent.arguments import parse_arguments
 from agent.goals import GOAL_VERSION
 from agent.instructions import generate, prompt
 from agent.planner import VOCABULARY, Planner
-from finetune_llm import Arguments, draw_examples, tokenized, train_tokenizer
+from finetune_llm import Arguments, draw_examples, lora, tokenized, train_tokenizer
 
 TINY = [
     *("--hidden_size", "64", "--num_hidden_layers", "1", "--vocab_size", "600", "--base_examples", "64"),
@@ -124,6 +126,24 @@ print(json.dumps([program.tokens for program in programs]))"""
         [sys.executable, "-c", code, output, json.dumps(TEXTS)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert json.loads(there.stdout) == here
+
+
+def test_the_adapter_of_tinyllama_is_at_most_60_mb():
+    config = LlamaConfig(
+        vocab_size=32000,
+        hidden_size=2048,
+        intermediate_size=5632,
+        num_hidden_layers=22,
+        num_attention_heads=32,
+        num_key_value_heads=4,
+        tie_word_embeddings=False,
+    )
+    args = parse_arguments(Arguments, ["--config", str(ROOT / "configs/llm/tinyllama.yaml")])
+    with torch.device("meta"):  # shapes without numbers
+        model = get_peft_model(LlamaForCausalLM(config), lora(args))
+    adapter = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    assert model.num_parameters() - adapter == pytest.approx(1.1e9, rel=0.01)
+    assert 4 * adapter <= 60e6  # float32
 
 
 def test_nothing_held_out_is_trained_on():
