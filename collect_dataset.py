@@ -243,6 +243,7 @@ def roll_out(
             policy.prompt(bodies.goals)
         bodies.renew_noise()
         bodies.push(envs)
+        policy.phase = task.phase  # of each body, since its own start
         label = policy.act(observations)
         noise = ACTION_LIMIT * bodies.noise[:, None] * rng.standard_normal(label.shape, dtype=np.float32)
         action = np.clip(label + noise, -ACTION_LIMIT, ACTION_LIMIT)
@@ -268,7 +269,6 @@ def roll_out(
         frame = np.where(done, 0, frame + 1)
         if done.any():
             bodies.restart(np.flatnonzero(done), envs, task, observations)
-        policy.phase = task.phase.copy()
     shard = {
         name: np.stack([row[name] for row in rows], axis=1).reshape(args.shard_size, *rows[0][name].shape[1:])
         for name in rows[0]
