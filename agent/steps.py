@@ -71,8 +71,8 @@ REPEATED = [
     re.compile(rf"^(?:please )?(?:{_DO_SO})?{_TIMES}(?: in a row)?\s*[:,]\s*(?P<what>.+)$"),
     re.compile(rf"^(?P<what>.+?)(?:\s*[,;.:-]+\s*(?:{_DO_SO})?|\s+{_DO_SO})\b{_TIMES}(?: in a row| in total)?[.!]?$"),
     re.compile(
-        rf"^(?P<what>.+?)(?:\s*[,;.:-]+\s*|\s+)(?:(?:and |then )*{_ONCE_MORE}|{_DO_SO}{_ONCE_MORE}|(?:and )?repeat"
-        r"(?: (?:it|this|that))?(?: once)?)[.!]?$"
+        rf"^(?P<what>.+?)(?:(?:\s*[,;.:-]+\s*(?:and |then )*|\s+(?:and |then )+){_ONCE_MORE}|(?:\s*[,;.:-]+\s*|\s+)"
+        rf"(?:{_DO_SO}{_ONCE_MORE}|(?:and |then )*repeat(?: (?:it|this|that))?(?: once)?))[.!]?$"
     ),
 ]
 

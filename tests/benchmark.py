@@ -124,7 +124,7 @@ def measure_parsing(cores: list[int]) -> None:
     batch = [json.loads(line)["text"] for line in lines if json.loads(line)["text"].strip()][:100]
     for texts in (two_goals, batch):
         peers = {"agent.planner": parsed(planner, texts), "transformers generate": generated(planner, texts)}
-        title = f"parsing {len(texts)} at once, {len(cores)} core(s)"
+        title = f"parsing {len(texts)}, {len(cores)} core(s)"
         print_rates(title, peers, "agent.planner", PARSING_ROUNDS, "texts/s")
 
 

@@ -97,6 +97,7 @@ def test_one_step_may_be_repeated_too_but_turns_are_counted():
     "text",
     [
         "walk 2 meters",
+        "walk on, turn left, walk on again",
         "wait 2 and run 5 seconds",  # of what?
         "turn left, no, turn right",
         "don't walk, run",
