@@ -28,6 +28,7 @@ ORDER = [
     "planner",
     "evaluation",
     "motor_agent",
+    "live",
 ]
 SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py"))
 MODULES = sorted(path.stem for path in (ROOT / "agent").glob("*.py") if path.stem != "__init__")
