@@ -34,8 +34,11 @@ PUSHES = (0.5, 1.0)  # m/s
 @strict
 @dataclass
 class Arguments:
-    agent: str = field(default="pretrained/humanoid", metadata={"help": "folder or Hub repo of the agent to begin with"})
+    agent: str = field(
+        default="pretrained/humanoid", metadata={"help": "folder or Hub repo of the agent to begin with"}
+    )
     visitors: int = field(default=4, metadata={"help": "humanoids that move at the same time, at most"})
+    seed: int = 0
     port: int = field(default=0, metadata={"help": "port of the page; 0: the first free one from 7860 on"})
 
     def validate_limits(self):
@@ -47,7 +50,7 @@ class Arguments:
 
 def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # steps of one body are small, and the other cores belong to the other visitors
-    stage = Stage(args.agent, args.visitors)
+    stage = Stage(args.agent, args.visitors, args.seed)
     page(stage, args.agent).launch(
         server_port=args.port or None,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),  # no font from elsewhere
@@ -68,9 +71,9 @@ class Visit:
 class Stage:
     """The humanoids of all visitors, and what the page asks of them. Only weights are shared."""
 
-    def __init__(self, agent: str, limit: int):
+    def __init__(self, agent: str, limit: int, seed: int):
         self.load = functools.lru_cache(maxsize=2)(MotorAgent.from_pretrained)
-        self.agent, self.limit = agent, limit
+        self.agent, self.limit, self.seed = agent, limit, seed
         self.places = threading.BoundedSemaphore(limit)
         self.visits: dict[str | None, Visit] = {}
         self.load(agent)
@@ -78,12 +81,14 @@ class Stage:
     def watch(self, request: gr.Request) -> Generator[tuple]:
         """What the page shows, until it is closed: the motion, the program and the notice, where these change."""
         if not self.places.acquire(blocking=False):
-            full = f"{self.limit} humanoids are moving, which is all there is room for. Load the page again in a while."
+            full = (
+                f"{self.limit} humanoids are moving, which is all there is room for. Load the page again in a while."
+            )
             yield gr.skip(), gr.skip(), {"text": full, "refused": True}
             return
         try:
             with tempfile.TemporaryDirectory() as folder:
-                visit = Visit(LiveHumanoid(self.load(self.agent)), Path(folder))
+                visit = Visit(LiveHumanoid(self.load(self.agent), self.seed), Path(folder))
                 self.visits[request.session_hash] = visit
                 yield from self._shown(visit.humanoid)
         finally:
@@ -138,12 +143,19 @@ def page(stage: Stage, agent: str) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=3, min_width=320):
                 picture = gr.HTML(
-                    {}, html_template=PICTURE, js_on_load=(HERE / "app.js").read_text(), apply_default_css=False,
-                    elem_id="live", **figure(),
+                    {},
+                    html_template=(HERE / "app.html").read_text(),
+                    js_on_load=(HERE / "app.js").read_text(),
+                    apply_default_css=False,
+                    elem_id="live",
+                    **figure(),
                 )
             with gr.Column(scale=2, min_width=320):
                 text = gr.Textbox(
-                    label="Instruction", placeholder="walk forward 2 metres, then turn left", submit_btn="Do it", lines=1
+                    label="Instruction",
+                    placeholder="walk forward 2 metres, then turn left",
+                    submit_btn="Do it",
+                    lines=1,
                 )
                 notice = gr.HTML(
                     {}, html_template=NOTICE, js_on_load="element.setAttribute('role', 'status')", elem_id="notice"
@@ -157,9 +169,13 @@ def page(stage: Stage, agent: str) -> gr.Blocks:
                     push = gr.Button("Push", scale=1, min_width=90)
                 with gr.Row(elem_classes="beside"):
                     other = gr.Dropdown(
-                        agents(agent), value=agent, label="Agent: folder or Hub repo", allow_custom_value=True, scale=3,
+                        agents(agent),
+                        value=agent,
+                        label="Agent: folder or Hub repo",
+                        allow_custom_value=True,
+                        scale=3,
                         min_width=180,
-                    )  # fmt: skip
+                    )
                     pick = gr.Button("Use it", scale=1, min_width=90)
                 save = gr.Button(f"Make a clip of the last {CLIP_SECONDS:g} seconds")
                 clip = gr.File(label="Clip (MP4)", interactive=False, visible=False)
@@ -204,7 +220,8 @@ def listed(moment: Moment) -> list[dict]:
 
 def described(goal: Goal) -> str:
     speed = "" if goal.speed == "normal" else f" {goal.speed}"
-    end = "until told otherwise" if goal.end is None else f"for {goal.end[1]:g} {goal.end[0]}"
+    kind, amount = goal.end or ("", 0.0)
+    end = f"for {amount:g} {kind.removesuffix('s') if amount == 1 else kind}" if kind else "until told otherwise"
     return f"{spoken(goal.skill)}{speed} {end}"
 
 
@@ -214,23 +231,14 @@ def spoken(skill: str) -> str:
 
 def agents(first: str) -> list[str]:
     """The agent to begin with, the one that ships, and those that were made here."""
-    found = [path.parent.relative_to(HERE) for pattern in ("pretrained/*/planner", "runs/*/agent/planner") for path in HERE.glob(pattern)]
+    found = [
+        path.parent.relative_to(HERE)
+        for pattern in ("pretrained/*/planner", "runs/*/agent/planner")
+        for path in HERE.glob(pattern)
+    ]
     return list(dict.fromkeys([first, *map(str, sorted(found))]))
 
 
-PICTURE = """
-<canvas class="picture" role="img" tabindex="0" aria-label="The humanoid, live. Left and right arrow keys turn the camera."></canvas>
-<table>
-<caption>Velocity: <span class="asked">asked</span> and <span class="measured">measured</span>, last 10 seconds</caption>
-<thead><tr><th scope="col">axis</th><th scope="col">asked</th><th scope="col">measured</th><th scope="col">curve</th></tr></thead>
-<tbody>
-<tr><th scope="row">forward, m/s</th><td class="asked">0.0</td><td class="measured">0.00</td><td><canvas aria-hidden="true"></canvas></td></tr>
-<tr><th scope="row">left, m/s</th><td class="asked">0.0</td><td class="measured">0.00</td><td><canvas aria-hidden="true"></canvas></td></tr>
-<tr><th scope="row">turning, rad/s</th><td class="asked">0.0</td><td class="measured">0.00</td><td><canvas aria-hidden="true"></canvas></td></tr>
-</tbody>
-</table>
-<p class="pace"></p>
-"""
 NOTICE = '<p{{#if value.refused}} class="refused"{{/if}}>{{value.text}}</p>'
 PROGRAM = """
 <h2>Goal program</h2>

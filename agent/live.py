@@ -124,10 +124,12 @@ class LiveHumanoid:
             if late > PATIENCE:
                 due += late
             time.sleep(max(0.0, -late))
+            goal = self._agent.goal
+            assert isinstance(goal, Goal)
             yield Moment(
                 self._steps * CONTROL_SECONDS,
                 np.array(poses),
-                self._agent.goal.velocity,
+                goal.velocity,
                 tuple(self._velocity.tolist()),
                 self._program,
                 len(self._agent.outcomes[0]),

@@ -27,6 +27,7 @@ ORDER = [
     "feedback",
     "planner",
     "evaluation",
+    "report",
     "motor_agent",
     "live",
 ]

@@ -19,6 +19,7 @@ SCRIPTS = {
     "finetune_llm": ([], "--init_from"),
     "play": (["--instruction", "turn left"], "--agent"),
     "evaluate": ([], "--agent"),
+    "app": ([], "--agent"),
 }
 
 
@@ -152,6 +153,8 @@ OUT_OF_RANGE = [
     ("evaluate", "--actor", "puppet"),
     ("evaluate", "--suite", "commands,gait"),
     ("evaluate", "--episodes", "0"),
+    ("app", "--visitors", "0"),
+    ("app", "--port", "70000"),
 ]
 
 
