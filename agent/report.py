@@ -102,7 +102,7 @@ def bars(measure: str, names: Sequence[str], rows: Sequence[Sequence]) -> str:
         axes.bar(places + (number - (len(names) - 1) / 2) * width, heights, width, label=name)
     axes.set_xticks(places, [str(row[0]) for row in rows], rotation=30, ha="right", fontsize=8)
     axes.set_ylabel(measure.replace("_", " "))
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside upper left", ncols=len(names), fontsize=8)
     picture = io.StringIO()
     figure.savefig(picture, format="svg")
     svg = picture.getvalue()
