@@ -3,6 +3,8 @@
 #     docker build --tag humanoid-agent .
 #     docker run --gpus all --volume "$PWD/runs:/home/humanoid/agent/runs" humanoid-agent \
 #         python pretrain_ppo.py --config configs/ppo/humanoid.yaml --output_dir runs/ppo
+#
+# The page: docs/app.md.
 
 FROM python:3.11-slim-bookworm
 

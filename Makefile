@@ -21,7 +21,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # Which of the two $(RUN) holds. Asking for the other one makes all of it again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart test style quality benchmark docker
+.PHONY: quickstart app test style quality benchmark docker
 .DELETE_ON_ERROR:
 
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
@@ -55,6 +55,10 @@ $(RUN)/planner/summary.json: configs/quickstart/llm.yaml $(RUN)/decision_transfo
 
 $(RUN)/replay.mp4: $(RUN)/planner/summary.json
 	$(BIN)/python play.py --agent $(RUN)/agent --instruction "walk forward for 2 seconds, then turn left" --video $@
+
+# The page: see it at the address that this prints.
+app: $(INSTALLED)
+	$(BIN)/python app.py
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --durations 10

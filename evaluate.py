@@ -1,9 +1,10 @@
 """Measure an actor in physics: command tracking, falls, switching, gait, language.
 
 Reads   an agent, or a MotorPolicy or GoalDecisionTransformer by itself
-Writes  one JSON document, to stdout or --json
+Writes  one JSON document, to stdout or --json, and a page to look at
 
     python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --json out.json
+    python evaluate.py --suite gait --against runs/quickstart/agent --report report.html
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 import torch
 from huggingface_hub.dataclasses import strict
 
-from agent import arguments, evaluation, hub, runs
+from agent import arguments, evaluation, hub, report, runs
 from agent.decision_transformer import GoalDecisionTransformer
 from agent.goals import GoalProgram
 from agent.motor_agent import MotorAgent
@@ -34,7 +35,11 @@ class Arguments:
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
     episodes: int = field(default=DEFAULT_EPISODES, metadata={"help": "per command; of a minute each for switches"})
     seed: int = 0
+    against: list[str] = field(
+        default_factory=list, metadata={"help": "more agents, or actors alone, to measure in the same way"}
+    )
     json: str = field(default="", metadata={"help": "file to write; stdout without it"})
+    report: str = field(default="", metadata={"help": "HTML file to write: tables, plots, and a clip of each agent"})
     instructions_file: str = field(
         default="", metadata={"help": "JSON lines of text and program, for the instructions suite"}
     )
@@ -48,6 +53,8 @@ class Arguments:
             raise ValueError(f"actor={self.actor!r} is unknown: choose one of {', '.join(ACTORS)}")
         if self.suite not in SUITES:
             raise ValueError(f"suite={self.suite!r} is unknown: choose one of {', '.join(SUITES)}")
+        if self.report and not self.report.endswith(".html"):
+            raise ValueError(f"report={self.report!r} must end in .html")
         if self.episodes < 1 or self.num_threads < 0 or self.random_commands < 0:
             raise ValueError(
                 f"episodes={self.episodes} must be at least 1, num_threads and random_commands at least 0"
@@ -58,36 +65,47 @@ class Arguments:
 
 def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # the cores belong to the physics
-    actor = load_actor(args)
+    names = [args.agent, *args.against]
+    actors = [load_actor(name, args.actor) for name in names]
+    results = [
+        {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed} | measure(actor, args)
+        for name, actor in zip(names, actors, strict=True)
+    ]
+    if args.report:
+        report.write_report(args.report, results, [report.film(actor, args.seed) for actor in actors])
+    document = results if args.against else results[0]
+    if args.json:
+        runs.write_json(args.json, document)
+    else:
+        print(json.dumps(document, indent=2))
+
+
+def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | MotorAgent:
+    if kind == "agent":
+        return MotorAgent.from_pretrained(name)
+    actor, part = {
+        "policy": (MotorPolicy, "policy"),
+        "transformer": (GoalDecisionTransformer, "decision_transformer"),
+    }[kind]
+    folder = hub.folder(name)
+    return actor.from_pretrained(hub.agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
+
+
+def measure(actor: MotorPolicy | GoalDecisionTransformer | MotorAgent, args: Arguments) -> dict:
+    """What the suite measures of one actor."""
     threads = args.num_threads or None
     commands = evaluation.COMMANDS
     if args.random_commands:
         commands = evaluation.random_commands(args.random_commands, args.seed)
     if args.suite == "commands":
-        result = evaluation.measure_commands(actor, commands, args.episodes, args.seed, threads)
-    elif args.suite == "switches":
-        result = evaluation.measure_switches(actor, args.episodes, args.seed, threads)
-    elif args.suite == "shoves":
-        result = evaluation.measure_shoves(actor, commands, args.episodes, args.seed, threads)
-    elif args.suite == "gait":
-        result = evaluation.measure_gait(actor, args.episodes, args.seed, threads)
-    else:
-        result = evaluation.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
-    result = {"agent": args.agent, "actor": args.actor, "suite": args.suite, "seed": args.seed} | result
-    if args.json:
-        runs.write_json(args.json, result)
-    else:
-        print(json.dumps(result, indent=2))
-
-
-def load_actor(args: Arguments) -> MotorPolicy | GoalDecisionTransformer | MotorAgent:
-    if args.actor == "agent":
-        return MotorAgent.from_pretrained(args.agent)
-    kind, part = {"policy": (MotorPolicy, "policy"), "transformer": (GoalDecisionTransformer, "decision_transformer")}[
-        args.actor
-    ]
-    folder = hub.folder(args.agent)
-    return kind.from_pretrained(hub.agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
+        return evaluation.measure_commands(actor, commands, args.episodes, args.seed, threads)
+    if args.suite == "switches":
+        return evaluation.measure_switches(actor, args.episodes, args.seed, threads)
+    if args.suite == "shoves":
+        return evaluation.measure_shoves(actor, commands, args.episodes, args.seed, threads)
+    if args.suite == "gait":
+        return evaluation.measure_gait(actor, args.episodes, args.seed, threads)
+    return evaluation.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
 
 
 def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:

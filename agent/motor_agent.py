@@ -6,6 +6,7 @@ another, and odometry from the observations tells when the next one is due.
 Shapes: B bodies (no batch axis for one), S = 45 observation, A = 17 action.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +116,10 @@ class MotorAgent:
         with hub.staging() as folder:
             self.save_pretrained(folder, repo_id)
             return hub.push_folder(folder, repo_id, private=private, tag=tag, token=token)
+
+    def twin(self) -> "MotorAgent":
+        """Another agent with the same weights and a memory of its own, for another body at the same time."""
+        return MotorAgent(self.policy, copy.copy(self.transformer), self.planner)
 
     def make_env(self, render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> gymnasium.Env:
         """The env that this agent acts in: see `agent.make_env`."""

@@ -1,8 +1,9 @@
 """Pictures of the body: an env that renders, with or without OpenGL, and H.264 files that play everywhere."""
 
+import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -81,16 +82,30 @@ class StickFigure(gymnasium.Wrapper):
         return np.asarray(picture)
 
 
-def write_video(path: str | Path, frames: Sequence[np.ndarray]) -> None:
+def draw(positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
+    """Pictures [SIZE, SIZE, 3] uint8 of the body in these positions of MuJoCo's [24]."""
+    env = make_rendering_env(max_episode_steps=1)
+    inner = humanoid(env)
+    try:
+        for qpos in positions:
+            inner.set_state(qpos, np.zeros(inner.model.nv))
+            yield np.asarray(env.render())
+    finally:
+        env.close()
+
+
+def write_video(path: str | Path, frames: Iterable[np.ndarray]) -> None:
     """Write RGB frames [H, W, 3] as H.264 (yuv420p) MP4, whole or not at all."""
-    if not frames:
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
         raise ValueError(f"there is nothing to show in {path}: the agent did not move")
     with (
         runs.replacing(path) as beside,
         av.open(str(beside), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "23"})
-        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
-        for frame in frames:
+        stream.height, stream.width, stream.pix_fmt = *first.shape[:2], "yuv420p"
+        for frame in itertools.chain([first], frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         container.mux(stream.encode())

@@ -227,7 +227,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         wanted = json.loads(self.body)
         kind, name = f"{wanted.get('type', 'model')}s", f"{wanted.get('organization') or 'me'}/{wanted['name']}"
-        url = f"{self.server.url}/{'datasets/' if kind == 'datasets' else ''}{name}"
+        url = f"{self.server.url}/{'' if kind == 'models' else f'{kind}/'}{name}"
         if (kind, name) in self.server.repos:
             return self.send_json({"error": "You already created this repo", "url": url}, 409)
         repo = self.server.repos[kind, name] = Repo(wanted.get("visibility") == "private")
@@ -405,7 +405,7 @@ def describe(path: str, file: File) -> dict:
 
 
 DATE = "2026-01-01T00:00:00.000Z"
-REPO = r"/api/(?P<kind>models|datasets)/(?P<name>[^/]+/[^/]+)"
+REPO = r"/api/(?P<kind>models|datasets|spaces)/(?P<name>[^/]+/[^/]+)"
 REVISION = r"/(?P<revision>[^/]+)"
 ROUTES = [
     ("GET", "/api/whoami-v2", Handler.whoami),
@@ -420,11 +420,11 @@ ROUTES = [
     ("POST", f"{REPO}/(?P<what>branch|tag){REVISION}", Handler.point),
     ("POST", f"{REPO}/preupload{REVISION}", Handler.preupload),
     ("POST", f"{REPO}/commit{REVISION}", Handler.commit),
-    ("POST", r"/(?:datasets/)?(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", Handler.lfs_batch),
+    ("POST", r"/(?:datasets/|spaces/)?(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", Handler.lfs_batch),
     ("PUT", "/lfs/(?P<oid>[0-9a-f]{64})", Handler.lfs_put),
     (
         "HEAD GET",
-        rf"/(?P<kind>datasets/)?(?P<name>[^/]+/[^/]+)/resolve{REVISION}/(?P<path>.+)",
+        rf"/(?P<kind>datasets/|spaces/)?(?P<name>[^/]+/[^/]+)/resolve{REVISION}/(?P<path>.+)",
         Handler.resolve,
     ),
 ]

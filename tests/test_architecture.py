@@ -30,7 +30,9 @@ ORDER = [
     "feedback",
     "planner",
     "evaluation",
+    "report",
     "motor_agent",
+    "live",
 ]
 SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py"))
 MODULES = sorted(path.stem for path in (ROOT / "agent").glob("*.py") if path.stem != "__init__")

@@ -20,6 +20,7 @@ SCRIPTS = {
     "play": (["--instruction", "turn left"], "--agent"),
     "evaluate": ([], "--agent"),
     "publish": (["--folder", "nowhere", "--push_to_hub", "me/it"], "--folder"),
+    "app": ([], "--agent"),
 }
 
 
@@ -150,6 +151,8 @@ OUT_OF_RANGE = [
     ("evaluate", "--actor", "puppet"),
     ("evaluate", "--suite", "commands,gait"),
     ("evaluate", "--episodes", "0"),
+    ("app", "--visitors", "0"),
+    ("app", "--port", "70000"),
 ]
 
 

@@ -5,6 +5,10 @@ import json
 import pytest
 from conftest import ROOT, run_script
 
+import evaluate
+from agent import evaluation, report
+from agent.goals import Goal
+
 SHIPPED = ROOT / "pretrained" / "humanoid"
 
 
@@ -23,6 +27,17 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path):
         assert 0 <= row["survival"] <= 1
     assert len(result["rows"]) == 2
     assert result["mean"]["episodes"] == 2
+
+
+def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 80)
+    monkeypatch.setattr(report, "SCENES", ((Goal(1.0), 0.3),))
+    page, policy = tmp_path / "report.html", str(SHIPPED / "policy")
+    evaluate.main(evaluate.Arguments(str(SHIPPED), "policy", episodes=1, against=[policy] * 2, report=str(page)))
+    results = json.loads(capsys.readouterr().out)
+    assert [result["agent"] for result in results] == [str(SHIPPED), policy, policy]
+    assert results[0]["rows"] == results[1]["rows"]
+    assert page.read_text().count("data:video/mp4") == 3
 
 
 def test_instructions_are_parsed_and_done(tmp_path):
@@ -50,6 +65,7 @@ def test_instructions_are_parsed_and_done(tmp_path):
         (("--suite", "dance"), "suite='dance' is unknown"),
         (("--actor", "teacher"), "actor='teacher' is unknown"),
         (("--episodes", "0"), "episodes=0"),
+        (("--report", "report.pdf"), "report.pdf"),
         (("--episodes", "many"), "many"),
         (("--suite", "instructions"), "--instructions_file"),
         (("--agent", "no/such_agent"), "no/such_agent"),

@@ -1,6 +1,10 @@
 """play.py as a user calls it, with the agent that ships."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import av
 import pytest
@@ -51,11 +55,40 @@ def test_an_instruction_becomes_a_video_that_plays_everywhere(tmp_path):
         assert sum(1 for _ in container.decode(stream)) == pytest.approx(34, abs=1)
 
 
+@pytest.mark.skipif(
+    shutil.which("Xvfb") is None and "CI" not in os.environ, reason="no display to test with: apt-get install xvfb"
+)
+def test_the_viewer_takes_instructions_from_the_terminal():
+    display = ["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24"]
+    with subprocess.Popen(display, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as screen:
+        assert screen.stdout
+        environment = os.environ | {"DISPLAY": f":{screen.stdout.readline().strip()}"}
+        pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command = [sys.executable, "play.py", "--agent", str(SHIPPED), "--viewer"]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as viewer:
+            viewer.stdin.write("turn left for 1 second\njump over the moon\n")
+            viewer.stdin.flush()
+            said = next(line for line in viewer.stderr if line.startswith("Refused"))
+            assert "this body cannot do that" in said
+            assert any(line.startswith("It stands: ") for line in viewer.stderr)
+            viewer.kill()
+        screen.terminate()
+
+
+def test_without_a_display_the_viewer_says_what_to_do_instead(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    done = run_script("play.py", "--viewer")
+    assert done.returncode == 2
+    assert "--video out.mp4" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--instruction", "jump over the moon"), "was refused"),
         (("--instruction", "  "), "not empty"),
+        (("--viewer", "--video", "out.mp4"), "--viewer"),
         (("--instruction", "walk", "--video", "out.avi"), "out.avi"),
         (("--instruction", "walk", "--agent", "no/such_agent"), "no/such_agent"),
         (("--instructions_file", "some.txt"), "--parse_only"),

@@ -1,0 +1,188 @@
+"""A humanoid that moves in real time: it goes on from where it is when it is told something else, and after a fall it
+stands up again. app.py shows it in a page, play.py --viewer in a window.
+
+One thread takes moments from `play`; all others only leave orders, which are carried out between two steps.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import mujoco
+import numpy as np
+
+from agent.env import ACTION_SIZE, CONTROL_SECONDS, SMOOTHING, heading_velocity, humanoid, make_env, yaw
+from agent.feedback import verdict
+from agent.goals import Goal, GoalProgram
+from agent.motor_agent import STAND, MotorAgent
+from agent.video import FRAME_EVERY
+
+MOMENT_STEPS = 4  # control steps from one moment to the next: 17 moments a second
+CLIP_SECONDS = 10.0  # what is remembered of the past
+LYING_SECONDS = 1.5  # from a fall until it stands again
+PATIENCE = 0.5  # s behind real time, after which what was lost is given up
+DIRECTIONS = ("forward", "to its left", "backward", "to its right")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What happened last, in words; `refused` when it is why something did not."""
+
+    text: str
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What there is to show."""
+
+    seconds: float  # simulated so far
+    poses: np.ndarray  # [P, G, 6] m, both ends of the axis of every part of the body, FRAME_EVERY steps apart
+    command: tuple[float, float, float]  # m/s, m/s, rad/s
+    velocity: tuple[float, float, float]  # the same, smoothed over a quarter of a second
+    program: GoalProgram
+    reached: int  # goals of it that are over
+    notice: Notice
+
+
+class LiveHumanoid:
+    """One body and its own agent, around weights that others may use too."""
+
+    def __init__(self, agent: MotorAgent, seed: int | None = None):
+        self._env = make_env()
+        self._observation, _ = self._env.reset(seed=seed)
+        self._agent = agent.twin()
+        self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._steps = 0
+        self._lying_steps = 0
+        self._told = time.monotonic()
+        self._velocity = np.zeros(3)
+        self._program = GoalProgram((STAND,))
+        self._notice = Notice("It stands. Tell it what to do.")
+        self.past: deque[np.ndarray] = deque(maxlen=round(CLIP_SECONDS / (FRAME_EVERY * CONTROL_SECONDS)))
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        return humanoid(self._env).model
+
+    @property
+    def data(self) -> mujoco.MjData:
+        return humanoid(self._env).data
+
+    @property
+    def idle_seconds(self) -> float:
+        """Since it was told something last."""
+        return time.monotonic() - self._told
+
+    def instruct(self, what: str | Goal) -> None:
+        """Pursue a sentence or a goal from the next step on; when it is refused, what runs goes on."""
+        program = GoalProgram((what,)) if isinstance(what, Goal) else self._agent.parse(what)
+        if program.refused:
+            self.say(f"Refused: {program.reason}.", refused=True)
+        else:
+            self._order(lambda: self._pursue(program))
+
+    def say(self, text: str, refused: bool = False) -> None:
+        """Make this the notice, from the next step on."""
+        self._order(lambda: self._say(text, refused))
+
+    def push(self, speed: float, direction: float) -> None:
+        """Shove the whole body: `speed` m/s at once, `direction` radians counter-clockwise from ahead."""
+
+        def shove() -> None:
+            toward = float(yaw(self.data.qpos)) + direction
+            self.data.qvel[:2] += speed * np.array([math.cos(toward), math.sin(toward)])
+            self._say(f"Pushed {DIRECTIONS[round(direction / (math.pi / 2)) % 4]} by {speed:.1f} m/s.")
+
+        self._order(shove)
+
+    def hand_over(self, agent: MotorAgent, name: str) -> None:
+        """Let another agent move the body from the next step on; it begins by standing."""
+
+        def change() -> None:
+            self._agent = agent.twin()
+            self._program = GoalProgram((STAND,))
+            self._say(f"{name} moves it now.")
+
+        self._order(change)
+
+    def play(self, moment_steps: int = MOMENT_STEPS) -> Generator[Moment]:
+        """Moments in real time, for as long as they are taken, `moment_steps` (times of FRAME_EVERY) apart."""
+        due = time.monotonic()
+        while True:
+            due += moment_steps * CONTROL_SECONDS
+            poses = []
+            for _ in range(moment_steps // FRAME_EVERY):
+                for _ in range(FRAME_EVERY):
+                    self._step()
+                poses.append(self._pose())
+                self.past.append(self.data.qpos.copy())
+            late = time.monotonic() - due
+            if late > PATIENCE:
+                due += late
+            time.sleep(max(0.0, -late))
+            goal = self._agent.goal
+            assert isinstance(goal, Goal)
+            yield Moment(
+                self._steps * CONTROL_SECONDS,
+                np.array(poses),
+                goal.velocity,
+                tuple(self._velocity.tolist()),
+                self._program,
+                len(self._agent.outcomes[0]),
+                self._notice,
+            )
+
+    def _say(self, text: str, refused: bool = False) -> None:
+        self._notice = Notice(text, refused)
+
+    def _order(self, order: Callable[[], None]) -> None:
+        self._told = time.monotonic()
+        self._orders.put(order)
+
+    def _step(self) -> None:
+        while not self._orders.empty():
+            self._orders.get()()
+        if self._lying_steps:
+            self._lie()
+        else:
+            self._move()
+        self._steps += 1
+        self._velocity += SMOOTHING * (heading_velocity(self.data.qpos, self.data.qvel) - self._velocity)
+
+    def _move(self) -> None:
+        over = self._agent.done
+        self._observation, _, fell, _, _ = self._env.step(self._agent.act(self._observation))
+        if fell:
+            self._agent.reset()
+            self._program = GoalProgram((STAND,))
+            self._lying_steps = round(LYING_SECONDS / CONTROL_SECONDS)
+            self._say("It fell. It will stand up and wait.")
+        elif self._agent.done and not over:
+            said = verdict(self._agent.outcomes[0], len(self._program.goals))
+            self._say(f"It stands: {said}.")
+
+    def _lie(self) -> None:
+        """Limp, until it is put on its feet."""
+        self._observation, *_ = self._env.step(np.zeros(ACTION_SIZE, dtype=np.float32))
+        self._lying_steps -= 1
+        if not self._lying_steps:
+            self._observation, _ = self._env.reset()
+            self._velocity = np.zeros(3)
+            self._say("It fell, and stands again. Tell it what to do.")
+
+    def _pursue(self, program: GoalProgram) -> None:
+        self._agent.prompt(program)
+        self._program = program
+        self._say("Understood.")
+
+    def _pose(self) -> np.ndarray:
+        """Both ends [G, 6] of the axis of each capsule; of a sphere its center, twice."""
+        capsule = self.model.geom_type[1:] == mujoco.mjtGeom.mjGEOM_CAPSULE
+        half = np.where(capsule, self.model.geom_size[1:, 1], 0)[:, None]
+        axis = half * self.data.geom_xmat[1:].reshape(-1, 3, 3)[:, :, 2]
+        center = self.data.geom_xpos[1:]
+        return np.concatenate([center - axis, center + axis], axis=1)

@@ -1,0 +1,243 @@
+"""The page as a visitor sees it, in a headless Chromium that draws without a graphics card."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import av
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import ROOT, run_script
+from playwright.sync_api import Page, expect, sync_playwright
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None and "CI" not in os.environ,
+    reason="no Chromium to look at the page with: apt-get install chromium",
+)
+FORWARD, LEFT, TURNING = range(3)
+PATIENCE = 30_000  # ms; what is measured is simulated time
+expect.set_options(timeout=PATIENCE)
+
+
+@contextmanager
+def serving(folder=ROOT, *flags: str):
+    """The address of app.py in `folder`, run as a user does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "app.py", "--port", str(port), *flags]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout and f"http://127.0.0.1:{port}" in process.stdout.readline()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def address():
+    with serving(ROOT, "--visitors", "2") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def visit(browser, address: str, width: int = 1280) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    return page
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser, address):
+    page = visit(browser, address)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(shared_page):
+    """A page whose humanoid stands."""
+    shared_page.set_viewport_size({"width": 1280, "height": 900})
+    shared_page.get_by_label("normal").check()
+    shared_page.get_by_role("button", name="stand").click()
+    expect(goal_in_force(shared_page)).to_have_text("stand until told otherwise")
+    shared_page.wait_for_function("document.querySelector('#live .measured:not(caption *)').textContent < 0.1")
+    return shared_page
+
+
+def tell(page: Page, instruction: str) -> None:
+    page.get_by_label("Instruction").fill(instruction)
+    page.get_by_label("Instruction").press("Enter")
+
+
+def goal_in_force(page: Page):
+    return page.locator("#program [aria-current=step]")
+
+
+def seconds_until(page: Page, condition: str, axis: int) -> float:
+    """Simulated seconds from the command of the goal in force until its axis measures what the condition says."""
+    return page.evaluate(
+        """([axis, condition]) => new Promise((resolve) => {
+            const cells = document.querySelectorAll("#live tbody tr")[axis].querySelectorAll("td");
+            const seconds = () => Number(document.querySelector("#live .picture").dataset.seconds);
+            const met = new Function("asked", "measured", `return ${condition}`);
+            let begun = null;
+            const look = () => {
+                const [asked, measured] = [Number(cells[0].textContent), Number(cells[1].textContent)];
+                if (asked) begun ??= seconds();
+                if (begun !== null && (met(asked, measured) || seconds() - begun > 5)) resolve(seconds() - begun);
+                else setTimeout(look, 10);
+            };
+            look();
+        })""",
+        [axis, condition],
+    )
+
+
+@needs_browser
+def test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk(page):
+    before = page.evaluate("document.querySelector('#live .picture').toDataURL()")
+    tell(page, "walk forward")
+    assert seconds_until(page, "measured > 0.3", FORWARD) < 2
+    assert page.evaluate("document.querySelector('#live .picture').toDataURL()") != before
+    tell(page, "turn left")
+    expect(goal_in_force(page)).to_have_text("turn left until told otherwise")
+    assert seconds_until(page, "measured > 0.3", TURNING) < 2
+    expect(page.locator("#notice")).not_to_contain_text("fell")
+
+
+@needs_browser
+def test_the_goals_of_a_program_come_into_force_one_after_another(page):
+    tell(page, "walk forward for 1 second, then turn right for 1 second")
+    expect(page.locator("#program li")).to_have_text(["walk forward for 1 second", "turn right for 1 second"])
+    expect(goal_in_force(page)).to_have_text("turn right for 1 second")
+    expect(page.locator("#program .done")).to_have_text("walk forward for 1 second")
+    expect(page.locator("#notice")).to_contain_text("It stands")
+    expect(goal_in_force(page)).to_have_count(0)
+
+
+@needs_browser
+def test_a_refusal_shows_its_reason_and_what_ran_goes_on(page):
+    page.get_by_label("slow").check()
+    page.get_by_role("button", name="walk forward").click()
+    expect(goal_in_force(page)).to_have_text("walk forward slow until told otherwise")
+    tell(page, "jump over the moon")
+    expect(page.get_by_role("status").locator(".refused")).to_contain_text("this body cannot do that")
+    expect(goal_in_force(page)).to_have_text("walk forward slow until told otherwise")
+
+
+@needs_browser
+def test_a_push_is_seen_in_the_curves(page):
+    page.get_by_role("slider", name="Push").fill("1")
+    page.get_by_role("button", name="Push").click()
+    expect(page.locator("#notice")).to_have_text(re.compile(r"Pushed .* by 1\.0 m/s\."))
+    page.wait_for_function(
+        """[...document.querySelectorAll("#live td.measured")].slice(0, 2)
+            .some((cell) => Math.abs(cell.textContent) > 0.2)"""
+    )
+
+
+@needs_browser
+def test_25_pictures_a_second_are_shown_while_the_physics_keep_real_time(page):
+    tell(page, "run")
+    page.wait_for_function(
+        """(({ fps, pace }) => fps >= 25 && Math.abs(pace - 1) < 0.05)
+            (document.querySelector("#live .picture").dataset)"""
+    )
+
+
+@needs_browser
+def test_the_clip_is_a_playable_h264_file(browser, address, tmp_path):
+    page = visit(browser, address)
+    tell(page, "walk forward")
+    assert seconds_until(page, "measured > 0.3", FORWARD) < 2
+    page.get_by_role("button", name="Make a clip").click()
+    with page.expect_download() as download:
+        page.locator("a[download]").click()
+    download.value.save_as(tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+    assert len(frames) > 30 and (frames[0] != frames[-1]).any()
+    page.close()
+
+
+@needs_browser
+def test_another_agent_can_be_picked_and_one_that_is_none_says_why(page):
+    picker = page.get_by_label("Agent")
+    for name, answer in (
+        ("no/such_agent", "no/such_agent"),
+        ("../elsewhere", "leads elsewhere"),
+        ("pretrained/humanoid", "pretrained/humanoid moves it now."),
+    ):
+        picker.fill(name)
+        picker.press("Enter")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#notice")).to_contain_text(answer)
+
+
+@needs_browser
+def test_visitors_stay_apart_and_one_who_leaves_makes_room(page, browser, address):
+    tell(page, "walk forward")
+    other = visit(browser, address)
+    expect(goal_in_force(other)).to_have_text("stand until told otherwise")
+    assert seconds_until(page, "measured > 0.3", FORWARD) < 2
+    tell(other, "turn right")
+    assert seconds_until(other, "measured < -0.3", TURNING) < 2
+    expect(goal_in_force(page)).to_have_text("walk forward until told otherwise")
+
+    third = visit(browser, address)
+    expect(third.locator("#notice")).to_contain_text("2 humanoids are moving, which is all there is room for")
+    other.close()
+    page.wait_for_timeout(500)
+    third.reload()
+    expect(goal_in_force(third)).to_have_text("stand until told otherwise")
+    third.close()
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 400])
+def test_everything_is_labelled_and_fits(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    found = Axe().run(page).response["violations"]
+    assert not [(each["id"], each["nodes"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@needs_browser
+def test_the_keyboard_is_enough(page):
+    page.get_by_label("Instruction").focus()
+    page.keyboard.type("walk forward")
+    page.keyboard.press("Enter")
+    expect(goal_in_force(page)).to_have_text("walk forward until told otherwise")
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()")
+        )
+        if reached[-1] == "turn left":
+            page.keyboard.press("Space")
+    expect(goal_in_force(page)).to_have_text("turn left until told otherwise")
+    assert {"Do it", "stand", "Push", "Use it", "Make a clip of the last 10 seconds"} <= set(reached)
+
+
+def test_an_agent_that_is_none_is_refused_in_one_line_before_there_is_a_page():
+    done = run_script("app.py", "--agent", "no/such_agent")
+    assert done.returncode == 2
+    assert "no/such_agent" in done.stderr.splitlines()[-1]
+    assert not done.stdout
