@@ -38,6 +38,7 @@ from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.vector_env import HumanoidVectorEnv, make_vector_env
+from agent.video import film
 
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
@@ -244,6 +245,7 @@ def main(args: Arguments) -> None:
         made = f"motor policy, {progress['step']:,} steps"
         runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
         if args.push_to_hub:
+            film(MotorPolicy.from_pretrained(args.output_dir), Path(args.output_dir))
             hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
     accelerator.end_training()
 

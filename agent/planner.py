@@ -9,10 +9,9 @@ are lifted out of the text: the model sees and writes a slot for each (a pointer
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 """
 
-import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -143,18 +142,27 @@ class Planner:
         tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
         return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
 
-    def save_pretrained(self, path: str | Path) -> None:
-        """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json."""
+    def save_pretrained(self, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json.
+
+        `weights` are those of the model by name, where it does not hold them itself.
+        """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        whole = isinstance(self.model, PreTrainedModel)  # with an adapter attached it is a PeftModel
-        for file in (ADAPTER, ADAPTER_WEIGHTS) if whole else ():  # of another planner, or merged into this one
-            (folder / file).unlink(missing_ok=True)
-        if not whole:  # where the base lay on this machine is nobody's concern
+        if isinstance(self.model, PreTrainedModel):  # with an adapter attached it is a PeftModel
+            for file in (ADAPTER, ADAPTER_WEIGHTS):  # of another planner, or merged into this one
+                (folder / file).unlink(missing_ok=True)
+            self.model.save_pretrained(folder / BASE, state_dict=weights)
+        else:
+            # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
             self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
-        self.model.save_pretrained(folder / BASE if whole else folder)
+            self.model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
         self.tokenizer.save_pretrained(folder)
-        (folder / CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
+        self.save_config(folder)
+
+    def save_config(self, folder: Path) -> None:
+        """Save planner.json alone."""
+        runs.write_json(folder / CONFIG, self.config)
 
     @property
     def config(self) -> dict:
