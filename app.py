@@ -180,6 +180,7 @@ def page(stage: Stage, agent: str) -> gr.Blocks:
                 save = gr.Button(f"Make a clip of the last {CLIP_SECONDS:g} seconds")
                 clip = gr.File(label="Clip (MP4)", interactive=False, visible=False)
 
+        # But for `watch`, Gradio calls each for one visitor at a time: one sentence is read, and one clip is drawn.
         silent = {"show_progress": "hidden", "api_visibility": "private"}
         blocks.load(stage.watch, outputs=[picture, program, notice], concurrency_limit=None, **silent)
         text.submit(stage.instruct, inputs=text, **silent)
