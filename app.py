@@ -174,7 +174,7 @@ def page(stage: Stage, agent: str) -> gr.Blocks:
                         label="Agent: folder or Hub repo",
                         allow_custom_value=True,
                         scale=3,
-                        min_width=180,
+                        min_width=260,
                     )
                     pick = gr.Button("Use it", scale=1, min_width=90)
                 save = gr.Button(f"Make a clip of the last {CLIP_SECONDS:g} seconds")
