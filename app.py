@@ -174,12 +174,13 @@ def page(stage: Stage, agent: str) -> gr.Blocks:
                         label="Agent: folder or Hub repo",
                         allow_custom_value=True,
                         scale=3,
-                        min_width=180,
+                        min_width=260,
                     )
                     pick = gr.Button("Use it", scale=1, min_width=90)
                 save = gr.Button(f"Make a clip of the last {CLIP_SECONDS:g} seconds")
                 clip = gr.File(label="Clip (MP4)", interactive=False, visible=False)
 
+        # But for `watch`, Gradio calls each for one visitor at a time: one sentence is read, and one clip is drawn.
         silent = {"show_progress": "hidden", "api_visibility": "private"}
         blocks.load(stage.watch, outputs=[picture, program, notice], concurrency_limit=None, **silent)
         text.submit(stage.instruct, inputs=text, **silent)

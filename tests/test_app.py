@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT, run_script
+from conftest import ROOT
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -234,10 +234,3 @@ def test_the_keyboard_is_enough(page):
             page.keyboard.press("Space")
     expect(goal_in_force(page)).to_have_text("turn left until told otherwise")
     assert {"Do it", "stand", "Push", "Use it", "Make a clip of the last 10 seconds"} <= set(reached)
-
-
-def test_an_agent_that_is_none_is_refused_in_one_line_before_there_is_a_page():
-    done = run_script("app.py", "--agent", "no/such_agent")
-    assert done.returncode == 2
-    assert "no/such_agent" in done.stderr.splitlines()[-1]
-    assert not done.stdout
