@@ -243,6 +243,7 @@ def roll_out(
             policy.prompt(bodies.goals)
         bodies.renew_noise()
         bodies.push(envs)
+        policy.phase = task.phase  # of each body, since its own start
         label = policy.act(observations)
         noise = ACTION_LIMIT * bodies.noise[:, None] * rng.standard_normal(label.shape, dtype=np.float32)
         action = np.clip(label + noise, -ACTION_LIMIT, ACTION_LIMIT)

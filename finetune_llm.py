@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object, parse_flag_from_env, set_seed
+from accelerate.utils import DistributedType, gather_object, parse_flag_from_env, set_seed
 from datasets import Dataset
 from huggingface_hub.dataclasses import strict
 from peft import LoraConfig
@@ -38,9 +38,11 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from agent import arguments, cards, hub, runs
+from agent.decision_transformer import GoalDecisionTransformer
 from agent.goals import GOAL_VERSION
 from agent.instructions import Instruction, generate, prompt
-from agent.motor_agent import describe
+from agent.motor_agent import MotorAgent, describe
+from agent.motor_policy import MotorPolicy
 from agent.planner import (
     PROMPT_FORMAT,
     VOCABULARY,
@@ -50,10 +52,11 @@ from agent.planner import (
     score,
     spare_token_ids,
 )
+from agent.video import film
 
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
-PARTS = ("policy", "decision_transformer")  # of the agent, beside the planner
+PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, beside the planner
 HELD_OUT_SEED, CALIBRATION_SEED = 1_000_003, 2_000_003  # added to the seed
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 
@@ -159,7 +162,8 @@ class Arguments(arguments.StageArguments):
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # which only Accelerator looks at by itself
-    args.check_processes(process.num_processes)
+    on_gpus = process.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
+    args.check_processes(process.num_processes, may_shard=on_gpus)
     # Whatever is missing is missed before any work.
     asked = {name: getattr(args, name) for name in ("base_model", "init_from", *PARTS) if getattr(args, name)}
     sources = {
@@ -170,6 +174,8 @@ def main(args: Arguments) -> None:
         raise ValueError(
             f"base_model={args.base_model} is a folder that nobody else has: give a Hub repo to push over"
         )
+    for name in PARTS.keys() & sources.keys():
+        PARTS[name].from_pretrained(sources[name])
     set_seed(args.seed)
     output = Path(args.output_dir)
     held_out, examples = draw_examples(args)
@@ -178,16 +184,14 @@ def main(args: Arguments) -> None:
     if process.is_main_process and not args.base_model:
         planner.save_pretrained(output)  # a base of our own travels with its adapter
 
-    adapter = LoraConfig(
-        r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    planner = train(
-        args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, adapter
+    planner, weights = train(
+        args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, lora(args)
     )
     if process.is_main_process:
-        planner.least_confidence = calibrate(planner, draw(args.seed + CALIBRATION_SEED, args.eval_examples))
-        planner.save_pretrained(output)
+        planner.save_pretrained(output, weights)
         planner = Planner.from_pretrained(output, device=str(process.device))  # what is reported is what loads
+        planner.least_confidence = calibrate(planner, draw(args.seed + CALIBRATION_SEED, args.eval_examples))
+        planner.save_config(output)
         row = evaluate(planner, held_out)
         upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
         provenance = runs.record_provenance(output, args, upstream)
@@ -217,6 +221,8 @@ def main(args: Arguments) -> None:
         if args.agent_dir:
             parts = {part: sources[part] for part in PARTS} | {"planner": output}
             assemble(Path(args.agent_dir), parts, name, row, provenance)
+            if args.push_to_hub:
+                film(MotorAgent.from_pretrained(args.agent_dir), Path(args.agent_dir))
         runs.write_summary(output, stage="language", made=made, seconds=time.perf_counter() - started, metric=metric)
         if args.push_to_hub:
             hub.publish(args.agent_dir or args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
@@ -257,19 +263,26 @@ def base_planner(
         name, revision = hub.origin(args.base_model, folder).split("@") if from_hub else (args.base_model, "")
         return Planner(model, tokenizer, ids, base_model=name, base_revision=revision)
     trained = Path(args.output_dir) / "base_training" / "planner"
-    if args.resume and trained.is_dir():
-        return Planner.from_pretrained(trained)
-    if args.init_from:
-        planner = Planner.from_pretrained(sources["init_from"])
-        planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
-    else:
-        tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
-        planner = Planner(small_llama(args, tokenizer), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
-    planner = train(args, "base", planner, examples, held_out, metrics, args.base_learning_rate)
-    if PartialState().is_main_process:
-        with runs.replacing(trained) as beside:
-            planner.save_pretrained(beside)
-    return planner
+    if not (args.resume and trained.is_dir()):
+        if args.init_from:
+            planner = Planner.from_pretrained(sources["init_from"])
+            planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
+        else:
+            tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
+            planner = Planner(small_llama(args, tokenizer), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
+        planner, weights = train(args, "base", planner, examples, held_out, metrics, args.base_learning_rate)
+        if PartialState().is_main_process:
+            with runs.replacing(trained) as beside:
+                planner.save_pretrained(beside, weights)
+        PartialState().wait_for_everyone()
+    return Planner.from_pretrained(trained)
+
+
+def lora(args: Arguments) -> LoraConfig:
+    """An adapter for every linear layer. Embeddings and head stay as they are, so it is small."""
+    return LoraConfig(
+        r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
 
 
 def train_tokenizer(examples: list[Instruction], vocab_size: int) -> PreTrainedTokenizerFast:
@@ -325,8 +338,11 @@ def train(
     metrics: runs.Metrics | None,
     learning_rate: float,
     adapter: LoraConfig | None = None,
-) -> Planner:
-    """The planner, with its language model trained on the programs of `examples`."""
+) -> tuple[Planner, dict[str, torch.Tensor]]:
+    """The planner, with its language model trained on the programs of `examples`, and the weights of that model.
+
+    Under FSDP the model stays in shards; the weights are those of all of them, for the main process alone.
+    """
     folder = Path(args.output_dir) / f"{phase}_training"
     config = SFTConfig(
         output_dir=str(folder),
@@ -342,7 +358,7 @@ def train(
         train_sampling_strategy="group_by_length",
         bf16=args.bf16,
         use_cpu=PartialState().device.type == "cpu",
-        gradient_checkpointing=args.gradient_checkpointing,
+        activation_checkpointing=args.gradient_checkpointing,
         dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=20,
         save_steps=args.save_steps,
@@ -366,15 +382,15 @@ def train(
         trainer.train(resume_from_checkpoint=checkpoint)
     if interruption.signal:
         raise SystemExit(128 + interruption.signal)
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    return Planner(
-        model,
+    trained = Planner(
+        trainer.accelerator.unwrap_model(trainer.model),
         planner.tokenizer,
         planner.goal_token_ids,
         base_model=planner.base_model,
         base_revision=planner.base_revision,
         prompt_format=planner.prompt_format,
     )
+    return trained, trainer.accelerator.get_state_dict(trainer.model)
 
 
 def tokenized(planner: Planner, examples: list[Instruction]) -> Dataset:
@@ -424,7 +440,9 @@ class Accuracy(TrainerCallback):
         self.args, self.phase, self.planner, self.held_out, self.metrics = args, phase, planner, held_out, metrics
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
-        if self.metrics is None or state.global_step % self.args.eval_steps:
+        # Every process has a part of a model in shards, so all of them evaluate.
+        sharded = PartialState().distributed_type == DistributedType.FSDP
+        if state.global_step % self.args.eval_steps or not (sharded or self.metrics):
             return
         planner = self.planner
         found = evaluate(
@@ -432,7 +450,8 @@ class Accuracy(TrainerCallback):
             self.held_out,
         )
         model.train()
-        self.metrics.add(self.step(state), {f"{self.phase}/{name}": value for name, value in found.items()})
+        if self.metrics is not None:
+            self.metrics.add(self.step(state), {f"{self.phase}/{name}": value for name, value in found.items()})
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if self.metrics is not None and "loss" in logs:
@@ -494,7 +513,7 @@ def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str,
                 ignore=shutil.ignore_patterns(*hub.TRAINING_ONLY, "metrics.jsonl"),
             )
         runs.write_json(beside / runs.PROVENANCE, provenance)
-        describe(beside, name, results, provenance)
+        describe(beside, name, results)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ from pathlib import Path
 
 from huggingface_hub.dataclasses import strict
 
-from agent import arguments
+from agent import arguments, hub, video
 from agent.env import CONTROL_SECONDS
+from agent.motor_agent import MotorAgent
+from agent.planner import Planner
 
 
 @strict
@@ -64,9 +66,6 @@ def main(args: Arguments) -> None:
 
 
 def parse(args: Arguments) -> None:
-    from agent import hub
-    from agent.planner import Planner
-
     texts = [args.instruction]
     if args.instructions_file:
         try:
@@ -107,9 +106,6 @@ def view(args: Arguments) -> None:
 
 
 def move(args: Arguments) -> None:
-    from agent import video
-    from agent.motor_agent import MotorAgent
-
     agent = MotorAgent.from_pretrained(args.agent)
     program = agent.parse(args.instruction)
     if program.refused:

@@ -38,6 +38,7 @@ from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.vector_env import HumanoidVectorEnv, make_vector_env
+from agent.video import film
 
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
@@ -91,7 +92,10 @@ class Arguments(RewardWeights, arguments.StageArguments):
     rollout_steps: int = 32
     epochs: int = 3
     minibatch_size: int = 2048
-    learning_rate: float = field(default=5e-4, metadata={"help": "to start with; it adapts to target_kl"})
+    learning_rate: float = field(
+        default=5e-4, metadata={"help": "of the policy to start with; it adapts to target_kl"}
+    )
+    critic_learning_rate: float = 1e-3
     learning_rate_min: float = 2e-4
     learning_rate_max: float = 3e-3
     target_kl: float = field(
@@ -158,7 +162,11 @@ def main(args: Arguments) -> None:
     set_seed(args.seed)  # the same weights in every process
     source = hub.folder(args.init_from) if args.init_from else None
     policy, critic = build_models(args, accelerator, source)
-    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
+    groups = [
+        {"params": policy.parameters(), "lr": args.learning_rate},
+        {"params": critic.parameters(), "lr": args.critic_learning_rate},
+    ]
+    optimizer = torch.optim.Adam(groups, eps=1e-5)
     rank_seed = args.seed + 1000 * accelerator.process_index
     set_seed(rank_seed)  # other bodies, commands and noise
     collector = Collector(args, rank_seed)
@@ -237,6 +245,7 @@ def main(args: Arguments) -> None:
         made = f"motor policy, {progress['step']:,} steps"
         runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
         if args.push_to_hub:
+            film(MotorPolicy.from_pretrained(args.output_dir), Path(args.output_dir))
             hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
     accelerator.end_training()
 
@@ -291,7 +300,6 @@ class Collector:
         self.task = GoalTask(args.num_envs, args)
         self.rng = np.random.default_rng(seed)
         self.observations, _ = self.envs.reset(seed=seed)
-        self.task.side = self.rng.choice([-1.0, 1.0], args.num_envs).astype(np.float32)
         self.task.begin(np.arange(args.num_envs), self.envs.start)
         self.command_left = np.zeros(args.num_envs, dtype=np.int64)
         self.push_left = self.rng.integers(1, PUSH_STEPS[1], args.num_envs)
@@ -313,7 +321,7 @@ class Collector:
             "final_even": torch.zeros(steps, bodies, task.EVEN_FEATURES),
             "final_odd": torch.zeros(steps, bodies, task.ODD_FEATURES),
             "commands": torch.zeros(steps, bodies, 3),
-            "side": torch.zeros(steps, bodies),
+            "phase": torch.zeros(steps, bodies),
             "actions": torch.zeros(steps, bodies, envs.single_action_space.shape[0]),
             "log_probs": torch.zeros(steps, bodies),
             "rewards": torch.zeros(steps, bodies),
@@ -328,13 +336,13 @@ class Collector:
             even, odd = task.features(envs.start)
             observations = torch.from_numpy(self.observations)
             commands = torch.from_numpy(task.commands.copy())
-            side = torch.from_numpy(task.side.copy())
-            mean, std = policy(observations.to(device), commands.to(device), side.to(device))
+            phase = torch.from_numpy(task.phase.astype(np.float32))
+            mean, std = policy(observations.to(device), commands.to(device), phase.to(device))
             noise = Normal(mean, std, validate_args=False)
             actions = noise.sample()
             store["log_probs"][t] = noise.log_prob(actions).sum(-1)
             store["observations"][t], store["actions"][t] = observations, actions
-            store["commands"][t], store["side"][t] = commands, side
+            store["commands"][t], store["phase"][t] = commands, phase
             store["even"][t], store["odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
 
             executed = actions.clamp(-1, 1).cpu().numpy()
@@ -363,7 +371,6 @@ class Collector:
                 self.finished_seconds.extend(self.episode_length[rows] * CONTROL_SECONDS)
                 self.episode_length[rows] = 0
                 self._recover(rows, difficulty)
-                task.side[rows] = self.rng.choice([-1.0, 1.0], len(rows))
                 task.begin(rows, envs.start)
                 self.command_left[rows] = 0
         row = {name: total / steps for name, total in sums.items()}
@@ -469,7 +476,7 @@ def update(
         critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
 
     valid = rollout["valid"].flatten()
-    b = {name: rollout[name].flatten(0, 1)[valid] for name in ("actions", "commands", "side", "even", "odd")}
+    b = {name: rollout[name].flatten(0, 1)[valid] for name in ("actions", "commands", "phase", "even", "odd")}
     b_even, b_odd = (part.flatten(0, 1)[valid] for part in features)
     b_log_probs, b_advantages = rollout["log_probs"].flatten()[valid], advantages.flatten()[valid]
     b_returns = returns.flatten()[valid] / critic.return_scale
@@ -483,7 +490,7 @@ def update(
     for _ in range(args.epochs):
         for mb in torch.randperm(len(b_even), device=b_even.device).split(args.minibatch_size):
             mb_features = b_even[mb], b_odd[mb]
-            mean, std = policy.from_features(mb_features, b["commands"][mb], b["side"][mb])
+            mean, std = policy.from_features(mb_features, b["commands"][mb], b["phase"][mb])
             noise = Normal(mean, std, validate_args=False)
             log_ratio = noise.log_prob(b["actions"][mb]).sum(-1) - b_log_probs[mb]
             ratio = log_ratio.exp()
@@ -500,8 +507,10 @@ def update(
             optimizer.zero_grad()
             loss.backward()
             average_gradients(parameters, accelerator)
-            norm = nn.utils.clip_grad_norm_(parameters, args.max_grad_norm)
-            if not norm.isfinite():  # all processes see it, because gradients are averaged
+            norm, critic_norm = (
+                nn.utils.clip_grad_norm_(module.parameters(), args.max_grad_norm) for module in (policy, critic)
+            )
+            if not (norm + critic_norm).isfinite():  # all processes see it, because gradients are averaged
                 skipped += 1
                 continue
             optimizer.step()
@@ -567,8 +576,8 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
 def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float) -> None:
     """Keep the change per update near the target: faster well below it, slower well beyond it."""
     factor = 1 / 1.2 if kl > 1.5 * args.target_kl else 1.2 if kl < args.target_kl / 1.5 else 1.0
-    for group in optimizer.param_groups:
-        group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
+    group = optimizer.param_groups[0]
+    group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
 
 
 def update_statistics(accelerator: Accelerator, policy: MotorPolicy, rollout: dict[str, Tensor]) -> None:

@@ -38,6 +38,7 @@ from agent.decision_transformer import (
 )
 from agent.env import ACTION_SIZE, OBSERVATION_SIZE
 from agent.evaluation import COMMANDS, measure_commands
+from agent.video import film
 from agent.windows import Steps, open_steps, sample_windows, take_windows
 
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
@@ -434,6 +435,8 @@ def finish(args: Arguments, progress: dict) -> None:
     }
     runs.write_json(Path(args.output_dir) / "summary.json", summary)
     if args.push_to_hub:
+        if "evaluation/survival" in best:  # in physics
+            film(MODELS[args.model].from_pretrained(args.output_dir).eval(), Path(args.output_dir))
         hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
 
 

@@ -21,31 +21,55 @@ T = TypeVar("T")
 
 
 @dataclass
-class StageArguments:
-    """What every stage can be told: where to publish what it makes, and how many processes it must be run by."""
+class PublishArguments:
+    """Where to publish what a stage makes."""
 
     push_to_hub: str = field(default="", metadata={"help": "Hub repo, owner/name, to publish the result in"})
     private: bool = field(default=False, metadata={"help": "make that repo a private one"})
     tag: str = field(default="", metadata={"help": "name of the release, a tag in that repo"})
-    num_processes: int = field(
-        default=0, metadata={"help": "processes that must have started; 0: those that the launcher says it starts"}
-    )
 
     def validate_push(self):
         if self.push_to_hub and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub):
             raise ValueError(f"push_to_hub={self.push_to_hub!r} must be a Hub repo, owner/name")
         if (self.private or self.tag) and not self.push_to_hub:
             raise ValueError("--private and --tag are about what is published: give --push_to_hub too")
+
+
+@dataclass
+class StageArguments(PublishArguments):
+    """What every stage can be told: where to publish what it makes, and how many processes it must be run by."""
+
+    num_processes: int = field(
+        default=0, metadata={"help": "processes that must have started; 0: those that the launcher says it starts"}
+    )
+
+    def validate_num_processes(self):
         if self.num_processes < 0:
             raise ValueError(f"num_processes={self.num_processes} must be at least 0")
 
-    def check_processes(self, started: int) -> None:
-        """Raise ValueError unless as many processes started as should have: some launchers start one, silently."""
+    def check_processes(self, started: int, *, may_shard: bool = False) -> None:
+        """Raise ValueError unless the launcher started what it was asked for.
+
+        Asked for several processes without a GPU, accelerate can start one; and it keeps a model whole that was to be
+        in shards. It says nothing of either.
+
+        Args:
+            started: processes that work on this.
+            may_shard: whether FSDP is something for this stage, on this machine.
+        """
         asked = self.num_processes or int(os.environ.get("WORLD_SIZE", 1))
         if started != asked:
             raise ValueError(
                 f"num_processes={asked} should work on this, {started} do: launch with a file of configs/accelerate"
             )
+        # A port to meet at, and a world of nobody else: what `accelerate launch --cpu --num_processes 2` leaves.
+        if {"ACCELERATE_USE_CPU", "MASTER_PORT"} <= os.environ.keys() and started == 1:
+            raise ValueError(
+                "the launcher was asked for several processes and started one, as it does for --cpu and MULTI_CPU: "
+                "launch with a file of configs/accelerate"
+            )
+        if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" and not may_shard:
+            raise ValueError("FSDP is for finetune_llm.py on GPUs: launch with another file of configs/accelerate")
 
 
 # What may change when any stage goes on: that it does, where it writes, and what it publishes.

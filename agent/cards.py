@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
+from huggingface_hub import DatasetCardData, EvalResult, ModelCard, ModelCardData
 
 from agent import runs
 
@@ -65,19 +65,34 @@ def write_card(folder: Path, card: Card, provenance: Mapping) -> None:
         "Limits": card.limits.strip(),
         "License": LICENSE,
     }
-    what = card.what.strip() + (f"\n\n`{REPLAY}` shows it." if (folder / REPLAY).is_file() else "")
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
     with runs.replacing(folder / "README.md") as beside:
-        beside.write_text(f"---\n{card.data.to_yaml()}\n---\n\n# {card.title}\n\n{what}\n\n{body}\n")
+        beside.write_text(f"---\n{card.data.to_yaml()}\n---\n\n# {card.title}\n\n{card.what.strip()}\n\n{body}\n")
+
+
+def read_results(folder: Path) -> dict[str, float | str]:
+    """The model-index of the card in a folder, by metric, as `model_data` took it; empty where there is none."""
+    if not (folder / "README.md").is_file():
+        return {}
+    results = ModelCard.load(folder / "README.md").data.eval_results or []
+    return {result.metric_type: result.metric_value for result in results}
+
+
+def show_replay(folder: Path) -> None:
+    """Say in the card of an artefact what its replay is of, which was made after it."""
+    text = (folder / "README.md").read_text()
+    with runs.replacing(folder / "README.md") as beside:
+        beside.write_text(text.replace("\n\n## Use", f"\n\n`{REPLAY}` shows it.\n\n## Use", 1))
 
 
 def reproduction(provenance: Mapping) -> str:
     """The command that made an artefact, with seed, versions, and the artefacts that it was made from."""
     versions = ", ".join(f"{name} {version}" for name, version in provenance["libraries"].items())
+    processes = provenance.get("processes", 1)
     parts = [
-        f"```bash\npython {provenance['command']}\n```",
-        f"Seed {provenance['arguments']['seed']}; Python {provenance['python']}, {versions}. "
-        f"All arguments stand in `{runs.PROVENANCE}`.",
+        f"```bash\n{'python' if processes == 1 else 'accelerate launch'} {provenance['command']}\n```",
+        f"Seed {provenance['arguments']['seed']}; {processes} process{'es' * (processes > 1)}; "
+        f"Python {provenance['python']}, {versions}. All arguments stand in `{runs.PROVENANCE}`.",
     ]
     if provenance["upstream"]:
         parts.append("\n".join(f"- {name}: `{value}`" for name, value in provenance["upstream"].items()))

@@ -15,7 +15,6 @@ from tqdm import tqdm
 from agent.env import (
     CONTROL_SECONDS,
     FOOT_RADIUS,
-    LEADING,
     MAX_EPISODE_STEPS,
     heading_velocity,
     left_ahead,
@@ -48,6 +47,7 @@ SWITCH_EPISODE_STEPS = 4000
 SWITCH_STEPS = (200, 334)  # a new goal every 3 to 5 seconds
 SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
 SHOVE_STEPS = 200  # every 3 seconds
+LEADING = 0.03  # m, a foot leads when it is this far ahead of the other
 LIFTED = 0.005  # m, a foot higher than this swings
 SHORTEST_SWING = 3  # steps; a shorter one is a tremble
 

@@ -3,15 +3,11 @@
 Wherever an artefact is asked for, `owner/name` or `owner/name@revision` does as well as a folder; a revision is a
 branch, a tag or a commit. What comes from elsewhere is looked at before it is used: nothing is unpickled, no code of a
 repo is run, no file lies outside of its folder, and no config makes this process allocate more than there are weights.
-
-Publish a folder that a script has made, with the same flags as the scripts have:
-
-    python -m agent.hub runs/ppo me/humanoid-policy --private --tag v1
 """
 
-import argparse
 import contextlib
 import hashlib
+import html
 import math
 import re
 import shlex
@@ -19,11 +15,13 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from json import JSONDecodeError
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import httpx2
+import torch
 from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
@@ -46,13 +44,19 @@ AGENT_TYPE = "motor_agent"
 AGENT_PARTS = ("policy", "decision_transformer", "planner")
 # What artefacts consist of. Nothing else is published or downloaded: no pickle, no code, no log.
 SUFFIXES = (".json", ".jsonl", ".safetensors", ".parquet", ".md", ".png", ".mp4", ".txt", ".model", ".jinja")
-TEXTS = (".json", ".jsonl", ".md")
+TEXTS = (".json", ".jsonl", ".md", ".txt", ".jinja")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 # What only served the training of an artefact, in its folder.
 TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", ".*")
+# What huggingface_hub raises, the last one where a proxy or a login page answers instead of the Hub.
+FAILURES = (httpx2.HTTPError, OSError, RuntimeError, HFValidationError, JSONDecodeError)
 RETRY_SECONDS = (1, 2, 4, 8, 16)
 BUSY = (408, 409, 412, 429)  # and 5xx: another try may do
-SCRIPT = re.compile(r"<\s*(script|iframe|object|embed)|javascript:|<[^>]*\son\w+\s*=", re.IGNORECASE)
+# Elements that run or load something, handlers of events, and links that are programs.
+SCRIPT = re.compile(
+    r"<\s*(script|iframe|object|embed|form|link|meta|base)\b|<[^>]*[\s/\"']on\w+\s*=|javascript:|data:text/html",
+    re.IGNORECASE,
+)
 
 
 def folder(
@@ -63,7 +67,8 @@ def folder(
     Without a connection it is what the cache has, and stderr says so.
 
     Raises:
-        ValueError: neither a folder nor a repo that can be reached, or what is in it may not be used.
+        ValueError: neither a folder nor a repo that can be reached, or in it a link leads out, the card has a script,
+        or a config asks for code of the repo.
     """
     if Path(name).is_dir():
         path = Path(name)
@@ -74,6 +79,10 @@ def folder(
     for file in path.rglob("*"):
         if file.is_symlink() and not file.resolve().is_relative_to(root):
             raise ValueError(f"{name} has a link out of its folder, {file.relative_to(path)}: take the link away")
+    check_card(path, name)
+    for file in sorted(path.glob("*config.json")):
+        if "auto_map" in runs.read_json(file):
+            raise ValueError(f"{name} asks in {file.name} to run code that it brings along (auto_map): no code is run")
     return path
 
 
@@ -97,7 +106,7 @@ def load_pretrained(
     load: Callable[..., Any],
     name: str | Path,
     *,
-    sizes: dict[str, int],
+    sizes: Mapping[str, float],
     revision: str | None = None,
     token: str | None = None,
     **kwargs,
@@ -140,6 +149,7 @@ def load_pretrained(
             f"{name} has other weights than its config.json says, {wrong[0]} for one: make or load it again"
         )
     check_finite(model, name)
+    detach_from_file(model)
     return model
 
 
@@ -157,7 +167,6 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
             "give the folder that finetune_llm.py assembled"
         )
     check_goal_version(config.get("goal_version"), str(path))
-    check_card(parts, path)
     for part in AGENT_PARTS:
         if not (parts / part).is_dir():
             raise ValueError(f"{path} has no {part}/: assemble the agent again with finetune_llm.py")
@@ -165,15 +174,11 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
 
 
 def check_artefact(path: Path, name: str | Path, config: str = "config.json") -> dict:
-    """The config of a model's folder, after a look at what lies beside it.
+    """The config of a model's folder, after a look at the weights beside it.
 
     Raises:
-        ValueError: weights are pickled, a config asks for code of the repo, or the card has a script.
+        ValueError: there are none, or they are pickled.
     """
-    check_card(path, name)
-    for file in sorted(path.glob("*.json")):
-        if "auto_map" in runs.read_json(file):
-            raise ValueError(f"{name} asks in {file.name} to run code that it brings along (auto_map): no code is run")
     if not list(path.glob("*.safetensors")):
         pickles = [file.name for file in sorted(path.iterdir()) if file.suffix in PICKLES]
         found = f"{pickles[0]} is a pickle, which can run code" if pickles else "it has no *.safetensors"
@@ -194,7 +199,7 @@ def check_adapter(path: Path, name: str | Path) -> None:
 def check_card(path: Path, name: str | Path) -> None:
     """Raise ValueError where the card in the folder `path` has a script in it."""
     card = path / "README.md"
-    found = SCRIPT.search(card.read_text(errors="replace")) if card.is_file() else None
+    found = SCRIPT.search(html.unescape(card.read_text(errors="replace"))) if card.is_file() else None
     if found:
         raise ValueError(f"{name} has a script in its README.md ({found[0]}): a card is text")
 
@@ -204,8 +209,6 @@ def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
 
     `build` makes the model of the config; here it is called on the meta device, where nothing takes memory.
     """
-    import torch  # seconds that moving files does not need
-
     shapes = read_shapes(path, name)
     held = sum(math.prod(shape) for shape in shapes.values())
     for key, value in runs.read_json(path / "config.json").items():
@@ -242,6 +245,16 @@ def check_finite(model: Any, name: str | Path) -> None:
             raise ValueError(f"{name} has weights that are not finite, {key} for one: make or load it again")
 
 
+def detach_from_file(model: torch.nn.Module) -> None:
+    """Copy the weights of `model` out of the file that they are mapped from.
+
+    There they lie at any address, and other kernels, which round otherwise, work on what is not aligned: a model that
+    is loaded would not act exactly as the one that was saved. And the file may be replaced.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
+
+
 @contextlib.contextmanager
 def staging() -> Generator[Path]:
     """An empty folder to lay out what is to be pushed."""
@@ -269,7 +282,7 @@ def push_folder(
 
     Raises:
         ValueError: the Hub refused, or could not be reached in several tries; the files hold a secret or a path of
-        this machine; the repo is public and `private` was asked for; the tag is that of another commit.
+        this machine; the repo is public and `private` was asked for; the tag is there, of other files.
     """
     folder, api = Path(path), HfApi(token=token)
     repo_type = "dataset" if (folder / "meta" / "info.json").is_file() else "model"
@@ -282,27 +295,35 @@ def push_folder(
     def push() -> str:
         api.create_repo(repo_id, private=private, repo_type=repo_type, exist_ok=True)
         if private and not api.repo_info(repo_id, repo_type=repo_type).private:
-            raise ValueError(f"{repo_id} is public: make it private on the Hub, or leave out --private")
-        there = set(api.list_repo_files(repo_id, repo_type=repo_type)) - {".gitattributes"}
+            raise ValueError("it is public: make it private on the Hub, or leave out --private")
+        if tag in {each.name for each in api.list_repo_refs(repo_id, repo_type=repo_type).tags}:
+            tagged = listing(tag)
+            if set(tagged) != set(files) or not all(has_hash(folder / file, tagged[file]) for file in files):
+                raise ValueError(f"it has a tag {tag} of other files: give another --tag")
         commit = api.create_commit(
             repo_id,
             [
                 *(CommitOperationAdd(file, folder / file) for file in files),
-                *(CommitOperationDelete(file) for file in sorted(there - set(files))),
+                *(CommitOperationDelete(file) for file in sorted(set(listing("main")) - set(files))),
             ],
             commit_message=f"Publish {tag}".strip(),
             repo_type=repo_type,
         )
         if tag:
             api.create_tag(repo_id, tag=tag, revision=commit.oid, repo_type=repo_type, exist_ok=True)
-            tags = {each.name: each.target_commit for each in api.list_repo_refs(repo_id, repo_type=repo_type).tags}
-            if tags.get(tag) != commit.oid:
-                raise ValueError(f"{repo_id} has a tag {tag} of another commit: give another --tag")
         return str(commit.commit_url)
+
+    def listing(revision: str) -> dict[str, str]:
+        listed = api.list_repo_tree(repo_id, recursive=True, revision=revision, repo_type=repo_type)
+        return {
+            file.path: file.lfs.sha256 if file.lfs else file.blob_id
+            for file in listed
+            if isinstance(file, RepoFile) and file.path != ".gitattributes"
+        }
 
     try:
         return _patiently(push)
-    except (httpx2.HTTPError, OSError, RuntimeError, HFValidationError) as error:
+    except (*FAILURES, ValueError) as error:
         raise ValueError(f"{repo_id} cannot be pushed to ({_reason(error)})") from error
 
 
@@ -312,13 +333,13 @@ def publish(path: str | Path, repo_id: str, *, private: bool = False, tag: str =
         print(f"published: {push_folder(path, repo_id, private=private, tag=tag)}", file=sys.stderr)
     except ValueError as error:
         flags = ["--private"] * private + ["--tag", tag] * bool(tag)
-        again = f"python -m agent.hub {shlex.join([str(path), repo_id, *flags])}"
+        again = shlex.join(["python", "publish.py", "--folder", str(path), "--push_to_hub", repo_id, *flags])
         print(f"{path} is whole, but not published: {error}. Try again: {again}", file=sys.stderr)
 
 
 def check_private_words(path: Path, files: Sequence[str], token: str | None) -> None:
     """Raise ValueError where a text that is to be published has the token or a path of this machine in it."""
-    folders = [f"{place}/" for place in (Path.home(), Path.cwd()) if place != Path("/")]
+    folders = [str(path.resolve()), *(f"{place}/" for place in (Path.home(), Path.cwd()) if place != Path("/"))]
     for file in files:
         if file.endswith(TEXTS):
             text = (path / file).read_text(errors="replace")
@@ -359,28 +380,28 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
         )
         return Path(path)
 
-    try:
-        path = _patiently(download)
-        if drop_damaged(path):
-            path = _patiently(download)
-    except (httpx2.HTTPError, OSError, RuntimeError, HFValidationError) as error:
-        if not (_may_pass(error) or isinstance(error, OfflineModeIsEnabled)):
-            raise ValueError(
-                f"{name} is no folder, and no Hub repo that can be loaded ({_reason(error)}): "
-                "give a path that exists or owner/name"
-            ) from error
+    def fetch() -> Path:
         try:
-            path = get(cached=True)
-        except (OSError, HFValidationError):
-            raise ValueError(
-                f"{name} is no folder, and no Hub repo that can be loaded ({_reason(error)}, and it is not in the "
-                "cache): give a path that exists or owner/name"
-            ) from error
-        print(f"the Hub cannot be reached: taking {name} at {path.name[:7]} from the cache", file=sys.stderr)
-    damaged = drop_damaged(path)
-    if damaged:
-        raise ValueError(f"{name} has a damaged {damaged[0]}: it is not what the Hub announced, load it again later")
-    return path
+            return _patiently(download)
+        except FAILURES as error:
+            unusable = f"{name} is no folder, and no Hub repo that can be loaded ({_reason(error)}"
+            if not (_may_pass(error) or isinstance(error, OfflineModeIsEnabled)):
+                raise ValueError(f"{unusable}): give a path that exists or owner/name") from error
+            try:
+                path = get(cached=True)
+            except (OSError, HFValidationError):
+                raise ValueError(
+                    f"{unusable}, and it is not in the cache): give a path that exists or owner/name"
+                ) from error
+            print(f"the Hub cannot be reached: taking {name} at {path.name[:7]} from the cache", file=sys.stderr)
+            return path
+
+    for _ in range(2):  # what is damaged is loaded once more
+        path = fetch()
+        damaged = drop_damaged(path)
+        if not damaged:
+            return path
+    raise ValueError(f"{name} has a damaged {damaged[0]}: it is not what the Hub announced, load it again later")
 
 
 def check_names(name: str, files: Sequence[RepoFile]) -> None:
@@ -400,25 +421,22 @@ def check_room(name: str, size: int) -> None:
 
 
 def drop_damaged(path: Path) -> list[str]:
-    """Remove from the cache the files of a snapshot that are not what they should be, and return their names.
+    """Remove from the cache the files of a snapshot that are not what they should be, and return their names."""
+    links = [file for file in sorted(path.rglob("*")) if file.is_symlink()]
+    blobs = {link.resolve() for link in links}  # each is named by its hash
+    broken = {blob for blob in blobs if not (blob.is_file() and has_hash(blob, blob.name))}
+    damaged = [link for link in links if link.resolve() in broken]
+    for file in (*damaged, *broken):
+        file.unlink(missing_ok=True)
+    return [link.relative_to(path).as_posix() for link in damaged]
 
-    A file of the cache is a link to a blob, whose name is the hash of what is in it: sha256 or git's sha1.
-    """
-    damaged = []
-    for file in sorted(path.rglob("*")):
-        if not file.is_symlink():
-            continue
-        blob = file.resolve()
-        with blob.open("rb") as stream:
-            if len(blob.name) == 64:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
-            else:
-                found = hashlib.sha1(b"blob %d\0" % blob.stat().st_size + stream.read()).hexdigest()
-        if found != blob.name:
-            file.unlink()
-            blob.unlink()
-            damaged.append(file.relative_to(path).as_posix())
-    return damaged
+
+def has_hash(file: Path, name: str) -> bool:
+    """Whether `name` is the hash that the Hub has for the content of `file`: its sha256, or git's sha1."""
+    with file.open("rb") as stream:
+        if len(name) == 64:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == name
+        return hashlib.sha1(b"blob %d\0" % file.stat().st_size + stream.read()).hexdigest() == name
 
 
 def _patiently(call: Callable[[], T]) -> T:
@@ -429,7 +447,7 @@ def _patiently(call: Callable[[], T]) -> T:
     for wait in (*RETRY_SECONDS, None):
         try:
             return call()
-        except (httpx2.HTTPError, OSError, RuntimeError) as error:
+        except FAILURES as error:
             if wait is None or isinstance(error, httpx2.ConnectError) or not _may_pass(error):
                 raise
             time.sleep(wait)
@@ -447,7 +465,7 @@ def _may_pass(error: BaseException) -> bool:
     for cause in _causes(error):
         if isinstance(cause, HfHubHTTPError):
             return cause.response.status_code in BUSY or cause.response.status_code >= 500
-        if isinstance(cause, httpx2.TransportError) or "Consistency check failed" in str(cause):
+        if isinstance(cause, httpx2.TransportError | JSONDecodeError) or "Consistency check failed" in str(cause):
             return True
     return False
 
@@ -459,28 +477,11 @@ def _reason(error: BaseException) -> str:
             status = cause.response.status_code
             if status in (401, 403):
                 return f"{status}: there is no such repo, or it is not for this token; log in with `hf auth login`"
-            return f"{status}: {cause.server_message or _first_line(cause)}"
+            return f"{status}: {' '.join((cause.server_message or _first_line(cause)).split())}"
+        if isinstance(cause, JSONDecodeError):
+            return "what answers is no Hub: look for a proxy or a login page"
     return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m agent.hub", description="Publish a folder that a script has made."
-    )
-    parser.add_argument("folder")
-    parser.add_argument("repo", metavar="owner/name")
-    parser.add_argument("--private", action="store_true", help="make the repo private when it is made")
-    parser.add_argument("--tag", default="", help="name of the release")
-    args = parser.parse_args()
-    try:
-        print(push_folder(args.folder, args.repo, private=args.private, tag=args.tag))
-    except ValueError as error:
-        sys.exit(f"python -m agent.hub: {' '.join(str(error).split())}")
-
-
-if __name__ == "__main__":
-    main()

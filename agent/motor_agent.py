@@ -16,14 +16,23 @@ import numpy as np
 
 from agent import cards, hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
-from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, heading_observation, humanoid, make_env
+from agent.env import (
+    ACTION_SIZE,
+    CONTROL_SECONDS,
+    MAX_EPISODE_STEPS,
+    OBSERVATION_SIZE,
+    heading_observation,
+    humanoid,
+    make_env,
+)
 from agent.feedback import GoalOutcome, Odometry, summarize, verdict
 from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
 from agent.motor_policy import MotorPolicy
 from agent.planner import Planner
-from agent.video import FRAME_EVERY
+from agent.video import FRAME_EVERY, film
 
 STAND = Goal()
+RECORDS = ("README.md", runs.PROVENANCE)  # of how something was made
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
 
 Prompt = str | Goal | GoalProgram
@@ -69,6 +78,7 @@ class MotorAgent:
 
     def __init__(self, policy: MotorPolicy, transformer: GoalDecisionTransformer, planner: Planner):
         self.policy, self.transformer, self.planner = policy, transformer, planner
+        self.folder: Path | None = None  # what it was loaded from
         self.outcomes: list[list[GoalOutcome]] = []
         self.reset()
 
@@ -84,23 +94,39 @@ class MotorAgent:
         folder = hub.agent_folder(path, revision=revision, token=token)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
-        return cls(
-            policy.eval(), transformer.eval(), Planner.from_pretrained(folder / "planner", device=device, token=token)
-        )
+        sizes = transformer.config.state_dim, transformer.config.act_dim
+        if sizes != (OBSERVATION_SIZE, ACTION_SIZE):
+            raise ValueError(
+                f"{path} has a decision_transformer for observations and actions of {sizes} numbers, "
+                f"this body has {(OBSERVATION_SIZE, ACTION_SIZE)}: give an agent of this body"
+            )
+        planner = Planner.from_pretrained(folder / "planner", device=device, token=token)
+        agent = cls(policy.eval(), transformer.eval(), planner)
+        agent.folder = folder
+        return agent
 
     def save_pretrained(self, path: str | Path, name: str = "") -> None:
-        """Write the agent's folder: `from_pretrained` gives back one that acts identically. Its card says `name`."""
+        """Write the agent's folder: `from_pretrained` gives back one that acts identically. Its card says `name`.
+
+        Results, and the records of how it was made, are those of the folder that the agent was loaded from.
+        """
         folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.policy.save_pretrained(folder / "policy")
-        self.transformer.save_pretrained(folder / "decision_transformer")
-        self.planner.save_pretrained(folder / "planner")
-        describe(folder, name or folder.name)
+        for part, model in zip(hub.AGENT_PARTS, (self.policy, self.transformer, self.planner), strict=True):
+            model.save_pretrained(folder / part)
+        for file in (Path(place, record) for place in (".", *hub.AGENT_PARTS) for record in RECORDS):
+            if self.folder and (self.folder / file).is_file():
+                (folder / file).write_bytes((self.folder / file).read_bytes())
+        describe(folder, name or folder.name, cards.read_results(self.folder) if self.folder else {})
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, tag: str = "", token: str | None = None) -> str:
-        """Publish the agent in one commit, and return its address. Raises ValueError when the Hub does not take it."""
+        """Publish the agent in one commit, and return its address; it is filmed for that, and forgets its context.
+
+        Raises:
+            ValueError: the Hub does not take it.
+        """
         with hub.staging() as folder:
             self.save_pretrained(folder, repo_id)
+            film(self, folder)
             return hub.push_folder(folder, repo_id, private=private, tag=tag, token=token)
 
     def twin(self) -> "MotorAgent":
@@ -224,30 +250,28 @@ class MotorAgent:
         self.transformer.prompt(self.goal)
 
 
-def describe(
-    folder: Path, name: str, results: Mapping[str, float] | None = None, provenance: Mapping | None = None
-) -> None:
+def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> None:
     """Write what makes the folder of the three parts an agent: config.json and the card.
 
     Args:
-        folder: of the agent.
+        folder: of the agent, with the record of how it was made, where there is one.
         name: by which it is loaded.
         results: of its planner on held-out instructions.
-        provenance: of the planner and the two parts that it was put together with.
     """
     runs.write_json(folder / "config.json", {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION})
-    rows = [["measure", "share"], *([key.replace("_", " "), value] for key, value in (results or {}).items())]
+    rows = [["measure", "share"], *([key.replace("_", " "), value] for key, value in results.items())]
+    texts = [cards.table(rows)] if results else []
+    texts += [RESULTS] if (folder / "policy" / "README.md").is_file() else []
     card = cards.Card(
-        data=cards.model_data(
-            name, results or {}, measured_on="generated instructions", tags=("decision-transformer",)
-        ),
+        data=cards.model_data(name, results, measured_on="generated instructions", tags=("decision-transformer",)),
         title="A humanoid that does what a sentence says",
         what=WHAT.format(version=GOAL_VERSION),
         use=USE.format(name=name),
-        results=f"{cards.table(rows)}\n\n{RESULTS}" if results else RESULTS,
+        results="\n\n".join(texts) or "Not measured.",
         limits=LIMITS,
     )
-    cards.write_card(folder, card, provenance or {})
+    made = folder / runs.PROVENANCE
+    cards.write_card(folder, card, runs.read_json(made) if made.is_file() else {})
 
 
 WHAT = """

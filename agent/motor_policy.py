@@ -13,7 +13,14 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers import initialization as init
 
 from agent import hub
-from agent.env import ACTION_LIMIT, ACTION_MIRROR, ACTION_SIZE, OBSERVATION_MIRROR, OBSERVATION_SIZE
+from agent.env import (
+    ACTION_LIMIT,
+    ACTION_MIRROR,
+    ACTION_SIZE,
+    OBSERVATION_MIRROR,
+    OBSERVATION_SIZE,
+    advance_phase,
+)
 from agent.goals import GOAL_VERSION, Goal
 from agent.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
 
@@ -69,9 +76,10 @@ class MotorPolicy(PreTrainedModel):
             self.register_buffer(name, torch.tensor(value))
         self.network = MirrorMLP((len(even), len(odd)), config.widths, (len(even_action), len(odd_action)))
         self.goal_embedding = MirrorLinear(GOAL_FEATURES, (config.widths[0], config.widths[0]), bias=False)
-        self.odd_bias = nn.Parameter(torch.zeros(config.widths[0]))
+        self.clock_embedding = nn.Linear(2, config.widths[0], bias=False)
         self.log_std = nn.Parameter(torch.zeros(config.action_size))
         self._command = np.zeros(3, dtype=np.float32)
+        self.phase = np.zeros(())
         self.post_init()
 
     @classmethod
@@ -79,7 +87,7 @@ class MotorPolicy(PreTrainedModel):
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal
         vocabulary.
         """
-        sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE}
+        sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
         return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
 
     @torch.no_grad()
@@ -93,26 +101,26 @@ class MotorPolicy(PreTrainedModel):
                 init.orthogonal_(head.weight, gain=0.01)
             for embedding in (module.goal_embedding.even, module.goal_embedding.odd):
                 init.zeros_(embedding.weight)  # a goal-blind policy becomes goal-conditioned without a jump
-            init.normal_(module.odd_bias, std=0.3)
+            init.normal_(module.clock_embedding.weight, std=0.3)
             init.constant_(module.log_std, float(np.log(FIRST_STD)))
 
-    def forward(self, observations: Tensor, commands: Tensor, side: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S] and commands [B, 3].
+    def forward(self, observations: Tensor, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S], commands [B, 3] and the
+        phase [B] of the gait in cycles.
 
-        `side` [B] is 1 for a body that favors one foot (the default) and -1 for its mirror image, which favors the
-        other. Without it no foot could take the first step from a symmetric stance.
+        Half a cycle later is the mirror image, so the clock also decides which foot takes the first step from a
+        symmetric stance.
         """
-        return self.from_features(self.normalize(observations), commands, side)
+        return self.from_features(self.normalize(observations), commands, phase)
 
-    def from_features(self, features: Pair, commands: Tensor, side: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def from_features(self, features: Pair, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
         """The same, for observations that are normalized already."""
-        even_shift, odd_shift = (
-            self.odd_bias.new_zeros(()),
-            self.odd_bias if side is None else side[..., None] * self.odd_bias,
-        )
+        angle = 2 * torch.pi * phase
+        odd_shift = self.clock_embedding(torch.stack([angle.sin(), angle.cos()], dim=-1))
+        even_shift = torch.zeros_like(odd_shift)
         if self.config.goal_conditioned:
-            even_goal, odd_goal = self.goal_embedding(goal_features(commands))
-            even_shift, odd_shift = even_goal, odd_goal + odd_shift
+            even_shift, odd_goal = self.goal_embedding(goal_features(commands))
+            odd_shift = odd_shift + odd_goal
         even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
 
@@ -140,7 +148,8 @@ class MotorPolicy(PreTrainedModel):
         self.count.copy_(total)
 
     def reset(self) -> None:
-        """Forget the past; this policy has none."""
+        """Start the gait's clock anew."""
+        self.phase = np.zeros(())
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
         """Follow `goal` from now on; one goal per body when bodies are batched."""
@@ -153,7 +162,9 @@ class MotorPolicy(PreTrainedModel):
         """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
         observations = torch.as_tensor(observation, dtype=torch.float32, device=self.device)
         commands = torch.as_tensor(self._command, device=self.device).expand(*observations.shape[:-1], 3)
-        mean, _ = self(observations, commands)
+        phase = torch.as_tensor(self.phase, dtype=torch.float32, device=self.device).expand(observations.shape[:-1])
+        mean, _ = self(observations, commands, phase)
+        self.phase = advance_phase(self.phase, self._command)
         return (mean.clamp(-1, 1) * self.config.action_limit).cpu().numpy()
 
 

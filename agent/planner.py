@@ -1,17 +1,17 @@
 """The planner: a causal language model that turns an instruction into a goal program.
 
 It decodes under the grammar of goals, so that what comes out is a valid GoalProgram, whatever the text. The model
-decides what is meant; what is out of range, empty or too long is decided by rules around it. Amounts that a goal can
-end with are lifted out of the text: the model sees and writes a slot for each (a pointer to what it reads, Vinyals et
-al., 2015), and never has to spell what it only copies.
+decides what is meant; what is out of range, empty or too long is decided by rules around it, and a plain list of steps
+is taken apart by rules (`agent/steps.py`), so that the model reads each step alone. Amounts that a goal can end with
+are lifted out of the text: the model sees and writes a slot for each (a pointer to what it reads, Vinyals et al.,
+2015), and never has to spell what it only copies.
 
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 """
 
-import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -25,6 +25,7 @@ from agent.goals import (
     DIGITS,
     ENDS,
     GOAL_VERSION,
+    MAX_GOALS,
     TOKEN_IDS,
     TOKENS,
     GoalProgram,
@@ -32,8 +33,9 @@ from agent.goals import (
     next_token_ids,
     reach,
 )
-from agent.instructions import prompt
+from agent.instructions import ended, prompt
 from agent.quantities import beyond, lift
+from agent.steps import Steps, steps
 
 CONFIG = "planner.json"
 CONFIG_TYPES = {
@@ -53,6 +55,7 @@ DIGIT_IDS = {TOKEN_IDS[f"<{digit}>"]: digit for digit in DIGITS}
 END_KINDS = {TOKEN_IDS[f"<{kind}>"]: kind for kind in ENDS}
 SLOTS = tuple(f"<#{number}>" for number in range(1, 17))  # the amounts of a text, in their order
 VOCABULARY = (*TOKENS, *SLOTS)  # what a language model has an id for
+SURE = 0.5  # probability of a step that is read alone; a step that is less sure is read among the others
 MAX_PROMPT_TOKENS = (
     512  # English within the limit of characters has half of it; other scripts may have many times more
 )
@@ -139,18 +142,27 @@ class Planner:
         tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
         return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
 
-    def save_pretrained(self, path: str | Path) -> None:
-        """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json."""
+    def save_pretrained(self, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json.
+
+        `weights` are those of the model by name, where it does not hold them itself.
+        """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        whole = isinstance(self.model, PreTrainedModel)  # with an adapter attached it is a PeftModel
-        for file in (ADAPTER, ADAPTER_WEIGHTS) if whole else ():  # of another planner, or merged into this one
-            (folder / file).unlink(missing_ok=True)
-        if not whole:  # where the base lay on this machine is nobody's concern
+        if isinstance(self.model, PreTrainedModel):  # with an adapter attached it is a PeftModel
+            for file in (ADAPTER, ADAPTER_WEIGHTS):  # of another planner, or merged into this one
+                (folder / file).unlink(missing_ok=True)
+            self.model.save_pretrained(folder / BASE, state_dict=weights)
+        else:
+            # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
             self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
-        self.model.save_pretrained(folder / BASE if whole else folder)
+            self.model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
         self.tokenizer.save_pretrained(folder)
-        (folder / CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
+        self.save_config(folder)
+
+    def save_config(self, folder: Path) -> None:
+        """Save planner.json alone."""
+        runs.write_json(folder / CONFIG, self.config)
 
     @property
     def config(self) -> dict:
@@ -175,20 +187,29 @@ class Planner:
 
     def parse_with_confidence(self, texts: Sequence[str]) -> list[Parse]:
         """Programs with the probability that the model gave to each."""
-        results: list[Parse | None] = []
-        asked: list[str] = []
-        for text in texts:
+        results: dict[int, Parse] = {}
+        whole: dict[int, str] = {}
+        lists: dict[int, Steps] = {}
+        for place, text in enumerate(texts):
             words = prompt(text)
             if not text.strip():
-                results.append(Parse(GoalProgram(refusal="nothing"), 1.0))
+                results[place] = Parse(GoalProgram(refusal="nothing"), 1.0)
             elif words is None or len(self.prompt_ids(words)) > MAX_PROMPT_TOKENS:
-                results.append(Parse(GoalProgram(refusal="unclear"), 1.0))
+                results[place] = Parse(GoalProgram(refusal="unclear"), 1.0)
+            elif plain := steps(text):
+                lists[place] = plain
             else:
-                results.append(None)
-                asked.append(words)
-        decoded = iter(self._decode(asked) if asked else [])
-        words_of = iter(asked)
-        return [result or self._judged(next(decoded), next(words_of)) for result in results]
+                whole[place] = words
+        read = iter(self._decode([part for plain in lists.values() for part in plain.parts]))
+        for place, plain in lists.items():
+            words = prompt(texts[place]) or ""
+            if joined := join([next(read) for _ in plain.parts], plain.times):
+                results[place] = self._judged(joined, words)
+            else:
+                whole[place] = words
+        for (place, words), result in zip(whole.items(), self._decode(list(whole.values())), strict=True):
+            results[place] = self._judged(result, words)
+        return [results[place] for place in range(len(texts))]
 
     def _judged(self, result: Parse, words: str) -> Parse:
         """The parse within limits, or a refusal where the model is not sure enough."""
@@ -224,6 +245,8 @@ class Planner:
     @torch.inference_mode()
     def _decode(self, asked: list[str]) -> list[Parse]:
         """Greedy decoding: at each step the likeliest of the tokens that the grammar allows."""
+        if not asked:
+            return []
         device = self.model.device
         goal_ids = torch.tensor(self.goal_token_ids, device=device)
         prompts = [self.prompt_ids(words) for words in asked]
@@ -254,6 +277,21 @@ class Planner:
             Parse(GoalProgram.from_token_ids(program.ids), float(p))
             for program, p in zip(programs, confidence, strict=True)
         ]
+
+
+def join(parsed: Sequence[Parse], times: int) -> Parse | None:
+    """The program of a list of steps, each of which was read alone; None where one of them is no step after all."""
+    confidence = math.prod(each.confidence for each in parsed)
+    for each in parsed:
+        if each.program.refusal in ("body", "limit", "rules") and each.confidence >= SURE:
+            return Parse(each.program, each.confidence)
+    if any(len(each.program.goals) != 1 or each.confidence < SURE for each in parsed):
+        return None
+    goals = [each.program.goals[0] for each in parsed] * times
+    if len(goals) > MAX_GOALS:
+        return Parse(GoalProgram(refusal="limit"), confidence)
+    last = goals[-1] if times == 1 else ended(goals[-1])
+    return Parse(GoalProgram((*map(ended, goals[:-1]), last)), confidence)
 
 
 class Draft:
@@ -316,6 +354,7 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
     hub.check_sizes(folder, name, build)
     model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=dtype)
     hub.check_finite(model, name)
+    hub.detach_from_file(model)
     return model
 
 

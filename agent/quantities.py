@@ -44,7 +44,7 @@ UNITS = {
     r"years?": ("seconds", 31536000.0),
     r"milli ?met(?:er|re)s?|mm": ("meters", 0.001),
     r"centi ?met(?:er|re)s?|cms?": ("meters", 0.01),
-    r"met(?:er|re)s?|mtrs?|m": ("meters", 1.0),
+    r"met(?:er|re)s?|mtrs?|mts?|m": ("meters", 1.0),
     r"kilo ?met(?:er|re)s?|kms?|k": ("meters", 1000.0),
     r"inch(?:es)?": ("meters", 0.0254),
     r"foot|feet|ft": ("meters", 0.3048),
@@ -77,7 +77,8 @@ NUMBER = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
 SIZES = r"(?:(?:more|whole|full|entire|further|small|big|little|large|long|short|giant|tiny|baby|good|solid) )?"
 MANNERS = r"(?:(slow|fast|quick|normal) )?"
 ANY_UNIT = "|".join([*SPEED_UNITS, *UNITS])
-RATE = r"(?! ?(?:per|every) | ?/|²)"  # what follows would make a speed of a distance
+# What follows would make a speed of a distance.
+RATE = r"(?! ?(?:per|every) | ?/ ?(?:[a-z]|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?)\b|²)"
 QUANTITY = re.compile(rf"(?<![a-z0-9.])({NUMBER})[ -]?{MANNERS}({ANY_UNIT}|{SIZES}(?:{ANY_UNIT}))(?![a-z0-9]){RATE}")
 BODY_PART = re.compile(r"(?:on|put|lift|raise|with) $")  # before "1 foot" that is no length
 COMPOUND = re.compile(
@@ -145,6 +146,18 @@ PATTERNS = [
         lambda match: _clock(match),
     ),
 ]
+PATTERNS += [
+    (r"\b([0-9]+):([0-5][0-9]) ?min(?:ute)?s?\b", lambda match: f"{60 * int(match[1]) + int(match[2])} seconds"),
+    (
+        rf"\b([0-9]+) min(?:ute)?s? ([1-5][0-9])\b(?!\.?[0-9]| ?(?:{'|'.join(UNITS)})\b)",
+        lambda match: f"{60 * int(match[1]) + int(match[2])} seconds",
+    ),
+    (r"\b([0-9]+) ?m ?([0-9]{2})\b(?!\.?[0-9]| ?[a-z°])", r"\1.\2 m"),
+    (
+        rf"(?:\b({NUMBER}) ?\*? ?)?(?:\bpi\b|π)(?: ?/ ?([1-9]))?(?: ?rad(?:ian)?s?)?\b(?! ?/| per)",
+        lambda match: f"{180 * float(match[1] or 1) / int(match[2] or 1):.4g} degrees",
+    ),
+]
 REWRITES = [(re.compile(pattern), replacement) for pattern, replacement in PATTERNS]
 
 
@@ -161,7 +174,10 @@ def rewrite(text: str) -> str:
     for pattern, replacement in REWRITES:
         text = pattern.sub(replacement, text)
     text = COMPOUND.sub(_sum, text)
-    return QUANTITY.sub(_quantity, text)
+    text = QUANTITY.sub(_quantity, text)
+    for pattern in BARE_TURNS:
+        text = pattern.sub(lambda match: f"{match[0]} degrees", text)
+    return text
 
 
 def beyond(rewritten: str) -> bool:
@@ -196,6 +212,17 @@ def snap(amount: float, kind: str) -> float | None:
     return nearest if low <= amount <= high else None
 
 
+# A number that only a turn can have: turn left 90, 45 to the right, do a 180.
+_SIDE = r"left|right|clockwise|anticlockwise|counterclockwise|cw|ccw"
+_NO_UNIT_AFTER = rf"(?!\.?[0-9])(?! ?(?:{ANY_UNIT}|times?|x)\b)"
+BARE_TURNS = [
+    re.compile(rf"\ba (?:45|90|135|180|270|360|540|720){_NO_UNIT_AFTER}(?![0-9'-])"),
+    re.compile(rf"(?<!step )(?<!strafe )\b(?:{_SIDE})(?: by| about)? [1-9][0-9]{{1,2}}{_NO_UNIT_AFTER}"),
+    re.compile(
+        rf"(?:^|\b(?:turn|turning|rotate|rotating|pivot|spin|then|and) |[,;] )[1-9][0-9]{{1,2}}"
+        rf"(?= (?:to (?:the|your) )?(?:{_SIDE})\b(?! turn))"
+    ),
+]
 _AMOUNTS = {kind: [float(spelling) for spelling in spellings] for kind, spellings in AMOUNTS.items()}
 
 

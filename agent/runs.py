@@ -155,6 +155,7 @@ def record_provenance(
     provenance = {
         "command": shlex.join([Path(sys.argv[0]).name, *map(without_place, sys.argv[1:])]),
         "arguments": resolved(arguments),
+        "processes": int(os.environ.get("WORLD_SIZE", 1)),
         "python": platform.python_version(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "upstream": dict(upstream or {}),
@@ -172,9 +173,10 @@ def resolved(arguments: "DataclassInstance") -> dict:
 
 
 def without_place(value: str) -> str:
-    """A path as anyone may read it: of one that leads out of the working folder only the name is kept."""
-    path = Path(value)
-    return path.name if path.is_absolute() or ".." in path.parts or value.startswith("~") else value
+    """A path, or `--flag=path`, as anyone may read it: only the name of one that leads out of the working folder."""
+    flag, equals, path = value.rpartition("=") if value.startswith("--") else ("", "", value)
+    leads_out = Path(path).is_absolute() or ".." in Path(path).parts or path.startswith("~")
+    return flag + equals + Path(path).name if leads_out else value
 
 
 def write_summary(folder: str | Path, *, stage: str, made: str, seconds: float, metric: str) -> None:
@@ -245,7 +247,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-if __name__ == "__main__":
-    print(table(sys.argv[1:]))

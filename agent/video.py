@@ -6,6 +6,7 @@ import sys
 from collections.abc import Generator, Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import gymnasium
@@ -13,13 +14,17 @@ import mujoco
 import numpy as np
 from PIL import Image, ImageDraw
 
-from agent import runs
-from agent.env import CONTROL_SECONDS, humanoid, make_env, yaw
+from agent import cards, runs
+from agent.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, humanoid, make_env, yaw
+from agent.goals import Goal
 
 FRAME_EVERY = 2  # control steps: 33 frames a second
 FRAMES_PER_SECOND = Fraction(1 / (FRAME_EVERY * CONTROL_SECONDS)).limit_denominator(1000)
 SIZE = 480
 PIXELS_PER_METER = 150
+# What a replay shows, goal after goal.
+SHOWN = [Goal.from_skill(skill) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
+SHOWN_STEPS = 100  # of each, 1.5 seconds
 REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
@@ -92,6 +97,26 @@ def draw(positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
             yield np.asarray(env.render())
     finally:
         env.close()
+
+
+def film(actor: Any, folder: Path) -> None:
+    """Write the replay of the artefact in `folder`, whose actor it is, up to a fall, and show it in the card."""
+    env = make_rendering_env(MAX_EPISODE_STEPS)
+    observation, _ = env.reset(seed=0)
+    actor.reset()
+    frames: list[np.ndarray] = []
+    for step in range(len(SHOWN) * SHOWN_STEPS):
+        if step % SHOWN_STEPS == 0:
+            actor.prompt(SHOWN[step // SHOWN_STEPS])
+        if step % FRAME_EVERY == 0:
+            frames.append(np.asarray(env.render()))
+        observation, _, fell, *_ = env.step(actor.act(observation))
+        if fell:
+            break
+    env.close()
+    actor.reset()
+    write_video(folder / cards.REPLAY, frames)
+    cards.show_replay(folder)
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray]) -> None:

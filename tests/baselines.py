@@ -2,7 +2,8 @@
 
     make benchmark
 
-All three read the instructions written by hand. The rules look for the words of the motions; the neighbor is the
+All three read the instructions written by hand, those that the planner was developed beside and those that it was not.
+The rules look for the words of the motions; the neighbor is the
 generated instruction with the nearest sentence embedding (all-MiniLM-L6-v2, Reimers and Gurevych, 2019), and its
 program is the answer. A program counts when it is exactly the one that was meant.
 """
@@ -23,6 +24,16 @@ from agent.quantities import CANONICAL
 from evaluate import read_instructions
 
 ROOT = Path(__file__).parents[1]
+FILES = ("instructions.jsonl", "instructions_unseen.jsonl")
+KINDS: dict[str, Callable[[GoalProgram], bool]] = {
+    "one goal": lambda program: len(program.goals) == 1,
+    "two": lambda program: len(program.goals) == 2,
+    "three": lambda program: len(program.goals) == 3,
+    "four and more": lambda program: len(program.goals) > 3,
+    "two and more": lambda program: len(program.goals) > 1,
+    "refusal": lambda program: program.refused,
+    "all": lambda program: True,
+}
 NEIGHBORS = 30_000  # generated instructions to choose from
 NEIGHBOR_SEED = 7
 
@@ -40,24 +51,25 @@ SPEED_WORDS = {"slow": r"slow|slowly|gently|creep|stroll", "fast": r"fast|quickl
 
 
 def main() -> None:
-    by_hand = read_instructions(str(ROOT / "tests" / "data" / "instructions.jsonl"))
-    texts = [text for text, _ in by_hand]
-    answers = {
-        "keyword rules": [keyword_rules(text) for text in texts],
-        "nearest neighbor": nearest_neighbors(texts),
-        "planner": Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner").parse_batch(texts),
-    }
-    kinds: dict[str, Callable[[GoalProgram], bool]] = {
-        "one goal": lambda program: len(program.goals) == 1,
-        "two goals and more": lambda program: len(program.goals) > 1,
-        "refusal": lambda program: program.refused,
-        "all": lambda program: True,
-    }
-    print(f"{'exact programs of those written by hand':40}" + "".join(f"{kind:>20}" for kind in kinds))
-    for name, programs in answers.items():
-        pairs = [(program, gold) for program, (_, gold) in zip(programs, by_hand, strict=True)]
-        row = [[mine == gold for mine, gold in pairs if wanted(gold)] for wanted in kinds.values()]
-        print(f"{name:40}" + "".join(f"{sum(hits) / len(hits):>12.1%} ({len(hits):>3})" + "  " for hits in row))
+    planner = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
+    corpus = list(itertools.islice(generate(NEIGHBOR_SEED), NEIGHBORS))
+    vectors = embed([each.text for each in corpus])
+    for file in FILES:
+        by_hand = read_instructions(str(ROOT / "tests" / "data" / file))
+        texts, meant = [text for text, _ in by_hand], [program for _, program in by_hand]
+        nearest = (embed(texts) @ vectors.T).argmax(1)
+        answers = {
+            "keyword rules": [keyword_rules(text) for text in texts],
+            "nearest neighbor": [corpus[index].program for index in nearest],
+            "planner": planner.parse_batch(texts),
+        }
+        print(f"\n{'exact programs, ' + file:42}" + "".join(f"{kind:>16}" for kind in KINDS))
+        for name, programs in answers.items():
+            hits = [
+                [mine == gold for mine, gold in zip(programs, meant, strict=True) if wanted(gold)]
+                for wanted in KINDS.values()
+            ]
+            print(f"{name:42}" + "".join(f"{sum(row) / len(row):>10.1%} ({len(row):>3})" for row in hits))
 
 
 def keyword_rules(text: str) -> GoalProgram:
@@ -86,12 +98,6 @@ def keyword_goal(part: str) -> Goal | None:
 def ended(goal: Goal) -> Goal:
     kind, amount = ("degrees", 90.0) if goal.skill.startswith("turn") else ("seconds", 3.0)
     return Goal(*goal.velocity, **{kind: amount})
-
-
-def nearest_neighbors(texts: Sequence[str]) -> list[GoalProgram]:
-    corpus = list(itertools.islice(generate(NEIGHBOR_SEED), NEIGHBORS))
-    similarity = embed(texts) @ embed([each.text for each in corpus]).T
-    return [corpus[index].program for index in similarity.argmax(1)]
 
 
 @torch.inference_mode()

@@ -1,15 +1,18 @@
-"""How fast bodies are stepped, policies trained and windows taken, beside the physics alone and beside others.
+"""How fast bodies are stepped, policies trained, windows taken and sentences read, beside the physics alone and beside
+others.
 
     make benchmark
 
 64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
-which a body falls about every half second and starts again. The windows are of a million steps on the disk. Peers take
-turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the rounds of
-ratios within one round.
+which a body falls about every half second and starts again. The windows are of a million steps on the disk. The
+sentences are written by hand; the shipped planner reads them, and `generate` of the same model without its grammar.
+Peers take turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the
+rounds of ratios within one round.
 
 Shapes: N = 64 bodies, A = 17 action.
 """
 
+import json
 import multiprocessing
 import os
 import platform
@@ -34,10 +37,13 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 from torch.utils.data import DataLoader
+from transformers import GenerationConfig
 
 from agent import runs, schema
 from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
 from agent.goals import GOAL_VERSION
+from agent.instructions import prompt
+from agent.planner import END_ID, Planner
 from agent.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
 from agent.windows import open_steps, sample_windows, take_windows
 from pretrain_ppo import Arguments, Collector, build_models, update, update_statistics
@@ -49,6 +55,9 @@ TRAINING_ROUNDS = 6
 DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
 WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
 WINDOW_ROUNDS = 30
+PARSING_ROUNDS = 10
+MOST_TOKENS = 65  # of a program of eight goals
+ROOT = Path(__file__).parents[1]
 EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, ACTION_SIZE)).astype(np.float32)
 
 Slice = Callable[[], int]  # does some work, and says how many steps of one body that were
@@ -58,18 +67,19 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     print(f"{BODIES} bodies of Humanoid-v5; {processor()}, {len(cores)} cores")
     for used in dict.fromkeys((1, len(cores))):
-        process = multiprocessing.get_context("spawn").Process(target=measure, args=(cores[:used],))
-        process.start()
-        process.join()
-        if process.exitcode:
-            raise SystemExit(process.exitcode)
+        in_a_process(measure, cores[:used])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"  # read when the process imports datasets
-        process = multiprocessing.get_context("spawn").Process(target=measure_windows, args=(cores[:1], Path(folder)))
-        process.start()
-        process.join()
-        if process.exitcode:
-            raise SystemExit(process.exitcode)
+        in_a_process(measure_windows, cores[:1], Path(folder))
+    in_a_process(measure_parsing, cores)
+
+
+def in_a_process(work: Callable[..., None], *args) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=work, args=args)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
 
 
 def measure(cores: list[int]) -> None:
@@ -103,6 +113,19 @@ def measure_windows(cores: list[int], folder: Path) -> None:
         "DataLoader": loaded_windows(dataset),
     }
     print_rates(f"windows of {CONTEXT} steps, 1 core", peers, "agent.windows", WINDOW_ROUNDS, "windows/s")
+
+
+def measure_parsing(cores: list[int]) -> None:
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(len(cores))
+    planner = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
+    lines = (ROOT / "tests" / "data" / "instructions.jsonl").read_text().splitlines()
+    two_goals = ["walk forward 2 metres, then turn left 90 degrees"]
+    batch = [json.loads(line)["text"] for line in lines if json.loads(line)["text"].strip()][:100]
+    for texts in (two_goals, batch):
+        peers = {"agent.planner": parsed(planner, texts), "transformers generate": generated(planner, texts)}
+        title = f"parsing {len(texts)}, {len(cores)} core(s)"
+        print_rates(title, peers, "agent.planner", PARSING_ROUNDS, "texts/s")
 
 
 def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s") -> None:
@@ -306,6 +329,31 @@ def loaded_windows(dataset: Dataset) -> Slice:
     def run() -> int:
         next(batch)
         return WINDOWS
+
+    return run
+
+
+def parsed(planner: Planner, texts: list[str]) -> Slice:
+    def run() -> int:
+        return len(planner.parse_batch(texts))
+
+    return run
+
+
+def generated(planner: Planner, texts: list[str]) -> Slice:
+    """Greedy decoding as the library does it: any token may follow any other."""
+    prompts = [planner.prompt_ids(prompt(text) or "") for text in texts]
+    length = max(map(len, prompts))
+    inputs = {
+        "input_ids": torch.tensor([[0] * (length - len(ids)) + ids for ids in prompts]),
+        "attention_mask": torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in prompts]),
+    }
+    end = planner.goal_token_ids[END_ID]
+    options = GenerationConfig(do_sample=False, max_new_tokens=MOST_TOKENS, eos_token_id=end, pad_token_id=end)
+
+    def run() -> int:
+        planner.model.generate(**inputs, generation_config=options)
+        return len(texts)
 
     return run
 

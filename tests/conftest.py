@@ -1,17 +1,23 @@
 """What every test shares: quiet libraries, one thread each, the scripts as a user calls them, and a Hub."""
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+# Read when libraries are imported. Nothing may reach out, not even by mistake: with no network everything runs.
+os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+import hub_server
 import pytest
+from huggingface_hub import constants
 from hypothesis import settings
+
+from agent import arguments, hub, windows
 
 ROOT = Path(__file__).parent.parent
 
-# Nothing may reach out, not even by mistake: with no network everything runs.
-os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")
 
@@ -34,22 +40,41 @@ def contents(folder) -> dict[str, bytes]:
 
 
 @pytest.fixture
+def refusal(monkeypatch, capsys):
+    """The line with which a script refuses what it is told, after any progress; called in this process."""
+
+    def refuse(name: str, *words: str | Path) -> str:
+        script = importlib.import_module(name)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            arguments.run(script.main, script.Arguments)
+        out, err = capsys.readouterr()
+        line = err.splitlines()[-1]
+        assert (caught.value.code, out) == (2, "") and line.startswith(f"{name}.py: "), err
+        return line
+
+    return refuse
+
+
+def use_hub(running: hub_server.Hub, home: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let this process talk to that Hub with caches in `home`, as a new one would; waits between tries are short.
+
+    What libraries read from the environment when they are imported is put into them.
+    """
+    for name, value in running.environment(home).items():
+        patch.setenv(name, value)
+    patch.setattr(constants, "ENDPOINT", running.url)
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", running.url + "/{repo_id}/resolve/{revision}/{filename}")
+    patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    patch.setattr(constants, "HF_HUB_OFFLINE", False)
+    patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    patch.setattr(windows, "HF_DATASETS_CACHE", home / "datasets")
+    patch.setattr(hub, "RETRY_SECONDS", (0.01, 0.01))
+
+
+@pytest.fixture
 def server(tmp_path, monkeypatch):
-    """A running Hub that this process talks to, with a cache of its own; short waits between tries."""
-    import hub_server
-    from huggingface_hub import constants
-
-    from agent import hub
-
+    """A running Hub that this process talks to, with a cache of its own."""
     with hub_server.serving() as running:
-        for name, value in running.environment(tmp_path / "home").items():
-            monkeypatch.setenv(name, value)
-        # What huggingface_hub has read from the environment when it was imported.
-        monkeypatch.setattr(constants, "ENDPOINT", running.url)
-        template = running.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(hub, "RETRY_SECONDS", (0.01, 0.01))
+        use_hub(running, tmp_path / "home", monkeypatch)
         yield running

@@ -26,7 +26,7 @@ class Fault:
     """What happens to the next `times` requests of this method whose path has `part` in it.
 
     `what` is a status to answer with, or: "cut" in the middle of the body; "lost", done but never answered;
-    "truncated", half the file as if it were all of it; "etag", a wrong one.
+    "truncated", half the file as if it were all of it; "etag", a wrong one; "page", what a proxy shows instead.
     """
 
     method: str
@@ -153,6 +153,8 @@ class Handler(BaseHTTPRequestHandler):
         self.body = self.rfile.read(length)
         if isinstance(self.fault, int):
             return self.send_failure(self.fault, "injected")
+        if self.fault == "page":
+            return self.send_body(200, b"<html>Log in to this network</html>", {"Content-Type": "text/html"})
         authorization = self.headers.get("Authorization")
         if authorization not in (None, f"Bearer {TOKEN}"):
             return self.send_failure(401, "Invalid credentials in Authorization header")

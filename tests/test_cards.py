@@ -33,16 +33,27 @@ def test_the_hub_reads_title_results_and_license(card, tmp_path):
 def test_it_says_how_to_make_it_again(card, tmp_path):
     cards.write_card(tmp_path, card, PROVENANCE)
     text = (tmp_path / "README.md").read_text()
-    for part in ("python train.py --seed 3", "Seed 3", "torch 2.13", "- dataset: `me/rollouts@0123`"):
+    for part in ("python train.py --seed 3", "Seed 3; 1 process;", "torch 2.13", "- dataset: `me/rollouts@0123`"):
         assert part in text
 
 
-def test_a_replay_is_shown_only_where_there_is_one(card, tmp_path):
+def test_several_processes_are_part_of_how_it_was_made(card, tmp_path):
+    cards.write_card(tmp_path, card, PROVENANCE | {"processes": 2})
+    text = (tmp_path / "README.md").read_text()
+    assert "accelerate launch train.py --seed 3" in text and "Seed 3; 2 processes; Python 3.11" in text
+
+
+def test_a_replay_is_shown_once_it_is_there(card, tmp_path):
     cards.write_card(tmp_path, card, {})
     assert "replay" not in (tmp_path / "README.md").read_text()
-    (tmp_path / "replay.mp4").touch()
+    cards.show_replay(tmp_path)
+    assert "What it is.\n\n`replay.mp4` shows it.\n\n## Use" in (tmp_path / "README.md").read_text()
+
+
+def test_results_are_read_as_they_were_written(card, tmp_path):
+    assert cards.read_results(tmp_path) == {}
     cards.write_card(tmp_path, card, {})
-    assert "`replay.mp4` shows it" in (tmp_path / "README.md").read_text()
+    assert cards.read_results(tmp_path) == {"survival": 0.9877, "mean_reward": "5 +/- 1"}
 
 
 def test_a_table_has_a_head_and_a_dash_for_what_is_unknown():

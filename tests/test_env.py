@@ -9,6 +9,7 @@ from agent.env import (
     ACTION_LIMIT,
     ACTION_MIRROR,
     ACTION_SIZE,
+    CONTROL_SECONDS,
     FOOT_RADIUS,
     GENTLE_SPEED,
     OBSERVATION_MIRROR,
@@ -16,6 +17,8 @@ from agent.env import (
     BodyState,
     GoalTask,
     RewardWeights,
+    advance_phase,
+    cadence,
     closeness,
     heading_observation,
     heading_velocity,
@@ -170,6 +173,49 @@ def test_standing_still_earns_less_than_walking_where_walking_is_asked():
     assert sum(parts.values())[1] > sum(parts.values())[0]
 
 
+def astride(body: BodyState) -> BodyState:
+    """The same bodies, one foot half a meter ahead of the other: the left one of the first half, the right one of the
+    rest.
+    """
+    apart = np.stack([np.cos(yaw(body.qpos)), np.sin(yaw(body.qpos))], axis=-1) / 4
+    apart[len(apart) // 2 :] *= -1
+    feet = body.feet.copy()
+    feet[:, 0, :2], feet[:, 1, :2] = body.qpos[:, :2] - apart, body.qpos[:, :2] + apart
+    return BodyState(body.qpos, body.qvel, feet)
+
+
+def test_a_clock_lets_the_feet_take_turns_and_waits_while_the_body_stands():
+    commands = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [3.0, 0.0, 0.0]])
+    phase = np.full(3, 0.4)
+    steps = round(1 / CONTROL_SECONDS)
+    turned = np.zeros(3)
+    for _ in range(steps):
+        after = advance_phase(phase, commands)
+        turned += (after - phase) % 1
+        phase = after
+    assert phase[0] == 0
+    np.testing.assert_allclose(2 * turned[1:], cadence(commands[1:]) * steps * CONTROL_SECONDS)
+    assert 1 < cadence(commands[1]) < cadence(commands[2]) < 4
+
+
+def test_feet_in_step_with_the_clock_earn_more_than_feet_out_of_step_or_still():
+    task = GoalTask(3, RewardWeights())
+    task.commands[:] = [1.0, 0.0, 0.0]
+    qpos = np.zeros((3, 24))
+    qpos[:, 3] = 1
+    in_step, against, still = [[0.0, 0.0], [0.0, 0.1]], [[0.0, 0.1], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]
+    feet = np.zeros((3, 2, 3))
+    feet[:, :, [0, 2]] = in_step, against, still
+    feet[..., 2] += FOOT_RADIUS
+    body = BodyState(qpos, np.zeros((3, 23)), feet)
+    task.begin(np.arange(3), body)
+    task.phase[:] = 0.25  # the middle of the left foot's swing
+    gait = task.step(body, np.zeros((3, ACTION_SIZE), dtype=np.float32))["gait"]
+    assert gait[0] > gait[2] > gait[1]
+    np.testing.assert_allclose(gait[0], RewardWeights().gait_weight, rtol=0.01)
+    assert task.step(body, np.zeros((3, ACTION_SIZE), dtype=np.float32))["stride"][2] > 0
+
+
 def run_of(task: GoalTask, bodies: list[BodyState], actions: np.ndarray) -> list[dict[str, np.ndarray]]:
     task.begin(np.arange(len(task.commands)), bodies[0])
     return [task.step(body, action) for body, action in zip(bodies, actions, strict=True)]
@@ -181,8 +227,9 @@ def test_left_and_right_are_paid_alike_and_remembered_in_the_mirror():
     actions = rng.uniform(-1, 1, (30, 8, ACTION_SIZE)).astype(np.float32)
     task, image = GoalTask(8, RewardWeights()), GoalTask(8, RewardWeights())
     task.commands[:] = sample_commands(rng, 8)
-    task.side[:] = rng.choice([-1.0, 1.0], 8)
-    image.commands[:], image.side[:] = task.commands * [1, -1, -1], -task.side
+    task.commands[:, 0] += 0.2  # all of them walk: a body that stands has no phase to be mirrored
+    image.commands[:] = task.commands * [1, -1, -1]
+    bodies[0] = astride(bodies[0])  # so that each begins with the foot behind
     source, sign = ACTION_MIRROR
     parts = run_of(task, bodies, actions)
     image_parts = run_of(image, [mirrored_body(body) for body in bodies], actions[..., source] * sign)

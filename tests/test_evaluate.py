@@ -72,16 +72,12 @@ def test_instructions_are_parsed_and_done(tmp_path):
         (("--actor", "policy", "--agent", "tests"), "tests cannot be loaded"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(arguments, message):
-    done = run_script("evaluate.py", *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr.splitlines()[-1]
-    assert not done.stdout
+def test_what_cannot_be_measured_is_refused_in_one_line(arguments, message, refusal):
+    assert message in refusal("evaluate", *arguments)
 
 
-def test_a_line_that_is_no_instruction_is_named(tmp_path):
+def test_a_line_that_is_no_instruction_is_named(tmp_path, refusal):
     file = tmp_path / "instructions.jsonl"
     file.write_text('{"text": "walk", "program": "<walk> <end>"}\n')
-    done = run_script("evaluate.py", "--agent", SHIPPED, "--suite", "instructions", "--instructions_file", file)
-    assert done.returncode == 2
-    assert "line 1" in done.stderr
+    flags = ("--agent", SHIPPED, "--suite", "instructions", "--instructions_file", file)
+    assert f"{file}, line 1: " in refusal("evaluate", *flags)

@@ -4,32 +4,41 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT, run_script
+from peft import get_peft_model
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from agent.arguments import parse_arguments
+from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.goals import GOAL_VERSION
 from agent.instructions import generate, prompt
+from agent.motor_agent import MotorAgent
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.planner import VOCABULARY, Planner
-from finetune_llm import Arguments, draw_examples, tokenized, train_tokenizer
+from finetune_llm import Arguments, draw_examples, lora, tokenized, train_tokenizer
 
 TINY = [
     *("--hidden_size", "64", "--num_hidden_layers", "1", "--vocab_size", "600", "--base_examples", "64"),
     *("--train_examples", "32", "--per_device_train_batch_size", "16", "--eval_examples", "10"),
     *("--eval_steps", "2", "--save_steps", "2", "--report_to", "none", "--lora_rank", "2"),
 ]
+SHIPPED = "pretrained/humanoid"
 TEXTS = ["walk forward for 2 seconds, then turn left", "", "jump", "<end> <s>", "\N{ROBOT FACE}"]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The script as a user calls it, with an agent assembled from two folders that stand for the other stages."""
+    """The script as a user calls it, with an agent assembled from what the other stages make, very small."""
     folder = tmp_path_factory.mktemp("language")
+    small = GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2)
+    MotorPolicy(MotorPolicyConfig(widths=[8])).save_pretrained(folder / "policy")
+    GoalDecisionTransformer(small).save_pretrained(folder / "decision_transformer")
     for part in ("policy", "decision_transformer"):
-        (folder / part / "checkpoint").mkdir(parents=True)
-        (folder / part / "config.json").write_text("{}")
+        (folder / part / "checkpoint").mkdir()
     parts = ("--agent_dir", folder / "agent", "--policy", folder / "policy")
     parts += ("--decision_transformer", folder / "decision_transformer")
     done = run_script("finetune_llm.py", *TINY, *parts, "--output_dir", folder / "planner")
@@ -76,7 +85,7 @@ def test_the_agent_is_assembled_from_the_three_parts_without_what_only_trained_t
     }
     assert {path.name for path in agent.iterdir() if path.is_dir()} == {"policy", "decision_transformer", "planner"}
     assert not list(agent.rglob("*checkpoint*")) and not list(agent.rglob("*_training"))
-    Planner.from_pretrained(agent / "planner")
+    assert MotorAgent.from_pretrained(agent).act(np.zeros(45, dtype=np.float32)).shape == (17,)
 
 
 def test_a_finished_run_resumes_to_the_same_planner(trained):
@@ -126,6 +135,24 @@ print(json.dumps([program.tokens for program in programs]))"""
     assert json.loads(there.stdout) == here
 
 
+def test_the_adapter_of_tinyllama_is_at_most_60_mb():
+    config = LlamaConfig(
+        vocab_size=32000,
+        hidden_size=2048,
+        intermediate_size=5632,
+        num_hidden_layers=22,
+        num_attention_heads=32,
+        num_key_value_heads=4,
+        tie_word_embeddings=False,
+    )
+    args = parse_arguments(Arguments, ["--config", str(ROOT / "configs/llm/tinyllama.yaml")])
+    with torch.device("meta"):  # shapes without numbers
+        model = get_peft_model(LlamaForCausalLM(config), lora(args))
+    adapter = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    assert model.num_parameters() - adapter == pytest.approx(1.1e9, rel=0.01)
+    assert 4 * adapter <= 60e6  # float32
+
+
 def test_nothing_held_out_is_trained_on():
     held_out, examples = draw_examples(Arguments(base_examples=2000, train_examples=10, eval_examples=200))
     assert len(held_out) == 200 and len(examples) == 2000
@@ -159,8 +186,8 @@ def test_any_unicode_survives_the_tokenizer():
         (["--agent_dir", "a"], "give --policy and --decision_transformer"),
         (["--hidden_size", "100"], "hidden_size=100"),
         (["--init_from", "/nowhere"], "/nowhere is no folder"),
+        (["--agent_dir", "a", "--policy", SHIPPED, "--decision_transformer", SHIPPED], "holds a motor_agent"),
     ],
 )
-def test_a_wrong_argument_ends_in_one_line(flags, words, tmp_path):
-    done = run_script("finetune_llm.py", *flags, "--output_dir", tmp_path)
-    assert done.returncode == 2 and words in done.stderr.splitlines()[-1]
+def test_a_wrong_argument_ends_in_one_line(flags, words, tmp_path, refusal):
+    assert words in refusal("finetune_llm", *flags, "--output_dir", tmp_path)

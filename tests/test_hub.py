@@ -1,17 +1,18 @@
 """Artefacts by name: what is no folder and no repo, and all that is refused before it is used."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, contents
-from safetensors.torch import load_file, save_file
+from conftest import ROOT, contents, run_script
+from safetensors.torch import load, save
+from transformers import AutoModel
 
 from agent import hub
+from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.goals import GOAL_VERSION
+from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.planner import VOCABULARY, Planner
 
@@ -81,10 +82,29 @@ def test_a_staging_folder_is_gone_after_use():
     assert not folder.exists()
 
 
-def test_auto_classes_know_our_models(saved):
-    code = "import sys, agent.motor_policy, transformers as t; print(type(t.AutoModel.from_pretrained(sys.argv[1])))"
-    done = subprocess.run([sys.executable, "-c", code, saved], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "MotorPolicy" in done.stdout, done.stderr
+AUTO = """
+import agent
+from transformers import AutoConfig, AutoModel
+
+for part, kind in (("policy", agent.MotorPolicy), ("decision_transformer", agent.GoalDecisionTransformer)):
+    config, model = (auto.from_pretrained(f"pretrained/humanoid/{part}") for auto in (AutoConfig, AutoModel))
+    assert type(model) is kind and type(config) is type(model.config), type(model)
+    assert model.act(agent.make_env().reset(seed=0)[0]).shape == (17,)
+"""
+
+
+def test_auto_classes_know_our_models_once_the_package_is_imported():
+    done = run_script("-W", "error::RuntimeWarning", "-c", AUTO)
+    assert done.returncode == 0, done.stderr
+
+
+def test_auto_classes_load_from_the_hub_with_the_same_checks(server, saved):
+    server.add(NAME, contents(saved))
+    assert type(AutoModel.from_pretrained(NAME)) is MotorPolicy
+    with_weights(log_std=float("nan"))(files := contents(saved))
+    server.add(NAME, files)
+    with pytest.raises(ValueError, match="weights that are not finite, log_std"):
+        AutoModel.from_pretrained(NAME)
 
 
 # Hostile repos
@@ -108,8 +128,25 @@ def with_file(name, content):
     return lambda files: files.update({name: content})
 
 
+def with_weights(**values):
+    """Another value for the first number of an array."""
+
+    def change(files):
+        weights = load(files["model.safetensors"])
+        for name, value in values.items():
+            weights[name].view(-1)[0] = value
+        files["model.safetensors"] = save(weights, metadata={"format": "pt"})
+
+    return change
+
+
 def pickled(files):
     files["pytorch_model.bin"] = files.pop("model.safetensors")
+
+
+def with_a_header_of_terabytes(files):
+    header = json.dumps({"log_std": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}).encode()
+    files["model.safetensors"] = len(header).to_bytes(8, "little") + header + bytes(64)
 
 
 HOSTILE = {
@@ -120,7 +157,10 @@ HOSTILE = {
     "windows": (with_file("..\\evil.json", b"{}"), "that would lie outside"),
     "wide": (with_config(widths=[10**9, 10**9]), "config.json that makes no model|declares .* parameters"),
     "deep": (with_config(widths=[8] * 10**5), "declares widths"),
+    "header": (with_a_header_of_terabytes, "cannot be loaded"),
+    "not finite": (with_weights(log_std=float("nan")), "weights that are not finite, log_std"),
     "body": (with_config(observation_size=44), "observation_size=44, here it is 45"),
+    "range": (with_config(action_limit=1e9), r"action_limit=1000000000\.0, here it is 0\.4"),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
     "script": (with_file("README.md", b"# Nice\n<script>fetch('/')</script>"), r"script in its README\.md"),
 }
@@ -135,21 +175,6 @@ def test_a_hostile_repo_is_refused_by_name(what, server, saved, tmp_path):
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_weights_that_are_not_finite_are_refused_by_name(saved):
-    weights = load_file(saved / "model.safetensors")
-    weights["odd_bias"][3] = float("nan")
-    save_file(weights, saved / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match="weights that are not finite, odd_bias"):
-        MotorPolicy.from_pretrained(saved)
-
-
-def test_a_header_that_declares_more_than_the_file_holds_is_refused(saved):
-    header = json.dumps({"odd_bias": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}).encode()
-    (saved / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
-    with pytest.raises(ValueError, match="cannot be loaded"):
-        MotorPolicy.from_pretrained(saved)
-
-
 def test_a_link_out_of_the_folder_is_refused(saved, tmp_path):
     (tmp_path / "secret.json").write_text("{}")
     (saved / "extra.json").symlink_to(tmp_path / "secret.json")
@@ -157,10 +182,90 @@ def test_a_link_out_of_the_folder_is_refused(saved, tmp_path):
         MotorPolicy.from_pretrained(saved)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "< SCRIPT src=//evil>",
+        "<img src=x onerror=alert(1)>",
+        "<svg/onload=alert(1)>",
+        "<iframe src=//evil></iframe>",
+        "<meta http-equiv=refresh content='0; //evil'>",
+        "[click](javascript:alert(1))",
+        "[click](&#106;avascript:alert(1))",
+    ],
+)
+def test_a_card_with_a_script_is_refused_and_what_our_cards_have_is_not(text, tmp_path):
+    (tmp_path / "README.md").write_text(f"# Nice\n\n<video src='replay.mp4' controls muted></video> {text}\n")
+    with pytest.raises(ValueError, match=rf"{tmp_path} has a script in its README\.md"):
+        hub.folder(tmp_path)
+    for card in (ROOT / "pretrained").rglob("README.md"):
+        hub.folder(card.parent)
+
+
+def test_a_hostile_dataset_is_refused_by_name_and_its_code_never_comes_here(server, tmp_path):
+    files = {"README.md": b"# Rows", "data/train.parquet": b"rows", "rows.py": b"import evil", "rows.pkl": b"\x80"}
+    server.add("me/rows", files, kind="datasets")
+    assert set(contents(hub.folder("me/rows", repo_type="dataset"))) == {"README.md", "data/train.parquet"}
+    for name, content, message in (
+        ("README.md", b"<script>", r"me/rows has a script in its README\.md"),
+        ("../rows.parquet", b"rows", r"me/rows has a file '\.\./rows\.parquet' that would lie outside"),
+    ):
+        server.add("me/rows", files | {name: content}, kind="datasets")
+        with pytest.raises(ValueError, match=message):
+            hub.folder("me/rows", repo_type="dataset")
+
+
 @pytest.fixture(scope="module")
-def planner(tmp_path_factory):
-    """The planner that ships."""
-    return contents(ROOT / "pretrained" / "humanoid" / "planner")
+def shipped():
+    """The files of the agent that ships."""
+    return contents(ROOT / "pretrained" / "humanoid")
+
+
+@pytest.fixture(scope="module")
+def planner(shipped):
+    """The files of its planner."""
+    return {name.removeprefix("planner/"): file for name, file in shipped.items() if name.startswith("planner/")}
+
+
+def in_part(part, change):
+    """A change of the files of one part of an agent."""
+
+    def change_part(files):
+        own = {name.removeprefix(f"{part}/"): files.pop(name) for name in list(files) if name.startswith(f"{part}/")}
+        change(own)
+        files |= {f"{part}/{name}": content for name, content in own.items()}
+
+    return change_part
+
+
+def of_another_body(files):
+    config = GoalDecisionTransformerConfig(state_dim=3, act_dim=2, hidden_size=16, n_layer=1, n_head=2)
+    with hub.staging() as folder:
+        GoalDecisionTransformer(config).save_pretrained(folder)
+        files |= contents(folder)
+
+
+HOSTILE_AGENTS = {
+    "pickle": (in_part("policy", pickled), r"policy cannot be loaded \(it has no \*\.safetensors\)"),
+    "code": (in_part("decision_transformer", with_config(auto_map={"AutoModel": "evil.Model"})), "auto_map"),
+    "not finite": (in_part("policy", with_weights(log_std=float("inf"))), "policy has weights that are not finite"),
+    "wide": (in_part("decision_transformer", with_config(hidden_size=2**20)), "declares .* parameters"),
+    "body": (in_part("decision_transformer", of_another_body), r"observations and actions of \(3, 2\) numbers"),
+    "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
+    "vocabulary of a part": (in_part("policy", with_config(goal_version="0")), "goal vocabulary 0"),
+    "script": (in_part("planner", with_file("README.md", b"<script>")), r"planner has a script in its README\.md"),
+    "half": (lambda files: in_part("planner", dict.clear)(files), r"has no planner/"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_AGENTS)
+def test_a_hostile_agent_is_refused_by_name(what, server, shipped):
+    change, message = HOSTILE_AGENTS[what]
+    change(files := dict(shipped))
+    server.add("me/agent", files)
+    with pytest.raises(ValueError, match=rf"(me/agent|models--me--agent).*({message})"):
+        MotorAgent.from_pretrained("me/agent")
 
 
 @pytest.mark.parametrize(

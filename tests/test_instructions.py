@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 
 import pytest
 from conftest import ROOT
@@ -9,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.goals import MAX_GOALS, REASONS, GoalProgram, reach
-from agent.instructions import MAX_CHARACTERS, generate, in_words, prompt
-from agent.quantities import rewrite
+from agent.instructions import MAX_CHARACTERS, generate, in_words, mistyped, prompt
+from agent.quantities import lift, rewrite
 
-BY_HAND = [json.loads(line) for line in (ROOT / "tests/data/instructions.jsonl").read_text().splitlines()]
+# File of instructions written by hand, and how many it has to hold.
+BY_HAND = {"instructions.jsonl": 200, "instructions_unseen.jsonl": 150}
+
+
+def written_by_hand(file: str) -> list[dict]:
+    return [json.loads(line) for line in (ROOT / "tests/data" / file).read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +74,25 @@ def test_a_text_too_long_to_be_an_instruction_has_no_prompt():
     assert prompt("a" * MAX_CHARACTERS) is not None
 
 
-def test_at_least_two_hundred_instructions_are_written_by_hand_and_every_program_in_them_is_valid():
-    assert len(BY_HAND) >= 200
-    for row in BY_HAND:
+@pytest.mark.parametrize("file", BY_HAND)
+def test_there_are_many_instructions_written_by_hand_and_every_program_in_them_is_valid(file):
+    rows = written_by_hand(file)
+    assert len(rows) >= BY_HAND[file]
+    for row in rows:
         assert set(row) == {"text", "program", "category"}
         program = GoalProgram.from_tokens(row["program"])
         assert all(reach(*goal.velocity) <= 1 + 1e-9 for goal in program.goals)
-    assert {row["category"] for row in BY_HAND} >= set(REASONS)
+    assert {row["category"] for row in rows} >= set(REASONS)
+
+
+def test_nothing_is_written_by_hand_twice():
+    seen, unseen = ({row["text"].strip().lower() for row in written_by_hand(file)} for file in BY_HAND)
+    assert not (seen & unseen) - {""}
+
+
+def test_an_amount_that_a_typing_error_would_change_is_left_alone(corpus):
+    """The program of a mistyped instruction is the one that it had."""
+    for each in corpus[:300]:
+        rng = random.Random(each.text)
+        if each.category != "unclear":
+            assert lift(prompt(mistyped(rng, each.text)), 99)[1] == lift(prompt(each.text), 99)[1]

@@ -3,22 +3,32 @@
 import json
 
 import pytest
+import torch
 from conftest import run_script
+from safetensors.torch import load_file
 from test_chain import LANGUAGE, PPO
 
 from agent.motor_policy import MotorPolicy
 from agent.planner import Planner
 
-LAUNCH = ["-m", "accelerate.commands.launch", "--config_file", "configs/accelerate/two_cpu.yaml"]
+TEXTS = ["walk forward for 2 seconds, then turn left", "jump"]
+# Script -> flags without which it has nothing to do.
+SCRIPTS = {
+    "pretrain_ppo": [],
+    "collect_dataset": ["--policy", "nowhere"],
+    "train_decision_transformer": ["--dataset", "nowhere"],
+    "finetune_llm": [],
+}
 
 
-def launch(*command):
-    done = run_script(*LAUNCH, *command, "--num_processes", "2", "--report_to", "none", ACCELERATE_USE_CPU="true")
+def launch(*command, config="two_cpu", **environment):
+    launcher = ["-m", "accelerate.commands.launch", "--config_file", f"configs/accelerate/{config}.yaml"]
+    done = run_script(*launcher, *command, "--num_processes", "2", "--report_to", "none", **environment)
     assert done.returncode == 0, done.stderr
 
 
 def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
-    launch("pretrain_ppo.py", *PPO, "--output_dir", tmp_path)
+    launch("pretrain_ppo.py", *PPO, "--output_dir", tmp_path, ACCELERATE_USE_CPU="true")
     MotorPolicy.from_pretrained(tmp_path)
     assert {path.name for path in (tmp_path / "checkpoint").glob("process_*")} == {
         "process_0.safetensors",
@@ -26,22 +36,53 @@ def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
     }
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert rows[0]["step"] == 2 * 4 * 16, "a rollout is that of both"
+    card = (tmp_path / "README.md").read_text()
+    assert "accelerate launch pretrain_ppo.py" in card and "Seed 0; 2 processes;" in card
 
 
-def test_two_processes_train_a_planner(tmp_path):
-    launch("finetune_llm.py", *LANGUAGE, "--output_dir", tmp_path)
-    assert len(Planner.from_pretrained(tmp_path).parse_batch(["turn left", "jump"])) == 2
+def weights(folder):
+    """The base that was trained in full, and the adapter."""
+    return load_file(folder / "base" / "model.safetensors") | load_file(folder / "adapter_model.safetensors")
 
 
-@pytest.mark.parametrize(
-    ("script", "flags"),
-    [
-        ("pretrain_ppo.py", []),
-        ("train_decision_transformer.py", ["--dataset", "nowhere"]),
-        ("finetune_llm.py", []),
-    ],
-)
-def test_a_launcher_that_starts_too_few_is_found_out(script, flags, tmp_path):
-    done = run_script(script, *flags, "--num_processes", "2", "--output_dir", tmp_path)
-    assert done.returncode == 2
-    assert "num_processes=2 should work on this, 1 do" in done.stderr.splitlines()[-1]
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory):
+    """The folder of a planner that two processes trained."""
+    folder = tmp_path_factory.mktemp("planner")
+    launch("finetune_llm.py", *LANGUAGE, "--output_dir", folder, ACCELERATE_USE_CPU="true")
+    return folder
+
+
+def test_two_processes_train_a_planner(planner):
+    assert len(Planner.from_pretrained(planner).parse_batch(TEXTS)) == len(TEXTS)
+
+
+def test_two_processes_train_a_planner_in_shards_to_the_same_weights(planner, tmp_path):
+    flags = ("--mixed_precision", "no", "--num_processes", "2", "--module")
+    launch(*flags, "tests.fsdp_on_cpu", *LANGUAGE, "--output_dir", tmp_path, config="fsdp")
+    assert len(Planner.from_pretrained(tmp_path).parse_batch(TEXTS)) == len(TEXTS)
+    whole, sharded = weights(planner), weights(tmp_path)
+    assert whole.keys() == sharded.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(sharded[name], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_launcher_that_starts_too_few_is_found_out(script, tmp_path, refusal, monkeypatch):
+    flags = (*SCRIPTS[script], "--output_dir", tmp_path)
+    assert "num_processes=2 should work on this, 1 do" in refusal(script, *flags, "--num_processes", "2")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "num_processes=2 should work on this, 1 do" in refusal(script, *flags)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_model_that_cannot_be_in_shards_is_not_silently_kept_whole(script, tmp_path, refusal, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert "FSDP is for finetune_llm.py on GPUs" in refusal(script, *SCRIPTS[script], "--output_dir", tmp_path)
+
+
+def test_the_launcher_that_starts_one_process_silently_is_found_out(tmp_path):
+    launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    done = run_script(*launcher, "pretrain_ppo.py", *PPO, "--output_dir", tmp_path)
+    assert "pretrain_ppo.py: the launcher was asked for several processes and started one" in done.stderr
+    assert done.returncode and not list(tmp_path.iterdir())

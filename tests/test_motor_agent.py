@@ -4,13 +4,14 @@ import sys
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from test_planner import small_planner
 
 from agent import hub
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import make_env
 from agent.goals import GOAL_VERSION, Goal, GoalProgram
-from agent.motor_agent import MotorAgent
+from agent.motor_agent import MotorAgent, describe
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.planner import VOCABULARY
 
@@ -55,6 +56,23 @@ def test_an_agent_reloaded_in_a_new_process_acts_identically(agent, folder):
     agent.prompt(Goal(1.0, 0.0, 0.4))
     actions = [agent.act(rng.normal(size=45).astype(np.float32)) for _ in range(30)]
     np.testing.assert_array_equal(np.array(json.loads(done.stdout), dtype=np.float32), actions)
+
+
+def test_an_agent_pushed_from_python_is_filmed_and_keeps_the_records_of_its_parts(agent, folder, server):
+    for part in hub.AGENT_PARTS:
+        (folder / part / "README.md").write_text(f"# How the {part} was made\n")
+    describe(folder, "made here", {"exact": 0.5})
+    MotorAgent.from_pretrained(folder).push_to_hub("me/agent", private=True, tag="v1")
+    assert server.repo("me/agent").private and server.repo("me/agent").messages == ["initial commit", "Publish v1"]
+    files = server.files("me/agent", revision="v1")
+    assert files["planner/README.md"] == b"# How the planner was made\n" and "replay.mp4" in files
+    card = ModelCard(files["README.md"].decode())
+    assert card.data.model_name == "me/agent" and [each.metric_value for each in card.data.eval_results] == [0.5]
+    pulled, observation = MotorAgent.from_pretrained("me/agent@v1"), standing()
+    for each in (pulled, agent):
+        each.reset()
+        each.prompt(Goal(1.0, 0.0, 0.4))
+    np.testing.assert_array_equal(pulled.act(observation), agent.act(observation))
 
 
 def test_goals_follow_one_another_as_the_body_reaches_their_ends(agent):

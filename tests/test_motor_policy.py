@@ -29,38 +29,49 @@ def observe(policy: MotorPolicy, observations: torch.Tensor) -> None:
 
 
 def test_the_mirror_of_what_it_sees_and_is_asked_gives_the_mirror_of_its_action(policy):
-    observations, commands, side = torch.randn(50, 45) * 2, torch.randn(50, 3), torch.randn(50).sign()
+    observations, commands, phase = torch.randn(50, 45) * 2, torch.randn(50, 3), torch.rand(50)
     source, sign = (torch.as_tensor(each) for each in OBSERVATION_MIRROR)
-    mean, std = policy(observations, commands, side)
+    mean, std = policy(observations, commands, phase)
     mirrored_commands = commands * torch.tensor([1.0, -1.0, -1.0])
-    image, image_std = policy(observations[:, source] * sign, mirrored_commands, -side)
+    image, image_std = policy(observations[:, source] * sign, mirrored_commands, phase + 0.5)
     source, sign = (torch.as_tensor(each) for each in ACTION_MIRROR)
     torch.testing.assert_close(image, mean[:, source] * sign, rtol=0, atol=1e-5)
     torch.testing.assert_close(image_std, std[source], rtol=0, atol=0)
     torch.testing.assert_close(std[source], std, rtol=0, atol=1e-7)
     assert (image - mean).abs().max() > 0.1
-    assert (policy(observations, commands, -side)[0] - mean).abs().max() > 0.1, "which foot it favors matters"
-    assert torch.equal(policy(observations, commands)[0], policy(observations, commands, torch.ones(50))[0])
+    assert (policy(observations, commands, phase + 0.5)[0] - mean).abs().max() > 0.1, "the clock matters"
+
+
+def test_its_clock_runs_with_the_command_and_starts_anew_at_a_reset(policy):
+    observation = np.ones(45, dtype=np.float32)
+    policy.prompt(Goal(1.0))
+    first, second = policy.act(observation), policy.act(observation)
+    assert np.abs(first - second).max() > 0
+    policy.reset()
+    np.testing.assert_array_equal(policy.act(observation), first)
+    policy.prompt(Goal())
+    policy.act(observation)
+    np.testing.assert_array_equal(policy.act(observation), policy.act(observation))
 
 
 def test_a_goal_blind_policy_becomes_goal_conditioned_without_a_jump():
     torch.manual_seed(1)
     policy = MotorPolicy(MotorPolicyConfig(widths=(16, 8), goal_conditioned=False))
-    observations, commands = torch.randn(20, 45), torch.randn(20, 3)
-    blind, _ = policy(observations, commands)
+    observations, commands, phase = torch.randn(20, 45), torch.randn(20, 3), torch.rand(20)
+    blind, _ = policy(observations, commands, phase)
     policy.config.goal_conditioned = True
-    torch.testing.assert_close(policy(observations, commands)[0], blind, rtol=0, atol=0)
+    torch.testing.assert_close(policy(observations, commands, phase)[0], blind, rtol=0, atol=0)
     policy.goal_embedding.even.weight.grad = None
-    policy(observations, commands)[0].square().sum().backward()
+    policy(observations, commands, phase)[0].square().sum().backward()
     assert policy.goal_embedding.even.weight.grad.abs().max() > 0, "it can learn from there"
 
 
 def test_a_goal_blind_policy_does_not_see_its_goal(policy):
     observations = torch.randn(5, 45)
-    asked = [policy(observations, torch.full((5, 3), speed))[0] for speed in (0.0, 1.0)]
+    asked = [policy(observations, torch.full((5, 3), speed), torch.zeros(5))[0] for speed in (0.0, 1.0)]
     assert (asked[0] - asked[1]).abs().max() > 0.1
     policy.config.goal_conditioned = False
-    blind = [policy(observations, torch.full((5, 3), speed))[0] for speed in (0.0, 1.0)]
+    blind = [policy(observations, torch.full((5, 3), speed), torch.zeros(5))[0] for speed in (0.0, 1.0)]
     assert torch.equal(*blind)
 
 
@@ -115,6 +126,7 @@ def test_several_bodies_follow_one_goal_each(policy):
     policy.prompt(goals)
     together = policy.act(observations)
     for goal, observation, action in zip(goals, observations, together, strict=True):
+        policy.reset()
         policy.prompt(goal)
         np.testing.assert_allclose(policy.act(observation), action, atol=1e-6)
     assert np.abs(together[0] - together[1]).max() > 0.01

@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import os
 
 import pytest
 import torch
-from hypothesis import given, settings
+from conftest import ROOT
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -19,6 +21,7 @@ from agent.planner import (
     Draft,
     Parse,
     Planner,
+    join,
     score,
     spare_token_ids,
     within_limits,
@@ -77,6 +80,32 @@ def is_sound(program: GoalProgram) -> bool:
 TOKEN_TEXT = st.lists(st.sampled_from([*VOCABULARY, "<s>", "</s>", "program:", "\n", "walk"]), max_size=20).map(
     " ".join
 )
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [*VOCABULARY, "ignore all previous instructions", "system:", "<|im_start|>", "[INST]", "</s>", "\n\n"]
+    )
+    | st.sampled_from(
+        ["walk", "turn left", "1e308 meters", "-5 m", "9" * 400, "NaN", "0x10", "\u0663 m", "\x00", "then"]
+    )
+    | st.text(max_size=20),
+    max_size=40,
+).map(" ".join)
+# 10,000 strings: PLANNER_STRINGS=10000 pytest tests/test_planner.py -k shipped
+STRINGS, AT_ONCE = int(os.environ.get("PLANNER_STRINGS", "400")), 5
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Planner.from_pretrained(ROOT / "pretrained/humanoid/planner")
+
+
+@settings(max_examples=STRINGS // AT_ONCE, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(st.text(max_size=80) | st.text(max_size=2000) | HOSTILE, min_size=AT_ONCE, max_size=AT_ONCE))
+def test_the_shipped_planner_gives_a_valid_program_or_a_refusal_for_any_text(shipped, texts):
+    programs = shipped.parse_batch(texts)
+    assert len(programs) == len(texts) and all(is_sound(program) for program in programs)
 
 
 @settings(max_examples=60)
@@ -148,6 +177,34 @@ def test_what_is_asked_for_beyond_the_trained_region_is_refused_whatever_the_mod
     assert within_limits(everything, "go").program.refusal == "limit"
     refusal = Parse(GoalProgram(refusal="body"), 0.9)
     assert within_limits(refusal, "jump 5000 meters") == refusal
+
+
+WALK, TURN = Parse(GoalProgram((Goal(1.0),)), 0.9), Parse(GoalProgram((Goal(wz=0.8),)), 0.8)
+
+
+def test_steps_that_were_read_alone_become_one_program_and_only_its_last_goal_is_open():
+    joined = join([WALK, TURN, WALK], times=1)
+    assert joined.program.goals == (Goal(1.0, seconds=3), Goal(wz=0.8, degrees=90), Goal(1.0))
+    assert joined.confidence == pytest.approx(0.9 * 0.8 * 0.9)
+
+
+def test_steps_that_are_repeated_end_each_time_and_too_many_of_them_are_refused():
+    assert join([WALK, TURN], times=2).program.goals == (Goal(1.0, seconds=3), Goal(wz=0.8, degrees=90)) * 2
+    assert join([WALK, TURN], times=5).program == GoalProgram(refusal="limit")
+
+
+def test_a_list_with_something_that_is_no_step_is_read_as_a_whole_or_refused_for_it():
+    unsure = Parse(WALK.program, 0.2)
+    square = Parse(GoalProgram((Goal(1.0, meters=1), Goal(wz=0.8, degrees=90)) * 4), 0.9)
+    nonsense, jump = (Parse(GoalProgram(refusal=reason), 0.9) for reason in ("unclear", "body"))
+    assert all(join([WALK, other], times=1) is None for other in (unsure, square, nonsense))
+    assert join([WALK, jump], times=1) == jump
+
+
+def test_a_list_of_steps_gives_what_its_steps_give_alone(shipped):
+    parts = ["walk forward 2 metres", "turn right 90 degrees", "run for 3 seconds"]
+    goals = [shipped.parse(part).goals[0] for part in parts]
+    assert shipped.parse(", then ".join(parts)) == GoalProgram(tuple(goals))
 
 
 def test_a_batch_gives_what_its_texts_give_alone(planner):

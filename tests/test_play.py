@@ -95,8 +95,5 @@ def test_without_a_display_the_viewer_says_what_to_do_instead(monkeypatch):
         (("--parse_only", "--instructions_file", "no_such.txt"), "no_such.txt"),
     ],
 )
-def test_what_cannot_be_played_is_refused_in_one_line(arguments, message):
-    done = run_script("play.py", *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr.splitlines()[-1]
-    assert not done.stdout
+def test_what_cannot_be_played_is_refused_in_one_line(arguments, message, refusal):
+    assert message in refusal("play", *arguments)

@@ -97,7 +97,7 @@ def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
     going_on = ~rollout["done"][:-1]
     torch.testing.assert_close(rollout["observations"][1:][going_on], rollout["final_observations"][:-1][going_on])
     assert rollout["done"].any() and not (rollout["terminated"] & ~rollout["done"]).any()
-    mean, std = policy(rollout["observations"], rollout["commands"], rollout["side"])
+    mean, std = policy(rollout["observations"], rollout["commands"], rollout["phase"])
     log_probs = torch.distributions.Normal(mean, std).log_prob(rollout["actions"]).sum(-1)
     torch.testing.assert_close(rollout["log_probs"], log_probs, rtol=1e-4, atol=1e-4)
     parts = sum(value for name, value in row.items() if name.startswith("reward/"))

@@ -175,7 +175,7 @@ def test_provenance_says_what_made_a_folder(tmp_path):
 
     written = runs.record_provenance(tmp_path, Arguments(), {"init_from": "runs/blind"})
     assert runs.read_json(tmp_path / runs.PROVENANCE) == written
-    assert written["arguments"] == {"seed": 3}
+    assert (written["arguments"], written["processes"]) == ({"seed": 3}, 1)
     assert written["upstream"] == {"init_from": "runs/blind"}
     assert set(written["libraries"]) == set(runs.LIBRARIES)
 
@@ -239,6 +239,8 @@ def test_a_first_signal_is_noted_and_a_second_one_ends_the_process(number, code)
         ("runs/ppo", "runs/ppo"),
         ("me/policy@v1", "me/policy@v1"),
         ("--seed", "--seed"),
+        ("--output_dir=/home/me/runs/ppo", "--output_dir=ppo"),
+        ("--output_dir=runs/ppo", "--output_dir=runs/ppo"),
         ("0,0.1", "0,0.1"),
     ],
 )

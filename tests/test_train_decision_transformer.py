@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, run_script
 from pyarrow import parquet
 
 import collect_dataset
@@ -141,17 +141,10 @@ def test_windows_in_parts_give_the_losses_of_windows_at_once(dataset, trained, t
 
 
 def test_two_processes_give_the_losses_of_one(dataset, trained, tmp_path):
-    command = ["accelerate.commands.launch", "--config_file", "configs/accelerate/two_cpu.yaml"]
-    files = ["train_decision_transformer.py", "--dataset", str(dataset), "--output_dir", str(tmp_path)]
+    launcher = ["-m", "accelerate.commands.launch", "--config_file", "configs/accelerate/two_cpu.yaml"]
+    files = ["train_decision_transformer.py", "--dataset", dataset, "--output_dir", tmp_path]
     cache = {"HF_DATASETS_CACHE": str(tmp_path / "cache"), "ACCELERATE_USE_CPU": "true"}
-    result = subprocess.run(
-        [sys.executable, "-m", *command, *files, *flags()],
-        cwd=ROOT,
-        env=os.environ | cache,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_script(*launcher, *files, *flags(num_processes=2), **cache)
     assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(losses(read_metrics(tmp_path)), losses(read_metrics(trained)), rtol=1e-4)
     assert {"random_states_0.pkl", "random_states_1.pkl"} <= set(os.listdir(tmp_path / "checkpoint"))

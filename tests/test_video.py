@@ -49,6 +49,33 @@ def test_a_video_holds_its_frames_in_h264(tmp_path):
     assert np.allclose(shades, range(0, 250, 25), atol=4)
 
 
+class Limp:
+    """An actor that is asked for a goal, and falls."""
+
+    def __init__(self):
+        self.said = []
+
+    def reset(self):
+        self.said.append("reset")
+
+    def prompt(self, goal):
+        self.said.append(goal)
+
+    def act(self, observation):
+        return np.zeros(ACTION_SIZE, dtype=np.float32)
+
+
+def test_a_replay_ends_with_a_fall_and_stands_in_the_card(tmp_path):
+    (tmp_path / "README.md").write_text("# Limp\n\nIt is.\n\n## Use\n")
+    actor = Limp()
+    video.film(actor, tmp_path)
+    assert actor.said == ["reset", video.SHOWN[0], "reset"]
+    assert "`replay.mp4` shows it" in (tmp_path / "README.md").read_text()
+    with av.open(str(tmp_path / "replay.mp4")) as container:
+        frames = sum(1 for _ in container.decode(video=0))
+    assert 5 < frames < video.SHOWN_STEPS / video.FRAME_EVERY
+
+
 def test_nothing_to_show_is_said(tmp_path):
     with pytest.raises(ValueError, match="did not move"):
         video.write_video(tmp_path / "clip.mp4", [])

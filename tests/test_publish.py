@@ -1,5 +1,6 @@
-"""Pushing to a Hub and loading from it, and what goes wrong on the way."""
+"""publish.py, and what the stages share with it: pushing to a Hub, loading from it, and what goes wrong on the way."""
 
+import re
 from types import SimpleNamespace
 
 import hub_server
@@ -8,7 +9,9 @@ from conftest import contents
 from hub_server import Fault
 from huggingface_hub import constants
 
+import publish
 from agent import hub
+from agent.arguments import parse_arguments
 
 FILES = {"README.md": b"# A policy\n", "config.json": b"{}", "model.safetensors": bytes(range(256)) * 40}
 NAME = "me/policy"
@@ -40,13 +43,14 @@ def test_a_publish_is_one_commit_of_the_artefact_alone_and_the_next_one_none(ser
     hub.push_folder(made, NAME)
     assert set(server.files(NAME)) == {".gitattributes", "README.md", "config.json", "other.safetensors"}
     assert server.files(NAME, revision="v1")["config.json"] == b"{}"
-    with pytest.raises(ValueError, match="has a tag v1 of another commit"):
+    with pytest.raises(ValueError, match=r"me/policy .*has a tag v1 of other files: give another --tag"):
         hub.push_folder(made, NAME, tag="v1")
+    assert repo.messages[2:] == ["Publish"], "that is seen before anything is sent"
 
 
 def test_what_is_asked_to_be_private_never_goes_to_a_public_repo(server, made):
     server.add(NAME, {})
-    with pytest.raises(ValueError, match="me/policy is public"):
+    with pytest.raises(ValueError, match=r"me/policy .*it is public"):
         hub.push_folder(made, NAME, private=True)
     assert not server.files(NAME)
 
@@ -64,8 +68,27 @@ def test_a_push_that_fails_is_one_line_that_says_how_to_go_on(server, made, monk
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     hub.publish(made, NAME, private=True, tag="v1")
     (line,) = capsys.readouterr().err.splitlines()
-    assert "401" in line and f"python -m agent.hub {made} me/policy --private --tag v1" in line
+    again = f"publish.py --folder {made} --push_to_hub me/policy --private --tag v1"
+    assert "401" in line and line.endswith(f"Try again: python {again}")
     assert "hf_wrong" not in line and not server.repos
+    monkeypatch.setenv("HF_TOKEN", hub_server.TOKEN)
+    args = parse_arguments(publish.Arguments, again.split()[1:])
+    publish.main(args)
+    assert capsys.readouterr().out == f"{server.url}/{NAME}/commit/{server.repo(NAME).tags['v1']}\n"
+    assert server.repo(NAME).private
+
+
+def test_a_card_that_the_hub_cannot_read_is_one_line(server, made, capsys):
+    (made / "README.md").write_text("---\nlicense: [\n---\n# A policy\n")
+    hub.publish(made, NAME)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "me/policy cannot be pushed to (400: while parsing" in line and not server.repo(NAME).messages[1:]
+
+
+@pytest.mark.parametrize("flags", [[], ["--folder", "x"], ["--push_to_hub", "me/x"], ["--folder", "x", "--tag", "v1"]])
+def test_what_or_where_to_publish_is_asked_for(flags):
+    with pytest.raises(ValueError, match="--push_to_hub"):
+        parse_arguments(publish.Arguments, flags)
 
 
 # Loading
@@ -94,6 +117,27 @@ def test_without_a_connection_the_cache_is_used_and_it_says_so(server, made, cap
     assert line == f"the Hub cannot be reached: taking {NAME} at {online.name[:7]} from the cache"
     with pytest.raises(ValueError, match=r"me/other .* not in the cache"):
         hub.folder("me/other")
+
+
+def test_a_cache_that_was_damaged_or_cut_is_not_loaded_without_a_connection(server, made, monkeypatch):
+    (made / "copy.json").write_bytes(FILES["config.json"])  # the cache has one file for both
+    hub.push_folder(made, NAME)
+    damage = hub.folder(NAME) / "copy.json"
+    damage.resolve().write_bytes(b"[]")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match=r"me/policy .*not in the cache"):
+        hub.folder(NAME)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert contents(hub.folder(NAME)) == FILES | {"copy.json": b"{}"}
+
+
+def test_a_snapshot_is_hashed_once(server, made, monkeypatch):
+    hub.push_folder(made, NAME)
+    hashed = []
+    has_hash = hub.has_hash
+    monkeypatch.setattr(hub, "has_hash", lambda file, name: hashed.append(file) or has_hash(file, name))
+    hub.folder(NAME)
+    assert len(hashed) == len(set(hashed)) == len(FILES)
 
 
 def test_where_nobody_answers_the_cache_is_used_at_once(server, made, monkeypatch):
@@ -144,10 +188,33 @@ def test_a_push_survives(fault, server, made):
     assert server.repo(NAME).messages == ["initial commit", "Publish"], "one commit, however often it was tried"
 
 
+LASTING_PUSH_FAULTS = [
+    (Fault("POST", "/preupload/", 401), "401: .*hf auth login"),
+    (Fault("POST", "/api/repos/create", 429), "429"),
+    (Fault("POST", "/api/repos/create", "page"), "what answers is no Hub"),
+    (Fault("POST", "/preupload/", 403), "403: .*hf auth login"),
+    (Fault("POST", "/commit/", "cut"), "disconnected"),
+    (Fault("PUT", "/lfs/", 404), "404"),
+    (Fault("POST", "/commit/", 409), "409"),
+    (Fault("POST", "/commit/", 500), "500"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), LASTING_PUSH_FAULTS, ids=lambda each: getattr(each, "what", ""))
+def test_a_push_fault_that_lasts_is_one_line_and_nothing_half_is_published(fault, message, server, made, capsys):
+    server.add(NAME, {"README.md": b"# Before\n"})
+    server.faults.append(Fault(fault.method, fault.part, fault.what, times=1000))
+    hub.publish(made, NAME, tag="v1")
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(rf"is whole, but not published: {NAME} cannot be pushed to \(.*{message}", line)
+    assert server.files(NAME) == {"README.md": b"# Before\n"} and not server.repo(NAME).tags
+
+
 PULL_FAULTS = [
     Fault("GET", "/api/models/me/policy", 500),
     Fault("GET", "/api/models/me/policy", 429),
     Fault("GET", "/tree/", 503),
+    Fault("GET", "/tree/", "page"),
     Fault("HEAD", "model.safetensors", 500),
     Fault("GET", "model.safetensors", 500),
     Fault("GET", "model.safetensors", "cut"),
@@ -171,6 +238,7 @@ LASTING = [
     (Fault("GET", "/api/models", 404), "404"),
     (Fault("GET", "/api/models", 500), "500: .* not in the cache"),
     (Fault("GET", "/api/models", "lost"), "not in the cache"),
+    (Fault("GET", "/api/models", "page"), "what answers is no Hub.* not in the cache"),
     (Fault("HEAD", "model.safetensors", "etag"), r"damaged model\.safetensors"),
     (Fault("GET", "model.safetensors", "truncated"), "not in the cache"),
 ]

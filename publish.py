@@ -1,0 +1,31 @@
+"""Publish a folder that a stage has made, as its own --push_to_hub does.
+
+Reads   any artefact of the four stages, or an agent
+Writes  a repo on the Hugging Face Hub
+
+    python publish.py --folder runs/ppo --push_to_hub me/humanoid-policy --private --tag v1
+"""
+
+from dataclasses import dataclass, field
+
+from huggingface_hub.dataclasses import strict
+
+from agent import arguments, hub
+
+
+@strict
+@dataclass
+class Arguments(arguments.PublishArguments):
+    folder: str = field(default="", metadata={"help": "folder of the artefact"})
+
+    def validate_what(self):
+        if not (self.folder and self.push_to_hub):
+            raise ValueError("nothing to publish: give --folder and --push_to_hub")
+
+
+def main(args: Arguments) -> None:
+    print(hub.push_folder(args.folder, args.push_to_hub, private=args.private, tag=args.tag))
+
+
+if __name__ == "__main__":
+    arguments.run(main, Arguments)

@@ -1,0 +1,134 @@
+"""Lists of steps: what is one is taken apart, and what only looks like one is not."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.instructions import generate
+from agent.steps import Steps, steps
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Walk forward 2 m, then turn left.", ("walk forward 2 meters", "turn left")),
+        ("run and stop", ("run", "stop")),
+        ("First, back up; next spin around. Finally halt!", ("back up", "spin around", "halt")),
+        ("walk 2 metres turn left 90 walk on", ("walk 2 meters", "turn left 90 degrees", "walk on")),
+        ("1. walk 2 m 2. turn left 3. stop", ("walk 2 meters", "turn left", "stop")),
+        ("step 1: run\nstep 2: stop", ("run", "stop")),
+        ("forward 1 m, left 90 degrees, forward 1 m", ("forward 1 meters", "left 90 degrees", "forward 1 meters")),
+        (
+            "could you walk for 3 s -> turn around => stop, please",
+            ("could you walk for 3 seconds", "turn around", "stop"),
+        ),
+        ("tunr left adn wlak 2m", ("turn left", "walk 2 meters")),
+        ("take a 2 second walk and then take a break", ("take a 2 seconds walk", "take a break")),
+    ],
+)
+def test_a_list_of_steps_is_taken_apart(text, parts):
+    assert steps(text) == Steps(parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "before you run, walk 2 metres",
+        "before running, walk 2 metres please",
+        "walk 2 metres before you run",
+        "walk 2 metres prior to running",
+        "after walking 2 metres, run",
+        "once you have walked 2 metres, run",
+        "when you're done walking 2 metres, run",
+        "run after you walk 2 metres",
+        "run as soon as you've walked 2 metres",
+        "could you run, but first walk 2 metres?",
+        "run. Before that, walk 2 metres",
+        "walk 2 metres followed by running",
+        "start by walking 2 metres and end by running",
+        "walk 2 metres, and once that's done run",
+        "walk 2 metres; when you are finished with that, run",
+        "walk 2 metres and only after that run",
+    ],
+)
+def test_steps_come_in_the_order_that_the_words_give(text):
+    assert steps(text) == Steps(("walk 2 meters", "run"))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("before you stop, walk 1 m and turn left", ("walk 1 meters", "turn left", "stop")),
+        ("after 3 seconds of running backwards, stop", ("run backwards for 3 seconds", "stop")),
+        ("turn left after walking 1 m, then stop", ("walk 1 meters", "turn left", "stop")),
+        ("stop after walking 1 m and turning left", ("walk 1 meters", "turn left", "stop")),
+    ],
+)
+def test_an_order_may_hold_lists(text, parts):
+    assert steps(text) == Steps(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("walk 1 m and turn left, three times", 3),
+        ("twice: walk 1 m, turn left", 2),
+        ("walk 1 m, turn left. Repeat that 4 times.", 4),
+        ("repeat the following 2x: walk 1 m, turn left", 2),
+        ("walk 1 m, turn left and do so thrice", 3),
+        ("walk 1 m and turn left, then do it all again", 2),
+        ("walk 1 m, turn left. Repeat.", 2),
+        ("walk 1 m, turn left, and once more", 2),
+    ],
+)
+def test_a_list_says_how_often_it_is_done(text, times):
+    assert steps(text) == Steps(("walk 1 meters", "turn left"), times)
+
+
+def test_one_step_may_be_repeated_too_but_turns_are_counted():
+    assert steps("turn left, three times") == Steps(("turn left",), 3)
+    assert steps("turn left, and again") == Steps(("turn left",), 2)
+    assert steps("spin around, twice") is None and steps("turn left") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "walk 2 meters",
+        "walk on, turn left, walk on again",
+        "wait 2 and run 5 seconds",  # of what?
+        "turn left, no, turn right",
+        "don't walk, run",
+        "turn left, then right",  # which needs to know what was said before
+        "walk slowly for 2 s, then fast for 3 s",
+        "walk forward and back 2 metres",
+        "walk and turn left at the same time",
+        "walk a square, 2 m per side",
+        "turn left, wait, turn right",
+        "walk 2 m, pick up the ball, turn left",
+        "walk 2 m and turn around twice",
+        "hello robot, walk",
+        "for 3 seconds, walk",
+        "come on, run",
+        "walk, slowly",
+        "the quick brown fox, and the lazy dog",
+        "",
+    ],
+)
+def test_what_is_no_plain_list_stays_whole(text):
+    assert steps(text) is None
+
+
+def test_the_steps_of_generated_instructions_are_as_many_as_their_goals():
+    found = [(steps(each.text), each) for each in itertools.islice(generate(8), 3000) if each.program.goals]
+    taken = [(plain, each) for plain, each in found if plain]
+    right = [len(plain.parts) * plain.times == len(each.program.goals) for plain, each in taken]
+    assert len(taken) > 100 and sum(right) / len(right) > 0.9
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_list_or_none(text):
+    found = steps(text)
+    assert found is None or (len(found.parts) * found.times > 1 and all(found.parts))
