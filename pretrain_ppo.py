@@ -157,7 +157,8 @@ def main(args: Arguments) -> None:
     )
     args.check_processes(accelerator.num_processes)
     set_seed(args.seed)  # the same weights in every process
-    source = hub.folder(args.init_from) if args.init_from else None
+    with accelerator.main_process_first():
+        source = hub.folder(args.init_from) if args.init_from else None
     policy, critic = build_models(args, accelerator, source)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, eps=1e-5)
     rank_seed = args.seed + 1000 * accelerator.process_index

@@ -4,14 +4,12 @@ import gc
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from conftest import ROOT, run_script
+from conftest import run_script
 from pyarrow import parquet
 
 import collect_dataset
