@@ -117,7 +117,8 @@ def main(args: Arguments) -> None:
     args.check_processes(accelerator.num_processes)
     torch.set_num_threads(1)  # the cores belong to the physics
     folder = Path(args.output_dir)
-    source = hub.folder(args.policy)
+    with accelerator.main_process_first():
+        source = hub.folder(args.policy)
     policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
     ranks, rank = accelerator.num_processes, accelerator.process_index
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))

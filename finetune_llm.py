@@ -26,7 +26,6 @@ from huggingface_hub.dataclasses import strict
 from peft import LoraConfig
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
-    AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerBase,
@@ -49,6 +48,7 @@ from agent.planner import (
     Parse,
     Planner,
     load_language_model,
+    load_tokenizer,
     score,
     spare_token_ids,
 )
@@ -166,10 +166,11 @@ def main(args: Arguments) -> None:
     args.check_processes(process.num_processes, may_shard=on_gpus)
     # Whatever is missing is missed before any work.
     asked = {name: getattr(args, name) for name in ("base_model", "init_from", *PARTS) if getattr(args, name)}
-    sources = {
-        name: hub.folder(value, revision=(args.base_revision or None) if name == "base_model" else None)
-        for name, value in asked.items()
-    }
+    with process.main_process_first():
+        sources = {
+            name: hub.folder(value, revision=(args.base_revision or None) if name == "base_model" else None)
+            for name, value in asked.items()
+        }
     if args.push_to_hub and "base_model" in sources and not hub.repo_cache(sources["base_model"]):
         raise ValueError(
             f"base_model={args.base_model} is a folder that nobody else has: give a Hub repo to push over"
@@ -257,7 +258,7 @@ def base_planner(
     if args.base_model:
         folder = sources["base_model"]
         model = load_language_model(folder, args.base_model, torch.bfloat16 if args.bf16 else torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = load_tokenizer(folder, args.base_model)
         ids = spare_token_ids(tokenizer, model.config.vocab_size)
         from_hub = hub.repo_cache(folder) is not None
         name, revision = hub.origin(args.base_model, folder).split("@") if from_hub else (args.base_model, "")

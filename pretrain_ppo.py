@@ -160,7 +160,8 @@ def main(args: Arguments) -> None:
     )
     args.check_processes(accelerator.num_processes)
     set_seed(args.seed)  # the same weights in every process
-    source = hub.folder(args.init_from) if args.init_from else None
+    with accelerator.main_process_first():
+        source = hub.folder(args.init_from) if args.init_from else None
     policy, critic = build_models(args, accelerator, source)
     groups = [
         {"params": policy.parameters(), "lr": args.learning_rate},

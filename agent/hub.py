@@ -81,9 +81,21 @@ def folder(
             raise ValueError(f"{name} has a link out of its folder, {file.relative_to(path)}: take the link away")
     check_card(path, name)
     for file in sorted(path.glob("*config.json")):
-        if "auto_map" in runs.read_json(file):
-            raise ValueError(f"{name} asks in {file.name} to run code that it brings along (auto_map): no code is run")
+        key = asks_for_code(runs.read_json(file))
+        if key:
+            raise ValueError(f"{name} asks in {file.name} to run code of a repo ({key}): no code is run")
     return path
+
+
+def asks_for_code(config: dict) -> str:
+    """The key by which a config wants code run: of its own repo, or of one with kernels; empty without one."""
+    for key, value in config.items():
+        if key == "auto_map" or (key.endswith("_implementation") and "/" in str(value)):
+            return key
+        found = asks_for_code(value) if isinstance(value, dict) else ""
+        if found:
+            return found
+    return ""
 
 
 def repo_cache(path: Path) -> Path | None:
@@ -136,20 +148,39 @@ def load_pretrained(
         if config.get(field, size) != size:
             raise ValueError(f"{name} has {field}={config[field]}, here it is {size}: give a model of this body")
     check_sizes(path, name, lambda: kind(kind.config_class.from_dict(config)))
+    return load_weights(load, path, name, **kwargs)
+
+
+def load_weights(load: Callable[..., Any], path: Path, name: str | Path, *, surplus: bool = False, **kwargs) -> Any:
+    """What `load`, a `from_pretrained` of transformers, makes of the folder `path`: a model with all of its weights.
+
+    Args:
+        load: called with the folder and `kwargs`.
+        path: the folder, whose config has been looked at.
+        name: of the artefact, for messages.
+        surplus: whether weights may lie there that the model has no place for.
+        kwargs: for `load`.
+
+    Raises:
+        ValueError: weights are missing, of other shapes than the config says, damaged, or not finite.
+    """
     try:
         model, report = load(path, output_loading_info=True, use_safetensors=True, **kwargs)
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # what comes from anywhere can be wrong in any way
         raise ValueError(
-            f"{name} cannot be loaded ({_first_line(error)}): "
-            "the files are damaged or missing, make or load them again"
+            f"{name} cannot be loaded ({first_line(error)}): the files are damaged or missing, make or load them again"
         ) from error
-    wrong = sorted(map(str, [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]))
+    extra = () if surplus else report["unexpected_keys"]
+    wrong = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"], *extra]))
     if wrong:
         raise ValueError(
             f"{name} has other weights than its config.json says, {wrong[0]} for one: make or load it again"
         )
     check_finite(model, name)
-    detach_from_file(model)
+    # Out of the file that they are mapped from: there they are not aligned, so that other kernels work on them, which
+    # round otherwise, and a loaded model would not act exactly as the saved one. And files are replaced.
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
     return model
 
 
@@ -186,16 +217,6 @@ def check_artefact(path: Path, name: str | Path, config: str = "config.json") ->
     return runs.read_json(path / config)
 
 
-def check_adapter(path: Path, name: str | Path) -> None:
-    """Raise ValueError where the adapter in the folder `path` is no LoRA of the rank that its weights have."""
-    config = check_artefact(path, name, "adapter_config.json")
-    shapes = read_shapes(path, name)
-    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
-    largest = max((min(shape) for shape in shapes.values() if shape), default=0)
-    if config.get("peft_type") != "LORA" or not all(isinstance(rank, int) and 0 < rank <= largest for rank in ranks):
-        raise ValueError(f"{name} declares an adapter of rank {ranks[0]!r:.60}, its weights are of {largest}: refused")
-
-
 def check_card(path: Path, name: str | Path) -> None:
     """Raise ValueError where the card in the folder `path` has a script in it."""
     card = path / "README.md"
@@ -219,7 +240,7 @@ def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
         with torch.device("meta"):
             declared = sum(parameter.numel() for parameter in build().parameters())
     except Exception as error:  # a config from anywhere can be wrong in any way
-        raise ValueError(f"{name} has a config.json that makes no model: {_first_line(error)}") from error
+        raise ValueError(f"{name} has a config.json that makes no model: {first_line(error)}") from error
     if declared > 2 * held:  # a head that is tied to the embeddings is not stored twice
         raise ValueError(f"{name} declares {declared:,} parameters, its weights are {held:,} numbers: refused")
 
@@ -233,7 +254,7 @@ def read_shapes(path: Path, name: str | Path) -> dict[str, list[int]]:
                 shapes |= {key: weights.get_slice(key).get_shape() for key in weights.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ValueError(
-            f"{name} cannot be loaded ({_first_line(error)}): the files are damaged, make or load them again"
+            f"{name} cannot be loaded ({first_line(error)}): the files are damaged, make or load them again"
         ) from error
     return shapes
 
@@ -243,16 +264,6 @@ def check_finite(model: Any, name: str | Path) -> None:
     for key, value in model.state_dict().items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise ValueError(f"{name} has weights that are not finite, {key} for one: make or load it again")
-
-
-def detach_from_file(model: torch.nn.Module) -> None:
-    """Copy the weights of `model` out of the file that they are mapped from.
-
-    There they lie at any address, and other kernels, which round otherwise, work on what is not aligned: a model that
-    is loaded would not act exactly as the one that was saved. And the file may be replaced.
-    """
-    for tensor in (*model.parameters(), *model.buffers()):
-        tensor.data = tensor.data.clone()
 
 
 @contextlib.contextmanager
@@ -439,6 +450,11 @@ def has_hash(file: Path, name: str) -> bool:
         return hashlib.sha1(b"blob %d\0" % file.stat().st_size + stream.read()).hexdigest() == name
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _patiently(call: Callable[[], T]) -> T:
     """What `call` returns, which is tried again, ever later, as long as the Hub is busy or the connection breaks.
 
@@ -477,11 +493,7 @@ def _reason(error: BaseException) -> str:
             status = cause.response.status_code
             if status in (401, 403):
                 return f"{status}: there is no such repo, or it is not for this token; log in with `hf auth login`"
-            return f"{status}: {' '.join((cause.server_message or _first_line(cause)).split())}"
+            return f"{status}: {' '.join((cause.server_message or first_line(cause)).split())}"
         if isinstance(cause, JSONDecodeError):
             return "what answers is no Hub: look for a proxy or a login page"
-    return _first_line(error)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)

@@ -46,8 +46,14 @@ CONFIG_TYPES = {
     "least_confidence": float,
     "goal_token_ids": list,
 }
+DTYPES = ("float32", "bfloat16", "float16")
 ADAPTER = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+LORA_SETTINGS = (  # what an adapter may say of itself
+    *("peft_type", "peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode"),
+    *("r", "lora_alpha", "lora_dropout", "rank_pattern", "alpha_pattern", "use_rslora", "target_modules"),
+    *("exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out"),
+)
 BASE = "base"  # a base model that is small enough to travel with its adapter
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
 END_ID = TOKEN_IDS["<end>"]
@@ -102,6 +108,10 @@ class Planner:
             raise ValueError(
                 f"goal tokens have ids beyond the {size} of the vocabulary: this is another model's planner"
             )
+        if prompt_format.count("{text}") != 1:
+            raise ValueError(f"prompt_format={prompt_format!r:.60} must have {{text}} in it, once")
+        if not 0 <= least_confidence <= 1:
+            raise ValueError(f"least_confidence={least_confidence} must be from 0 to 1")
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.goal_token_ids = tuple(goal_token_ids)
@@ -125,21 +135,19 @@ class Planner:
         for name, kind in CONFIG_TYPES.items():
             if not isinstance(config.get(name), kind):
                 raise ValueError(f"{path} has {name}={config.get(name)!r:.60} in {CONFIG}: make or load it again")
-        base, base_name = folder / BASE, f"{path}/{BASE}"
-        if not base.is_dir():
+        if config["dtype"] not in DTYPES:
+            raise ValueError(f"{path} has dtype={config['dtype']!r:.60} in {CONFIG}, which is none of {DTYPES}")
+        base_name: str | Path = folder / BASE
+        if not (folder / BASE).is_dir():
             base_name = config["base_model"]
             if hub.repo_cache(folder) and not re.fullmatch(r"[\w.-]+/[\w.-]+", base_name):
                 raise ValueError(f"{path} names the base model {base_name!r}, which is no Hub repo: refused")
-            base = hub.folder(base_name, revision=config["base_revision"] or None, token=token)
+        base = hub.folder(base_name, revision=config["base_revision"] or None, token=token)
         model = load_language_model(base, base_name, config["dtype"])
         if (folder / ADAPTER).is_file():
-            from peft import PeftModel  # half a second that a planner without an adapter does not need
-
-            hub.check_adapter(folder, path)
-            model = PeftModel.from_pretrained(model, folder).merge_and_unload()
-            hub.check_finite(model, path)
+            model = merge_adapter(model, folder, path)
         names = ("base_model", "base_revision", "prompt_format", "least_confidence")
-        tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+        tokenizer = load_tokenizer(folder, path)
         return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
 
     def save_pretrained(self, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -352,10 +360,51 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
     hub.check_sizes(folder, name, build)
-    model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=dtype)
-    hub.check_finite(model, name)
-    hub.detach_from_file(model)
-    return model
+    load = AutoModelForCausalLM.from_pretrained
+    return hub.load_weights(load, folder, name, surplus=True, trust_remote_code=False, dtype=dtype)
+
+
+def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> PreTrainedModel:
+    """The model with the adapter in `folder` merged in.
+
+    Raises:
+        ValueError: it is no whole adapter for this model, of the rank that its weights have; or more than plain LoRA,
+        for which PEFT can import modules that a config names, and change the base model.
+    """
+    from peft import LoraConfig, PeftModel, get_peft_model_state_dict  # half a second that few planners need
+
+    config = hub.check_artefact(folder, name, ADAPTER)
+    shapes = hub.read_shapes(folder, name)
+    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
+    largest = max((min(shape) for shape in shapes.values() if shape), default=0)
+    if config.get("peft_type") != "LORA" or not all(isinstance(rank, int) and 0 < rank <= largest for rank in ranks):
+        raise ValueError(f"{name} declares an adapter of rank {ranks[0]!r:.60}, its weights are of {largest}: refused")
+    plain = LoraConfig().to_dict()
+    for key, value in config.items():
+        if value and key not in LORA_SETTINGS and value != plain.get(key):
+            raise ValueError(f"{name} declares an adapter with {key}={value!r:.60}, which is not plain LoRA: refused")
+    try:
+        adapted = PeftModel.from_pretrained(model, folder)
+    except Exception as error:  # a config from anywhere can be wrong in any way
+        raise ValueError(
+            f"{name} has an adapter that is not for its base model ({hub.first_line(error)}): make or load it again"
+        ) from error
+    weights = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    if {key: list(value.shape) for key, value in weights.items()} != shapes:
+        raise ValueError(f"{name} has other weights than its {ADAPTER} says: make or load it again")
+    merged = adapted.merge_and_unload()
+    hub.check_finite(merged, name)
+    return merged
+
+
+def load_tokenizer(folder: Path, name: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in `folder`. Raises ValueError where there is none, or a damaged one."""
+    try:
+        return cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+    except Exception as error:  # a file from anywhere can be wrong in any way
+        raise ValueError(
+            f"{name} has a tokenizer that cannot be loaded ({hub.first_line(error)}): make or load it again"
+        ) from error
 
 
 def within_limits(result: Parse, words: str) -> Parse:

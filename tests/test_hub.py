@@ -152,6 +152,7 @@ def with_a_header_of_terabytes(files):
 HOSTILE = {
     "pickle": (pickled, r"pytorch_model\.bin|no \*\.safetensors"),
     "code": (with_config(auto_map={"AutoModel": "evil.Model"}), r"config\.json to run code .*auto_map"),
+    "kernel": (with_config(_attn_implementation="evil/kernel"), r"config\.json to run code .*_attn_implementation"),
     "parent": (with_file("../../evil.json", b"{}"), r"'\.\./\.\./evil\.json' that would lie outside"),
     "absolute": (with_file("/etc/evil.json", b"{}"), "'/etc/evil.json' that would lie outside"),
     "windows": (with_file("..\\evil.json", b"{}"), "that would lie outside"),
@@ -268,20 +269,82 @@ def test_a_hostile_agent_is_refused_by_name(what, server, shipped):
         MotorAgent.from_pretrained("me/agent")
 
 
-@pytest.mark.parametrize(
-    ("file", "values", "message"),
-    [
-        ("planner.json", {"goal_token_ids": FAR_IDS}, "beyond the .* of the vocabulary"),
-        ("planner.json", {"goal_token_ids": "all"}, "goal_token_ids='all'"),
-        ("adapter_config.json", {"r": 10**9}, "rank 1000000000"),
-        ("adapter_config.json", {"auto_map": {"": ""}}, "auto_map"),
-        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.T", None]}}, "auto_map"),
-        ("base/config.json", {"num_hidden_layers": 10**9}, "declares num_hidden_layers"),
-        ("base/config.json", {"hidden_size": 3 * 2**15}, "declares .* parameters"),
-    ],
-)
-def test_a_hostile_planner_is_refused_by_name(planner, file, values, message, tmp_path):
-    files = planner | {file: json.dumps(json.loads(planner[file]) | values).encode()}
+def with_values(file, **values):
+    """Other values in a JSON file."""
+    return lambda files: files.update({file: json.dumps(json.loads(files[file]) | values).encode()})
+
+
+def with_arrays(file, change):
+    """Other arrays in a file of weights; `change` gets them by name, and the name of one of many."""
+
+    def change_file(files):
+        arrays = load(files[file])
+        change(arrays, next(name for name in arrays if "q_proj" in name))
+        files[file] = save(arrays, metadata={"format": "pt"})
+
+    return change_file
+
+
+def without_one(arrays, name):
+    del arrays[name]
+
+
+def with_another(arrays, name):
+    arrays["another.lora_A.weight"] = arrays[name].clone()
+
+
+def of_another_shape(arrays, name):
+    arrays[name] = arrays[name][:, 1:].contiguous()
+
+
+def not_finite(arrays, name):
+    arrays[name][0, 0] = float("nan")
+
+
+ADAPTER, BASE = "adapter_model.safetensors", "base/model.safetensors"
+HOSTILE_PLANNERS = {
+    "ids": (with_values("planner.json", goal_token_ids=FAR_IDS), "beyond the .* of the vocabulary"),
+    "no ids": (with_values("planner.json", goal_token_ids="all"), "goal_token_ids='all'"),
+    "type": (with_values("planner.json", dtype="object"), "dtype='object'"),
+    "format": (with_values("planner.json", prompt_format="no place"), "prompt_format='no place'"),
+    "confidence": (with_values("planner.json", least_confidence=float("nan")), "least_confidence=nan"),
+    "rank": (with_values("adapter_config.json", r=10**9), "rank 1000000000"),
+    "code": (with_values("adapter_config.json", auto_map={"": ""}), "auto_map"),
+    "module": (with_values("adapter_config.json", megatron_config={}, megatron_core="evil"), "megatron_core='evil'"),
+    "start": (with_values("adapter_config.json", init_lora_weights="pissa"), "init_lora_weights='pissa'"),
+    "target": (with_values("adapter_config.json", target_modules=["nowhere"]), "not for its base model"),
+    "adapter without one": (with_arrays(ADAPTER, without_one), "not for its base model|other weights"),
+    "adapter with another": (with_arrays(ADAPTER, with_another), "other weights than its adapter_config"),
+    "adapter of another shape": (with_arrays(ADAPTER, of_another_shape), "not for its base model"),
+    "adapter not finite": (with_arrays(ADAPTER, not_finite), "not finite"),
+    "code of the tokenizer": (
+        with_values("tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.T"]}),
+        "auto_map",
+    ),
+    "tokenizer": (with_file("tokenizer.json", b"{}"), "tokenizer that cannot be loaded"),
+    "deep": (with_values("base/config.json", num_hidden_layers=10**9), "declares num_hidden_layers"),
+    "wide": (with_values("base/config.json", hidden_size=3 * 2**15), "declares .* parameters"),
+    "kernel": (with_values("base/config.json", attn_implementation="evil/kernel"), r"run code .*attn_implementation"),
+    "kernel of a part": (
+        with_values("base/config.json", text_config={"_attn_implementation": {"": "evil/kernel"}}),
+        r"run code .*attn_implementation",
+    ),
+    "quantized": (with_values("base/config.json", quantization_config={"quant_method": "gptq"}), "cannot be loaded"),
+    "vocabulary": (with_values("base/config.json", vocab_size=1000), "cannot be loaded"),
+    "base without one": (with_arrays(BASE, without_one), "other weights than its config"),
+    "base of another shape": (with_arrays(BASE, of_another_shape), "cannot be loaded"),
+    "base not finite": (with_arrays(BASE, not_finite), "not finite"),
+    "pickle": (
+        lambda files: files.update({"base/pytorch_model.bin": files.pop(BASE)}),
+        r"pytorch_model\.bin is a pickle",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_PLANNERS)
+def test_a_hostile_planner_is_refused_by_name(what, planner, tmp_path):
+    change, message = HOSTILE_PLANNERS[what]
+    change(files := dict(planner))
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)

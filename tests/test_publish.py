@@ -8,10 +8,13 @@ import pytest
 from conftest import contents
 from hub_server import Fault
 from huggingface_hub import constants
+from test_chain import DATASET
 
+import collect_dataset
 import publish
 from agent import hub
 from agent.arguments import parse_arguments
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 
 FILES = {"README.md": b"# A policy\n", "config.json": b"{}", "model.safetensors": bytes(range(256)) * 40}
 NAME = "me/policy"
@@ -76,6 +79,18 @@ def test_a_push_that_fails_is_one_line_that_says_how_to_go_on(server, made, monk
     publish.main(args)
     assert capsys.readouterr().out == f"{server.url}/{NAME}/commit/{server.repo(NAME).tags['v1']}\n"
     assert server.repo(NAME).private
+
+
+def test_a_stage_ends_well_although_its_upload_fails_and_can_be_published_later(server, tmp_path, capsys):
+    MotorPolicy(MotorPolicyConfig(widths=[8])).save_pretrained(tmp_path / "policy")
+    places = ["--policy", str(tmp_path / "policy"), "--output_dir", str(tmp_path / "rollouts")]
+    server.faults.append(Fault("POST", "/commit/", 500, times=1000))
+    collect_dataset.main(parse_arguments(collect_dataset.Arguments, [*DATASET, *places, "--push_to_hub", "me/rows"]))
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "is whole, but not published: me/rows cannot be pushed to (500: injected)" in line
+    server.faults.clear()
+    publish.main(parse_arguments(publish.Arguments, line.split("publish.py ")[1].split()))
+    assert {"README.md", "replay.mp4", "summary.json"} <= server.files("me/rows", "datasets").keys()
 
 
 def test_a_card_that_the_hub_cannot_read_is_one_line(server, made, capsys):
