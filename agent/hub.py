@@ -139,10 +139,10 @@ def load_pretrained(
         vocabulary, is damaged, or is nothing to be trusted.
     """
     path = folder(name, revision=revision, token=token)
-    config = check_artefact(path, name)
-    model_type = kind.config_class.model_type
+    config, model_type = runs.read_json(path / "config.json"), kind.config_class.model_type
     if config.get("model_type") != model_type:
         raise ValueError(f"{name} holds a {config.get('model_type')}: give a folder or repo of a {model_type}")
+    check_artefact(path, name)
     check_goal_version(config.get("goal_version"), str(name))
     for field, size in sizes.items():
         if config.get(field, size) != size:

@@ -6,6 +6,7 @@ words that it knows, and a misspelled unit is a unit all the same.
 """
 
 import functools
+import itertools
 import re
 import string
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ NEIGHBORS = {
     for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
     for place, key in enumerate(row)
 }
-STRETCHED = re.compile(r"([a-z])\1{2,}")
+STRETCHED = re.compile(r"([a-z])\1{2,}")  # slooowly
 SHORTEST = 3  # letters of a word that is looked at; so short a one lacks a letter or has two in the wrong order
 
 
@@ -64,11 +65,8 @@ def correction(word: str) -> str:
     """The word of instructions that `word` was meant to be, two of them where a space is missing, or `word` itself."""
     if word in KNOWN or word in REAL_WORDS:
         return word
-    if STRETCHED.search(word):  # slooowly
-        return next(
-            (each for each in (STRETCHED.sub(r"\1", word), STRETCHED.sub(r"\1\1", word)) if each in KNOWN), word
-        )
-    found = next((each for each in _one_error_away(word) if each in KNOWN), None)
+    meant = itertools.chain((STRETCHED.sub(r"\1", word), STRETCHED.sub(r"\1\1", word)), _one_error_away(word))
+    found = next((each for each in meant if each in KNOWN), None)
     return found or next((f"{a} {b}" for a, b in _halves(word) if a in KNOWN and b in KNOWN), word)
 
 
