@@ -139,10 +139,7 @@ def load_pretrained(
         vocabulary, is damaged, or is nothing to be trusted.
     """
     path = folder(name, revision=revision, token=token)
-    config, model_type = runs.read_json(path / "config.json"), kind.config_class.model_type
-    if config.get("model_type") != model_type:
-        raise ValueError(f"{name} holds a {config.get('model_type')}: give a folder or repo of a {model_type}")
-    check_artefact(path, name)
+    config = check_artefact(path, name, model_type=kind.config_class.model_type)
     check_goal_version(config.get("goal_version"), str(name))
     for field, size in sizes.items():
         if config.get(field, size) != size:
@@ -204,12 +201,15 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
     return parts
 
 
-def check_artefact(path: Path, name: str | Path, config: str = "config.json") -> dict:
-    """The config of a model's folder, after a look at the weights beside it.
+def check_artefact(path: Path, name: str | Path, config: str = "config.json", model_type: str = "") -> dict:
+    """The config of a model's folder, after a look at the kind of model that it says, and at the weights beside it.
 
     Raises:
-        ValueError: there are none, or they are pickled.
+        ValueError: it is of another kind than `model_type`, or the weights are missing or pickled.
     """
+    held = runs.read_json(path / config).get("model_type") if (path / config).is_file() else model_type
+    if model_type and held != model_type:
+        raise ValueError(f"{name} holds a {held}: give a folder or repo of a {model_type}")
     if not list(path.glob("*.safetensors")):
         pickles = [file.name for file in sorted(path.iterdir()) if file.suffix in PICKLES]
         found = f"{pickles[0]} is a pickle, which can run code" if pickles else "it has no *.safetensors"
