@@ -7,10 +7,7 @@ INSTALLED := .venv/.installed
 # PyPI's torch brings several GB of CUDA along; its CPU build is enough where no NVIDIA driver answers.
 TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
 
-# Renders without a display. Debian and Ubuntu keep it in these packages.
-ifeq ($(shell uname),Linux)
-export MUJOCO_GL ?= egl
-endif
+# They render without a display on Debian and Ubuntu. MUJOCO_GL is not exported: without them `import mujoco` would fail.
 GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
 
 RUN := runs/quickstart
@@ -33,7 +30,8 @@ quickstart: $(RUN)/replay.mp4
 # play.py draws a stick figure.
 $(START): | $(INSTALLED)
 	@rm -rf $(RUN) && mkdir -p $(RUN)
-	@$(BIN)/python -c "import mujoco; mujoco.GLContext(64, 64).make_current()" 2>/dev/null \
+	@$(if $(filter Linux,$(shell uname)),MUJOCO_GL=$(or $(MUJOCO_GL),egl)) \
+	$(BIN)/python -c "import mujoco; mujoco.GLContext(64, 64).make_current()" 2>/dev/null \
 	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $(GL_PACKAGES); } \
 	|| echo "To see the humanoid itself: sudo apt-get install $(GL_PACKAGES)"
 	@touch $@
