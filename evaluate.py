@@ -15,12 +15,12 @@ import torch
 from huggingface_hub.dataclasses import strict
 
 from agent import arguments, evaluation, hub, report, runs
-from agent.decision_transformer import GoalDecisionTransformer
+from agent.decision_transformer import GoalDecisionTransformer, GoalMLP
 from agent.goals import GoalProgram
 from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy
 
-ACTORS = ("policy", "transformer", "agent")
+ACTORS = ("policy", "transformer", "mlp", "agent")
 SUITES = ("commands", "switches", "shoves", "gait", "instructions")
 DEFAULT_EPISODES = 20
 
@@ -80,18 +80,19 @@ def main(args: Arguments) -> None:
         print(json.dumps(document, indent=2))
 
 
-def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | MotorAgent:
+def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent:
     if kind == "agent":
         return MotorAgent.from_pretrained(name)
     actor, part = {
         "policy": (MotorPolicy, "policy"),
         "transformer": (GoalDecisionTransformer, "decision_transformer"),
+        "mlp": (GoalMLP, "mlp"),
     }[kind]
     folder = hub.folder(name)
     return actor.from_pretrained(hub.agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
 
 
-def measure(actor: MotorPolicy | GoalDecisionTransformer | MotorAgent, args: Arguments) -> dict:
+def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent, args: Arguments) -> dict:
     """What the suite measures of one actor."""
     threads = args.num_threads or None
     commands = evaluation.COMMANDS

@@ -41,6 +41,7 @@ from agent.evaluation import COMMANDS, measure_commands
 from agent.video import film
 from agent.windows import Steps, open_steps, sample_windows, take_windows
 
+GOAL_PROMPTS = ("prefix", "state")
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
 Model = GoalDecisionTransformer | GoalMLP
 MEASURED = ("survival", "velocity_error", "yaw_error")
@@ -67,7 +68,10 @@ class Arguments(arguments.StageArguments):
     hidden_size: int = 128
     n_layer: int = 3
     n_head: int = 4
-    return_horizon: int = field(default=60, metadata={"help": "steps whose mean reward is the return-to-go"})
+    goal_prompt: str = field(default="prefix", metadata={"help": "prefix, or state: add the goal to every state"})
+    return_horizon: int = field(
+        default=60, metadata={"help": "steps whose mean reward is the return-to-go; 0: it is always nothing"}
+    )
     target_quantile: float = field(default=0.9, metadata={"help": "which of the dataset's returns-to-go to ask for"})
     next_state_weight: float = field(default=0.0, metadata={"help": "weight of predicting the next state, too"})
 
@@ -86,11 +90,15 @@ class Arguments(arguments.StageArguments):
 
     def validate_numbers(self):
         for name in (
-            *("context_length", "hidden_size", "n_layer", "n_head", "return_horizon", "updates", "batch_size"),
+            *("context_length", "hidden_size", "n_layer", "n_head", "updates", "batch_size"),
             *("gradient_accumulation_steps", "evaluate_every", "evaluation_episodes", "checkpoint_every", "log_every"),
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.return_horizon < 0:
+            raise ValueError(f"return_horizon={self.return_horizon} must be at least 0")
+        if self.goal_prompt not in GOAL_PROMPTS:
+            raise ValueError(f"goal_prompt={self.goal_prompt!r} is unknown: choose {' or '.join(GOAL_PROMPTS)}")
         for name in ("target_quantile", "ema_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
@@ -235,7 +243,7 @@ def build_model(
                 f"{args.init_from} is for observations and actions of {sizes} numbers, "
                 f"{args.dataset} has {steps.sizes}"
             )
-        for name in ("context_length", "return_horizon") if args.model == "transformer" else ():
+        for name in ("context_length", "goal_prompt", "return_horizon") if args.model == "transformer" else ():
             found, asked = getattr(model.config, name), getattr(args, name)
             if found != asked:
                 raise ValueError(f"{args.init_from} has {name}={found}, not {asked}: give --{name} {found}")
@@ -249,6 +257,7 @@ def build_model(
             hidden_size=args.hidden_size,
             n_layer=args.n_layer,
             n_head=args.n_head,
+            goal_prompt=args.goal_prompt,
             return_horizon=args.return_horizon,
             target_return=float(np.quantile(returns_to_go, args.target_quantile)),
             next_state_weight=args.next_state_weight,

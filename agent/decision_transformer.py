@@ -40,7 +40,10 @@ OBSERVATION_CLIP = 10.0  # standard deviations
 
 
 class GoalDecisionTransformerConfig(DecisionTransformerConfig):
-    """Sizes of a GoalDecisionTransformer. `context_length` is K; `target_return` is what the actor asks for."""
+    """Sizes of a GoalDecisionTransformer. `context_length` is K; `target_return` is what the actor asks for.
+
+    `goal_prompt` is "prefix", or "state" for a goal that is added to every state and not put before them.
+    """
 
     model_type = "goal_decision_transformer"
 
@@ -52,6 +55,7 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     return_horizon: int = 60
     target_return: float = 0.0
     next_state_weight: float = 0.0
+    goal_prompt: str = "prefix"
 
     hidden_size: int = 128
     n_layer: int = 3
@@ -188,11 +192,12 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             loss_steps: number of steps that the loss is a mean over; by default those in `loss_mask`.
         """
         batch, context = states.shape[:2]
-        goal, steps = self.encoder.wte(goal_ids), self._embed_steps(states, actions, returns_to_go)
+        prefix, goal = self._embed_goal(goal_ids)
+        steps = self._embed_steps(states, actions, returns_to_go, goal)
         mask = functional.pad(
             attention_mask.long().repeat_interleave(len(STEP_TOKENS), dim=1), (GOAL_TOKENS, 0), value=1
         )
-        hidden = self._encode(torch.cat([goal, steps], dim=1), mask)[:, GOAL_TOKENS:]
+        hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, GOAL_TOKENS:]
         hidden = hidden.view(batch, context, len(STEP_TOKENS), -1)
         predictions = self.predict_action(hidden[:, :, 1])
         output = GoalModelOutput(action_preds=predictions * self.config.action_limit)
@@ -240,13 +245,13 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         steps = states.shape[1]
         past = functional.pad(actions, (0, 0, 0, 1))
         returns = state.new_full((bodies, steps), config.target_return)
+        prefix, goal = self._embed_goal(torch.as_tensor(self._goal_ids, device=device).expand(bodies, GOAL_TOKENS))
         if cache is None:
             cache = DynamicCache(config=config)
-            goal_ids = torch.as_tensor(self._goal_ids, device=device).expand(bodies, GOAL_TOKENS)
-            tokens = torch.cat([self.encoder.wte(goal_ids), self._embed_steps(states, past, returns)[:, :-1]], dim=1)
+            tokens = torch.cat([prefix, self._embed_steps(states, past, returns, goal)[:, :-1]], dim=1)
         else:
             newest = slice(steps - 2, None)
-            recent = self._embed_steps(states[:, newest], past[:, newest], returns[:, newest], first=steps - 2)
+            recent = self._embed_steps(states[:, newest], past[:, newest], returns[:, newest], goal, first=steps - 2)
             tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
         mask = torch.ones(bodies, cache.get_seq_length() + tokens.shape[1], dtype=torch.long, device=device)
         hidden = self._encode(tokens, mask, cache)
@@ -254,14 +259,24 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], config.act_dim)
 
-    def _embed_steps(self, states: Tensor, actions: Tensor, returns_to_go: Tensor, first: int = 0) -> Tensor:
+    def _embed_goal(self, goal_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """What a goal [B, G] puts before the steps [B, G, H], and what it adds to every state [B, 1, H]."""
+        goal = self.encoder.wte(goal_ids)
+        nothing = torch.zeros_like(goal)
+        if self.config.goal_prompt == "prefix":
+            return goal, nothing[:, :1]
+        return nothing, goal.sum(1, keepdim=True)
+
+    def _embed_steps(
+        self, states: Tensor, actions: Tensor, returns_to_go: Tensor, goal: Tensor, first: int = 0
+    ) -> Tensor:
         """Tokens [B, 3K, H] of steps that are number `first` and the following of their context."""
         batch, steps = states.shape[:2]
         time = self.embed_timestep(torch.arange(first, first + steps, device=states.device))
         returns = (returns_to_go - self.return_mean) / self.return_std
         tokens = (
             self.embed_return(returns[..., None]),
-            self.embed_state(self.normalize(states)),
+            self.embed_state(self.normalize(states)) + goal,
             self.embed_action(actions / self.config.action_limit),
         )
         return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(STEP_TOKENS), -1)

@@ -73,13 +73,14 @@ class Steps:
     def returns_to_go(self, horizon: int) -> np.ndarray:
         """Mean reward [R] of the coming `horizon` steps, so that it means the same at every time of an episode.
 
-        After a fall there is no reward. What a time limit cut off is unknown: the mean is then over what is there.
+        After a fall there is no reward; a horizon of 0 sees none anywhere. What a time limit cut off is
+        unknown: the mean is then over what is there.
         """
         total = np.concatenate([[0.0], np.cumsum(self.rewards, dtype=np.float64)])
         rows = np.arange(len(self))
         until = np.minimum(rows + horizon, self.ends)
         counted = np.where(self.terminated[self.ends - 1], horizon, until - rows)
-        return ((total[until] - total[rows]) / counted).astype(np.float32)
+        return ((total[until] - total[rows]) / np.maximum(counted, 1)).astype(np.float32)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [S] of the observations."""

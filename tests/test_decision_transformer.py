@@ -41,6 +41,7 @@ def vivid(model):
 
 
 MODELS = pytest.mark.parametrize("make", [tiny_transformer, tiny_mlp])
+GOAL_PROMPTS = pytest.mark.parametrize("goal_prompt", ["prefix", "state"])
 
 
 def make_window(seed: int = 0) -> dict[str, torch.Tensor]:
@@ -61,8 +62,9 @@ def actions_of(model, window) -> torch.Tensor:
     return model(**{name: value for name, value in window.items() if name not in ("labels", "loss_mask")}).action_preds
 
 
-def test_an_action_depends_on_its_goal_its_state_and_the_past_but_not_on_itself_or_the_future():
-    model, window = tiny_transformer(), make_window()
+@GOAL_PROMPTS
+def test_an_action_depends_on_its_goal_its_state_and_the_past_but_not_on_itself_or_the_future(goal_prompt):
+    model, window = tiny_transformer(goal_prompt=goal_prompt), make_window()
     before = actions_of(model, window)
     for name, step, seen_from in (("states", 3, 3), ("returns_to_go", 3, 3), ("actions", 3, 4)):
         changed = window | {name: window[name].clone()}
@@ -167,8 +169,9 @@ def recomputed(model, observations, actions, goals) -> np.ndarray:
     return output.action_preds[:, -1].clamp(-0.4, 0.4).numpy()
 
 
-def test_acting_from_the_cache_is_acting_from_the_whole_context():
-    model = tiny_transformer()
+@GOAL_PROMPTS
+def test_acting_from_the_cache_is_acting_from_the_whole_context(goal_prompt):
+    model = tiny_transformer(goal_prompt=goal_prompt)
     observations = list(np.random.default_rng(0).normal(size=(20, B, 45)).astype(np.float32))
     model.prompt(GOALS)
     actions = [model.act(observation) for observation in observations]
@@ -178,8 +181,9 @@ def test_acting_from_the_cache_is_acting_from_the_whole_context():
         np.testing.assert_allclose(actions[step], expected, atol=1e-5)
 
 
-def test_a_prompt_replaces_the_goal_and_keeps_the_history():
-    model = tiny_transformer()
+@GOAL_PROMPTS
+def test_a_prompt_replaces_the_goal_and_keeps_the_history(goal_prompt):
+    model = tiny_transformer(goal_prompt=goal_prompt)
     observations = list(np.random.default_rng(0).normal(size=(4, B, 45)).astype(np.float32))
     model.prompt(GOALS)
     actions = [model.act(observation) for observation in observations[:3]]

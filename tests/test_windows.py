@@ -84,6 +84,7 @@ def test_returns_to_go_are_the_hand_computed_ones():
     fall = make_steps([3, 2], rewards=[1, 2, 3, 10, 20], fell=[True, False]).returns_to_go(2)
     assert limit.tolist() == [1.5, 2.5, 3.0, 15.0, 20.0]
     assert fall.tolist() == [1.5, 2.5, 1.5, 15.0, 20.0], "after a fall there is no reward"
+    assert make_steps([3, 2], rewards=[1, 2, 3, 10, 20]).returns_to_go(0).tolist() == [0.0] * 5, "none is asked for"
 
 
 @given(datasets_and_contexts(), st.integers(1, 9))
