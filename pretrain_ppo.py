@@ -40,7 +40,7 @@ from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.vector_env import HumanoidVectorEnv, make_vector_env
 from agent.video import film
 
-COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
+COMMAND_STEPS = (100, 350)  # a goal lasts 1.5 to 5.25 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from

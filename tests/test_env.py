@@ -169,7 +169,7 @@ def test_standing_still_earns_less_than_walking_where_walking_is_asked():
     body = BodyState(qpos, qvel, feet)
     task.begin(np.arange(2), body)
     parts = task.step(body, np.zeros((2, ACTION_SIZE), dtype=np.float32))
-    assert parts["tracking"][1] == RewardWeights().tracking_weight
+    assert parts["tracking"][1] == pytest.approx(RewardWeights().tracking_weight)
     assert sum(parts.values())[1] > sum(parts.values())[0]
 
 
