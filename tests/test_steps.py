@@ -22,9 +22,12 @@ from agent.steps import Steps, steps
         ("forward 1 m, left 90 degrees, forward 1 m", ("forward 1 meters", "left 90 degrees", "forward 1 meters")),
         (
             "could you walk for 3 s -> turn around => stop, please",
-            ("could you walk for 3 seconds", "turn around", "stop"),
+            ("walk for 3 seconds", "turn around", "stop"),
         ),
         ("tunr left adn wlak 2m", ("turn left", "walk 2 meters")),
+        ("firstly run, secondly turn left, thirdly stop", ("run", "turn left", "stop")),
+        ("walk 3 m, take a right, then walk another 2 m", ("walk 3 meters", "take a right", "walk 2 meters")),
+        ("walk 3 m, then no more walking", ("walk 3 meters", "stand still")),
         ("take a 2 second walk and then take a break", ("take a 2 seconds walk", "take a break")),
     ],
 )
@@ -49,6 +52,7 @@ def test_a_list_of_steps_is_taken_apart(text, parts):
         "walk 2 metres followed by running",
         "start by walking 2 metres and end by running",
         "walk 2 metres, and once that's done run",
+        "finish by running, but start by walking 2 metres",
         "walk 2 metres; when you are finished with that, run",
         "walk 2 metres and only after that run",
     ],
@@ -87,6 +91,24 @@ def test_a_list_says_how_often_it_is_done(text, times):
     assert steps(text) == Steps(("walk 1 meters", "turn left"), times)
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("turn left, then right, then left again", ("turn left", "turn right", "turn left")),
+        ("sidestep left 1 m, right 2 m", ("sidestep left 1 meters", "sidestep right 2 meters")),
+        ("sidestep left 1 m, right 90 degrees", ("sidestep left 1 meters", "right 90 degrees")),  # another motion
+        ("walk slowly for 2 s, then fast for 3 s", ("walk slowly for 2 seconds", "walk fast for 3 seconds")),
+        ("go forward 1 m, then 2 m, and back 3 m", ("go forward 1 meters", "go forward 2 meters", "go back 3 meters")),
+        ("walk 2 m, turn left, 3 m", ("walk 2 meters", "turn left", "walk 3 meters")),
+        ("forward march, 4 steps, then stop", ("forward march 2 meters", "stop")),
+        ("turn left, turn around, 2 seconds", ("turn left", "turn around 2 seconds")),
+        ("left, right, stop", ("turn left", "turn right", "stop")),
+    ],
+)
+def test_what_a_step_leaves_out_was_said_before(text, parts):
+    assert steps(text) == Steps(parts)
+
+
 def test_one_step_may_be_repeated_too_but_turns_are_counted():
     assert steps("turn left, three times") == Steps(("turn left",), 3)
     assert steps("turn left, and again") == Steps(("turn left",), 2)
@@ -101,8 +123,8 @@ def test_one_step_may_be_repeated_too_but_turns_are_counted():
         "wait 2 and run 5 seconds",  # of what?
         "turn left, no, turn right",
         "don't walk, run",
-        "turn left, then right",  # which needs to know what was said before
-        "walk slowly for 2 s, then fast for 3 s",
+        "turn left 90 degrees, then right",  # by how much?
+        "walk on, then faster",
         "walk forward and back 2 metres",
         "walk and turn left at the same time",
         "walk a square, 2 m per side",
