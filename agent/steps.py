@@ -23,6 +23,7 @@ BINDING = re.compile(
     r"followed|(?:by|with) \w+ing|having|second(?!s)|third|last thing|square|triangle|rectangle|eight|shape)\b"
     r"|\bx ?[0-9]|\b[0-9] ?x\b|[<?()]|(?<![-=])>|=(?!>)"
 )
+COUNTED = re.compile(r"\b(?:spin|around|circles?|loops?) (?:twice|thrice|[2-9] times)\b")  # is one step
 _THEN = (
     r"(?:and )?(?:then|next|afterwards|finally|last|lastly|at the end|in the end|to finish|subsequently|thereafter|"
     r"(?<!right )now|secondly|thirdly|fourthly|(?:second|third|fourth)(?=,? (?:" + MOTIONS + r")\b))"
@@ -124,7 +125,7 @@ class Steps:
 
 
 def steps(text: str) -> Steps | None:
-    """The steps of an instruction, or None for one that is no plain list of two steps and more."""
+    """The steps of an instruction; None for one that is no plain list, or a single step that stands in it as it is."""
     words = prompt(re.sub(r"\s*\n\s*", " ; ", text.strip())) or ""
     for pattern in REPEATED:
         if match := pattern.match(words):
@@ -135,7 +136,7 @@ def steps(text: str) -> Steps | None:
                 else None
             )
     parts = _parts(words)
-    return Steps(parts) if len(parts) > 1 else None
+    return Steps(parts) if len(parts) > 1 or any(part not in words for part in parts) else None
 
 
 def _count(said: Sequence[str | None]) -> int:
@@ -236,7 +237,7 @@ def _are_steps(parts: Sequence[str]) -> bool:
     for place, part in enumerate(parts):
         if (
             part in NO_STEP
-            or BINDING.search(part)
+            or BINDING.search(COUNTED.sub("", part))
             or BARE_NUMBER.search(part)
             or SECOND_VERB.search(NOUN.sub("", part))
         ):
