@@ -791,8 +791,8 @@ def mended(rng: random.Random) -> Instruction:
 
 def body(rng: random.Random) -> Instruction:
     text = say(rng, rng.choice(phrases.BODY))
-    if "the " in text and rng.random() < 0.2:  # things that nobody has listed
-        text = re.sub(r"\bthe \w+", f"the {rng.choice(phrases.STRANGE)}", text, count=1)
+    if rng.random() < 0.2:  # things that nobody has listed
+        text = re.sub(r"\b(the|my|that) \w+", rf"\1 {rng.choice(phrases.STRANGE)}", text, count=1)
     draw = rng.random()
     if draw < 0.12:
         text = f"{text} {say(rng, phrases.ADVERBS[rng.choice(SPEEDS)])}"
