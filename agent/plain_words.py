@@ -45,7 +45,7 @@ _OPENINGS = (
     rf"(?:try to|you (?:should|must|may|can|need to|have to|are to|gotta))(?= {_MOTION})",
     r"(?:it would be|it'd be|i'd be|i would be) (?:great|nice|lovely|good|kind|grateful|glad) if you (?:could|would)",
     r"i(?:'d| would) appreciate it if you (?:could|would)|i wonder if you could|may i ask you to",
-    r"if (?:you (?:don't mind|please|can|could|would)|possible)(?=,)",
+    r"if (?:you (?:don't mind|please|can|could|would)|possible)(?=,)|(?:no|wait|no wait)(?=,? (?:don't|do not)\b)",
     r"(?:your |the |next )*(?:task|mission|goal|command|instruction|exercise|order)s?(?: is to|:)",
 )
 OPENING = re.compile(rf"^(?:{'|'.join(_OPENINGS)})(?![\w'-])[\s,.:;!?-]*(?=\w)(?!there\b|you$)")
@@ -104,7 +104,7 @@ STOP = re.compile(
     rf"|(?:stop|quit|cease)(?: all| the| this)* {_MOVING}|(?:that's |that is )?(?:far )?enough)"
     r"(?: (?:a muscle|an inch|right there|there|at all))*(?P<end>(?: (?:for|during|until) .*)?)$"
 )
-GO = re.compile(r"^(?:move it|get (?:going|moving|a move on))$")
+GO = re.compile(r"^(?:go|move it|get (?:going|moving|a move on))$")
 
 # Rare words for motions, in all their forms -> common ones.
 SYNONYMS = {
@@ -133,6 +133,15 @@ _NO_OBJECT = (
 PLAINER = (
     (rf"{_AS_VERB}(?:{'|'.join(COMMON)})\b{_NO_OBJECT}", lambda match: COMMON[match[0]]),
     (r"\b(?:book|leg|gun|hightail) it\b", "sprint"),
+    (
+        r"\b(?:run|sprint) like (?:there's|there is|a|an|the|your|you|crazy|mad|hell)\b(?! (?:snail|turtle))[a-z' ]*$",
+        "sprint",
+    ),
+    # give me a quick spin
+    (
+        r"^(?:give|show) me (?=(?:a|[0-9.]+) .*\b(?:spin|turn|walk|run|jog|sprint|stroll|steps?|meters|degrees)\b)",
+        "do ",
+    ),
     (r"\b(?:gently|carefully|cautiously|gingerly|lazily|unhurriedly)\b", "slowly"),
     (r"\bnice (?:and|n) (?:slow|easy|gentle|steady)(?:ly)?\b", "slowly"),
     (r"\b(?:rapidly|swiftly|briskly|hastily|speedily)\b", "quickly"),
@@ -141,7 +150,7 @@ PLAINER = (
     (r"(?<=meters )behind(?= (?:and|then)\b|[,.;]|$)", "back"),
     (r"\byourself ", ""),
     (
-        r"(?:^(?:would you mind|do you mind|how about|what about|let's see you|try)|\b(?:start|begin|set off)) "
+        r"(?:^(?:would you mind|do you mind|how about|what about|let's see you|try)|\b(?:start|begin|set off|get)) "
         rf"(?P<gerund>{_GERUND})\b",
         lambda match: IMPERATIVES[match["gerund"]],
     ),

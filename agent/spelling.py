@@ -35,7 +35,7 @@ NEIGHBORS = {
 }
 # What is typed for a longer word. A u-turn keeps its u, and "an" is "and" before a verb.
 SHORTHAND = {"u": "you", "ur": "your", "ya": "you", "n": "and", "nd": "and", "an": "and", "dont": "don't"}
-SHORTHAND |= {"pls": "please", "plz": "please"}
+SHORTHAND |= {"pls": "please", "plz": "please", "fwd": "forward", "bwd": "backward", "bkwd": "backward"}
 _EXCEPT = {"u": r"(?:(?<=can u)|(?! turn|-turn| ey|-ey))", "an": rf"(?= (?:{'|'.join(VERBS.split())})\b)"}
 _SHORT = "|".join(word + _EXCEPT.get(word, "") for word in SHORTHAND)
 SHORT = re.compile(rf"(?<![\w'<-])(?:{_SHORT})(?![\w'>=-])")

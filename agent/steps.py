@@ -56,9 +56,15 @@ NOUN = re.compile(r"\b(?:a|an|the|to|some)\b.*")  # take a walk
 WITHOUT_VERB = re.compile(
     rf"(?:a |the )?(?:{_DIRECTIONS})\b|[0-9.]+ (?:seconds|meters|degrees)\b.*\b(?:{_DIRECTIONS})\b"
 )
-RUN_ON = re.compile(rf"(?:(?<=seconds|degrees)|(?<=meters)) (?=(?!back\b)(?:{MOTIONS})\b)")
+RUN_ON = re.compile(
+    rf"(?:(?<=seconds|degrees|forward)|(?<=meters|around)|(?<=ahead)) (?=(?!(?:back|march)\b)(?:{MOTIONS})\b)"
+    rf"|(?:(?<=\bleft)|(?<=\bright)) (?=(?!(?:back|turn|curve|spin|face|circle|side|sidestep)\b)(?:{MOTIONS})\b)"
+    r"|(?:(?<=turn left)|(?<=turn right)) (?=turn\b)"
+)
 
-_TIMES = r"(?:([2-9]) times|(twice)|(thrice)|([2-9]) ?x|x ?([2-9]))"
+_TIMES = (
+    r"(?:([2-9]) (?:times|rounds|sets|reps|laps(?= ?:)|loops(?= ?:))(?: of)?|(twice)|(thrice)|([2-9]) ?x|x ?([2-9]))"
+)
 _DO_SO = (
     r"(?:and |then )*(?:do|repeat|perform)(?: all)?(?: of)?(?: so| this| that| it| these| the following)?"
     r"(?: (?:all|over|in a row|sequence|steps))? ?"

@@ -74,6 +74,8 @@ def test_a_stop_in_negative_words_may_have_an_end():
         ("creep forward 2 m", "slowly walk forward 2 meters"),
         ("stop after hurrying for 2 s", "stop after quickly walking for 2 seconds"),
         ("bolt!", "sprint"),
+        ("run like there's no tomorrow", "sprint"),
+        ("give me a quick spin", "do a quick spin"),
         ("come back to your left", "come to the left"),
     ],
 )
@@ -84,7 +86,8 @@ def test_a_rare_word_gives_way_to_a_common_one(text, meant):
 @pytest.mark.parametrize(
     "text",
     ["charge the battery", "take a stroll", "follow that soldier", "the robot", "hello there", "thanks", "don't walk",
-     "do not walk", "turn right now", "stop the music", "please", "good boy", "move your arms", "left left right"],
+     "do not walk", "give me a hand", "run like a turtle",
+     "turn right now", "stop the music", "please", "good boy", "move your arms", "left left right"],
 )  # fmt: skip
 def test_what_may_mean_something_else_stays(text):
     assert prompt(text) == text

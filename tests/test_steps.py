@@ -19,6 +19,8 @@ from agent.steps import Steps, steps
         ("walk 2 metres turn left 90 walk on", ("walk 2 meters", "turn left 90 degrees", "walk on")),
         ("1. walk 2 m 2. turn left 3. stop", ("walk 2 meters", "turn left", "stop")),
         ("step 1: run\nstep 2: stop", ("run", "stop")),
+        ("walk forward turn left turn right run", ("walk forward", "turn left", "turn right", "run")),
+        ("make a left turn and wait a second, then go", ("make a left turn", "wait 1 seconds", "walk")),
         ("forward 1 m, left 90 degrees, forward 1 m", ("forward 1 meters", "left 90 degrees", "forward 1 meters")),
         (
             "could you walk for 3 s -> turn around => stop, please",
@@ -82,6 +84,8 @@ def test_an_order_may_hold_lists(text, parts):
         ("twice: walk 1 m, turn left", 2),
         ("walk 1 m, turn left. Repeat that 4 times.", 4),
         ("repeat the following 2x: walk 1 m, turn left", 2),
+        ("3 rounds of: walk 1 m, turn left", 3),
+        ("do two loops: walk 1 m, turn left", 2),
         ("walk 1 m, turn left and do so thrice", 3),
         ("walk 1 m and turn left, then do it all again", 2),
         ("walk 1 m, turn left. Repeat.", 2),
