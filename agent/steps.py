@@ -120,6 +120,7 @@ ELLIPTIC = {
 ANOTHER = re.compile(r"\banother (?=[0-9])")
 FILLERS = re.compile(r"\b(?:for|by|to|the|your|about|again)\b")
 TURNING = re.compile(r"(?:turn|rotate|pivot|spin|face|twist|swivel|left|right)\b")
+STANDING = re.compile(r"(?:stop|stand|wait|pause|halt|hold|stay|rest|freeze|remain)\b")
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _after(before: str, part: str, said: dict[str, str]) -> list[str]:
         return [before, _replaced(before, had, said) if same else part]
     if unit == "degrees" and not turning:
         return [before, f"turn {part}"]
-    if unit == "meters" and turning:
+    if unit == "meters" and (turning or STANDING.match(before)):
         return [before, f"walk {part}"]
     if unit and not unit_before:  # march, 4 meters
         return [f"{before} {part}"]

@@ -105,6 +105,7 @@ def test_a_list_says_how_often_it_is_done(text, times):
         ("walk slowly for 2 s, then fast for 3 s", ("walk slowly for 2 seconds", "walk fast for 3 seconds")),
         ("go forward 1 m, then 2 m, and back 3 m", ("go forward 1 meters", "go forward 2 meters", "go back 3 meters")),
         ("walk 2 m, turn left, 3 m", ("walk 2 meters", "turn left", "walk 3 meters")),
+        ("walk 2 m, wait 1 s, 3 m", ("walk 2 meters", "wait 1 seconds", "walk 3 meters")),
         ("forward march, 4 steps, then stop", ("forward march 2 meters", "stop")),
         ("turn left, turn around, 2 seconds", ("turn left", "turn around 2 seconds")),
         ("left, right, stop", ("turn left", "turn right", "stop")),
