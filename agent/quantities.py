@@ -58,6 +58,7 @@ UNITS = {
     r"(?:(?:full|complete|whole|entire) )?(?:turns|revolutions?|rotations?)": ("degrees", 360.0),
     r"(?:full|complete|whole|entire|of an?) turn": ("degrees", 360.0),
 }
+LENGTHS = [unit for unit, (kind, _) in UNITS.items() if kind == "meters"]
 PER_SECOND = r"(?: ?/ ?| per | 1 | each )(?:seconds?|secs?|s)"
 PER_HOUR = r"(?: ?/ ?| per | 1 )(?:hours?|hr|h)"
 SPEED_UNITS = {
@@ -104,6 +105,7 @@ PATTERNS = [
     (rf"\b([0-9]+),([0-9]{{1,2}})(?= ?(?:{'|'.join(UNITS)})\b)", r"\1.\2"),
     (rf"\bbetween (?:{NUMBER}) and ({NUMBER})\b", r"\1"),
     (rf"\b(?:{NUMBER})(?: or | to |-)({NUMBER})(?= ?(?:{'|'.join(UNITS)})\b)", r"\1"),
+    (rf"\b({NUMBER}) ?(?:by|x|times) ?({NUMBER}) ?({'|'.join(LENGTHS)})\b", r"\1 \3 by \2 \3"),  # 4 by 2 meters
     (r"\b([2-9]) 360s\b", lambda match: f"{360 * int(match[1])} degrees"),
     (r"\bhalf a dozen\b", "6"),
     (r"\b([0-9]+) dozen\b", lambda match: str(12 * int(match[1]))),

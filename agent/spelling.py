@@ -23,7 +23,7 @@ pace seconds second meters meter metres metre degrees degree steps minutes minut
 centimetres centimetre milliseconds paces feet foot yards rotation rotations revolution secs mins half quarter full
 one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand square triangle rectangle meant
-please could would for the you your with don't dont walked walking ran running stopped stood went gone done took
+please could would for the you your with don't walked walking ran running stopped stood went gone done took
 made jump jumping"""
 # English words that would be turned into one of these, from the word list of SCOWL (Atkinson).
 REAL_WORDS = frozenset(Path(__file__).with_name("real_words.txt").read_text().split())
@@ -33,6 +33,12 @@ NEIGHBORS = {
     for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
     for place, key in enumerate(row)
 }
+# What is typed for a longer word. A u-turn keeps its u, and "an" is "and" before a verb.
+SHORTHAND = {"u": "you", "ur": "your", "ya": "you", "n": "and", "nd": "and", "an": "and", "dont": "don't"}
+SHORTHAND |= {"pls": "please", "plz": "please", "fwd": "forward", "bwd": "backward", "bkwd": "backward"}
+_EXCEPT = {"u": r"(?:(?<=can u)|(?! turn|-turn| ey|-ey))", "an": rf"(?= (?:{'|'.join(VERBS.split())})\b)"}
+_SHORT = "|".join(word + _EXCEPT.get(word, "") for word in SHORTHAND)
+SHORT = re.compile(rf"(?<![\w'<-])(?:{_SHORT})(?![\w'>=-])")
 STRETCHED = re.compile(r"([a-z])\1{2,}")  # slooowly
 SHORTEST = 3  # letters of a word that is looked at; so short a one lacks a letter or has two in the wrong order
 
@@ -50,9 +56,8 @@ KNOWN = dict.fromkeys([*WORDS.split(), *(form for verb in VERBS.split() for form
 
 def corrected(text: str) -> str:
     """`text`, in lower case, with the words put right that are one typing error away from a word of instructions."""
-    text = re.sub(
-        r"\b([a-z]{2,})(?=[0-9])", lambda match: f"{match[1]} " if _is_known(match[1]) else match[1], text.lower()
-    )
+    text = SHORT.sub(lambda match: SHORTHAND[match[0]], text.lower())
+    text = re.sub(r"\b([a-z]{2,})(?=[0-9])", lambda match: f"{match[1]} " if _is_known(match[1]) else match[1], text)
     return re.sub(r"(?<![\w'<])([0-9]*)([a-z]{3,})(?![\w'>=])", lambda match: match[1] + correction(match[2]), text)
 
 

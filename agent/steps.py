@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.instructions import prompt
+from agent.plain_words import IMPERATIVES, MOTIONS, stop
 from agent.quantities import CANONICAL
-from agent.spelling import VERBS, inflections
 
 # Words of order, condition, correction or repetition: a part that holds one is no step.
 BINDING = re.compile(
@@ -23,9 +23,10 @@ BINDING = re.compile(
     r"followed|(?:by|with) \w+ing|having|second(?!s)|third|last thing|square|triangle|rectangle|eight|shape)\b"
     r"|\bx ?[0-9]|\b[0-9] ?x\b|[<?()]|(?<![-=])>|=(?!>)"
 )
+COUNTED = re.compile(r"\b(?:spin|around|circles?|loops?) (?:twice|thrice|[2-9] times)\b")  # is one step
 _THEN = (
     r"(?:and )?(?:then|next|afterwards|finally|last|lastly|at the end|in the end|to finish|subsequently|thereafter|"
-    r"(?<!right )now)"
+    r"(?<!right )now|secondly|thirdly|fourthly|(?:second|third|fourth)(?=,? (?:" + MOTIONS + r")\b))"
 )
 # Other words for "then": once that's done.
 WHEN_DONE = re.compile(
@@ -45,23 +46,25 @@ WAY_BACK = re.compile(r"\b(?:come|go|walk|head|run|jog|return) back\b")
 TURNED = re.compile(r"around|turn back|u.turn|180 degrees")
 NO_STEP = ("go", "go on", "go ahead", "come on", "come", "right", "do so", "all right", "alright")
 
-_MOTIONS = VERBS.replace("\n", " ").replace(" ", "|") + (
-    r"|back(?= (?:up|away|off)\b)|come|do|crab|side|sneak|tiptoe|shuffle|slide|shift|amble|edge|inch|rest|relax|arc|"
-    r"bend|hustle|trot|saunter|scoot|yaw|bolt|hike"
-)
 _DIRECTIONS = r"forwards?|ahead|straight|left|right|back|backwards?|fwd|clockwise|counterclockwise"
 VERB_FIRST = re.compile(
     r"(?:(?:slowly|quickly|briskly|gently|carefully|rapidly|swiftly|please|just|you) )*"
-    rf"(?:{_MOTIONS})\b(?! (?:it|your)\b)"
+    rf"(?:{MOTIONS})\b(?! (?:it|your)\b)"
 )
-SECOND_VERB = re.compile(rf"\b(?:{_MOTIONS})\b.*(?<!crab )(?<!side )\b(?:{_MOTIONS})\b")
+SECOND_VERB = re.compile(rf"\b(?:{MOTIONS})\b.*(?<!crab )(?<!side )\b(?:{MOTIONS})\b")
 NOUN = re.compile(r"\b(?:a|an|the|to|some)\b.*")  # take a walk
 WITHOUT_VERB = re.compile(
     rf"(?:a |the )?(?:{_DIRECTIONS})\b|[0-9.]+ (?:seconds|meters|degrees)\b.*\b(?:{_DIRECTIONS})\b"
 )
-RUN_ON = re.compile(rf"(?:(?<=seconds|degrees)|(?<=meters)) (?=(?!back\b)(?:{_MOTIONS})\b)")
+RUN_ON = re.compile(
+    rf"(?:(?<=seconds|degrees|forward)|(?<=meters|around)|(?<=ahead)) (?=(?!(?:back|march)\b)(?:{MOTIONS})\b)"
+    rf"|(?:(?<=\bleft)|(?<=\bright)) (?=(?!(?:back|turn|curve|spin|face|circle|side|sidestep)\b)(?:{MOTIONS})\b)"
+    r"|(?:(?<=turn left)|(?<=turn right)) (?=turn\b)"
+)
 
-_TIMES = r"(?:([2-9]) times|(twice)|(thrice)|([2-9]) ?x|x ?([2-9]))"
+_TIMES = (
+    r"(?:([2-9]) (?:times|rounds|sets|reps|laps(?= ?:)|loops(?= ?:))(?: of)?|(twice)|(thrice)|([2-9]) ?x|x ?([2-9]))"
+)
 _DO_SO = (
     r"(?:and |then )*(?:do|repeat|perform)(?: all)?(?: of)?(?: so| this| that| it| these| the following)?"
     r"(?: (?:all|over|in a row|sequence|steps))? ?"
@@ -82,6 +85,10 @@ _JUST = r"(?:(?:only|right|just|directly|immediately|straight|shortly) )?"
 _DONE = r"(?:(?:you|have|having|are|you've|you're) )*(?:(?:done|finished|finish|through)(?: with)? (?=\w+ing))?"
 # The order in words: which of the two comes first.
 ORDERED = [
+    re.compile(
+        r"^(?:finish|end) (?:by|with) (?P<second>.+?)[,;.]?\s+(?:(?:but|and) )?(?:start|begin) (?:by|with) "
+        r"(?P<first>.+)$"
+    ),
     re.compile(rf"^{_JUST}(?:upon|{_AFTER}) {_DONE}(?P<first>.+?)\s*[,;:]\s*(?P<second>.+)$"),
     re.compile(rf"^(?P<second>.+?)[,;.]?\s+(?:but )?{_JUST}(?:{_AFTER}) {_DONE}(?P<first>.+)$"),
     re.compile(rf"^{_JUST}(?:before|prior to) (?:you (?:start |begin )?)?(?P<second>.+?)\s*[,;:]\s*(?P<first>.+)$"),
@@ -103,12 +110,17 @@ ASKING = re.compile(
 )
 AMOUNT_OF = re.compile(r"^([0-9.]+ (?:seconds|meters)) of (\w+ing)\b(.*)")  # 3 seconds of walking backwards
 BARE_NUMBER = re.compile(r"(?<!a )(?<![0-9.])[0-9.]+(?![0-9.])(?! (?:seconds|meters|degrees|m/s|rad/s))")
-# walking -> walk, (you have) walked -> walk
-IMPERATIVES = {form: verb for verb in VERBS.split() for form in inflections(verb)[2:]} | {
-    "backing": "back", "backed": "back", "coming": "come", "doing": "do", "done": "do", "gone": "go", "going": "go",
-    "kept": "keep", "made": "make", "spun": "spin", "stood": "stand", "taken": "take", "crept": "creep",
-    "held": "hold", "frozen": "freeze", "begun": "begin", "shuffling": "shuffle", "sliding": "slide",
-}  # fmt: skip
+# What an elliptic part says; the rest is what was said before: sidestep left 1 meters, right 2 meters.
+ELLIPTIC = {
+    "amount": re.compile(r"\b[0-9]+(?:\.[0-9]+)? (?:seconds|meters|degrees)\b"),
+    "side": re.compile(r"\b(?:left|right)\b"),
+    "ahead": re.compile(r"\b(?:forwards?|ahead|straight|back|backwards?)\b"),
+    "manner": re.compile(r"\b(?:slow|slowly|quick|quickly|fast|normal|normally)\b"),
+}
+ANOTHER = re.compile(r"\banother (?=[0-9])")
+FILLERS = re.compile(r"\b(?:for|by|to|the|your|about|again)\b")
+TURNING = re.compile(r"(?:turn|rotate|pivot|spin|face|twist|swivel|left|right)\b")
+STANDING = re.compile(r"(?:stop|stand|wait|pause|halt|hold|stay|rest|freeze|remain)\b")
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ class Steps:
 
 
 def steps(text: str) -> Steps | None:
-    """The steps of an instruction, or None for one that is no plain list of two steps and more."""
+    """The steps of an instruction; None for one that is no plain list, or a single step that stands in it as it is."""
     words = prompt(re.sub(r"\s*\n\s*", " ; ", text.strip())) or ""
     for pattern in REPEATED:
         if match := pattern.match(words):
@@ -131,7 +143,7 @@ def steps(text: str) -> Steps | None:
                 else None
             )
     parts = _parts(words)
-    return Steps(parts) if len(parts) > 1 else None
+    return Steps(parts) if len(parts) > 1 or any(part not in words for part in parts) else None
 
 
 def _count(said: Sequence[str | None]) -> int:
@@ -157,6 +169,7 @@ def _parts(words: str) -> tuple[str, ...]:
         texts = [ASKING.sub("", text) for text in (first, order["second"], *tail)]
     parts = [step for text in (texts if order else [words]) for part in BETWEEN.split(text) for step in _run_on(part)]
     parts = [_imperative(part) if order else part for part in parts if part and not COURTESY.fullmatch(part)]
+    parts = _filled_in([ANOTHER.sub("", stop(part) if place else part) for place, part in enumerate(parts)])
     return tuple(parts) if _are_steps(parts) else ()
 
 
@@ -164,8 +177,58 @@ def _imperative(part: str) -> str:
     """walking 2 meters -> walk 2 meters, 3 seconds of walking -> walk for 3 seconds."""
     if match := AMOUNT_OF.match(part):
         part = f"{match[2]}{match[3]} for {match[1]}"
+    if part.startswith(("a ", "an ")):
+        return f"do {part}"
     verb, *rest = part.split(" ")
     return " ".join([IMPERATIVES.get(verb, verb), *rest])
+
+
+def _filled_in(parts: Sequence[str]) -> list[str]:
+    """Parts with what they leave out: it was said before, or the amount is that of the part before."""
+    found = [_said(part) for part in parts]
+    elliptic = [bool(said) and not FILLERS.sub("", rest).strip() for said, rest in found]
+    full: list[str] = []
+    for place, part in enumerate(parts):
+        if not place and part in ("left", "right") and any(elliptic[1:2]):
+            full.append(f"turn {part}")  # left, right, forward 2 meters
+        elif not place or not elliptic[place]:
+            full.append(part)
+        else:
+            full[-1:] = _after(full[-1], part, found[place][0])
+    return full
+
+
+def _after(before: str, part: str, said: dict[str, str]) -> list[str]:
+    """The part before and an elliptic one in full."""
+    had, _ = _said(before)
+    unit, unit_before = (each.get("amount", "").split(" ")[-1] for each in (said, had))
+    turning = TURNING.match(before)
+    if said.keys() & {"side", "ahead"}:
+        if turning and not had:  # rotate, left
+            return [f"{before} {part}"]
+        same = said.keys() - {"manner"} <= had.keys() and unit == unit_before
+        return [before, _replaced(before, had, said) if same else part]
+    if unit == "degrees" and not turning:
+        return [before, f"turn {part}"]
+    if unit == "meters" and (turning or STANDING.match(before)):
+        return [before, f"walk {part}"]
+    if unit and not unit_before:  # march, 4 meters
+        return [f"{before} {part}"]
+    return [before, _replaced(before, had, said) if unit else part]
+
+
+def _said(part: str) -> tuple[dict[str, str], str]:
+    """What a part says of amount, direction and manner, and the rest of it."""
+    said = {kind: match[0] for kind, pattern in ELLIPTIC.items() if (match := pattern.search(part))}
+    for pattern in ELLIPTIC.values():
+        part = pattern.sub("", part, count=1)
+    return said, part
+
+
+def _replaced(before: str, had: dict[str, str], said: dict[str, str]) -> str:
+    for kind, words in said.items():
+        before = before.replace(had[kind], words, 1) if kind in had else f"{before} {words}"
+    return before
 
 
 def _run_on(part: str) -> list[str]:
@@ -181,7 +244,7 @@ def _are_steps(parts: Sequence[str]) -> bool:
     for place, part in enumerate(parts):
         if (
             part in NO_STEP
-            or BINDING.search(part)
+            or BINDING.search(COUNTED.sub("", part))
             or BARE_NUMBER.search(part)
             or SECOND_VERB.search(NOUN.sub("", part))
         ):
@@ -189,7 +252,7 @@ def _are_steps(parts: Sequence[str]) -> bool:
         before = parts[place - 1] if place else ""
         if part == "wait" and _verb(before) == _verb(*parts[place + 1 : place + 2]) and not CANONICAL.search(before):
             return False  # turn left, wait, turn right: which of them?
-        if VERB_FIRST.match(part) or (not place and re.search(rf"\b(?:{_MOTIONS}|{_DIRECTIONS})\b", part)):
+        if VERB_FIRST.match(part) or (not place and re.search(rf"\b(?:{MOTIONS}|{_DIRECTIONS})\b", part)):
             continue
         needs_no_verb = not place or CANONICAL.search(before) or _verb(before) in ("turn", "rotate", "stop", "wait")
         if not (WITHOUT_VERB.match(part) and CANONICAL.search(part) and needs_no_verb):

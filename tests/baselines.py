@@ -1,14 +1,15 @@
 """What the language model of the planner is worth: the shipped planner beside keyword rules and nearest neighbors.
 
-    make benchmark
+    make baselines
 
-All three read the instructions written by hand, those that the planner was developed beside and those that it was not.
-The rules look for the words of the motions; the neighbor is the
-generated instruction with the nearest sentence embedding (all-MiniLM-L6-v2, Reimers and Gurevych, 2019), and its
-program is the answer. A program counts when it is exactly the one that was meant.
+All three read the instructions written by hand, and print one table of each file. The rules look for the words of the
+motions; the neighbor is the generated instruction with the nearest sentence embedding (all-MiniLM-L6-v2, Reimers and
+Gurevych, 2019), and its program is the answer. A program counts when it is exactly the one that was meant, and a
+refusal when it has the reason that was meant.
 """
 
 import itertools
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,20 +20,20 @@ from transformers import AutoModel, AutoTokenizer
 
 from agent.goals import SPEEDS, Goal, GoalProgram
 from agent.instructions import generate, prompt
-from agent.planner import Planner
+from agent.planner import Planner, score
 from agent.quantities import CANONICAL
 from evaluate import read_instructions
 
 ROOT = Path(__file__).parents[1]
 FILES = ("instructions.jsonl", "instructions_unseen.jsonl")
-KINDS: dict[str, Callable[[GoalProgram], bool]] = {
+LENGTHS: dict[str, Callable[[GoalProgram], bool]] = {
+    "all": lambda program: True,
     "one goal": lambda program: len(program.goals) == 1,
     "two": lambda program: len(program.goals) == 2,
     "three": lambda program: len(program.goals) == 3,
     "four and more": lambda program: len(program.goals) > 3,
     "two and more": lambda program: len(program.goals) > 1,
-    "refusal": lambda program: program.refused,
-    "all": lambda program: True,
+    "refusals": lambda program: program.refused,
 }
 NEIGHBORS = 30_000  # generated instructions to choose from
 NEIGHBOR_SEED = 7
@@ -55,7 +56,9 @@ def main() -> None:
     corpus = list(itertools.islice(generate(NEIGHBOR_SEED), NEIGHBORS))
     vectors = embed([each.text for each in corpus])
     for file in FILES:
-        by_hand = read_instructions(str(ROOT / "tests" / "data" / file))
+        path = ROOT / "tests" / "data" / file
+        by_hand = read_instructions(str(path))
+        categories = [json.loads(line)["category"] for line in path.read_text().splitlines()]
         texts, meant = [text for text, _ in by_hand], [program for _, program in by_hand]
         nearest = (embed(texts) @ vectors.T).argmax(1)
         answers = {
@@ -63,13 +66,25 @@ def main() -> None:
             "nearest neighbor": [corpus[index].program for index in nearest],
             "planner": planner.parse_batch(texts),
         }
-        print(f"\n{'exact programs, ' + file:42}" + "".join(f"{kind:>16}" for kind in KINDS))
-        for name, programs in answers.items():
-            hits = [
-                [mine == gold for mine, gold in zip(programs, meant, strict=True) if wanted(gold)]
-                for wanted in KINDS.values()
-            ]
-            print(f"{name:42}" + "".join(f"{sum(row) / len(row):>10.1%} ({len(row):>3})" for row in hits))
+        print("\n".join(["", *table(file, answers, meant, categories)]))
+
+
+def table(
+    file: str, answers: dict[str, list[GoalProgram]], meant: Sequence[GoalProgram], categories: Sequence[str]
+) -> list[str]:
+    """Lines of Markdown: the share of exact programs by number of goals and by category, and of spurious refusals."""
+    rows = {kind: [wanted(gold) for gold in meant] for kind, wanted in LENGTHS.items()}
+    rows |= {each: [category == each for category in categories] for each in dict.fromkeys(categories)}
+    hits = {
+        kind: [mine == gold for mine, gold in zip(programs, meant, strict=True)] for kind, programs in answers.items()
+    }
+    lines = [f"| `{file}`, exact | number | {' | '.join(answers)} |", f"|---|---|{'---|' * len(answers)}"]
+    for kind, chosen in rows.items():
+        shares = [sum(itertools.compress(exact, chosen)) / sum(chosen) for exact in hits.values()]
+        lines.append(f"| {kind} | {sum(chosen)} | {' | '.join(f'{share:.1%}' for share in shares)} |")
+    shares = [score(programs, meant)["spurious_refusals"] for programs in answers.values()]
+    asked = sum(not gold.refused for gold in meant)
+    return [*lines, f"| refused without need | {asked} | {' | '.join(f'{share:.1%}' for share in shares)} |"]
 
 
 def keyword_rules(text: str) -> GoalProgram:

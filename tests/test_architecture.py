@@ -18,6 +18,7 @@ ORDER = [
     "video",
     "spelling",
     "quantities",
+    "plain_words",
     "phrases",
     "instructions",
     "steps",

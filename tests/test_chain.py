@@ -16,6 +16,7 @@ from conftest import run_script, use_hub
 from hub_server import TOKEN, Fault
 from huggingface_hub import DatasetCard, ModelCard
 
+import play
 from agent import Goal, MotorAgent, arguments
 
 SECRET = "nobody's business"
@@ -104,6 +105,13 @@ def test_a_new_process_loads_the_agent_by_name_and_acts_as_the_one_that_was_push
     observations = np.random.default_rng(0).normal(size=(5, 45)).astype(np.float32)
     assert actions == [here.act(observation).tolist() for observation in observations] and np.abs(actions).max() > 0
     assert program == here.parse("walk forward for 2 seconds").to_dict()
+
+
+def test_a_sentence_is_read_by_the_agent_of_a_name_and_a_revision(chain, tmp_path, monkeypatch, capsys):
+    use_hub(chain, tmp_path, monkeypatch)
+    flags = ["--agent", "me/agent@v1", "--parse_only", "--instruction", "walk forward for 2 seconds"]
+    play.main(arguments.parse_arguments(play.Arguments, flags))
+    assert json.loads(capsys.readouterr().out)["text"] == "walk forward for 2 seconds"
 
 
 @pytest.mark.parametrize(("fault", "said"), [(404, "404"), (401, "401: .*hf auth login")])

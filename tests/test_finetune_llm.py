@@ -27,6 +27,20 @@ TINY = [
     *("--eval_steps", "2", "--save_steps", "2", "--report_to", "none", "--lora_rank", "2"),
 ]
 SHIPPED = "pretrained/humanoid"
+# Of TinyLlama/TinyLlama-1.1B-Chat-v1.0, as its config.json has it.
+TINYLLAMA = {
+    "vocab_size": 32000,
+    "hidden_size": 2048,
+    "intermediate_size": 5632,
+    "num_hidden_layers": 22,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "hidden_act": "silu",
+    "max_position_embeddings": 2048,
+    "rms_norm_eps": 1e-5,
+    "attention_bias": False,
+    "tie_word_embeddings": False,
+}
 TEXTS = ["walk forward for 2 seconds, then turn left", "", "jump", "<end> <s>", "\N{ROBOT FACE}"]
 
 
@@ -97,8 +111,8 @@ def test_a_finished_run_resumes_to_the_same_planner(trained):
     assert [each.program for each in after] == [each.program for each in before]
 
 
-def test_any_llama_takes_the_same_path_and_a_new_process_reads_the_same(tmp_path):
-    """TinyLlama's architecture and kind of tokenizer (BPE over metaspaces with byte fallback), very small."""
+def test_tinyllama_takes_the_same_path_and_a_new_process_reads_the_same(tmp_path):
+    """Its architecture, narrow and shallow, and its kind of tokenizer: BPE over metaspaces with byte fallback."""
     base, output = tmp_path / "base_model", tmp_path / "planner"
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
@@ -111,24 +125,18 @@ def test_any_llama_takes_the_same_path_and_a_new_process_reads_the_same(tmp_path
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
     fast.save_pretrained(base)
     torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(fast),
-        hidden_size=64,
-        intermediate_size=176,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=1,
-        tie_word_embeddings=False,
-    )
-    LlamaForCausalLM(config).save_pretrained(base)
+    sizes = {"vocab_size": len(fast), "hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 8, "num_key_value_heads": 1}  # as many to a key as in the large one
+    LlamaForCausalLM(LlamaConfig(**TINYLLAMA | sizes | heads)).save_pretrained(base)
     done = run_script("finetune_llm.py", *TINY, "--base_model", base, "--output_dir", output)
     assert done.returncode == 0, done.stderr
     assert (output / "adapter_model.safetensors").exists() and not (output / "base").exists()
-    here = [program.tokens for program in Planner.from_pretrained(output).parse_batch(TEXTS)]
+    parses = Planner.from_pretrained(output).parse_with_confidence(TEXTS)
+    here = [[parse.program.tokens, parse.confidence] for parse in parses]
     code = """import json, sys
 from agent.planner import VOCABULARY, Planner
-programs = Planner.from_pretrained(sys.argv[1]).parse_batch(json.loads(sys.argv[2]))
-print(json.dumps([program.tokens for program in programs]))"""
+parses = Planner.from_pretrained(sys.argv[1]).parse_with_confidence(json.loads(sys.argv[2]))
+print(json.dumps([[parse.program.tokens, parse.confidence] for parse in parses]))"""
     there = subprocess.run(
         [sys.executable, "-c", code, output, json.dumps(TEXTS)], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -136,18 +144,9 @@ print(json.dumps([program.tokens for program in programs]))"""
 
 
 def test_the_adapter_of_tinyllama_is_at_most_60_mb():
-    config = LlamaConfig(
-        vocab_size=32000,
-        hidden_size=2048,
-        intermediate_size=5632,
-        num_hidden_layers=22,
-        num_attention_heads=32,
-        num_key_value_heads=4,
-        tie_word_embeddings=False,
-    )
     args = parse_arguments(Arguments, ["--config", str(ROOT / "configs/llm/tinyllama.yaml")])
     with torch.device("meta"):  # shapes without numbers
-        model = get_peft_model(LlamaForCausalLM(config), lora(args))
+        model = get_peft_model(LlamaForCausalLM(LlamaConfig(**TINYLLAMA)), lora(args))
     adapter = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     assert model.num_parameters() - adapter == pytest.approx(1.1e9, rel=0.01)
     assert 4 * adapter <= 60e6  # float32

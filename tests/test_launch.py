@@ -1,6 +1,8 @@
 """Two processes without a GPU, as `accelerate launch` starts them; for the transformer see its own tests."""
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -38,6 +40,25 @@ def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
     assert rows[0]["step"] == 2 * 4 * 16, "a rollout is that of both"
     card = (tmp_path / "README.md").read_text()
     assert "accelerate launch pretrain_ppo.py" in card and "Seed 0; 2 processes;" in card
+
+
+def test_two_machines_train_a_policy_together(tmp_path):
+    """Each starts its own launcher, with its rank and the address of the first; here both are this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+
+    def machine(rank: str) -> None:
+        place = ("--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
+        flags = (*place, "--num_processes", "2", "--mixed_precision", "no")
+        script = ("pretrain_ppo.py", *PPO, "--output_dir", tmp_path)
+        launch(*flags, *script, config="multi_node", ACCELERATE_USE_CPU="true")
+
+    with ThreadPoolExecutor() as machines:
+        list(machines.map(machine, "01"))
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows[0]["step"] == 2 * 4 * 16, "a rollout is that of both"
+    assert "Seed 0; 2 processes;" in (tmp_path / "README.md").read_text()
 
 
 def weights(folder):

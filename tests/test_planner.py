@@ -193,6 +193,12 @@ def test_steps_that_are_repeated_end_each_time_and_too_many_of_them_are_refused(
     assert join([WALK, TURN], times=5).program == GoalProgram(refusal="limit")
 
 
+def test_to_stop_and_wait_is_one_goal():
+    stop, wait = Parse(GoalProgram((Goal(),)), 0.9), Parse(GoalProgram((Goal(seconds=5),)), 0.9)
+    assert join([WALK, stop, wait], times=1).program.goals == (Goal(1.0, seconds=3), Goal(seconds=5))
+    assert join([wait, stop], times=1).program.goals == (Goal(seconds=5), Goal())  # a wait is over, then it stops
+
+
 def test_a_list_with_something_that_is_no_step_is_read_as_a_whole_or_refused_for_it():
     unsure = Parse(WALK.program, 0.2)
     square = Parse(GoalProgram((Goal(1.0, meters=1), Goal(wz=0.8, degrees=90)) * 4), 0.9)

@@ -203,6 +203,30 @@ def test_a_push_survives(fault, server, made):
     assert server.repo(NAME).messages == ["initial commit", "Publish"], "one commit, however often it was tried"
 
 
+def test_a_push_that_was_cut_goes_on_where_it_was(server, made):
+    """What has arrived is not sent again, by the next try or by the next push."""
+    (made / "replay.mp4").write_bytes(b"a video")
+    server.faults.append(Fault("POST", "/commit/", "cut", times=1000))
+    with pytest.raises(ValueError, match="disconnected"):
+        hub.push_folder(made, NAME)
+    assert not server.repo(NAME).messages[1:]
+    server.faults.clear()
+    hub.push_folder(made, NAME)
+    assert server.files(NAME)["replay.mp4"] == b"a video" and server.repo(NAME).messages[1:] == ["Publish"]
+    sent = [request for request in server.requests if request.startswith("PUT /lfs/")]
+    assert len(sent) == len(set(sent)) == 2, "the weights and the video, once"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_hub_is_asked_again_ever_later(status, server, made, monkeypatch):
+    waits = []
+    monkeypatch.setattr(hub, "RETRY_SECONDS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(hub.time, "sleep", waits.append)
+    server.faults.append(Fault("POST", "/api/repos/create", status, times=2))
+    hub.push_folder(made, NAME)
+    assert [wait for wait in waits if wait in hub.RETRY_SECONDS] == [0.01, 0.02]
+
+
 LASTING_PUSH_FAULTS = [
     (Fault("POST", "/preupload/", 401), "401: .*hf auth login"),
     (Fault("POST", "/api/repos/create", 429), "429"),

@@ -22,6 +22,8 @@ from agent.spelling import KNOWN, REAL_WORDS, corrected, correction
         ("walk2m", "walk 2m"),
         ("sloooowly", "slowly"),
         ("STPO", "stop"),
+        ("can u turn n stop plz, dont run", "can you turn and stop please, don't run"),
+        ("make a u turn an walk an inch", "make a u turn and walk an inch"),
     ],
 )
 def test_a_word_one_error_away_from_a_word_of_instructions_is_that_word(typed, meant):
