@@ -21,7 +21,7 @@ RUN chown humanoid:humanoid .
 
 # A layer of its own, made again only when the lock changes. On Linux PyPI's torch is the CUDA build.
 COPY requirements.txt .
-RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt
+RUN pip install --no-cache-dir -r requirements.txt
 
 USER humanoid
 COPY --chown=humanoid:humanoid . .

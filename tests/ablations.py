@@ -55,7 +55,7 @@ def main(policy: str) -> None:
     print(cards.table([["setting", "seeds", *COLUMNS], *rows]))
 
 
-def measure(setting: str, flags: str, dataset: str, seed: int) -> dict[str, float]:
+def measure(setting: str, flags: str, dataset: str, seed: int) -> dict[str, float | None]:
     """Train one setting with one seed, and measure it."""
     folder = RUNS / f"{setting.replace(' ', '_')}_{seed}"
     if not (folder / "summary.json").exists():
@@ -75,11 +75,12 @@ def measure(setting: str, flags: str, dataset: str, seed: int) -> dict[str, floa
     return {column: found[suite].get("mean", found[suite])[name] for column, (suite, name) in COLUMNS.items()}
 
 
-def spread(values: list[float]) -> str:
-    """The value of one seed, or the mean and the range of several."""
-    if len(values) == 1:
-        return cards.cell(values[0])
-    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+def spread(values: list[float | None]) -> str:
+    """The value of one seed, or the mean and the range of several; who falls at once has no error to measure."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return cards.cell(known[0] if known else None)
+    return f"{np.mean(known):.3f} ({min(known):.3f} to {max(known):.3f})"
 
 
 def run(command: str) -> None:
