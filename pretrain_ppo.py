@@ -30,6 +30,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributions import Normal
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from agent import arguments, cards, hub, runs, vector_env
@@ -101,6 +102,11 @@ class Arguments(RewardWeights, arguments.StageArguments):
     target_kl: float = field(
         default=0.04, metadata={"help": "the learning rate adapts to keep the change per update near this"}
     )
+    last_kl: float = field(default=0.01, metadata={"help": "what target_kl goes down to, by the end of the run"})
+    average_decay: float = field(
+        default=0.98,
+        metadata={"help": "per update, of the mean of the weights: the policy that is evaluated and kept"},
+    )
     gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
@@ -141,6 +147,10 @@ class Arguments(RewardWeights, arguments.StageArguments):
         for name in ("difficulty", "stride_share", "recovery_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
+        if not 0 < self.last_kl <= self.target_kl:
+            raise ValueError(f"last_kl={self.last_kl} must be above 0 and at most target_kl={self.target_kl}")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(f"average_decay={self.average_decay} must be at least 0 and less than 1")
         if self.stride_share + self.recovery_share > 1:
             raise ValueError(
                 f"stride_share={self.stride_share} and recovery_share={self.recovery_share} "
@@ -163,6 +173,7 @@ def main(args: Arguments) -> None:
     with accelerator.main_process_first():
         source = hub.folder(args.init_from) if args.init_from else None
     policy, critic = build_models(args, accelerator, source)
+    average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     groups = [
         {"params": policy.parameters(), "lr": args.learning_rate},
         {"params": critic.parameters(), "lr": args.critic_learning_rate},
@@ -175,7 +186,7 @@ def main(args: Arguments) -> None:
     progress |= {"best_score": None, "best": {}}
     checkpoint = Path(args.output_dir) / "checkpoint"
     if args.resume:
-        progress = load_checkpoint(args, checkpoint, accelerator, policy, critic, optimizer, collector)
+        progress = load_checkpoint(args, checkpoint, accelerator, policy, average_policy, critic, optimizer, collector)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"])
         if not args.resume:
@@ -206,6 +217,10 @@ def main(args: Arguments) -> None:
             critic_only = progress["update"] < args.critic_updates
             row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             update_statistics(accelerator, policy, rollout)
+            if not critic_only:
+                average_policy.update_parameters(policy)
+                kl = average(accelerator, {"kl": row["policy/kl"]})["kl"]
+                adapt_learning_rate(args, optimizer, kl, annealed_kl(args, progress["step"]))
             progress["skipped"] += int(row["loss/skipped"])
             if progress["skipped"] > MAX_SKIPPED:
                 stop_with(rollout, args)
@@ -215,21 +230,24 @@ def main(args: Arguments) -> None:
             progress["difficulty"] = widen(progress["difficulty"], row, args)
             row |= {
                 "curriculum/difficulty": progress["difficulty"],
+                "policy/learning_rate": optimizer.param_groups[0]["lr"],
                 "time/steps_per_second": batch_steps / (time.perf_counter() - started),
                 "time/update_share": (time.perf_counter() - collected) / (time.perf_counter() - started),
                 "time/hours": progress["seconds"] / 3600,
             }
             done = progress["step"] >= args.total_steps
             if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
-                policy.save_pretrained(Path(args.output_dir) / "last")
-                row |= keep_if_best(policy, args, progress)
+                average_policy.module.save_pretrained(Path(args.output_dir) / "last")
+                row |= keep_if_best(average_policy.module, args, progress)
             if accelerator.log_with:
                 accelerator.log(row, step=progress["step"])
             if accelerator.is_main_process:
                 metrics.add(progress["step"], row)
             interrupted = max(gather_object([interruption.signal]))
             if done or interrupted or progress["update"] % args.checkpoint_every == 0:
-                save_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector, progress)
+                save_checkpoint(
+                    checkpoint, accelerator, policy, average_policy, critic, optimizer, collector, progress
+                )
                 if accelerator.is_main_process:
                     metrics.draw()
             bar.update(batch_steps)
@@ -522,12 +540,8 @@ def update(
             for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
                 totals[name] += float(value.detach())
     row = {name: total / max(1, count) for name, total in totals.items()} | {"loss/skipped": skipped}
-    if not critic_only:
-        adapt_learning_rate(
-            args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean"))
-        )
     explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
-    return row | {"loss/explained_variance": float(explained), "policy/learning_rate": optimizer.param_groups[0]["lr"]}
+    return row | {"loss/explained_variance": float(explained)}
 
 
 def stop_with(rollout: dict[str, Tensor], args: Arguments) -> NoReturn:
@@ -574,9 +588,14 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
         gradient.copy_(part.view_as(gradient))
 
 
-def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float) -> None:
+def annealed_kl(args: Arguments, step: int) -> float:
+    """The change per update to aim for at a step of the run: from target_kl down to last_kl."""
+    return args.target_kl + (args.last_kl - args.target_kl) * min(1.0, step / args.total_steps)
+
+
+def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float, target: float) -> None:
     """Keep the change per update near the target: faster well below it, slower well beyond it."""
-    factor = 1 / 1.2 if kl > 1.5 * args.target_kl else 1.2 if kl < args.target_kl / 1.5 else 1.0
+    factor = 1 / 1.2 if kl > 1.5 * target else 1.2 if kl < target / 1.5 else 1.0
     group = optimizer.param_groups[0]
     group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
 
@@ -678,6 +697,7 @@ def save_checkpoint(
     folder: Path,
     accelerator: Accelerator,
     policy: MotorPolicy,
+    average_policy: AveragedModel,
     critic: Critic,
     optimizer: torch.optim.Adam,
     collector: Collector,
@@ -689,6 +709,7 @@ def save_checkpoint(
     if not accelerator.is_main_process:
         return
     models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
+    models |= {f"average.{name}": value for name, value in average_policy.state_dict().items()}
     models |= {f"critic.{name}": value for name, value in critic.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
@@ -705,6 +726,7 @@ def load_checkpoint(
     folder: Path,
     accelerator: Accelerator,
     policy: MotorPolicy,
+    average_policy: AveragedModel,
     critic: Critic,
     optimizer: torch.optim.Adam,
     collector: Collector,
@@ -715,7 +737,7 @@ def load_checkpoint(
         raise ValueError(f"no checkpoint in {folder}: start without --resume")
     runs.check_resume(args.output_dir, args, FREE)
     models = load_file(found / "models.safetensors", device=str(accelerator.device))
-    for prefix, module in (("policy.", policy), ("critic.", critic)):
+    for prefix, module in (("policy.", policy), ("average.", average_policy), ("critic.", critic)):
         module.load_state_dict(
             {name.removeprefix(prefix): value for name, value in models.items() if name.startswith(prefix)}
         )
