@@ -6,7 +6,8 @@ Writes  a MotorPolicy                            (collect_dataset.py, evaluate.p
     python pretrain_ppo.py --config configs/ppo/blind.yaml --output_dir runs/blind
     python pretrain_ppo.py --config configs/ppo/humanoid.yaml --init_from runs/blind --output_dir runs/ppo
 
-The folder itself is the best policy by evaluation; last/ is the newest one; checkpoint/ is what --resume goes on from.
+The folder itself is the best policy by evaluation, with the critic that --init_from goes on with; last/ is the newest
+policy; checkpoint/ is what --resume goes on from.
 
 Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as (even, odd) pairs under the mirror.
 `b_` is the batch of a rollout, `mb_` a minibatch of it.
@@ -26,6 +27,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from huggingface_hub.dataclasses import strict
+from safetensors import SafetensorError
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -44,6 +46,7 @@ from agent.video import film
 COMMAND_STEPS = (100, 350)  # a goal lasts 1.5 to 5.25 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
+CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
@@ -194,7 +197,9 @@ def main(args: Arguments) -> None:
             upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
-            metrics.add(0, keep_if_best(policy, args, progress))  # what the training starts from is the one to beat
+            metrics.add(
+                0, keep_if_best(policy, critic, args, progress)
+            )  # what the training starts from is the one to beat
     if accelerator.log_with:
         accelerator.init_trackers("ppo", config=vars(args))
 
@@ -238,7 +243,7 @@ def main(args: Arguments) -> None:
             done = progress["step"] >= args.total_steps
             if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
                 average_policy.module.save_pretrained(Path(args.output_dir) / "last")
-                row |= keep_if_best(average_policy.module, args, progress)
+                row |= keep_if_best(average_policy.module, critic, args, progress)
             if accelerator.log_with:
                 accelerator.log(row, step=progress["step"])
             if accelerator.is_main_process:
@@ -291,7 +296,7 @@ class Critic(nn.Module):
 
 
 def build_models(args: Arguments, accelerator: Accelerator, source: Path | None = None) -> tuple[MotorPolicy, Critic]:
-    """A new policy, or that in the folder `source`, and its critic."""
+    """A new policy and its critic, or those in the folder `source`, which may have no critic."""
     widths = [int(width) for width in args.widths.split(",")]
     if source:
         policy = MotorPolicy.from_pretrained(source)
@@ -304,7 +309,17 @@ def build_models(args: Arguments, accelerator: Accelerator, source: Path | None 
     if args.first_std:
         nn.init.constant_(policy.log_std, math.log(args.first_std))
     sizes = len(policy.even_basis) + GoalTask.EVEN_FEATURES, len(policy.odd_basis) + GoalTask.ODD_FEATURES
-    return policy.to(accelerator.device), Critic(sizes, widths).to(accelerator.device)
+    critic = Critic(sizes, widths)
+    if source and (source / CRITIC).is_file():
+        try:
+            critic.load_state_dict(load_file(source / CRITIC))
+        except (RuntimeError, SafetensorError) as error:
+            reason = hub.first_line(error)
+            raise ValueError(
+                f"{args.init_from} has no fitting {CRITIC} ({reason}): take it away to start one"
+            ) from error
+        hub.check_finite(critic, args.init_from)
+    return policy.to(accelerator.device), critic.to(accelerator.device)
 
 
 class Collector:
@@ -634,19 +649,21 @@ def score(args: Arguments, mean: dict[str, float | None]) -> float:
     return 2 * mean["survival"] - sum(errors)
 
 
-def keep_if_best(policy: MotorPolicy, args: Arguments, progress: dict) -> dict[str, float]:
+def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
     """Evaluate the policy, publish it where it is the best so far, and return what to log."""
     evaluation = evaluate(policy, args)
     mean = evaluation["mean"]
     if progress["best_score"] is None or score(args, mean) > progress["best_score"]:
         progress["best_score"], progress["best"] = score(args, mean), mean
-        publish(policy, args, evaluation, progress)
+        publish(policy, critic, args, evaluation, progress)
     return {f"evaluation/{name}": value for name, value in mean.items() if value is not None}
 
 
-def publish(policy: MotorPolicy, args: Arguments, evaluation: dict, progress: dict) -> None:
-    """Save the policy, with its card, as the best so far."""
+def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: dict, progress: dict) -> None:
+    """Save the policy, with its critic and its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
+    (Path(args.output_dir) / CRITIC).parent.mkdir(exist_ok=True)
+    save_file(critic.state_dict(), Path(args.output_dir) / CRITIC)
     columns = ("skill", "command", "survival", "velocity_error", "yaw_error", "humanoid_return")
     rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
     returns = [row["humanoid_return"] for row in evaluation["rows"]]
