@@ -14,7 +14,7 @@ from agent.instructions import MAX_CHARACTERS, generate, in_words, mistyped, pro
 from agent.quantities import lift, rewrite
 
 # File of instructions written by hand, and how many it has to hold.
-BY_HAND = {"instructions.jsonl": 200, "instructions_unseen.jsonl": 150}
+BY_HAND = {"instructions.jsonl": 200, "instructions_unseen.jsonl": 150, "instructions_third.jsonl": 100}
 
 
 def written_by_hand(file: str) -> list[dict]:
