@@ -29,7 +29,7 @@ from transformers import (
 )
 from transformers.utils import ModelOutput
 
-from agent import hub
+from agent import hub, runs
 from agent.env import ACTION_LIMIT, ACTION_SIZE, OBSERVATION_SIZE
 from agent.goals import AXES, GOAL_VERSION, TOKENS, Goal
 
@@ -112,6 +112,11 @@ class GoalPrompted(PreTrainedModel):
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
         sizes = {"vocab_size": len(TOKENS)}  # other bodies have other observations and actions
         return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[invalid-method-override]
+        """Save to a folder, whole and sealed."""
+        with runs.placing(save_directory) as beside:
+            super().save_pretrained(beside, **kwargs)
 
     def set_statistics(
         self, observation_mean: np.ndarray, observation_std: np.ndarray, return_mean: float, return_std: float

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
-from agent import hub
+from agent import hub, runs
 from agent.env import (
     ACTION_LIMIT,
     ACTION_MIRROR,
@@ -89,6 +89,11 @@ class MotorPolicy(PreTrainedModel):
         """
         sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
         return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[invalid-method-override]
+        """Save to a folder, whole and sealed."""
+        with runs.placing(save_directory) as beside:
+            super().save_pretrained(beside, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module):
