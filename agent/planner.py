@@ -155,7 +155,7 @@ class Planner:
 
         `weights` are those of the model by name, where it does not hold them itself.
         """
-        with runs.placing(path) as beside:
+        with runs.placing(path, sum(value.nbytes for value in self.model.state_dict().values())) as beside:
             if isinstance(self.model, PreTrainedModel):  # with an adapter attached it is a PeftModel
                 for file in (ADAPTER, ADAPTER_WEIGHTS):  # of another planner, or merged into this one
                     (Path(path) / file).unlink(missing_ok=True)

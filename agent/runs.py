@@ -7,16 +7,20 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import filelock
+
+from agent.arguments import UNWRITABLE
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -51,13 +55,41 @@ def claim(folder: str | Path) -> filelock.BaseFileLock:
     Raises:
         ValueError: another run is in it.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(Path(folder) / ".lock")
     try:
-        lock.acquire(timeout=0)
+        with writing(Path(folder) / ".lock"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise ValueError(f"another run writes into {folder}: give another output_dir, or end that run") from error
     return lock
+
+
+@contextlib.contextmanager
+def writing(path: str | Path, size: int = 0) -> Generator[None]:
+    """Inside, `path` is written; there is room for `size` bytes of it.
+
+    Raises:
+        ValueError: there is no room or no right to write; in one line, with the path, what is needed and what is free.
+    """
+    path = Path(path)
+    place = next(each for each in path.absolute().parents if each.is_dir())
+    try:
+        if size:
+            with tempfile.TemporaryFile(dir=place) as stream:
+                os.posix_fallocate(stream.fileno(), 0, size)
+        yield
+    except Exception as error:
+        # safetensors says in words what the system said
+        said = re.search(r"os error (\d+)", str(error))
+        number = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+        if number not in UNWRITABLE:
+            raise
+        needed = f"it needs {size / 1e6:.3f} MB, " if size else ""
+        free = f"{shutil.disk_usage(place).free / 1e6:.3f} MB are free there"
+        raise ValueError(
+            f"{path} cannot be written ({os.strerror(number)}): {needed}{free}; make room, or give another place"
+        ) from error
 
 
 @dataclass
@@ -110,24 +142,32 @@ def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Colle
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Generator[Path]:
+def replacing(path: str | Path, size: int = 0) -> Generator[Path]:
     """A path to write a file or folder at; it takes the place of `path` only once it is whole and on the disk.
 
-    A folder is sealed.
+    There is room for `size` bytes, and for as many as `path` has now. A folder is sealed.
+
+    Raises:
+        ValueError: there is no room or no right to write; what was there is as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    _remove(beside)
-    yield beside
-    if beside.is_dir():
-        seal(beside)
-    _sync(beside)
-    if path.is_dir():
+    with writing(path, max(size, sum(file.stat().st_size for file in _files(path)))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(beside)
+        try:
+            yield beside
+            if beside.is_dir():
+                seal(beside)
+            _sync(beside)
+        except Exception:
+            _remove(beside)  # what is half written takes room
+            raise
+        if path.is_dir():
+            _remove(old)
+            path.rename(old)
+        beside.replace(path)
         _remove(old)
-        path.rename(old)
-    beside.replace(path)
-    _remove(old)
 
 
 def newest(path: str | Path) -> Path | None:
@@ -144,18 +184,27 @@ def newest(path: str | Path) -> Path | None:
 
 
 @contextlib.contextmanager
-def placing(folder: str | Path) -> Generator[Path]:
-    """A folder to write files in, which then take their places in `folder`, beside the others there; it is sealed.
+def placing(folder: str | Path, size: int = 0) -> Generator[Path]:
+    """A folder to write files of `size` bytes in, which then take their places in `folder`, beside the others there.
+    That is sealed.
 
     Stopped in between, `folder` has no manifest until the next time, but each of its files is whole.
+
+    Raises:
+        ValueError: there is no room or no right to write; what was there is as it was.
     """
     folder = Path(folder)
     beside = folder / ".new"
-    _remove(beside)
-    beside.mkdir(parents=True)
-    yield beside
-    _sync(beside)
-    files = [file.relative_to(beside) for file in beside.rglob("*") if file.is_file()]
+    with writing(beside, size):
+        _remove(beside)
+        beside.mkdir(parents=True)
+        try:
+            yield beside
+            _sync(beside)
+        except Exception:
+            _remove(beside)  # what is half written takes room
+            raise
+    files = [file.relative_to(beside) for file in _files(beside)]
     changed = {file.as_posix() for file in files}
     known = {name: value for name, value in read_manifest(folder).items() if name not in changed}
     if any((folder / file).exists() for file in files):
@@ -298,7 +347,7 @@ class Metrics:
     def add(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, **{name: float(value) for name, value in values.items()}}
         self.rows.append(row)
-        with (self.folder / METRICS).open("a") as stream:
+        with writing(self.folder / METRICS), (self.folder / METRICS).open("a") as stream:
             stream.write(json.dumps(row) + "\n")
 
     def draw(self) -> None:
@@ -325,12 +374,16 @@ class Metrics:
         pyplot.close(figure)
 
 
+def _files(path: Path) -> list[Path]:
+    """A file, or every file in a folder; none where there is nothing."""
+    return [file for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+
+
 def _sync(path: Path) -> None:
     """Return when a file, or every file in a folder, is on the disk."""
-    for file in path.rglob("*") if path.is_dir() else [path]:
-        if file.is_file():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
+    for file in _files(path):
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def _remove(path: Path) -> None:

@@ -237,6 +237,44 @@ def test_what_ships_is_what_its_manifest_says(part):
     runs.check(folder)
 
 
+WITHOUT_ROOM = """
+import resource, sys
+from agent import arguments, runs
+
+def main(args):
+    with runs.replacing(sys.argv[1] + "/checkpoint") as beside:
+        beside.mkdir()
+        (beside / "weights").write_bytes(bytes(100_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, -1))
+    with runs.replacing(sys.argv[1] + "/checkpoint", size=int(sys.argv[2])) as beside:
+        beside.mkdir()
+        (beside / "weights").write_bytes(bytes(200_000))
+
+arguments.parse_arguments = lambda kind: None
+arguments.run(main, None)
+"""
+
+
+@pytest.mark.parametrize("known", [0, 200_000])
+def test_without_room_the_path_and_the_need_are_named_and_the_old_version_stays(tmp_path, known):
+    """A file may not grow beyond a limit: to a process that is what a full disk is."""
+    command = [sys.executable, "-c", WITHOUT_ROOM, str(tmp_path), str(known)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert (
+        f"{tmp_path}/checkpoint cannot be written (File too large): it needs 0.{2 if known else 1}00 MB" in done.stderr
+    )
+    assert (runs.newest(tmp_path / "checkpoint") / "weights").stat().st_size == 100_000
+    assert os.listdir(tmp_path) == ["checkpoint"]
+
+
+@pytest.mark.parametrize("write", [runs.claim, runs.Metrics, lambda folder: runs.write_json(folder / "a.json", {})])
+def test_where_a_folder_cannot_be_the_path_is_named(tmp_path, write):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(ValueError, match=r"taken/.* cannot be written \(Not a directory\)|\(File exists\)"):
+        write(tmp_path / "taken")
+
+
 def test_json_is_written_whole_and_read_back(tmp_path):
     runs.write_json(tmp_path / "a.json", {"speed": 1.5, "skills": ["stand"]})
     assert runs.read_json(tmp_path / "a.json") == {"speed": 1.5, "skills": ["stand"]}
