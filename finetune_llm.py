@@ -511,7 +511,7 @@ def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str,
             shutil.copytree(
                 source,
                 beside / part,
-                ignore=shutil.ignore_patterns(*hub.TRAINING_ONLY, "metrics.jsonl"),
+                ignore=shutil.ignore_patterns(*runs.TRAINING_ONLY, "metrics.jsonl"),
             )
         runs.write_json(beside / runs.PROVENANCE, provenance)
         describe(beside, name, results)

@@ -16,6 +16,7 @@ own positions and velocities (its `include_*` options off) with the yaw taken ou
 from dataclasses import dataclass
 
 import gymnasium
+import mujoco
 import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 
@@ -33,6 +34,8 @@ HUMANOID = {
     "include_qfrc_actuator_in_observation": False,
     "include_cfrc_ext_in_observation": False,
 }
+# What MuJoCo warns of before it restarts a simulation by itself.
+DIVERGED = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 # Humanoid-v5's own camera stays where the body started; this one goes with it.
 CAMERA_HEIGHT = 0.9  # m, what it looks at
 CAMERA = {
@@ -80,6 +83,18 @@ class HeadingObservation(gymnasium.ObservationWrapper):
         super().__init__(env)
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
 
+    def step(self, action):
+        """As Humanoid-v5's, but that a simulation that diverged, after which MuJoCo starts anew, ends the episode.
+
+        Raises:
+            ValueError: the action is not finite; MuJoCo would replace it by zeros without a word.
+        """
+        if not np.isfinite(action).all():
+            raise ValueError("the action is not finite: check the policy's output")
+        observation, reward, terminated, truncated, info = super().step(action)
+        warnings = humanoid(self).data.warning
+        return observation, reward, terminated or any(warnings[kind].number for kind in DIVERGED), truncated, info
+
     def observation(self, observation):
         data = humanoid(self).data
         return heading_observation(data.qpos, data.qvel)
@@ -97,6 +112,13 @@ def humanoid(env: gymnasium.Env) -> MujocoEnv:
     inner = env.unwrapped
     assert isinstance(inner, MujocoEnv)
     return inner
+
+
+def check_observation(observation: np.ndarray) -> None:
+    """Raise ValueError where an observation [45] or [B, 45] is not finite, before an actor remembers it."""
+    if not np.isfinite(observation).all():
+        row = int(np.argmin(np.isfinite(np.atleast_2d(observation)).all(1)))
+        raise ValueError(f"observation of body {row} is not finite: reset the env and the actor")
 
 
 def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:

@@ -46,8 +46,6 @@ AGENT_PARTS = ("policy", "decision_transformer", "planner")
 SUFFIXES = (".json", ".jsonl", ".safetensors", ".parquet", ".md", ".png", ".mp4", ".txt", ".model", ".jinja")
 TEXTS = (".json", ".jsonl", ".md", ".txt", ".jinja")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-# What only served the training of an artefact, in its folder.
-TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", ".*")
 # What huggingface_hub raises, the last one where a proxy or a login page answers instead of the Hub.
 FAILURES = (httpx2.HTTPError, OSError, RuntimeError, HFValidationError, JSONDecodeError)
 RETRY_SECONDS = (1, 2, 4, 8, 16)
@@ -67,8 +65,8 @@ def folder(
     Without a connection it is what the cache has, and stderr says so.
 
     Raises:
-        ValueError: neither a folder nor a repo that can be reached, or in it a link leads out, the card has a script,
-        or a config asks for code of the repo.
+        ValueError: neither a folder nor a repo that can be reached, or in it a link leads out, a file is not what the
+        manifest says, the card has a script, or a config asks for code of the repo.
     """
     if Path(name).is_dir():
         path = Path(name)
@@ -79,6 +77,7 @@ def folder(
     for file in path.rglob("*"):
         if file.is_symlink() and not file.resolve().is_relative_to(root):
             raise ValueError(f"{name} has a link out of its folder, {file.relative_to(path)}: take the link away")
+    runs.check(path)
     check_card(path, name)
     for file in sorted(path.glob("*config.json")):
         key = asks_for_code(runs.read_json(file))
@@ -279,7 +278,7 @@ def published_files(path: str | Path) -> list[str]:
         place.as_posix()
         for place in (file.relative_to(path) for file in Path(path).rglob("*") if file.is_file())
         if place.suffix in SUFFIXES
-        and not any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in TRAINING_ONLY)
+        and not any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in runs.TRAINING_ONLY)
     )
 
 

@@ -258,7 +258,8 @@ def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> Non
         name: by which it is loaded.
         results: of its planner on held-out instructions.
     """
-    runs.write_json(folder / "config.json", {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION})
+    with runs.placing(folder) as beside:
+        runs.write_json(beside / "config.json", {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION})
     rows = [["measure", "share"], *([key.replace("_", " "), value] for key, value in results.items())]
     texts = [cards.table(rows)] if results else []
     texts += [RESULTS] if (folder / "policy" / "README.md").is_file() else []

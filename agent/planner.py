@@ -155,22 +155,22 @@ class Planner:
 
         `weights` are those of the model by name, where it does not hold them itself.
         """
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(self.model, PreTrainedModel):  # with an adapter attached it is a PeftModel
-            for file in (ADAPTER, ADAPTER_WEIGHTS):  # of another planner, or merged into this one
-                (folder / file).unlink(missing_ok=True)
-            self.model.save_pretrained(folder / BASE, state_dict=weights)
-        else:
-            # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
-            self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
-            self.model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
-        self.tokenizer.save_pretrained(folder)
-        self.save_config(folder)
+        with runs.placing(path, sum(value.nbytes for value in self.model.state_dict().values())) as beside:
+            if isinstance(self.model, PreTrainedModel):  # with an adapter attached it is a PeftModel
+                for file in (ADAPTER, ADAPTER_WEIGHTS):  # of another planner, or merged into this one
+                    (Path(path) / file).unlink(missing_ok=True)
+                self.model.save_pretrained(beside / BASE, state_dict=weights)
+            else:
+                # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
+                self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
+                self.model.save_pretrained(beside, state_dict=weights, save_embedding_layers=False)
+            self.tokenizer.save_pretrained(beside)
+            runs.write_json(beside / CONFIG, self.config)
 
     def save_config(self, folder: Path) -> None:
         """Save planner.json alone."""
-        runs.write_json(folder / CONFIG, self.config)
+        with runs.placing(folder) as beside:
+            runs.write_json(beside / CONFIG, self.config)
 
     @property
     def config(self) -> dict:

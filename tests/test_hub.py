@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, contents, run_script
+from conftest import ROOT, contents, run_script, without_manifests
 from safetensors.torch import load, save
 from transformers import AutoModel
 
-from agent import hub
+from agent import hub, runs
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.goals import GOAL_VERSION
 from agent.motor_agent import MotorAgent
@@ -24,6 +24,7 @@ FAR_IDS = list(range(10**6, 10**6 + len(VOCABULARY)))
 def saved(tmp_path):
     folder = tmp_path / "saved"
     MotorPolicy(MotorPolicyConfig(widths=[8])).save_pretrained(folder)
+    (folder / runs.MANIFEST).unlink()
     return folder
 
 
@@ -220,7 +221,7 @@ def test_a_hostile_dataset_is_refused_by_name_and_its_code_never_comes_here(serv
 @pytest.fixture(scope="module")
 def shipped():
     """The files of the agent that ships."""
-    return contents(ROOT / "pretrained" / "humanoid")
+    return without_manifests(ROOT / "pretrained" / "humanoid")
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +245,7 @@ def of_another_body(files):
     config = GoalDecisionTransformerConfig(state_dim=3, act_dim=2, hidden_size=16, n_layer=1, n_head=2)
     with hub.staging() as folder:
         GoalDecisionTransformer(config).save_pretrained(folder)
-        files |= contents(folder)
+        files |= without_manifests(folder)
 
 
 HOSTILE_AGENTS = {

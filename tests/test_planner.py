@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from agent import runs
 from agent.goals import GOAL_VERSION, Goal, GoalProgram, reach
 from agent.instructions import generate, prompt
 from agent.planner import (
@@ -234,6 +235,7 @@ def test_a_saved_planner_reads_the_same(planner, tmp_path):
 
 def test_another_goal_vocabulary_is_refused_by_both_versions(planner, tmp_path):
     planner.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
     config = json.loads((tmp_path / CONFIG).read_text()) | {"goal_version": "0"}
     (tmp_path / CONFIG).write_text(json.dumps(config))
     with pytest.raises(ValueError, match=f"vocabulary 0, this code {GOAL_VERSION}"):
