@@ -88,7 +88,9 @@ class MotorPolicy(PreTrainedModel):
         vocabulary.
         """
         sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
-        return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        hub.check_acts(policy, OBSERVATION_SIZE, path)
+        return policy
 
     @torch.no_grad()
     def _init_weights(self, module):
