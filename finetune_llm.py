@@ -573,6 +573,7 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) ->
     metric = f"{row['verdict']:.1%} of the verdicts, {row['repair']:.1%} of the repairs exact, held out"
     print(metric)
     made = f"feedback adapter of {upstream['init_from']}"
+    runs.seal(folder)
     runs.write_summary(folder, stage="feedback", made=made, seconds=time.perf_counter() - started, metric=metric)
 
 
@@ -627,7 +628,7 @@ def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str,
             shutil.copytree(
                 source,
                 beside / part,
-                ignore=shutil.ignore_patterns(*hub.TRAINING_ONLY, "metrics.jsonl"),
+                ignore=shutil.ignore_patterns(*runs.TRAINING_ONLY, "metrics.jsonl"),
             )
         runs.write_json(beside / runs.PROVENANCE, provenance)
         describe(beside, name, results)

@@ -6,7 +6,8 @@ Writes  a MotorPolicy                            (collect_dataset.py, evaluate.p
     python pretrain_ppo.py --config configs/ppo/blind.yaml --output_dir runs/blind
     python pretrain_ppo.py --config configs/ppo/humanoid.yaml --init_from runs/blind --output_dir runs/ppo
 
-The folder itself is the best policy by evaluation; last/ is the newest one; checkpoint/ is what --resume goes on from.
+The folder itself is the best policy by evaluation, with the critic that --init_from goes on with; last/ is the newest
+policy; checkpoint/ is what --resume goes on from.
 
 Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as (even, odd) pairs under the mirror.
 `b_` is the batch of a rollout, `mb_` a minibatch of it.
@@ -26,10 +27,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from huggingface_hub.dataclasses import strict
+from safetensors import SafetensorError
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributions import Normal
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from agent import arguments, cards, hub, runs, vector_env
@@ -43,6 +46,7 @@ from agent.video import film
 COMMAND_STEPS = (100, 350)  # a goal lasts 1.5 to 5.25 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
+CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
@@ -101,6 +105,11 @@ class Arguments(RewardWeights, arguments.StageArguments):
     target_kl: float = field(
         default=0.04, metadata={"help": "the learning rate adapts to keep the change per update near this"}
     )
+    last_kl: float = field(default=0.01, metadata={"help": "what target_kl goes down to, by the end of the run"})
+    average_decay: float = field(
+        default=0.98,
+        metadata={"help": "per update, of the mean of the weights: the policy that is evaluated and kept"},
+    )
     gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
@@ -141,6 +150,10 @@ class Arguments(RewardWeights, arguments.StageArguments):
         for name in ("difficulty", "stride_share", "recovery_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
+        if not 0 < self.last_kl <= self.target_kl:
+            raise ValueError(f"last_kl={self.last_kl} must be above 0 and at most target_kl={self.target_kl}")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(f"average_decay={self.average_decay} must be at least 0 and less than 1")
         if self.stride_share + self.recovery_share > 1:
             raise ValueError(
                 f"stride_share={self.stride_share} and recovery_share={self.recovery_share} "
@@ -163,6 +176,7 @@ def main(args: Arguments) -> None:
     with accelerator.main_process_first():
         source = hub.folder(args.init_from) if args.init_from else None
     policy, critic = build_models(args, accelerator, source)
+    average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     groups = [
         {"params": policy.parameters(), "lr": args.learning_rate},
         {"params": critic.parameters(), "lr": args.critic_learning_rate},
@@ -175,7 +189,7 @@ def main(args: Arguments) -> None:
     progress |= {"best_score": None, "best": {}}
     checkpoint = Path(args.output_dir) / "checkpoint"
     if args.resume:
-        progress = load_checkpoint(args, checkpoint, accelerator, policy, critic, optimizer, collector)
+        progress = load_checkpoint(args, checkpoint, accelerator, policy, average_policy, critic, optimizer, collector)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"])
         if not args.resume:
@@ -183,7 +197,9 @@ def main(args: Arguments) -> None:
             upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
-            metrics.add(0, keep_if_best(policy, args, progress))  # what the training starts from is the one to beat
+            metrics.add(
+                0, keep_if_best(policy, critic, args, progress)
+            )  # what the training starts from is the one to beat
     if accelerator.log_with:
         accelerator.init_trackers("ppo", config=vars(args))
 
@@ -206,6 +222,10 @@ def main(args: Arguments) -> None:
             critic_only = progress["update"] < args.critic_updates
             row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             update_statistics(accelerator, policy, rollout)
+            if not critic_only:
+                average_policy.update_parameters(policy)
+                kl = average(accelerator, {"kl": row["policy/kl"]})["kl"]
+                adapt_learning_rate(args, optimizer, kl, annealed_kl(args, progress["step"]))
             progress["skipped"] += int(row["loss/skipped"])
             if progress["skipped"] > MAX_SKIPPED:
                 stop_with(rollout, args)
@@ -215,21 +235,24 @@ def main(args: Arguments) -> None:
             progress["difficulty"] = widen(progress["difficulty"], row, args)
             row |= {
                 "curriculum/difficulty": progress["difficulty"],
+                "policy/learning_rate": optimizer.param_groups[0]["lr"],
                 "time/steps_per_second": batch_steps / (time.perf_counter() - started),
                 "time/update_share": (time.perf_counter() - collected) / (time.perf_counter() - started),
                 "time/hours": progress["seconds"] / 3600,
             }
             done = progress["step"] >= args.total_steps
             if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
-                policy.save_pretrained(Path(args.output_dir) / "last")
-                row |= keep_if_best(policy, args, progress)
+                average_policy.module.save_pretrained(Path(args.output_dir) / "last")
+                row |= keep_if_best(average_policy.module, critic, args, progress)
             if accelerator.log_with:
                 accelerator.log(row, step=progress["step"])
             if accelerator.is_main_process:
                 metrics.add(progress["step"], row)
             interrupted = max(gather_object([interruption.signal]))
             if done or interrupted or progress["update"] % args.checkpoint_every == 0:
-                save_checkpoint(checkpoint, accelerator, policy, critic, optimizer, collector, progress)
+                save_checkpoint(
+                    checkpoint, accelerator, policy, average_policy, critic, optimizer, collector, progress
+                )
                 if accelerator.is_main_process:
                     metrics.draw()
             bar.update(batch_steps)
@@ -273,7 +296,7 @@ class Critic(nn.Module):
 
 
 def build_models(args: Arguments, accelerator: Accelerator, source: Path | None = None) -> tuple[MotorPolicy, Critic]:
-    """A new policy, or that in the folder `source`, and its critic."""
+    """A new policy and its critic, or those in the folder `source`, which may have no critic."""
     widths = [int(width) for width in args.widths.split(",")]
     if source:
         policy = MotorPolicy.from_pretrained(source)
@@ -286,7 +309,17 @@ def build_models(args: Arguments, accelerator: Accelerator, source: Path | None 
     if args.first_std:
         nn.init.constant_(policy.log_std, math.log(args.first_std))
     sizes = len(policy.even_basis) + GoalTask.EVEN_FEATURES, len(policy.odd_basis) + GoalTask.ODD_FEATURES
-    return policy.to(accelerator.device), Critic(sizes, widths).to(accelerator.device)
+    critic = Critic(sizes, widths)
+    if source and (source / CRITIC).is_file():
+        try:
+            critic.load_state_dict(load_file(source / CRITIC))
+        except (RuntimeError, SafetensorError) as error:
+            reason = hub.first_line(error)
+            raise ValueError(
+                f"{args.init_from} has no fitting {CRITIC} ({reason}): take it away to start one"
+            ) from error
+        hub.check_finite(critic, args.init_from)
+    return policy.to(accelerator.device), critic.to(accelerator.device)
 
 
 class Collector:
@@ -522,12 +555,8 @@ def update(
             for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
                 totals[name] += float(value.detach())
     row = {name: total / max(1, count) for name, total in totals.items()} | {"loss/skipped": skipped}
-    if not critic_only:
-        adapt_learning_rate(
-            args, optimizer, float(accelerator.reduce(torch.tensor(row["policy/kl"], device=policy.device), "mean"))
-        )
     explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
-    return row | {"loss/explained_variance": float(explained), "policy/learning_rate": optimizer.param_groups[0]["lr"]}
+    return row | {"loss/explained_variance": float(explained)}
 
 
 def stop_with(rollout: dict[str, Tensor], args: Arguments) -> NoReturn:
@@ -574,9 +603,14 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
         gradient.copy_(part.view_as(gradient))
 
 
-def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float) -> None:
+def annealed_kl(args: Arguments, step: int) -> float:
+    """The change per update to aim for at a step of the run: from target_kl down to last_kl."""
+    return args.target_kl + (args.last_kl - args.target_kl) * min(1.0, step / args.total_steps)
+
+
+def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float, target: float) -> None:
     """Keep the change per update near the target: faster well below it, slower well beyond it."""
-    factor = 1 / 1.2 if kl > 1.5 * args.target_kl else 1.2 if kl < args.target_kl / 1.5 else 1.0
+    factor = 1 / 1.2 if kl > 1.5 * target else 1.2 if kl < target / 1.5 else 1.0
     group = optimizer.param_groups[0]
     group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
 
@@ -615,19 +649,21 @@ def score(args: Arguments, mean: dict[str, float | None]) -> float:
     return 2 * mean["survival"] - sum(errors)
 
 
-def keep_if_best(policy: MotorPolicy, args: Arguments, progress: dict) -> dict[str, float]:
+def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
     """Evaluate the policy, publish it where it is the best so far, and return what to log."""
     evaluation = evaluate(policy, args)
     mean = evaluation["mean"]
     if progress["best_score"] is None or score(args, mean) > progress["best_score"]:
         progress["best_score"], progress["best"] = score(args, mean), mean
-        publish(policy, args, evaluation, progress)
+        publish(policy, critic, args, evaluation, progress)
     return {f"evaluation/{name}": value for name, value in mean.items() if value is not None}
 
 
-def publish(policy: MotorPolicy, args: Arguments, evaluation: dict, progress: dict) -> None:
-    """Save the policy, with its card, as the best so far."""
+def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: dict, progress: dict) -> None:
+    """Save the policy, with its critic and its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
+    (Path(args.output_dir) / CRITIC).parent.mkdir(exist_ok=True)
+    save_file(critic.state_dict(), Path(args.output_dir) / CRITIC)
     columns = ("skill", "command", "survival", "velocity_error", "yaw_error", "humanoid_return")
     rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
     returns = [row["humanoid_return"] for row in evaluation["rows"]]
@@ -678,6 +714,7 @@ def save_checkpoint(
     folder: Path,
     accelerator: Accelerator,
     policy: MotorPolicy,
+    average_policy: AveragedModel,
     critic: Critic,
     optimizer: torch.optim.Adam,
     collector: Collector,
@@ -689,6 +726,7 @@ def save_checkpoint(
     if not accelerator.is_main_process:
         return
     models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
+    models |= {f"average.{name}": value for name, value in average_policy.state_dict().items()}
     models |= {f"critic.{name}": value for name, value in critic.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
@@ -705,6 +743,7 @@ def load_checkpoint(
     folder: Path,
     accelerator: Accelerator,
     policy: MotorPolicy,
+    average_policy: AveragedModel,
     critic: Critic,
     optimizer: torch.optim.Adam,
     collector: Collector,
@@ -715,7 +754,7 @@ def load_checkpoint(
         raise ValueError(f"no checkpoint in {folder}: start without --resume")
     runs.check_resume(args.output_dir, args, FREE)
     models = load_file(found / "models.safetensors", device=str(accelerator.device))
-    for prefix, module in (("policy.", policy), ("critic.", critic)):
+    for prefix, module in (("policy.", policy), ("average.", average_policy), ("critic.", critic)):
         module.load_state_dict(
             {name.removeprefix(prefix): value for name, value in models.items() if name.startswith(prefix)}
         )

@@ -5,6 +5,7 @@ on stderr and exit code 2, before any work.
 """
 
 import dataclasses
+import errno
 import os
 import re
 import sys
@@ -18,6 +19,12 @@ from huggingface_hub.errors import StrictDataclassError
 from trl import TrlParser
 
 T = TypeVar("T")
+
+# What the system answers where nothing can be written: no room, no right, or no such place.
+UNWRITABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+}
 
 
 @dataclass
@@ -110,6 +117,11 @@ def run(main: Callable[[T], None], kind: type[T]) -> NoReturn:
         main(parse_arguments(kind))
     except ValueError as error:
         print(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        print(f"{Path(sys.argv[0]).name}: cannot write {error.filename or ''}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print(f"{Path(sys.argv[0]).name}: interrupted", file=sys.stderr)

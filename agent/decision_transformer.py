@@ -29,8 +29,8 @@ from transformers import (
 )
 from transformers.utils import ModelOutput
 
-from agent import hub
-from agent.env import ACTION_LIMIT, ACTION_SIZE, OBSERVATION_SIZE
+from agent import hub, runs
+from agent.env import ACTION_LIMIT, ACTION_SIZE, OBSERVATION_SIZE, check_observation
 from agent.goals import AXES, GOAL_VERSION, TOKENS, Goal
 
 GOAL_TOKENS = len(AXES)
@@ -111,7 +111,14 @@ class GoalPrompted(PreTrainedModel):
     def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
         sizes = {"vocab_size": len(TOKENS)}  # other bodies have other observations and actions
-        return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        hub.check_acts(model, model.config.state_dim, path)
+        return model
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
+        """Save to a folder, whole and sealed."""
+        with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as beside:
+            super().save_pretrained(beside, **kwargs)
 
     def set_statistics(
         self, observation_mean: np.ndarray, observation_std: np.ndarray, return_mean: float, return_std: float
@@ -231,6 +238,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         The context grows to K steps, and is then cut to the later half. Between two cuts the steps keep their place in
         it, so the keys and values of all but the newest tokens come from a cache, and are what recomputing would give.
         """
+        check_observation(observation)
         config, device = self.config, self.device
         state = torch.as_tensor(observation, dtype=torch.float32, device=device).reshape(-1, 1, config.state_dim)
         bodies = len(state)
@@ -342,6 +350,7 @@ class GoalMLP(GoalPrompted):
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """As GoalDecisionTransformer.act."""
+        check_observation(observation)
         states = torch.as_tensor(observation, dtype=torch.float32, device=self.device).reshape(
             -1, 1, self.config.state_dim
         )

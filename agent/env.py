@@ -16,6 +16,7 @@ own positions and velocities (its `include_*` options off) with the yaw taken ou
 from dataclasses import dataclass
 
 import gymnasium
+import mujoco
 import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 
@@ -33,6 +34,8 @@ HUMANOID = {
     "include_qfrc_actuator_in_observation": False,
     "include_cfrc_ext_in_observation": False,
 }
+# What MuJoCo warns of before it restarts a simulation by itself.
+DIVERGED = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 # Humanoid-v5's own camera stays where the body started; this one goes with it.
 CAMERA_HEIGHT = 0.9  # m, what it looks at
 CAMERA = {
@@ -80,6 +83,18 @@ class HeadingObservation(gymnasium.ObservationWrapper):
         super().__init__(env)
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
 
+    def step(self, action):
+        """As Humanoid-v5's, but that a simulation that diverged, after which MuJoCo starts anew, ends the episode.
+
+        Raises:
+            ValueError: the action is not finite; MuJoCo would replace it by zeros without a word.
+        """
+        if not np.isfinite(action).all():
+            raise ValueError("the action is not finite: check the policy's output")
+        observation, reward, terminated, truncated, info = super().step(action)
+        warnings = humanoid(self).data.warning
+        return observation, reward, terminated or any(warnings[kind].number for kind in DIVERGED), truncated, info
+
     def observation(self, observation):
         data = humanoid(self).data
         return heading_observation(data.qpos, data.qvel)
@@ -97,6 +112,13 @@ def humanoid(env: gymnasium.Env) -> MujocoEnv:
     inner = env.unwrapped
     assert isinstance(inner, MujocoEnv)
     return inner
+
+
+def check_observation(observation: np.ndarray) -> None:
+    """Raise ValueError where an observation [45] or [B, 45] is not finite, before an actor remembers it."""
+    if not np.isfinite(observation).all():
+        row = int(np.argmin(np.isfinite(np.atleast_2d(observation)).all(1)))
+        raise ValueError(f"observation of body {row} is not finite: reset the env and the actor")
 
 
 def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
@@ -171,6 +193,9 @@ LONGEST_STRIDE = 0.6  # m
 STANCE_WIDTH = 0.2  # m between the feet, as wide as the hips
 ASTRIDE = 0.05  # m, a body that starts with its left foot this far ahead of the other steps with the right one first
 STANDING = 0.1  # m/s and rad/s, below which a command is to stand
+# Of qpos: abdomen, right and left shoulder and elbow. All zeros, as the model starts, hold the hands before the face.
+UPPER_BODY = [7, 8, 9, 18, 19, 20, 21, 22, 23]
+AT_REST = np.array([0, 0, 0, 0.6, -0.4, -0.9, -0.6, 0.4, -0.9])  # rad, arms that hang, a little bent
 # Of qpos; hips about y, where negative lifts the thigh ahead.
 RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = 12, 13, 16, 17
 GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
@@ -229,7 +254,7 @@ class GoalTask:
         slip = (np.linalg.norm(body.feet[..., :2] - self.last_feet[..., :2], axis=-1) * touching).sum(
             1
         ) / CONTROL_SECONDS
-        posture = np.square(body.qpos[:, [7, 8, 9, 18, 19, 20, 21, 22, 23]]).sum(1)
+        posture = np.square(body.qpos[:, UPPER_BODY] - AT_REST).sum(1)
 
         parts = {
             "tracking": weights.tracking_weight * (closely[:, :2] * along).sum(1),

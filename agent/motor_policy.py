@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
-from agent import hub
+from agent import hub, runs
 from agent.env import (
     ACTION_LIMIT,
     ACTION_MIRROR,
@@ -20,6 +20,7 @@ from agent.env import (
     OBSERVATION_MIRROR,
     OBSERVATION_SIZE,
     advance_phase,
+    check_observation,
 )
 from agent.goals import GOAL_VERSION, Goal
 from agent.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
@@ -88,7 +89,14 @@ class MotorPolicy(PreTrainedModel):
         vocabulary.
         """
         sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
-        return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        hub.check_acts(policy, OBSERVATION_SIZE, path)
+        return policy
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
+        """Save to a folder, whole and sealed."""
+        with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as beside:
+            super().save_pretrained(beside, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module):
@@ -160,6 +168,7 @@ class MotorPolicy(PreTrainedModel):
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
+        check_observation(observation)
         observations = torch.as_tensor(observation, dtype=torch.float32, device=self.device)
         commands = torch.as_tensor(self._command, device=self.device).expand(*observations.shape[:-1], 3)
         phase = torch.as_tensor(self.phase, dtype=torch.float32, device=self.device).expand(observations.shape[:-1])

@@ -149,6 +149,7 @@ PLAINER = (
     (r"\b(?:back )?(?:at|on|to|towards?) (?:the|your) (left|right)(?: side| hand side)?\b", r"to the \1"),
     (r"(?<=meters )behind(?= (?:and|then)\b|[,.;]|$)", "back"),
     (r"\byourself ", ""),
+    (r" (?:at once|immediately|right away)(?= (?:by|for)\b)", ""),
     (
         r"(?:^(?:would you mind|do you mind|how about|what about|let's see you|try)|\b(?:start|begin|set off|get)) "
         rf"(?P<gerund>{_GERUND})\b",

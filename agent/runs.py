@@ -7,16 +7,20 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import filelock
+
+from agent.arguments import UNWRITABLE
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,6 +41,12 @@ METRICS = "metrics.jsonl"
 CURVES = "curves.png"
 PROVENANCE = "provenance.json"
 SUMMARY = "summary.json"
+MANIFEST = "manifest.json"
+# What a manifest covers: all that is loaded. Cards, pictures and records of how it was made may change later.
+SEALED = (".safetensors", ".json", ".parquet", ".txt", ".model", ".jinja", ".bin", ".pkl", ".pt", ".pth")
+UNSEALED = (PROVENANCE, SUMMARY, MANIFEST)
+# What only served the training of an artefact, in its folder.
+TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", ".*")
 
 
 def claim(folder: str | Path) -> filelock.BaseFileLock:
@@ -45,13 +55,41 @@ def claim(folder: str | Path) -> filelock.BaseFileLock:
     Raises:
         ValueError: another run is in it.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(Path(folder) / ".lock")
     try:
-        lock.acquire(timeout=0)
+        with writing(Path(folder) / ".lock"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise ValueError(f"another run writes into {folder}: give another output_dir, or end that run") from error
     return lock
+
+
+@contextlib.contextmanager
+def writing(path: str | Path, size: int = 0) -> Generator[None]:
+    """Inside, `path` is written; there is room for `size` bytes of it.
+
+    Raises:
+        ValueError: there is no room or no right to write; in one line, with the path, what is needed and what is free.
+    """
+    path = Path(path)
+    place = next(each for each in path.absolute().parents if each.is_dir())
+    try:
+        if size:
+            with tempfile.TemporaryFile(dir=place) as stream:
+                os.posix_fallocate(stream.fileno(), 0, size)
+        yield
+    except Exception as error:
+        # safetensors says in words what the system said
+        said = re.search(r"os error (\d+)", str(error))
+        number = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+        if number not in UNWRITABLE:
+            raise
+        needed = f"it needs {size / 1e6:.3f} MB, " if size else ""
+        free = f"{shutil.disk_usage(place).free / 1e6:.3f} MB are free there"
+        raise ValueError(
+            f"{path} cannot be written ({os.strerror(number)}): {needed}{free}; make room, or give another place"
+        ) from error
 
 
 @dataclass
@@ -104,29 +142,123 @@ def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Colle
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Generator[Path]:
-    """A path to write a file or folder at; it takes the place of `path` only once it is whole and on the disk."""
+def replacing(path: str | Path, size: int = 0) -> Generator[Path]:
+    """A path to write a file or folder at; it takes the place of `path` only once it is whole and on the disk.
+
+    There is room for `size` bytes, and for as many as `path` has now. A folder is sealed.
+
+    Raises:
+        ValueError: there is no room or no right to write; what was there is as it was.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    _remove(beside)
-    yield beside
-    for file in sorted(beside.rglob("*")) if beside.is_dir() else [beside]:
-        if file.is_file():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-    if path.is_dir():
+    with writing(path, max(size, sum(file.stat().st_size for file in _files(path)))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(beside)
+        try:
+            yield beside
+            if beside.is_dir():
+                seal(beside)
+            _sync(beside)
+        except Exception:
+            _remove(beside)  # what is half written takes room
+            raise
+        if path.is_dir():
+            _remove(old)
+            path.rename(old)
+        beside.replace(path)
         _remove(old)
-        path.rename(old)
-    beside.replace(path)
-    _remove(old)
 
 
 def newest(path: str | Path) -> Path | None:
-    """The last whole version of `path` that `replacing` left, also when it was stopped between its two renames."""
+    """The last whole version of `path` that `replacing` left, also when it was stopped between its two renames.
+
+    Raises:
+        ValueError: a file in it is not what was written.
+    """
     path = Path(path)
-    old = path.with_name(f".{path.name}.old")
-    return path if path.exists() else old if old.exists() else None
+    found = next((each for each in (path, path.with_name(f".{path.name}.old")) if each.exists()), None)
+    if found is not None:
+        check(found)
+    return found
+
+
+@contextlib.contextmanager
+def placing(folder: str | Path, size: int = 0) -> Generator[Path]:
+    """A folder to write files of `size` bytes in, which then take their places in `folder`, beside the others there.
+    That is sealed.
+
+    Stopped in between, `folder` has no manifest until the next time, but each of its files is whole.
+
+    Raises:
+        ValueError: there is no room or no right to write; what was there is as it was.
+    """
+    folder = Path(folder)
+    beside = folder / ".new"
+    with writing(beside, size):
+        _remove(beside)
+        beside.mkdir(parents=True)
+        try:
+            yield beside
+            _sync(beside)
+        except Exception:
+            _remove(beside)  # what is half written takes room
+            raise
+    files = [file.relative_to(beside) for file in _files(beside)]
+    changed = {file.as_posix() for file in files}
+    known = {name: value for name, value in read_manifest(folder).items() if name not in changed}
+    if any((folder / file).exists() for file in files):
+        (folder / MANIFEST).unlink(missing_ok=True)
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (beside / file).replace(folder / file)
+    _remove(beside)
+    seal(folder, known)
+
+
+def seal(folder: str | Path, known: Mapping[str, str] | None = None) -> None:
+    """Write the manifest of `folder`: the hash of every file that is loaded from it, but for folders in it that have
+    one of their own. Those `known` are not computed again.
+    """
+    folder, known = Path(folder), known or {}
+    own = {path.parent for path in folder.rglob(MANIFEST)} - {folder}
+    hashes = {}
+    for file in sorted(folder.rglob("*")):
+        place = file.relative_to(folder)
+        aside = any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in TRAINING_ONLY)
+        covered = file.suffix in SEALED and file.name not in UNSEALED and not aside and own.isdisjoint(file.parents)
+        if covered and file.is_file():
+            hashes[place.as_posix()] = known.get(place.as_posix()) or digest(file)
+    write_json(folder / MANIFEST, {"sha256": hashes})
+
+
+def read_manifest(folder: str | Path) -> dict[str, str]:
+    """The hash of each file that the manifest of `folder` covers; empty where there is none.
+
+    Raises:
+        ValueError: it is damaged, or has a file that would lie outside of its folder.
+    """
+    path = Path(folder) / MANIFEST
+    hashes = read_json(path).get("sha256") if path.exists() else {}
+    if not isinstance(hashes, dict):
+        raise ValueError(f"{path} has no hashes: the file is damaged, make or load it again")
+    for name in hashes:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ValueError(f"{path} has a file {name!r} that would lie outside of its folder: refused")
+    return hashes
+
+
+def check(folder: str | Path) -> None:
+    """Raise ValueError, naming the file, where `folder` is not what its manifest says, if it has one."""
+    for name, value in read_manifest(folder).items():
+        path = Path(folder) / name
+        if not path.is_file():
+            raise ValueError(f"{path} is missing, {MANIFEST} has it: make or load it again")
+        if digest(path) != value:
+            raise ValueError(
+                f"{path} is not what {MANIFEST} says: it is damaged, make or load it again; "
+                f"if it was changed on purpose, remove {MANIFEST}"
+            )
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -141,7 +273,7 @@ def read_json(path: str | Path) -> dict:
         value = json.loads(Path(path).read_text())
     except FileNotFoundError as error:
         raise ValueError(f"{path} is missing: give the folder of a whole artefact") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise ValueError(f"{path} is no JSON ({error}): the file is damaged, make or load it again") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds no JSON object: the file is damaged, make or load it again")
@@ -215,7 +347,7 @@ class Metrics:
     def add(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, **{name: float(value) for name, value in values.items()}}
         self.rows.append(row)
-        with (self.folder / METRICS).open("a") as stream:
+        with writing(self.folder / METRICS), (self.folder / METRICS).open("a") as stream:
             stream.write(json.dumps(row) + "\n")
 
     def draw(self) -> None:
@@ -240,6 +372,18 @@ class Metrics:
         with replacing(self.folder / CURVES) as beside:
             figure.savefig(beside, format="png", dpi=80)
         pyplot.close(figure)
+
+
+def _files(path: Path) -> list[Path]:
+    """A file, or every file in a folder; none where there is nothing."""
+    return [file for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+
+
+def _sync(path: Path) -> None:
+    """Return when a file, or every file in a folder, is on the disk."""
+    for file in _files(path):
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def _remove(path: Path) -> None:

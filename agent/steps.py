@@ -169,7 +169,7 @@ def _parts(words: str) -> tuple[str, ...]:
         texts = [ASKING.sub("", text) for text in (first, order["second"], *tail)]
     parts = [step for text in (texts if order else [words]) for part in BETWEEN.split(text) for step in _run_on(part)]
     parts = [_imperative(part) if order else part for part in parts if part and not COURTESY.fullmatch(part)]
-    parts = _filled_in([ANOTHER.sub("", stop(part) if place else part) for place, part in enumerate(parts)])
+    parts = _way_back(_filled_in([ANOTHER.sub("", stop(part) if place else part) for place, part in enumerate(parts)]))
     return tuple(parts) if _are_steps(parts) else ()
 
 
@@ -196,6 +196,16 @@ def _filled_in(parts: Sequence[str]) -> list[str]:
         else:
             full[-1:] = _after(full[-1], part, found[place][0])
     return full
+
+
+def _way_back(parts: list[str]) -> list[str]:
+    """Walk 5 meters, turn around, come back: the way back is as long as the way there."""
+    match parts:
+        case [there, turn, back, *rest] if (
+            there.endswith("meters") and TURNED.search(turn) and WAY_BACK.fullmatch(back)
+        ):
+            return [there, turn, there, *rest]
+    return parts
 
 
 def _after(before: str, part: str, said: dict[str, str]) -> list[str]:
@@ -240,7 +250,7 @@ def _run_on(part: str) -> list[str]:
 def _are_steps(parts: Sequence[str]) -> bool:
     """Whether each is one step. Without a verb it has an amount, and so has the one before it: left 90 degrees."""
     if any(WAY_BACK.search(part) for part in parts) and any(TURNED.search(part) for part in parts):
-        return False  # the way back is as long as the way there
+        return False
     for place, part in enumerate(parts):
         if (
             part in NO_STEP

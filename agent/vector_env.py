@@ -6,7 +6,11 @@ releases the GIL; everything that is not `mj_step` is done once for all bodies, 
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import queue
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import gymnasium
@@ -31,6 +35,8 @@ CONTACT_WEIGHT = 5e-7
 CONTACT_LIMIT = 10.0
 # A speed that no body reaches: beyond it the simulation has diverged even where it is still finite.
 DIVERGED_SPEED = 1e3
+HANG_SECONDS = 30.0  # a step of all bodies takes a fraction of a second
+MAX_FAILED = 0.1  # share of the bodies whose step may fail at once; more than that is no accident
 
 
 def make_vector_env(
@@ -50,7 +56,8 @@ class HumanoidVectorEnv(VectorEnv):
     """A `gymnasium.vector.VectorEnv` of Humanoid-v5 with observations [N, 45] float32 and actions [N, 17] in ±0.4.
 
     A body that falls, diverges or reaches the time limit starts again in the same step (`AutoresetMode.SAME_STEP`):
-    `info["final_obs"]` [N, 45] then holds what it saw last, and `body` the state that the step ended in.
+    `info["final_obs"]` [N, 45] then holds what it saw last, and `body` the state that the step ended in. A body whose
+    physics raises, or hangs for a minute, counts as diverged, and stderr says why.
     """
 
     def __init__(self, num_envs: int, num_threads: int, max_episode_steps: int, integrator: str):
@@ -72,13 +79,13 @@ class HumanoidVectorEnv(VectorEnv):
         model.opt.integrator = INTEGRATORS[integrator]
         right, left = model.geom("right_foot").id, model.geom("left_foot").id
         self._data = [mujoco.MjData(model) for _ in range(num_envs)]
-        self._views = [
-            (d.ctrl, d.qpos, d.qvel, d.geom_xpos[right : left + 1 : left - right], d.xipos, d.cfrc_ext)
-            for d in self._data
-        ]
+        self._feet_rows = slice(right, left + 1, left - right)
+        self._views = [self._view(data) for data in self._data]
         self._start_qpos = model.qpos0.copy()
         self._body_shares = model.body_mass / model.body_mass.sum()
-        self._pool = ThreadPoolExecutor(num_threads, thread_name_prefix="physics") if num_threads > 1 else None
+        self._threads = [PhysicsThread() for _ in range(num_threads)]
+        self._end_threads = weakref.finalize(self, end, self._threads)
+        self._finished: queue.SimpleQueue[PhysicsThread] = queue.SimpleQueue()
 
         self._qpos = np.zeros((num_envs, model.nq))
         self._qvel = np.zeros((num_envs, model.nv))
@@ -106,6 +113,7 @@ class HumanoidVectorEnv(VectorEnv):
 
         Raises:
             ValueError: an action is not finite; MuJoCo would replace all of them by zeros without a word.
+            Exception: that of the physics, where it fails for more than MAX_FAILED of the bodies at once.
         """
         actions = np.asarray(actions, dtype=np.float64)
         if actions.shape != (self.num_envs, ACTION_SIZE):
@@ -208,25 +216,73 @@ class HumanoidVectorEnv(VectorEnv):
         return heading_observation(self._qpos, self._qvel)
 
     def close_extras(self, **kwargs) -> None:
-        if self._pool:
-            self._pool.shutdown()
+        self._end_threads()
 
     def _simulate(self, actions: np.ndarray) -> None:
+        """Step every body; one whose step fails has positions that are not numbers, and goes on in new data."""
+        failed: dict[int, Exception] = {}
         rows = iter(range(self.num_envs))  # shared: a thread that is done with one body takes the next
-        if self._pool is None:
-            self._work(rows, actions)
-            return
-        for future in [self._pool.submit(self._work, rows, actions) for _ in range(self.num_threads)]:
-            future.result()
+        arrays = self._qpos, self._qvel, self._feet, self._centers, self._forces
 
-    def _work(self, rows, actions: np.ndarray) -> None:
+        def work(thread: PhysicsThread) -> None:
+            self._work(thread, rows, actions, arrays, failed)
+            self._finished.put(thread)
+
+        waiting, patience = set(self._threads), 2  # the first wait may end late because all of the process stood still
+        for thread in waiting:
+            thread.jobs.put(work)
+        while waiting:
+            try:
+                waiting.discard(self._finished.get(timeout=HANG_SECONDS))
+            except queue.Empty:
+                patience -= 1
+                if not patience:
+                    failed |= {thread.row: TimeoutError("its physics hangs") for thread in waiting}
+                    waiting = self._leave_behind(waiting, work)
+                    patience = 2
+        if failed:
+            # What hangs may still write, into arrays that nobody reads any more.
+            self._qpos, self._qvel, self._feet, self._centers, self._forces = (array.copy() for array in arrays)
+            for row, error in failed.items():
+                print(f"body {row} starts anew: {error}", file=sys.stderr)
+                self._data[row] = mujoco.MjData(self._model)
+                self._views[row] = self._view(self._data[row])
+                self._qpos[row] = np.nan
+            if len(failed) > max(1, MAX_FAILED * self.num_envs):
+                raise next(iter(failed.values()))
+
+    def _leave_behind(self, hung: "set[PhysicsThread]", work: "Job") -> "set[PhysicsThread]":
+        """Put new threads, which go on with the work, in the place of those that hang; returns them."""
+        new = [PhysicsThread() for _ in hung]
+        end(hung)
+        self._threads[:] = [thread for thread in self._threads if thread not in hung] + new
+        for thread in new:
+            thread.jobs.put(work)
+        return set(new)
+
+    def _work(
+        self,
+        thread: "PhysicsThread",
+        rows: Iterator[int],
+        actions: np.ndarray,
+        arrays: tuple[np.ndarray, ...],
+        failed: dict[int, Exception],
+    ) -> None:
         model, step, contact_forces = self._model, mujoco.mj_step, mujoco.mj_rnePostConstraint
+        qpos, qvel, feet, centers, forces = arrays
         for row in rows:
-            data = self._data[row]
-            self._views[row][0][:] = actions[row]
-            step(model, data, FRAME_SKIP)
-            contact_forces(model, data)  # Humanoid-v5 pays for contact forces, which mj_step leaves out
-            self._read(row)
+            thread.row = row
+            data, view = self._data[row], self._views[row]
+            try:
+                view[0][:] = actions[row]
+                step(model, data, FRAME_SKIP)
+                contact_forces(model, data)  # Humanoid-v5 pays for contact forces, which mj_step leaves out
+            except Exception as error:  # whatever it is, it is this body's alone
+                failed[row] = error
+            _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
+
+    def _view(self, data: mujoco.MjData) -> tuple[np.ndarray, ...]:
+        return data.ctrl, data.qpos, data.qvel, data.geom_xpos[self._feet_rows], data.xipos, data.cfrc_ext
 
     def _read(self, row: int) -> None:
         _, self._qpos[row], self._qvel[row], self._feet[row], self._centers[row], self._forces[row] = self._views[row]
@@ -239,6 +295,30 @@ class HumanoidVectorEnv(VectorEnv):
         # Humanoid-v5 draws positions, then velocities, from one generator per body.
         self.set_state(rows, self._start_qpos + np.array(noise[0]), np.array(noise[1]))
         self.episode_steps[rows] = 0
+
+
+class PhysicsThread(threading.Thread):
+    """Works on one job after the other, None ending it. A daemon: one that hangs does not keep the process alive."""
+
+    def __init__(self):
+        super().__init__(name="physics", daemon=True)
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.row = -1  # of the body that it works on
+        self.start()
+
+    def run(self) -> None:
+        while (job := self.jobs.get()) is not None:
+            job(self)
+            del job  # which knows the env, so that this one can be collected
+
+
+Job = Callable[[PhysicsThread], None]
+
+
+def end(threads: Iterable[PhysicsThread]) -> None:
+    """Let each of them end when it is done with its job."""
+    for thread in threads:
+        thread.jobs.put(None)
 
 
 def generator_words(generator: np.random.Generator) -> np.ndarray:

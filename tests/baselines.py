@@ -25,7 +25,7 @@ from agent.quantities import CANONICAL
 from evaluate import read_instructions
 
 ROOT = Path(__file__).parents[1]
-FILES = ("instructions.jsonl", "instructions_unseen.jsonl")
+FILES = ("instructions.jsonl", "instructions_unseen.jsonl", "instructions_third.jsonl")
 LENGTHS: dict[str, Callable[[GoalProgram], bool]] = {
     "all": lambda program: True,
     "one goal": lambda program: len(program.goals) == 1,

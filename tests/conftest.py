@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import constants
 from hypothesis import settings
 
-from agent import arguments, hub, windows
+from agent import arguments, hub, runs, windows
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +37,11 @@ def run_script(*command: str | Path, timeout: float = 240, **environment: str) -
 
 def contents(folder) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def without_manifests(folder) -> dict[str, bytes]:
+    """The same, so that what is wrong with a file is looked at, and not only that it was changed."""
+    return {name: content for name, content in contents(folder).items() if not name.endswith(runs.MANIFEST)}
 
 
 @pytest.fixture

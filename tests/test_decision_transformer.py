@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from agent import runs
 from agent.decision_transformer import (
     GoalDecisionTransformer,
     GoalDecisionTransformerConfig,
@@ -136,6 +137,7 @@ def test_a_saved_model_acts_identically(make, tmp_path):
 def test_another_vocabulary_or_kind_of_model_is_refused_with_both_names(make, tmp_path):
     model = make()
     model.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
     path.write_text(json.dumps(config | {"goal_version": "0"}))

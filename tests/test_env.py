@@ -19,9 +19,11 @@ from agent.env import (
     RewardWeights,
     advance_phase,
     cadence,
+    check_observation,
     closeness,
     heading_observation,
     heading_velocity,
+    humanoid,
     make_env,
     sample_commands,
     uprightness,
@@ -267,3 +269,35 @@ def test_sampled_commands_are_goals_inside_the_trained_region(difficulty):
 def test_the_same_seed_samples_the_same_commands():
     first, again = (sample_commands(np.random.default_rng(7), 50) for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_action_that_is_not_finite_never_reaches_the_physics(value):
+    env = make_env()
+    env.reset(seed=0)
+    before = humanoid(env).data.qpos.copy()
+    action = np.zeros(ACTION_SIZE, dtype=np.float32)
+    action[3] = value
+    with pytest.raises(ValueError, match="the action is not finite"):
+        env.step(action)
+    np.testing.assert_array_equal(humanoid(env).data.qpos, before)
+
+
+def test_a_simulation_that_diverges_ends_its_episode_and_the_next_one_is_sound():
+    env = make_env()
+    env.reset(seed=0)
+    humanoid(env).data.qvel[8] = 1e12
+    observation, _, terminated, truncated, _ = env.step(np.zeros(ACTION_SIZE, dtype=np.float32))
+    assert terminated and not truncated and np.isfinite(observation).all()
+    env.reset(seed=0)
+    assert not env.step(np.zeros(ACTION_SIZE, dtype=np.float32))[2]
+
+
+def test_an_observation_that_is_not_finite_is_refused_with_the_body():
+    observations = np.zeros((3, OBSERVATION_SIZE))
+    check_observation(observations)
+    observations[1, 7] = np.nan
+    with pytest.raises(ValueError, match="observation of body 1 is not finite"):
+        check_observation(observations)
+    with pytest.raises(ValueError, match="observation of body 0"):
+        check_observation(observations[1])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from agent import runs
 from agent.env import ACTION_LIMIT, ACTION_MIRROR, OBSERVATION_MIRROR, make_env
 from agent.goals import GOAL_VERSION, Goal
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -91,6 +92,7 @@ def test_saved_and_loaded_it_acts_identically(policy, tmp_path):
 
 def test_a_policy_of_another_vocabulary_is_refused_with_both_versions(policy, tmp_path):
     policy.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"goal_version": "0"}))
     with pytest.raises(ValueError, match=f"speaks goal vocabulary 0, this code {GOAL_VERSION}"):

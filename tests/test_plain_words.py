@@ -41,6 +41,7 @@ def test_courtesy_address_and_emphasis_go(text):
         ("go forward. actually no, back 1 m", "go back 1 meters"),
         ("don't turn left, turn right", "turn right"),
         ("instead of running, walk", "walk"),
+        ("turn left at once by 15 degrees", "turn left by 15 degrees"),
         ("walk, don't run", "walk"),
         ("run and don't stop", "run"),
         ("walk 2 m, then turn left, scratch that, stop", "walk 2 meters, then stop"),

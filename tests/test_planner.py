@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from agent import runs
 from agent.feedback import CAUSES, GoalOutcome, repairs
 from agent.goals import GOAL_VERSION, Goal, GoalProgram, reach
 from agent.instructions import generate, prompt
@@ -236,6 +237,7 @@ def test_a_saved_planner_reads_the_same(planner, tmp_path):
 
 def test_another_goal_vocabulary_is_refused_by_both_versions(planner, tmp_path):
     planner.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
     config = json.loads((tmp_path / CONFIG).read_text()) | {"goal_version": "0"}
     (tmp_path / CONFIG).write_text(json.dumps(config))
     with pytest.raises(ValueError, match=f"vocabulary 0, this code {GOAL_VERSION}"):
@@ -268,8 +270,8 @@ def test_the_score_counts_programs_refusals_and_refusals_that_were_not_meant():
     assert score(found, meant) == {"exact": 1 / 4, "refusals_right": 1.0, "spurious_refusals": 1 / 3}
 
 
-WALK = Goal(1.0, meters=2.0)
-SHORT = GoalOutcome(WALK, 1.2, 1.2, 20.0, (1.0, 0.0, 0.3), fell=False, timed_out=False)
+ASKED = Goal(1.0, meters=2.0)
+SHORT = GoalOutcome(ASKED, 1.2, 1.2, 20.0, (1.0, 0.0, 0.3), fell=False, timed_out=False)
 
 
 def test_an_untrained_model_assesses_and_corrects_within_its_grammar(planner):
@@ -291,7 +293,7 @@ def test_a_repair_points_at_the_amount_of_the_deviation_that_it_undoes(planner):
 
 def test_an_outcome_is_put_to_the_model_with_the_tokens_of_its_command(planner):
     ids = planner.outcome_ids(ASSESS_FORMAT, SHORT)
-    command = [planner.goal_token_ids[index] for index in WALK.command_ids]
+    command = [planner.goal_token_ids[index] for index in ASKED.command_ids]
     assert any(ids[place : place + 3] == command for place in range(len(ids)))
 
 

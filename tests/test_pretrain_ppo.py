@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 from conftest import ROOT, run_script
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import pretrain_ppo
 from agent.arguments import parse_arguments
 from agent.motor_policy import MotorPolicy
-from pretrain_ppo import Arguments, Collector, adapt_learning_rate, generalized_advantages, update, widen
+from pretrain_ppo import Arguments, Collector, adapt_learning_rate, annealed_kl, generalized_advantages, update, widen
 
 TINY = {
     "num_envs": 4,
@@ -164,8 +165,33 @@ def test_the_state_of_a_collector_continues_bit_for_bit(learner):
 def test_the_learning_rate_follows_the_change_per_update(kl, rate):
     args = tiny(learning_rate=6e-4, learning_rate_min=2e-4)
     optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=5e-4)
-    adapt_learning_rate(args, optimizer, kl)
+    adapt_learning_rate(args, optimizer, kl, target=0.04)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
+
+
+def test_the_change_per_update_goes_down_over_the_run():
+    args = tiny(target_kl=0.05, last_kl=0.01, total_steps=1000)
+    assert [annealed_kl(args, step) for step in (0, 500, 1000, 1064)] == pytest.approx([0.05, 0.03, 0.01, 0.01])
+
+
+def test_a_training_goes_on_with_the_critic_beside_the_policy(whole, tmp_path):
+    _, critic = pretrain_ppo.build_models(tiny(init_from=whole), Accelerator(cpu=True), whole)
+    kept = load_file(whole / pretrain_ppo.CRITIC)
+    assert critic.return_scale != 1
+    assert all(torch.equal(value, kept[name]) for name, value in critic.state_dict().items())
+
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    save_file({name: value[:1] for name, value in kept.items() if value.ndim}, tmp_path / pretrain_ppo.CRITIC)
+    with pytest.raises(ValueError, match=r"no fitting critic/model.safetensors .* take it away"):
+        pretrain_ppo.build_models(tiny(init_from=tmp_path), Accelerator(cpu=True), tmp_path)
+
+
+def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):
+    kept, checkpoint = load_file(whole / "last/model.safetensors"), load_file(whole / "checkpoint/models.safetensors")
+    for name, value in kept.items():
+        assert torch.equal(value, checkpoint[f"average.module.{name}"]), name
+    head = "network.head.even.weight"
+    assert not torch.equal(kept[head], checkpoint[f"policy.{head}"])
 
 
 def test_the_region_of_commands_widens_only_while_they_are_followed():

@@ -123,6 +123,158 @@ def test_killed_between_its_renames_the_old_version_is_found(tmp_path):
     assert (runs.newest(path) / "weights").read_text() == "old"
 
 
+@pytest.fixture
+def sealed(tmp_path):
+    """A folder with a manifest: weights, a config, a part in a folder, and a card."""
+    folder = tmp_path / "sealed"
+    with runs.placing(folder) as beside:
+        for name in ("model.safetensors", "config.json", "base/tokenizer.json", "README.md"):
+            (beside / name).parent.mkdir(exist_ok=True)
+            (beside / name).write_text(name)
+    return folder
+
+
+def test_a_manifest_covers_what_is_loaded_and_no_card(sealed):
+    assert set(runs.read_manifest(sealed)) == {"model.safetensors", "config.json", "base/tokenizer.json"}
+    assert {path.name for path in sealed.iterdir()} == {
+        *("model.safetensors", "config.json", "base", "README.md", runs.MANIFEST)
+    }
+    (sealed / "README.md").write_text("corrected")
+    runs.check(sealed)
+
+
+@pytest.mark.parametrize("harm", ["bit", "cut", "gone"])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "base/tokenizer.json", runs.MANIFEST])
+def test_a_file_that_is_not_what_the_manifest_says_is_named(sealed, name, harm):
+    path = sealed / name
+    content = path.read_bytes()
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-3] if harm == "cut" else content[:-3] + bytes([content[-3] ^ 4]) + content[-2:])
+    if (name, harm) == (runs.MANIFEST, "gone"):
+        runs.check(sealed)  # nothing to compare with
+    else:
+        with pytest.raises(ValueError, match=name):
+            runs.check(sealed)
+
+
+def test_what_is_placed_later_is_covered_too_and_what_is_gone_no_more(sealed):
+    (sealed / "config.json").unlink()
+    with runs.placing(sealed) as beside:
+        (beside / "model.safetensors").write_text("better")
+        (beside / "planner.json").write_text("new")
+    runs.check(sealed)
+    assert set(runs.read_manifest(sealed)) == {"model.safetensors", "planner.json", "base/tokenizer.json"}
+
+
+def test_sealing_again_does_not_hide_that_another_file_was_damaged(sealed):
+    (sealed / "base/tokenizer.json").write_text("damaged")
+    with runs.placing(sealed) as beside:
+        (beside / "config.json").write_text("new")
+    with pytest.raises(ValueError, match=r"base/tokenizer\.json is not what manifest\.json says"):
+        runs.check(sealed)
+
+
+def test_a_folder_in_it_with_a_manifest_of_its_own_answers_for_itself(sealed):
+    with runs.placing(sealed / "policy") as beside:
+        (beside / "model.safetensors").write_text("weights")
+    runs.seal(sealed)
+    assert "policy/model.safetensors" not in runs.read_manifest(sealed)
+    assert set(runs.read_manifest(sealed / "policy")) == {"model.safetensors"}
+
+
+def test_a_manifest_cannot_make_us_read_elsewhere(sealed):
+    runs.write_json(sealed / runs.MANIFEST, {"sha256": {"../../dev/zero": "0"}})
+    with pytest.raises(ValueError, match="outside of its folder"):
+        runs.check(sealed)
+
+
+@pytest.mark.parametrize("moment", range(7))
+def test_stopped_while_placing_every_file_is_whole_and_nothing_is_refused(sealed, monkeypatch, moment):
+    class PowerGone(BaseException):
+        pass
+
+    left = iter(range(moment))
+
+    def maybe_the_last(change):
+        def changed(*args, **kwargs):
+            if next(left, None) is None:
+                raise PowerGone
+            return change(*args, **kwargs)
+
+        return changed
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, maybe_the_last(getattr(Path, name)))
+    with contextlib.suppress(PowerGone), runs.placing(sealed) as beside:
+        for name in ("model.safetensors", "config.json"):
+            (beside / name).write_text(f"new {name}")
+    monkeypatch.undo()
+    runs.check(sealed)
+    for name in ("model.safetensors", "config.json"):
+        assert (sealed / name).read_text() in (name, f"new {name}")
+    with runs.placing(sealed) as beside:
+        (beside / "config.json").write_text("again")
+    runs.check(sealed)
+    assert set(runs.read_manifest(sealed)) == {"model.safetensors", "config.json", "base/tokenizer.json"}
+
+
+def test_of_a_folder_that_took_its_place_whole_a_damaged_file_is_named(tmp_path):
+    with runs.replacing(tmp_path / "checkpoint") as beside:
+        beside.mkdir()
+        (beside / "progress.json").write_text("{}")
+    (tmp_path / "checkpoint" / "progress.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"checkpoint/progress\.json is not what"):
+        runs.newest(tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("part", [".", "policy", "decision_transformer", "planner"])
+def test_what_ships_is_what_its_manifest_says(part):
+    """After a change of files by hand: `python -c "from agent import runs; runs.seal('pretrained/humanoid/PART')"`."""
+    folder = ROOT / "pretrained" / "humanoid" / part
+    assert runs.read_manifest(folder)
+    runs.check(folder)
+
+
+WITHOUT_ROOM = """
+import resource, sys
+from agent import arguments, runs
+
+def main(args):
+    with runs.replacing(sys.argv[1] + "/checkpoint") as beside:
+        beside.mkdir()
+        (beside / "weights").write_bytes(bytes(100_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, -1))
+    with runs.replacing(sys.argv[1] + "/checkpoint", size=int(sys.argv[2])) as beside:
+        beside.mkdir()
+        (beside / "weights").write_bytes(bytes(200_000))
+
+arguments.parse_arguments = lambda kind: None
+arguments.run(main, None)
+"""
+
+
+@pytest.mark.parametrize("known", [0, 200_000])
+def test_without_room_the_path_and_the_need_are_named_and_the_old_version_stays(tmp_path, known):
+    """A file may not grow beyond a limit: to a process that is what a full disk is."""
+    command = [sys.executable, "-c", WITHOUT_ROOM, str(tmp_path), str(known)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert (
+        f"{tmp_path}/checkpoint cannot be written (File too large): it needs 0.{2 if known else 1}00 MB" in done.stderr
+    )
+    assert (runs.newest(tmp_path / "checkpoint") / "weights").stat().st_size == 100_000
+    assert os.listdir(tmp_path) == ["checkpoint"]
+
+
+@pytest.mark.parametrize("write", [runs.claim, runs.Metrics, lambda folder: runs.write_json(folder / "a.json", {})])
+def test_where_a_folder_cannot_be_the_path_is_named(tmp_path, write):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(ValueError, match=r"taken/.* cannot be written \(Not a directory\)|\(File exists\)"):
+        write(tmp_path / "taken")
+
+
 def test_json_is_written_whole_and_read_back(tmp_path):
     runs.write_json(tmp_path / "a.json", {"speed": 1.5, "skills": ["stand"]})
     assert runs.read_json(tmp_path / "a.json") == {"speed": 1.5, "skills": ["stand"]}

@@ -31,6 +31,7 @@ from agent.steps import Steps, steps
         ("walk 3 m, take a right, then walk another 2 m", ("walk 3 meters", "take a right", "walk 2 meters")),
         ("walk 3 m, then no more walking", ("walk 3 meters", "stand still")),
         ("walk 3 m and spin twice", ("walk 3 meters", "spin twice")),
+        ("run 5 m, turn around, run back", ("run 5 meters", "turn around", "run 5 meters")),
         ("take a 2 second walk and then take a break", ("take a 2 seconds walk", "take a break")),
     ],
 )

@@ -1,9 +1,15 @@
 """Many bodies in native threads: the physics of Gymnasium's Humanoid-v5, seeds, states and what goes wrong."""
 
+import gc
+import threading
+import time
+
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
+from agent import vector_env
 from agent.env import ACTION_LIMIT, ACTION_SIZE, make_env
 from agent.vector_env import generator_from_words, generator_words, make_vector_env
 
@@ -206,3 +212,75 @@ def test_actions_of_another_shape_are_refused_with_both_shapes():
 def test_sizes_that_make_no_env_are_refused(sizes):
     with pytest.raises(ValueError, match="at least 1"):
         make_vector_env(*sizes)
+
+
+@pytest.fixture
+def harm():
+    """Lets MuJoCo itself do something to the bodies that `when` is true of, in the middle of their step."""
+
+    def arm(when, what) -> None:
+        mujoco.set_mjcb_control(lambda model, data: what() if when(data) else None)
+
+    yield arm
+    mujoco.set_mjcb_control(None)
+
+
+def raise_error() -> None:
+    raise RuntimeError("out of order")
+
+
+def is_marked(data) -> bool:
+    return data.qpos[0] > 50
+
+
+def mark(envs, rows) -> None:
+    qpos = envs.start.qpos[rows].copy()
+    qpos[:, 0] = 100
+    envs.set_state(np.array(rows), qpos, envs.start.qvel[rows].copy())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("fault", ["raises", "hangs"])
+def test_a_body_whose_physics_fails_starts_anew_and_the_others_go_on(threads, fault, harm, monkeypatch, capsys):
+    monkeypatch.setattr(vector_env, "HANG_SECONDS", 0.2)
+    woken = threading.Event()
+    harmed, sound = (make_vector_env(4, num_threads=threads) for _ in range(2))
+    for envs in (harmed, sound):
+        envs.reset(seed=0)
+    mark(harmed, [1])
+    for step in range(6):
+        actions = np.full((4, ACTION_SIZE), 0.1)
+        harm(is_marked, raise_error if fault == "raises" else woken.wait)
+        observations, rewards, terminated, _, info = harmed.step(actions)
+        harm(lambda data: False, raise_error)
+        expected, expected_rewards, *_ = sound.step(actions)
+        assert info["diverged"].tolist() == terminated.tolist() == [False, step == 0, False, False]
+        assert np.isfinite(observations).all() and np.isfinite(rewards).all()
+        np.testing.assert_array_equal(observations[[0, 2, 3]], expected[[0, 2, 3]])
+        np.testing.assert_array_equal(rewards[[0, 2, 3]], expected_rewards[[0, 2, 3]])
+        if step == 3:
+            woken.set()  # what hung goes on, and changes nothing
+    assert "body 1 starts anew: " in capsys.readouterr().err
+    assert len(harmed._threads) == threads
+
+
+def test_a_fault_of_many_bodies_at_once_is_no_accident(harm):
+    envs = make_vector_env(4, num_threads=2)
+    envs.reset(seed=0)
+    mark(envs, [0, 3])
+    harm(is_marked, raise_error)
+    with pytest.raises(RuntimeError, match="out of order"):
+        envs.step(np.zeros((4, ACTION_SIZE)))
+
+
+def test_an_env_that_nobody_has_any_more_leaves_no_threads():
+    before = threading.active_count()
+    envs = make_vector_env(2, num_threads=2)
+    envs.reset(seed=0)
+    envs.step(np.zeros((2, ACTION_SIZE)))
+    del envs
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
