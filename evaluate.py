@@ -89,7 +89,9 @@ def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | 
         "mlp": (GoalMLP, "mlp"),
     }[kind]
     folder = hub.folder(name)
-    return actor.from_pretrained(hub.agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
+    held = runs.read_json(folder / "config.json").get("model_type")  # a log may be called as a part is
+    whole = held == hub.AGENT_TYPE and (folder / part).is_dir()
+    return actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
 
 
 def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent, args: Arguments) -> dict:
