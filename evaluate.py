@@ -89,8 +89,7 @@ def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | 
         "mlp": (GoalMLP, "mlp"),
     }[kind]
     folder = hub.folder(name)
-    held = runs.read_json(folder / "config.json").get("model_type")  # a log may be called as a part is
-    whole = held == hub.AGENT_TYPE and (folder / part).is_dir()
+    whole = (folder / part / "config.json").is_file()  # a folder of logs may be called as a part is
     return actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
 
 
