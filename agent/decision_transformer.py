@@ -111,7 +111,9 @@ class GoalPrompted(PreTrainedModel):
     def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
         sizes = {"vocab_size": len(TOKENS)}  # other bodies have other observations and actions
-        return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        hub.check_acts(model, model.config.state_dim, path)
+        return model
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
         """Save to a folder, whole and sealed."""

@@ -193,6 +193,9 @@ LONGEST_STRIDE = 0.6  # m
 STANCE_WIDTH = 0.2  # m between the feet, as wide as the hips
 ASTRIDE = 0.05  # m, a body that starts with its left foot this far ahead of the other steps with the right one first
 STANDING = 0.1  # m/s and rad/s, below which a command is to stand
+# Of qpos: abdomen, right and left shoulder and elbow. All zeros, as the model starts, hold the hands before the face.
+UPPER_BODY = [7, 8, 9, 18, 19, 20, 21, 22, 23]
+AT_REST = np.array([0, 0, 0, 0.6, -0.4, -0.9, -0.6, 0.4, -0.9])  # rad, arms that hang, a little bent
 # Of qpos; hips about y, where negative lifts the thigh ahead.
 RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = 12, 13, 16, 17
 GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
@@ -251,7 +254,7 @@ class GoalTask:
         slip = (np.linalg.norm(body.feet[..., :2] - self.last_feet[..., :2], axis=-1) * touching).sum(
             1
         ) / CONTROL_SECONDS
-        posture = np.square(body.qpos[:, [7, 8, 9, 18, 19, 20, 21, 22, 23]]).sum(1)
+        posture = np.square(body.qpos[:, UPPER_BODY] - AT_REST).sum(1)
 
         parts = {
             "tracking": weights.tracking_weight * (closely[:, :2] * along).sum(1),

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import httpx2
+import numpy as np
 import torch
 from huggingface_hub import (
     CommitOperationAdd,
@@ -34,9 +35,13 @@ from huggingface_hub import (
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.hf_api import RepoFile
 from safetensors import SafetensorError, safe_open
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from agent import runs
-from agent.goals import check_goal_version
+from agent.goals import Goal, check_goal_version
 
 T = TypeVar("T")
 
@@ -48,13 +53,24 @@ TEXTS = (".json", ".jsonl", ".md", ".txt", ".jinja")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 # What huggingface_hub raises, the last one where a proxy or a login page answers instead of the Hub.
 FAILURES = (httpx2.HTTPError, OSError, RuntimeError, HFValidationError, JSONDecodeError)
+COUNTS = re.compile("layer|expert|block|depth|labels")  # names of settings that say how many parts to make
+MOST_PARTS = 8  # modules and parameters for each array of weights
+MAX_TABLES = 2**26  # numbers that a model computes and keeps, as masks and angles are
 RETRY_SECONDS = (1, 2, 4, 8, 16)
 BUSY = (408, 409, 412, 429)  # and 5xx: another try may do
-# Elements that run or load something, handlers of events, and links that are programs.
+MAX_TEXT = 2**24  # bytes of a card or a config
+# Elements that run or load something, handlers of events, and links that are programs. Each is looked for wherever it
+# stands, as the end of an element is a matter of quotes, and browsers take spaces out of the name of a program.
 SCRIPT = re.compile(
-    r"<\s*(script|iframe|object|embed|form|link|meta|base)\b|<[^>]*[\s/\"']on\w+\s*=|javascript:|data:text/html",
+    r"<\s*(script|iframe|object|embed|form|link|meta|base)\b"
+    r"|[\s/\"']on(abort|after|animation|auxclick|before|begin|blur|cancel|canplay|change|click|close|context|copy|cut"
+    r"|dblclick|drag|drop|end|error|focus|hash|input|invalid|key|load|message|mouse|page|paste|play|pointer|progress"
+    r"|reset|resize|scroll|search|seek|select|show|start|submit|suspend|time|toggle|touch|transition|unload|volume"
+    r"|wheel)\w*\s*=",
     re.IGNORECASE,
 )
+PROGRAM = re.compile("javascript:|vbscript:|data:text/html", re.IGNORECASE)
+SPACES = re.compile(r"[\0-\x20]+")
 
 
 def folder(
@@ -72,11 +88,17 @@ def folder(
         path = Path(name)
     else:
         repo_id, _, named = str(name).partition("@")
-        path = _snapshot(repo_id, revision or named or None, token, repo_type)
+        revision = revision or named or None
+        if revision and ".." in revision:
+            raise ValueError(f"{name} has no revision {revision!r}: give a branch, a tag or a commit")
+        path = _snapshot(repo_id, revision, token, repo_type)
     root = repo_cache(path) or path.resolve()  # a file of the cache is a link to a blob beside the snapshots
     for file in path.rglob("*"):
         if file.is_symlink() and not file.resolve().is_relative_to(root):
             raise ValueError(f"{name} has a link out of its folder, {file.relative_to(path)}: take the link away")
+    for file in (*path.glob("README.md"), *path.glob("*.json")):
+        if file.stat().st_size > MAX_TEXT and file.name != "tokenizer.json":
+            raise ValueError(f"{name} has a {file.name} of {file.stat().st_size:,} bytes: refused")
     runs.check(path)
     check_card(path, name)
     for file in sorted(path.glob("*config.json")):
@@ -88,13 +110,19 @@ def folder(
 
 def asks_for_code(config: dict) -> str:
     """The key by which a config wants code run: of its own repo, or of one with kernels; empty without one."""
-    for key, value in config.items():
+    for key, value in settings(config):
         if key == "auto_map" or (key.endswith("_implementation") and "/" in str(value)):
             return key
-        found = asks_for_code(value) if isinstance(value, dict) else ""
-        if found:
-            return found
     return ""
+
+
+def settings(config: object) -> Generator[tuple[str, Any]]:
+    """The names and values in a config, also of the configs in it."""
+    for key, value in config.items() if isinstance(config, dict) else ():
+        yield key, value
+        yield from settings(value)
+    for value in config if isinstance(config, list) else ():
+        yield from settings(value)
 
 
 def repo_cache(path: Path) -> Path | None:
@@ -144,6 +172,7 @@ def load_pretrained(
         if config.get(field, size) != size:
             raise ValueError(f"{name} has {field}={config[field]}, here it is {size}: give a model of this body")
     check_sizes(path, name, lambda: kind(kind.config_class.from_dict(config)))
+    kwargs.setdefault("dtype", torch.float32)
     return load_weights(load, path, name, **kwargs)
 
 
@@ -213,13 +242,19 @@ def check_artefact(path: Path, name: str | Path, config: str = "config.json", mo
         pickles = [file.name for file in sorted(path.iterdir()) if file.suffix in PICKLES]
         found = f"{pickles[0]} is a pickle, which can run code" if pickles else "it has no *.safetensors"
         raise ValueError(f"{name} cannot be loaded ({found}): give weights as safetensors")
+    for index in path.glob("*.index.json"):
+        places = runs.read_json(index).get("weight_map")
+        for place in places.values() if isinstance(places, dict) else ():
+            if place not in {file.name for file in path.iterdir()}:
+                raise ValueError(f"{name} has weights in {str(place)!r:.60}, by {index.name}: no file of its folder")
     return runs.read_json(path / config)
 
 
 def check_card(path: Path, name: str | Path) -> None:
     """Raise ValueError where the card in the folder `path` has a script in it."""
     card = path / "README.md"
-    found = SCRIPT.search(html.unescape(card.read_text(errors="replace"))) if card.is_file() else None
+    text = html.unescape(card.read_text(errors="replace")) if card.is_file() else ""
+    found = SCRIPT.search(text) or PROGRAM.search(SPACES.sub("", text))
     if found:
         raise ValueError(f"{name} has a script in its README.md ({found[0]}): a card is text")
 
@@ -231,17 +266,38 @@ def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
     """
     shapes = read_shapes(path, name)
     held = sum(math.prod(shape) for shape in shapes.values())
-    for key, value in runs.read_json(path / "config.json").items():
-        count = len(value) if isinstance(value, list) else value if re.search("layer|expert", key) else 0
+    for key, value in settings(runs.read_json(path / "config.json")):
+        count = len(value) if isinstance(value, list) else value if COUNTS.search(key) else 0
         if isinstance(count, int) and count > len(shapes):
             raise ValueError(f"{name} declares {key}={value!r:.60}, its weights are {len(shapes)} arrays: refused")
     try:
-        with torch.device("meta"):
-            declared = sum(parameter.numel() for parameter in build().parameters())
+        with torch.device("meta"), at_most(MOST_PARTS * len(shapes)):
+            model = build()
     except Exception as error:  # a config from anywhere can be wrong in any way
         raise ValueError(f"{name} has a config.json that makes no model: {first_line(error)}") from error
+    declared = sum(parameter.numel() for parameter in model.parameters())
     if declared > 2 * held:  # a head that is tied to the embeddings is not stored twice
         raise ValueError(f"{name} declares {declared:,} parameters, its weights are {held:,} numbers: refused")
+    tables = sum(buffer.numel() for buffer in model.buffers())
+    if tables > 2 * held + MAX_TABLES:
+        raise ValueError(f"{name} declares tables of {tables:,} numbers, its weights are {held:,}: refused")
+
+
+@contextlib.contextmanager
+def at_most(count: int) -> Generator[None]:
+    """Raise ValueError when more than `count` modules and parameters are made inside."""
+    left = iter(range(count))
+
+    def note(*_: object) -> None:
+        if next(left, None) is None:
+            raise ValueError(f"it has more than {count} parts")
+
+    hooks = register_module_module_registration_hook(note), register_module_parameter_registration_hook(note)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def read_shapes(path: Path, name: str | Path) -> dict[str, list[int]]:
@@ -263,6 +319,14 @@ def check_finite(model: Any, name: str | Path) -> None:
     for key, value in model.state_dict().items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise ValueError(f"{name} has weights that are not finite, {key} for one: make or load it again")
+
+
+def check_acts(actor: Any, size: int, name: str | Path) -> None:
+    """Raise ValueError where an actor answers an observation of `size` numbers with what is no action."""
+    actor.prompt(Goal())
+    if not np.isfinite(actor.act(np.zeros(size, np.float32))).all():
+        raise ValueError(f"{name} acts with numbers that are not finite: make or load it again")
+    actor.reset()
 
 
 @contextlib.contextmanager

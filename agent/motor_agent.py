@@ -17,6 +17,7 @@ import numpy as np
 from agent import cards, hub, runs
 from agent.decision_transformer import GoalDecisionTransformer
 from agent.env import (
+    ACTION_LIMIT,
     ACTION_SIZE,
     CONTROL_SECONDS,
     MAX_EPISODE_STEPS,
@@ -94,11 +95,11 @@ class MotorAgent:
         folder = hub.agent_folder(path, revision=revision, token=token)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
-        sizes = transformer.config.state_dim, transformer.config.act_dim
-        if sizes != (OBSERVATION_SIZE, ACTION_SIZE):
+        sizes, limit = (transformer.config.state_dim, transformer.config.act_dim), transformer.config.action_limit
+        if (*sizes, limit) != (OBSERVATION_SIZE, ACTION_SIZE, ACTION_LIMIT):
             raise ValueError(
-                f"{path} has a decision_transformer for observations and actions of {sizes} numbers, "
-                f"this body has {(OBSERVATION_SIZE, ACTION_SIZE)}: give an agent of this body"
+                f"{path} has a decision_transformer for observations and actions of {sizes} numbers, in ±{limit}; "
+                f"this body has {(OBSERVATION_SIZE, ACTION_SIZE)}, in ±{ACTION_LIMIT}: give an agent of this body"
             )
         planner = Planner.from_pretrained(folder / "planner", device=device, token=token)
         agent = cls(policy.eval(), transformer.eval(), planner)

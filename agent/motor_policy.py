@@ -89,7 +89,9 @@ class MotorPolicy(PreTrainedModel):
         vocabulary.
         """
         sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
-        return hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        hub.check_acts(policy, OBSERVATION_SIZE, path)
+        return policy
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
         """Save to a folder, whole and sealed."""

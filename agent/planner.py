@@ -99,15 +99,18 @@ class Planner:
         prompt_format: str = PROMPT_FORMAT,
         least_confidence: float = 0.0,
     ):
-        if len(goal_token_ids) != len(VOCABULARY) or len(set(goal_token_ids)) != len(VOCABULARY):
-            raise ValueError(
-                f"{len(set(goal_token_ids))} ids for {len(VOCABULARY)} goal tokens and slots: give each one of its own"
-            )
         size = model.config.vocab_size
         if not all(isinstance(index, int) and 0 <= index < size for index in goal_token_ids):
             raise ValueError(
                 f"goal tokens have ids beyond the {size} of the vocabulary: this is another model's planner"
             )
+        if len(goal_token_ids) != len(VOCABULARY) or len(set(goal_token_ids)) != len(VOCABULARY):
+            raise ValueError(
+                f"{len(set(goal_token_ids))} ids for {len(VOCABULARY)} goal tokens and slots: give each one of its own"
+            )
+        far = {index for index in tokenizer.get_vocab().values() if index >= size}
+        if far - tokenizer.added_tokens_decoder.keys():
+            raise ValueError(f"the tokenizer has ids beyond the {size} of the vocabulary: this is another model's")
         if prompt_format.count("{text}") != 1:
             raise ValueError(f"prompt_format={prompt_format!r:.60} must have {{text}} in it, once")
         if not 0 <= least_confidence <= 1:
@@ -117,10 +120,12 @@ class Planner:
         self.goal_token_ids = tuple(goal_token_ids)
         self.base_model, self.base_revision, self.prompt_format = base_model, base_revision, prompt_format
         self.least_confidence = least_confidence
-        self._reserved = {*goal_token_ids, *tokenizer.all_special_ids}
+        self._reserved = {*goal_token_ids, *tokenizer.all_special_ids, *far}
         self._head, self._tail = ([*self._plain_ids(part)] for part in prompt_format.split("{text}"))
         if tokenizer.bos_token_id is not None:
             self._head.insert(0, tokenizer.bos_token_id)
+        if len(self._head) + len(self._tail) >= MAX_PROMPT_TOKENS:
+            raise ValueError(f"prompt_format={prompt_format!r:.60} leaves no room for a text: give a shorter one")
 
     @classmethod
     def from_pretrained(
@@ -148,7 +153,13 @@ class Planner:
             model = merge_adapter(model, folder, path)
         names = ("base_model", "base_revision", "prompt_format", "least_confidence")
         tokenizer = load_tokenizer(folder, path)
-        return cls(model.to(device), tokenizer, config["goal_token_ids"], **{name: config[name] for name in names})
+        try:
+            rest = {name: config[name] for name in names}
+            planner = cls(model.to(device), tokenizer, config["goal_token_ids"], **rest)
+            planner._decode(["stand"])
+        except ValueError as error:
+            raise ValueError(f"{path} is no planner to work with: {error}") from error
+        return planner
 
     def save_pretrained(self, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json.
@@ -335,6 +346,8 @@ def choose(logits: Tensor, programs: Sequence[Draft]) -> tuple[Tensor, Tensor]:
     for row, program in enumerate(programs):
         allowed[row, program.allowed] = 0
     chance, chosen = (logits + allowed).softmax(-1).max(-1)
+    if not chance.isfinite().all():
+        raise ValueError("the language model answers with numbers that are not finite: make or load it again")
     return chosen, chance
 
 
@@ -376,6 +389,11 @@ def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> Pre
     largest = max((min(shape) for shape in shapes.values() if shape), default=0)
     if config.get("peft_type") != "LORA" or not all(isinstance(rank, int) and 0 < rank <= largest for rank in ranks):
         raise ValueError(f"{name} declares an adapter of rank {ranks[0]!r:.60}, its weights are of {largest}: refused")
+    for key in ("target_modules", "exclude_modules", "layers_pattern", "rank_pattern", "alpha_pattern"):
+        names = config.get(key) or ()
+        for each in [names] if isinstance(names, str) else names:
+            if not re.fullmatch(r"[\w.-]+", str(each)):  # PEFT takes them for patterns, which can be made to never end
+                raise ValueError(f"{name} declares an adapter with {key} {each!r:.60}, which is no name: refused")
     plain = LoraConfig().to_dict()
     for key, value in config.items():
         if value and key not in LORA_SETTINGS and value != plain.get(key):
@@ -397,7 +415,9 @@ def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> Pre
 def load_tokenizer(folder: Path, name: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer in `folder`. Raises ValueError where there is none, or a damaged one."""
     try:
-        return cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+        tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+        tokenizer.encode(PROMPT_FORMAT)
+        return tokenizer
     except Exception as error:  # a file from anywhere can be wrong in any way
         raise ValueError(
             f"{name} has a tokenizer that cannot be loaded ({hub.first_line(error)}): make or load it again"

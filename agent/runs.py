@@ -279,7 +279,7 @@ def read_json(path: str | Path) -> dict:
         value = json.loads(Path(path).read_text())
     except FileNotFoundError as error:
         raise ValueError(f"{path} is missing: give the folder of a whole artefact") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise ValueError(f"{path} is no JSON ({error}): the file is damaged, make or load it again") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds no JSON object: the file is damaged, make or load it again")

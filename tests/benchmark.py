@@ -1,11 +1,13 @@
-"""How fast bodies are stepped, policies trained, windows taken and sentences read, beside the physics alone and beside
-others.
+"""How fast bodies are stepped, policies trained, windows taken, sentences read and actions found, beside the physics
+alone and beside others.
 
     make benchmark
 
 64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
 which a body falls about every half second and starts again. The windows are of a million steps on the disk. The
 sentences are written by hand; the shipped planner reads them, and `generate` of the same model without its grammar.
+The shipped transformer acts for one body and for 64; transformers' own model of its sizes computes the whole context
+anew.
 Peers take turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the
 rounds of ratios within one round.
 
@@ -37,11 +39,12 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import GenerationConfig
+from transformers import DecisionTransformerConfig, DecisionTransformerModel, GenerationConfig
 
 from agent import runs, schema
+from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
-from agent.goals import GOAL_VERSION
+from agent.goals import GOAL_VERSION, Goal
 from agent.instructions import prompt
 from agent.planner import END_ID, Planner
 from agent.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
@@ -56,6 +59,8 @@ DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
 WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
 WINDOW_ROUNDS = 30
 PARSING_ROUNDS = 10
+ACTING_ROUNDS = 10
+LATENCIES = 2000
 MOST_TOKENS = 65  # of a program of eight goals
 ROOT = Path(__file__).parents[1]
 EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, ACTION_SIZE)).astype(np.float32)
@@ -72,6 +77,8 @@ def main() -> None:
         os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"  # read when the process imports datasets
         in_a_process(measure_windows, cores[:1], Path(folder))
     in_a_process(measure_parsing, cores)
+    in_a_process(measure_acting, cores[:1], 1)
+    in_a_process(measure_acting, cores, BODIES)
 
 
 def in_a_process(work: Callable[..., None], *args) -> None:
@@ -126,6 +133,25 @@ def measure_parsing(cores: list[int]) -> None:
         peers = {"agent.planner": parsed(planner, texts), "transformers generate": generated(planner, texts)}
         title = f"parsing {len(texts)}, {len(cores)} core(s)"
         print_rates(title, peers, "agent.planner", PARSING_ROUNDS, "texts/s")
+
+
+def measure_acting(cores: list[int], bodies: int) -> None:
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(len(cores))
+    transformer = GoalDecisionTransformer.from_pretrained(ROOT / "pretrained" / "humanoid" / "decision_transformer")
+    peers = {
+        "agent.decision_transformer": cached_actions(transformer, bodies),
+        "the stock model": recomputed_actions(transformer.config, bodies),
+    }
+    title = f"acting for {bodies}, {len(cores)} core(s)"
+    print_rates(title, peers, "agent.decision_transformer", ACTING_ROUNDS, "actions/s")
+    act, seconds = cached_actions(transformer, bodies, steps=1), []
+    for _ in range(LATENCIES):
+        started = time.perf_counter()
+        act()
+        seconds.append(time.perf_counter() - started)
+    median, late = (1000 * value for value in np.quantile(seconds, (0.5, 0.99)))
+    print(f"one call of act: median {median:.2f} ms, 99th percentile {late:.2f} ms of {1000 * CONTROL_SECONDS:.0f} ms")
 
 
 def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s") -> None:
@@ -354,6 +380,42 @@ def generated(planner: Planner, texts: list[str]) -> Slice:
     def run() -> int:
         planner.model.generate(**inputs, generation_config=options)
         return len(texts)
+
+    return run
+
+
+def cached_actions(transformer: GoalDecisionTransformer, bodies: int, steps: int = CONTEXT) -> Slice:
+    observations = np.random.default_rng(0).normal(size=(bodies, OBSERVATION_SIZE)).astype(np.float32)
+    transformer.reset()
+    transformer.prompt([Goal(1.0)] * bodies)
+
+    def run() -> int:
+        for _ in range(steps):
+            transformer.act(observations)
+        return steps * bodies
+
+    return run
+
+
+def recomputed_actions(config: GoalDecisionTransformerConfig, bodies: int) -> Slice:
+    """What an action costs when the whole context goes through transformers' own model at every step."""
+    names = ("state_dim", "act_dim", "hidden_size", "n_layer", "n_head", "activation_function")
+    sizes = {name: getattr(config, name) for name in names}
+    stock = DecisionTransformerConfig(**sizes, max_ep_len=CONTEXT, bos_token_id=None, eos_token_id=None)
+    model = DecisionTransformerModel(stock).eval()
+    window = {
+        "states": torch.randn(bodies, CONTEXT, OBSERVATION_SIZE),
+        "actions": torch.randn(bodies, CONTEXT, ACTION_SIZE),
+        "returns_to_go": torch.randn(bodies, CONTEXT, 1),
+        "timesteps": torch.arange(CONTEXT).expand(bodies, CONTEXT),
+        "attention_mask": torch.ones(bodies, CONTEXT, dtype=torch.long),
+    }
+
+    @torch.no_grad()
+    def run() -> int:
+        for _ in range(CONTEXT):
+            model(**window)
+        return CONTEXT * bodies
 
     return run
 

@@ -1,7 +1,6 @@
 """The page as a visitor sees it, in a headless Chromium that draws without a graphics card."""
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -20,8 +19,27 @@ needs_browser = pytest.mark.skipif(
     reason="no Chromium to look at the page with: apt-get install chromium",
 )
 FORWARD, LEFT, TURNING = range(3)
-PATIENCE = 30_000  # ms; what is measured is simulated time
+PATIENCE = 120_000  # ms; what is measured is simulated time
 expect.set_options(timeout=PATIENCE)
+
+# Keeps each moment that the page shows, each goal that it marks and each notice: on a busy machine, who looks only now
+# and then misses some of them.
+RECORDER = """() => {
+    const find = (selector) => document.querySelector(selector);
+    const cells = (kind) => [...document.querySelectorAll(`#live td.${kind}`)];
+    const numbers = (kind) => cells(kind).map((cell) => Number(cell.textContent));
+    const picture = find("#live .picture");
+    [window.moments, window.goals, window.notices] = [[], [], []];
+    new MutationObserver(() => {
+        const [asked, measured] = [numbers("asked"), numbers("measured")];
+        moments.push({ seconds: Number(picture.dataset.seconds), asked, measured });
+    }).observe(picture, { attributes: true, attributeFilter: ["data-seconds"] });
+    const keep = (texts, element, text) => new MutationObserver(() => {
+        if (text() !== texts.at(-1)) texts.push(text());
+    }).observe(element, { attributes: true, characterData: true, childList: true, subtree: true });
+    keep(goals, find("#program"), () => find("#program [aria-current=step]")?.textContent ?? "none");
+    keep(notices, find("#notice"), () => find("#notice").textContent.trim());
+}"""
 
 
 @contextmanager
@@ -58,6 +76,7 @@ def visit(browser, address: str, width: int = 1280) -> Page:
     page.set_default_timeout(PATIENCE)
     page.goto(address)
     page.locator("#notice p:not(:empty)").wait_for()
+    page.evaluate(RECORDER)
     return page
 
 
@@ -79,7 +98,12 @@ def page(shared_page):
     return shared_page
 
 
+def record_anew(page: Page) -> None:
+    page.evaluate("moments.length = goals.length = notices.length = 0")
+
+
 def tell(page: Page, instruction: str) -> None:
+    record_anew(page)
     page.get_by_label("Instruction").fill(instruction)
     page.get_by_label("Instruction").press("Enter")
 
@@ -88,46 +112,36 @@ def goal_in_force(page: Page):
     return page.locator("#program [aria-current=step]")
 
 
-def seconds_until(page: Page, condition: str, axis: int) -> float:
-    """Simulated seconds from the command of the goal in force until its axis measures what the condition says."""
-    return page.evaluate(
-        """([axis, condition]) => new Promise((resolve) => {
-            const cells = document.querySelectorAll("#live tbody tr")[axis].querySelectorAll("td");
-            const seconds = () => Number(document.querySelector("#live .picture").dataset.seconds);
-            const met = new Function("asked", "measured", `return ${condition}`);
-            let begun = null;
-            const look = () => {
-                const [asked, measured] = [Number(cells[0].textContent), Number(cells[1].textContent)];
-                if (asked) begun ??= seconds();
-                if (begun !== null && (met(asked, measured) || seconds() - begun > 5)) resolve(seconds() - begun);
-                else setTimeout(look, 10);
-            };
-            look();
-        })""",
-        [axis, condition],
-    )
+def seconds_until(page: Page, axis: int, speed: float) -> float:
+    """Simulated seconds from the command along an axis that was told last until the body moves at `speed` along it."""
+    return page.wait_for_function(
+        """([axis, speed]) => {
+            const asked = moments.findIndex((each) => each.asked[axis] * speed > 0);
+            const met = moments.slice(asked).find((each) => each.measured[axis] / speed > 1);
+            return asked >= 0 && met && { seconds: met.seconds - moments[asked].seconds };
+        }""",
+        arg=[axis, speed],
+    ).json_value()["seconds"]
 
 
 @needs_browser
 def test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk(page):
     before = page.evaluate("document.querySelector('#live .picture').toDataURL()")
     tell(page, "walk forward")
-    assert seconds_until(page, "measured > 0.3", FORWARD) < 2
+    assert seconds_until(page, FORWARD, 0.3) < 2
     assert page.evaluate("document.querySelector('#live .picture').toDataURL()") != before
     tell(page, "turn left")
     expect(goal_in_force(page)).to_have_text("turn left until told otherwise")
-    assert seconds_until(page, "measured > 0.3", TURNING) < 2
+    assert seconds_until(page, TURNING, 0.3) < 2
     expect(page.locator("#notice")).not_to_contain_text("fell")
 
 
 @needs_browser
 def test_the_goals_of_a_program_come_into_force_one_after_another(page):
     tell(page, "walk forward for 1 second, then turn right for 1 second")
-    expect(page.locator("#program li")).to_have_text(["walk forward for 1 second", "turn right for 1 second"])
-    expect(goal_in_force(page)).to_have_text("turn right for 1 second")
-    expect(page.locator("#program .done")).to_have_text("walk forward for 1 second")
-    expect(page.locator("#notice")).to_contain_text("It stands")
-    expect(goal_in_force(page)).to_have_count(0)
+    expect(page.locator("#notice")).to_contain_text("It stands:")
+    expect(page.locator("#program .done")).to_have_text(["walk forward for 1 second", "turn right for 1 second"])
+    assert page.evaluate("goals") == ["walk forward for 1 second", "turn right for 1 second", "none"]
 
 
 @needs_browser
@@ -142,13 +156,11 @@ def test_a_refusal_shows_its_reason_and_what_ran_goes_on(page):
 
 @needs_browser
 def test_a_push_is_seen_in_the_curves(page):
+    record_anew(page)
     page.get_by_role("slider", name="Push").fill("1")
     page.get_by_role("button", name="Push").click()
-    expect(page.locator("#notice")).to_have_text(re.compile(r"Pushed .* by 1\.0 m/s\."))
-    page.wait_for_function(
-        """[...document.querySelectorAll("#live td.measured")].slice(0, 2)
-            .some((cell) => Math.abs(cell.textContent) > 0.2)"""
-    )
+    page.wait_for_function("notices.some((text) => /^Pushed .* by 1\\.0 m\\/s\\.$/.test(text))")
+    page.wait_for_function("moments.some(({ measured: [ahead, left] }) => Math.hypot(ahead, left) > 0.2)")
 
 
 @needs_browser
@@ -197,9 +209,9 @@ def test_visitors_stay_apart_and_one_who_leaves_makes_room(page, browser, addres
         expect(third.locator("#notice")).to_contain_text("2 humanoids are moving, which is all there is room for")
         expect(goal_in_force(other)).to_have_text("stand until told otherwise")
         tell(other, "turn right")
-        assert seconds_until(other, "measured < -0.3", TURNING) < 2
+        assert seconds_until(other, TURNING, -0.3) < 2
         expect(goal_in_force(page)).to_have_text("walk forward until told otherwise")
-        assert seconds_until(page, "measured > 0.3", FORWARD) < 2
+        assert seconds_until(page, FORWARD, 0.3) < 2
 
         other.close()
         for _ in range(10):

@@ -141,6 +141,11 @@ def with_weights(**values):
     return change
 
 
+def with_shards(place):
+    """Weights in several files, one of them at `place`."""
+    return with_file("model.safetensors.index.json", json.dumps({"weight_map": {"log_std": place}}).encode())
+
+
 def pickled(files):
     files["pytorch_model.bin"] = files.pop("model.safetensors")
 
@@ -159,6 +164,15 @@ HOSTILE = {
     "windows": (with_file("..\\evil.json", b"{}"), "that would lie outside"),
     "wide": (with_config(widths=[10**9, 10**9]), "config.json that makes no model|declares .* parameters"),
     "deep": (with_config(widths=[8] * 10**5), "declares widths"),
+    "labels": (with_config(num_labels=10**9), "declares num_labels"),
+    "nested": (with_file("config.json", b'{"a":' * 10**5 + b"1" + b"}" * 10**5), r"config\.json is no JSON"),
+    "digits": (with_file("config.json", b'{"widths": ' + b"9" * 10**4 + b"}"), r"config\.json is no JSON"),
+    "large": (with_file("config.json", b'{"a": "' + b"a" * 2**24 + b'"}'), r"config\.json of 16,777,\d+ bytes"),
+    "folder": (lambda files: files.update({"config.json/x.md": files.pop("config.json")}), r"config\.json is no JSON"),
+    "code in a list": (with_config(parts=[{"auto_map": {"": ""}}]), r"config\.json to run code .*auto_map"),
+    "shard": (with_shards("../other/model.safetensors"), r"weights in '\.\./other/model\.safetensors'"),
+    "absolute shard": (with_shards("/etc/model.safetensors"), "weights in '/etc/model.safetensors'"),
+    "statistics": (with_weights(even_variance=-1.0), "acts with numbers that are not finite"),
     "header": (with_a_header_of_terabytes, "cannot be loaded"),
     "not finite": (with_weights(log_std=float("nan")), "weights that are not finite, log_std"),
     "body": (with_config(observation_size=44), "observation_size=44, here it is 45"),
@@ -172,7 +186,7 @@ HOSTILE = {
 def test_a_hostile_repo_is_refused_by_name(what, server, saved, tmp_path):
     change, message = HOSTILE[what]
     hostile(server, saved, change)
-    with pytest.raises(ValueError, match=rf"(?s)^({NAME}|me--policy).*({message})"):
+    with pytest.raises(ValueError, match=rf"(?s)({NAME}|me--policy).*({message})"):
         MotorPolicy.from_pretrained(NAME)
     assert not list(tmp_path.rglob("evil*"))
 
@@ -195,6 +209,10 @@ def test_a_link_out_of_the_folder_is_refused(saved, tmp_path):
         "<meta http-equiv=refresh content='0; //evil'>",
         "[click](javascript:alert(1))",
         "[click](&#106;avascript:alert(1))",
+        "[click](java&#9;script:alert(1))",
+        "<a href='java\nscript:alert(1)'>",
+        "<img alt='>' src=x onerror=alert(1)>",
+        "<img alt='<' src=x onerror=alert(1)>",
     ],
 )
 def test_a_card_with_a_script_is_refused_and_what_our_cards_have_is_not(text, tmp_path):
@@ -203,6 +221,31 @@ def test_a_card_with_a_script_is_refused_and_what_our_cards_have_is_not(text, tm
         hub.folder(tmp_path)
     for card in (ROOT / "pretrained").rglob("README.md"):
         hub.folder(card.parent)
+
+
+def test_no_card_takes_forever_to_look_at(tmp_path):
+    for text in ("<" * 10**6, "<a" + " on" * 10**5, "javascript " * 10**5):
+        (tmp_path / "README.md").write_text(text)
+        hub.folder(tmp_path)
+
+
+def test_a_config_does_not_change_the_type_of_the_numbers(saved):
+    before = MotorPolicy.from_pretrained(saved).act(np.ones(45, np.float32))
+    config = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
+    np.testing.assert_array_equal(MotorPolicy.from_pretrained(saved).act(np.ones(45, np.float32)), before)
+
+
+def test_a_model_of_endless_parts_is_stopped_while_it_is_made():
+    with pytest.raises(ValueError, match="more than 100 parts"), hub.at_most(100):
+        torch.nn.ModuleList(torch.nn.Linear(1, 1) for _ in range(10**9))
+    torch.nn.ModuleList(torch.nn.Linear(1, 1) for _ in range(101))
+
+
+def test_a_revision_that_is_a_path_is_refused(server):
+    with pytest.raises(ValueError, match=r"no revision '\.\./\.\./x'"):
+        hub.folder(f"{NAME}@../../x")
+    assert not server.requests
 
 
 def test_a_hostile_dataset_is_refused_by_name_and_its_code_never_comes_here(server, tmp_path):
@@ -254,6 +297,7 @@ HOSTILE_AGENTS = {
     "not finite": (in_part("policy", with_weights(log_std=float("inf"))), "policy has weights that are not finite"),
     "wide": (in_part("decision_transformer", with_config(hidden_size=2**20)), "declares .* parameters"),
     "body": (in_part("decision_transformer", of_another_body), r"observations and actions of \(3, 2\) numbers"),
+    "range": (in_part("decision_transformer", with_config(action_limit=1e9)), r"in ±1000000000\.0"),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
     "vocabulary of a part": (in_part("policy", with_config(goal_version="0")), "goal vocabulary 0"),
     "script": (in_part("planner", with_file("README.md", b"<script>")), r"planner has a script in its README\.md"),
@@ -302,10 +346,18 @@ def not_finite(arrays, name):
     arrays[name][0, 0] = float("nan")
 
 
+def with_far_words(files):
+    tokenizer = json.loads(files["tokenizer.json"])
+    tokenizer["model"]["vocab"] = {word: index + 10**6 for word, index in tokenizer["model"]["vocab"].items()}
+    files["tokenizer.json"] = json.dumps(tokenizer).encode()
+
+
 ADAPTER, BASE = "adapter_model.safetensors", "base/model.safetensors"
 HOSTILE_PLANNERS = {
     "ids": (with_values("planner.json", goal_token_ids=FAR_IDS), "beyond the .* of the vocabulary"),
     "no ids": (with_values("planner.json", goal_token_ids="all"), "goal_token_ids='all'"),
+    "lists for ids": (with_values("planner.json", goal_token_ids=[[]] * len(VOCABULARY)), "beyond the .* vocabulary"),
+    "long format": (with_values("planner.json", prompt_format="{text}" + "a " * 10**5), "leaves no room for a text"),
     "type": (with_values("planner.json", dtype="object"), "dtype='object'"),
     "format": (with_values("planner.json", prompt_format="no place"), "prompt_format='no place'"),
     "confidence": (with_values("planner.json", least_confidence=float("nan")), "least_confidence=nan"),
@@ -314,6 +366,8 @@ HOSTILE_PLANNERS = {
     "module": (with_values("adapter_config.json", megatron_config={}, megatron_core="evil"), "megatron_core='evil'"),
     "start": (with_values("adapter_config.json", init_lora_weights="pissa"), "init_lora_weights='pissa'"),
     "target": (with_values("adapter_config.json", target_modules=["nowhere"]), "not for its base model"),
+    "pattern": (with_values("adapter_config.json", target_modules="(a+)+$"), r"target_modules '\(a\+\)\+\$'"),
+    "pattern of ranks": (with_values("adapter_config.json", rank_pattern={"(a+)+$": 1}), "rank_pattern"),
     "adapter without one": (with_arrays(ADAPTER, without_one), "not for its base model|other weights"),
     "adapter with another": (with_arrays(ADAPTER, with_another), "other weights than its adapter_config"),
     "adapter of another shape": (with_arrays(ADAPTER, of_another_shape), "not for its base model"),
@@ -323,6 +377,12 @@ HOSTILE_PLANNERS = {
         "auto_map",
     ),
     "tokenizer": (with_file("tokenizer.json", b"{}"), "tokenizer that cannot be loaded"),
+    "words of a tokenizer": (with_far_words, "tokenizer has ids beyond"),
+    "numbers": (
+        with_values("base/config.json", rms_norm_eps=float("nan")),
+        "answers with numbers that are not finite",
+    ),
+    "nested": (with_values("base/config.json", text_config={"num_layers": 10**9}), "declares num_layers"),
     "deep": (with_values("base/config.json", num_hidden_layers=10**9), "declares num_hidden_layers"),
     "wide": (with_values("base/config.json", hidden_size=3 * 2**15), "declares .* parameters"),
     "kernel": (with_values("base/config.json", attn_implementation="evil/kernel"), r"run code .*attn_implementation"),
