@@ -21,7 +21,7 @@ from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy
 
 ACTORS = ("policy", "transformer", "mlp", "agent")
-SUITES = ("commands", "switches", "shoves", "gait", "instructions")
+SUITES = ("commands", "switches", "shoves", "gait", "instructions", "feedback")
 DEFAULT_EPISODES = 20
 
 
@@ -33,7 +33,10 @@ class Arguments:
     )
     actor: str = field(default="agent", metadata={"help": f"one of {', '.join(ACTORS)}"})
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
-    episodes: int = field(default=DEFAULT_EPISODES, metadata={"help": "per command; of a minute each for switches"})
+    episodes: int = field(
+        default=DEFAULT_EPISODES,
+        metadata={"help": "per command; of a minute each for switches; instructions for feedback"},
+    )
     seed: int = 0
     against: list[str] = field(
         default_factory=list, metadata={"help": "more agents, or actors alone, to measure in the same way"}
@@ -59,6 +62,8 @@ class Arguments:
             raise ValueError(
                 f"episodes={self.episodes} must be at least 1, num_threads and random_commands at least 0"
             )
+        if self.suite == "feedback" and self.actor != "agent":
+            raise ValueError("suite feedback is about what an agent judges: give --actor agent")
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):
             raise ValueError("suite instructions needs --actor agent and --instructions_file FILE")
 
@@ -107,6 +112,8 @@ def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent,
         return evaluation.measure_shoves(actor, commands, args.episodes, args.seed, threads)
     if args.suite == "gait":
         return evaluation.measure_gait(actor, args.episodes, args.seed, threads)
+    if args.suite == "feedback":
+        return evaluation.measure_feedback(actor, args.episodes, args.seed, threads)
     return evaluation.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
 
 

@@ -6,14 +6,18 @@ Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole Moto
 
     accelerate launch finetune_llm.py --config configs/llm/humanoid.yaml --output_dir runs/planner
     accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml --output_dir runs/planner
+    python finetune_llm.py --config configs/llm/feedback.yaml --dataset runs/rollouts --output_dir runs/planner
 
 Both trainings see generated instructions and have their loss on the program alone; the second is a LoRA adapter by TRL
-and PEFT. The held-out instructions are generated with another seed, and none of them is trained on.
+and PEFT. The held-out instructions are generated with another seed, and none of them is trained on. With --stage
+feedback a planner gets a second adapter beside the first, for assessing and correcting what a body did; how it reads
+instructions stays as it is.
 """
 
 import itertools
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,13 +39,18 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from agent import arguments, cards, hub, runs
+from agent import arguments, cards, hub, lessons, runs
 from agent.decision_transformer import GoalDecisionTransformer
+from agent.feedback import GoalOutcome, cause, repairs
 from agent.goals import GOAL_VERSION
 from agent.instructions import Instruction, generate, prompt
 from agent.motor_agent import MotorAgent, describe
 from agent.motor_policy import MotorPolicy
 from agent.planner import (
+    ASSESS_FORMAT,
+    CORRECT_FORMAT,
+    FEEDBACK,
+    FEEDBACK_CONFIG,
     PROMPT_FORMAT,
     VOCABULARY,
     Parse,
@@ -56,12 +65,15 @@ from agent.video import film
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
 PHASES = ("base", "adapter")
+Grade = Callable[[Planner], dict[str, float]]  # what a planner in training is worth, by name
 PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, beside the planner
 HELD_OUT_SEED, CALIBRATION_SEED = 1_000_003, 2_000_003  # added to the seed
 # What may change when a run goes on: what it starts from is in its checkpoint, and what comes of it later is free.
 FREE = {"init_from", "base_model", "eval_examples", "eval_steps", "save_steps", "report_to"}
 FREE |= {"agent_dir", "policy", "decision_transformer", *arguments.ALWAYS_FREE}
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
+DOUBTED = 0.005  # share of goals that were met that may be called missed
+STAGES = ("instructions", "feedback")
 
 WHAT = """
 Turns an instruction into a program of goals for a humanoid body, decoded under a grammar: it always gives a valid
@@ -88,6 +100,10 @@ It knows English, and no instruction that depends on what is around the body.
 class Arguments(arguments.StageArguments):
     output_dir: str = field(
         default="runs/planner", metadata={"help": "folder of the planner, its checkpoints and its curves"}
+    )
+    stage: str = field(default="instructions", metadata={"help": f"what to learn: one of {', '.join(STAGES)}"})
+    dataset: str = field(
+        default="", metadata={"help": "folder or Hub repo of a dataset of trajectories, for the feedback stage"}
     )
     base_model: str = field(
         default="", metadata={"help": "folder or Hub repo of a causal LM; empty: a small Llama is trained first"}
@@ -156,6 +172,16 @@ class Arguments(arguments.StageArguments):
         if self.vocab_size < 512:
             raise ValueError(f"vocab_size={self.vocab_size} must be at least 512: bytes and goal tokens come first")
 
+    def validate_stage(self):
+        if self.stage not in STAGES:
+            raise ValueError(f"stage={self.stage!r} is unknown: choose one of {', '.join(STAGES)}")
+        if (self.stage == "feedback") != bool(self.dataset):
+            raise ValueError("--stage feedback and --dataset go together: give both, or neither")
+        if self.stage != "instructions" and (not self.init_from or self.agent_dir or self.push_to_hub):
+            raise ValueError(
+                f"--stage {self.stage} goes on from a planner: give --init_from, and no --agent_dir or --push_to_hub"
+            )
+
     def validate_sources(self):
         if self.base_model and self.init_from:
             raise ValueError("--base_model and --init_from both name where to start: give one of them")
@@ -169,10 +195,16 @@ def main(args: Arguments) -> None:
     on_gpus = process.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
     args.check_processes(process.num_processes, may_shard=on_gpus)
     # Whatever is missing is missed before any work.
-    asked = {name: getattr(args, name) for name in ("base_model", "init_from", *PARTS) if getattr(args, name)}
+    asked = {
+        name: getattr(args, name) for name in ("base_model", "init_from", "dataset", *PARTS) if getattr(args, name)
+    }
     with process.main_process_first():
         sources = {
-            name: hub.folder(value, revision=(args.base_revision or None) if name == "base_model" else None)
+            name: hub.folder(
+                value,
+                revision=(args.base_revision or None) if name == "base_model" else None,
+                repo_type="dataset" if name == "dataset" else "model",
+            )
             for name, value in asked.items()
         }
     if args.push_to_hub and "base_model" in sources and not hub.repo_cache(sources["base_model"]):
@@ -182,6 +214,9 @@ def main(args: Arguments) -> None:
     for name in PARTS.keys() & sources.keys():
         PARTS[name].from_pretrained(sources[name])
     set_seed(args.seed)
+    if args.stage == "feedback":
+        teach_feedback(args, sources, started)
+        return
     output = Path(args.output_dir)
     upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
     if args.resume:
@@ -197,9 +232,8 @@ def main(args: Arguments) -> None:
     if process.is_main_process and not args.base_model:
         planner.save_pretrained(output)  # a base of our own travels with its adapter
 
-    planner, weights = train(
-        args, "adapter", planner, examples[: args.train_examples], held_out, metrics, args.learning_rate, lora(args)
-    )
+    rows, grade = tokenized(planner, examples[: args.train_examples]), exactness(held_out)
+    planner, weights = train(args, "adapter", planner, rows, grade, metrics, args.learning_rate, lora(args))
     if process.is_main_process:
         planner.save_pretrained(output, weights)
         planner = Planner.from_pretrained(output, device=str(process.device))  # what is reported is what loads
@@ -282,7 +316,8 @@ def base_planner(
         else:
             tokenizer = train_tokenizer(examples[:EXAMPLES_FOR_TOKENIZER], args.vocab_size)
             planner = Planner(small_llama(args, tokenizer), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
-        planner, weights = train(args, "base", planner, examples, held_out, metrics, args.base_learning_rate)
+        rows, grade = tokenized(planner, examples), exactness(held_out)
+        planner, weights = train(args, "base", planner, rows, grade, metrics, args.base_learning_rate)
         if PartialState().is_main_process:
             with runs.replacing(trained) as beside:
                 planner.save_pretrained(beside, weights)
@@ -345,13 +380,13 @@ def train(
     args: Arguments,
     phase: str,
     planner: Planner,
-    examples: list[Instruction],
-    held_out: list[Instruction],
+    rows: Dataset,
+    grade: Grade,
     metrics: runs.Metrics | None,
     learning_rate: float,
     adapter: LoraConfig | None = None,
 ) -> tuple[Planner, dict[str, torch.Tensor]]:
-    """The planner, with its language model trained on the programs of `examples`, and the weights of that model.
+    """The planner, with its language model trained on the completions of `rows`, and the weights of that model.
 
     Under FSDP the model stays in shards; the weights are those of all of them, for the main process alone.
     """
@@ -381,10 +416,10 @@ def train(
     trainer = SFTTrainer(
         model=planner.model,
         args=config,
-        train_dataset=tokenized(planner, examples),
+        train_dataset=rows,
         processing_class=planner.tokenizer,
         peft_config=adapter,
-        callbacks=[Accuracy(args, phase, planner, held_out[: -(-len(held_out) // 5)], metrics)],
+        callbacks=[Accuracy(args, phase, planner, grade, metrics)],
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(ProgressOnly)
@@ -407,16 +442,26 @@ def train(
 
 
 def tokenized(planner: Planner, examples: list[Instruction]) -> Dataset:
-    """Prompts with their programs as token ids; the loss is where `completion_mask` is 1."""
+    """Instructions with their programs as token ids."""
     words = [prompt(each.text) or "" for each in examples]
     prompts = [planner.prompt_ids(each) for each in words]
     completions = [planner.completion_ids(each.program, said) for each, said in zip(examples, words, strict=True)]
+    return as_rows(prompts, completions)
+
+
+def as_rows(prompts: list[list[int]], completions: list[list[int]]) -> Dataset:
+    """Prompts and completions as token ids; the loss is on the latter."""
     return Dataset.from_dict(
         {
             "input_ids": [p + c for p, c in zip(prompts, completions, strict=True)],
             "completion_mask": [[0] * len(p) + [1] * len(c) for p, c in zip(prompts, completions, strict=True)],
         }
     )
+
+
+def exactness(held_out: list[Instruction]) -> Grade:
+    """How well a planner in training understands a fifth of the instructions."""
+    return lambda planner: evaluate(planner, held_out[: -(-len(held_out) // 5)])
 
 
 def evaluate(planner: Planner, examples: list[Instruction]) -> dict[str, float]:
@@ -445,12 +490,10 @@ def understand(planner: Planner, examples: list[Instruction]) -> list[Parse]:
 
 
 class Accuracy(TrainerCallback):
-    """Every `eval_steps` updates: how many held-out instructions the planner understands. Keeps all that is logged."""
+    """Every `eval_steps` updates: the planner's grade. Keeps all that is logged."""
 
-    def __init__(
-        self, args: Arguments, phase: str, planner: Planner, held_out: list[Instruction], metrics: runs.Metrics | None
-    ):
-        self.args, self.phase, self.planner, self.held_out, self.metrics = args, phase, planner, held_out, metrics
+    def __init__(self, args: Arguments, phase: str, planner: Planner, grade: Grade, metrics: runs.Metrics | None):
+        self.args, self.phase, self.planner, self.grade, self.metrics = args, phase, planner, grade, metrics
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         # Every process has a part of a model in shards, so all of them evaluate.
@@ -458,9 +501,8 @@ class Accuracy(TrainerCallback):
         if state.global_step % self.args.eval_steps or not (sharded or self.metrics):
             return
         planner = self.planner
-        found = evaluate(
-            Planner(model, planner.tokenizer, planner.goal_token_ids, prompt_format=planner.prompt_format),
-            self.held_out,
+        found = self.grade(
+            Planner(model, planner.tokenizer, planner.goal_token_ids, prompt_format=planner.prompt_format)
         )
         model.train()
         if self.metrics is not None:
@@ -531,6 +573,81 @@ def resumed_step(args: Arguments) -> int:
             if checkpoint:
                 return offset + int(checkpoint.name.rsplit("-", 1)[1])
     return 0
+
+
+def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) -> None:
+    """Give a planner its second adapter, in the folder feedback/, by lessons from a dataset."""
+    output = Path(args.output_dir)
+    folder = output / FEEDBACK
+    planner = Planner.from_pretrained(sources["init_from"])
+    planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
+    held_out = lessons.draw(sources["dataset"], args.eval_examples, args.seed + HELD_OUT_SEED, held_out=True)
+    rows = feedback_rows(planner, lessons.draw(sources["dataset"], args.train_examples, args.seed))
+    metrics = runs.Metrics(folder, resumed_step(args))
+
+    def grade(planner: Planner) -> dict[str, float]:
+        planner.feedback = planner.model
+        return grade_feedback(planner, held_out[: -(-len(held_out) // 5)])
+
+    planner, weights = train(args, FEEDBACK, planner, rows, grade, metrics, args.learning_rate, lora(args))
+    planner.model.peft_config["default"].base_model_name_or_path = "."  # of the planner around it
+    planner.model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
+    runs.write_json(folder / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": 0.5})
+    planner = Planner.from_pretrained(sources["init_from"])
+    planner.load_feedback(folder, folder)
+    least_doubt = calibrate_doubt(
+        planner, lessons.draw(sources["dataset"], args.eval_examples, args.seed + CALIBRATION_SEED)
+    )
+    runs.write_json(folder / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": least_doubt})
+    planner.least_doubt = least_doubt
+    if output.resolve() != sources["init_from"].resolve():
+        unwanted = shutil.ignore_patterns(FEEDBACK, *hub.TRAINING_ONLY, "metrics.jsonl")
+        shutil.copytree(sources["init_from"], output, ignore=unwanted, dirs_exist_ok=True)
+    row = grade_feedback(planner, held_out)
+    asked = {"init_from": args.init_from, "dataset": args.dataset}
+    upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
+    runs.record_provenance(folder, args, upstream)
+    metrics.draw()
+    metric = f"{row['verdict']:.1%} of the verdicts, {row['repair']:.1%} of the repairs exact, held out"
+    print(metric)
+    made = f"feedback adapter of {upstream['init_from']}"
+    runs.seal(folder)
+    runs.write_summary(folder, stage="feedback", made=made, seconds=time.perf_counter() - started, metric=metric)
+
+
+def feedback_rows(planner: Planner, outcomes: list[GoalOutcome]) -> Dataset:
+    """What is wrong with each outcome, and what to do about those that can be repaired, as token ids."""
+    prompts = [planner.outcome_ids(ASSESS_FORMAT, each) for each in outcomes]
+    answers = [planner.verdict_ids(cause(each)) for each in outcomes]
+    for each in outcomes:
+        if undone := repairs(each):
+            prompts.append(planner.outcome_ids(CORRECT_FORMAT, each))
+            answers.append(planner.repair_ids(each, undone))
+    return as_rows(prompts, answers)
+
+
+def grade_feedback(planner: Planner, outcomes: list[GoalOutcome]) -> dict[str, float]:
+    """Shares: verdicts as the simulator's, causes likewise, met goals called missed, and repairs of missed ones."""
+    causes, found = [cause(each) for each in outcomes], [each.cause for each in planner.assess(outcomes)]
+    missed = [each for each, name in zip(outcomes, causes, strict=True) if name not in ("met", "fall")]
+    meant = [tuple(repair.goal for repair in repairs(each)) for each in missed]
+    doubted = [name != "met" for name, truth in zip(found, causes, strict=True) if truth == "met"]
+    return {
+        "verdict": float(np.mean([(a == "met") == (b == "met") for a, b in zip(found, causes, strict=True)])),
+        "cause": float(np.mean([a == b for a, b in zip(found, causes, strict=True)])),
+        "doubted": float(np.mean(doubted)) if doubted else 0.0,
+        "repair": float(np.mean([a == b for a, b in zip(planner.correct(missed), meant, strict=True)]))
+        if missed
+        else 0.0,
+    }
+
+
+def calibrate_doubt(planner: Planner, outcomes: list[GoalOutcome]) -> float:
+    """The probability of a miss above which a goal is called missed: all but few of those that were met stay below."""
+    planner.least_doubt = 0.0  # so that the confidence of each is that it was missed
+    met = [each for each in outcomes if cause(each) == "met"]
+    doubts = [each.confidence for each in planner.assess(met)]
+    return float(np.clip(np.quantile(doubts, 1 - DOUBTED), 0.5, 0.99)) if met else 0.5
 
 
 class ProgressOnly(ProgressCallback):

@@ -1,9 +1,10 @@
 """Watch an agent follow an instruction, or see what it understands.
 
 Reads   an agent
-Writes  a video, or one JSON object per instruction on stdout
+Writes  a video, a strip of frames, or one JSON object per instruction on stdout
 
     python play.py --agent pretrained/humanoid --instruction "walk forward for 2 seconds" --video out.mp4
+    python play.py --instruction "walk forward 3 metres" --feedback --shove_at 1.5 --strip out.png
     python play.py --agent pretrained/humanoid --viewer
     python play.py --agent pretrained/humanoid --parse_only --instruction "turn left 90 degrees"
 """
@@ -16,11 +17,14 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import gymnasium
+import numpy as np
 from huggingface_hub.dataclasses import strict
 
 from agent import arguments, hub, video
-from agent.env import CONTROL_SECONDS
-from agent.motor_agent import MotorAgent
+from agent.env import CONTROL_SECONDS, humanoid, yaw
+from agent.feedback import asked
+from agent.motor_agent import MotorAgent, RunResult
 from agent.planner import Planner
 
 
@@ -34,6 +38,13 @@ class Arguments:
     )
     parse_only: bool = field(default=False, metadata={"help": "print the goal programs as JSON and move nothing"})
     video: str = field(default="", metadata={"help": "MP4 file to write"})
+    strip: str = field(default="", metadata={"help": "PNG file to write, of frames side by side"})
+    feedback: bool = field(
+        default=False, metadata={"help": "let the planner assess each goal when it is over, and correct it"}
+    )
+    max_corrections: int = field(default=2, metadata={"help": "of one goal"})
+    shove_at: float = field(default=0.0, metadata={"help": "seconds after which the body is shoved; 0: never"})
+    shove_speed: float = field(default=1.0, metadata={"help": "m/s to its left that the shove adds"})
     viewer: bool = field(
         default=False, metadata={"help": "open MuJoCo's viewer, and read more instructions from the terminal"}
     )
@@ -48,8 +59,16 @@ class Arguments:
             )
         if self.instructions_file and not self.parse_only:
             raise ValueError("--instructions_file goes with --parse_only: give one --instruction to move")
-        if self.viewer and (self.video or self.parse_only):
-            raise ValueError("--viewer shows it on the screen: give it without --video and --parse_only")
+        if self.viewer and (self.video or self.strip or self.feedback or self.parse_only):
+            raise ValueError(
+                "--viewer shows it on the screen: give it without --video, --strip, --feedback and --parse_only"
+            )
+        if self.strip and not self.strip.endswith(".png"):
+            raise ValueError(f"strip={self.strip!r} must end in .png")
+        if self.max_corrections < 1 or self.shove_at < 0:
+            raise ValueError(
+                f"max_corrections={self.max_corrections} must be at least 1, shove_at={self.shove_at} at least 0"
+            )
         if self.video and not self.video.endswith(".mp4"):
             raise ValueError(f"video={self.video!r} must end in .mp4")
         if self.max_seconds <= 0:
@@ -89,14 +108,14 @@ def view(args: Arguments) -> None:
     from agent.motor_agent import MotorAgent
     from agent.video import FRAME_EVERY
 
-    humanoid = LiveHumanoid(MotorAgent.from_pretrained(args.agent), args.seed)
+    live = LiveHumanoid(MotorAgent.from_pretrained(args.agent), args.seed)
     if args.instruction:
-        humanoid.instruct(args.instruction)
-    threading.Thread(target=lambda: [humanoid.instruct(line) for line in sys.stdin], daemon=True).start()
+        live.instruct(args.instruction)
+    threading.Thread(target=lambda: [live.instruct(line) for line in sys.stdin], daemon=True).start()
     said = None
-    with mujoco.viewer.launch_passive(humanoid.model, humanoid.data) as window:
-        window.cam.type, window.cam.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, humanoid.model.body("torso").id
-        for moment in humanoid.play(FRAME_EVERY):
+    with mujoco.viewer.launch_passive(live.model, live.data) as window:
+        window.cam.type, window.cam.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, live.model.body("torso").id
+        for moment in live.play(FRAME_EVERY):
             if not window.is_running():
                 break
             window.sync()
@@ -111,14 +130,41 @@ def move(args: Arguments) -> None:
     if program.refused:
         raise ValueError(f"{args.instruction!r} was refused: {program.reason}")
     max_episode_steps = math.ceil(args.max_seconds / CONTROL_SECONDS)
-    env = video.make_rendering_env(max_episode_steps) if args.video else agent.make_env(None, max_episode_steps)
+    filmed = args.video or args.strip
+    env = video.make_rendering_env(max_episode_steps) if filmed else agent.make_env(None, max_episode_steps)
+    if args.shove_at:
+        env = Shoved(env, args.shove_at, args.shove_speed)
     env.reset(seed=args.seed)
-    result = agent.run(program, env, args.max_seconds)
+    result = agent.run(program, env, args.max_seconds, feedback=args.feedback, max_corrections=args.max_corrections)
     env.close()
     if args.video:
         video.write_video(args.video, result.frames)
+    if args.strip:
+        video.write_strip(args.strip, result.frames, captions(result))
     print(result.summary)
     print(result.feedback, file=sys.stderr)
+
+
+class Shoved(gymnasium.Wrapper):
+    """Shoves the whole body once: `speed` m/s to its left, after so many seconds."""
+
+    def __init__(self, env: gymnasium.Env, seconds: float, speed: float):
+        super().__init__(env)
+        self.steps_left, self.speed = round(seconds / CONTROL_SECONDS), speed
+
+    def step(self, action):
+        self.steps_left -= 1
+        if self.steps_left == 0:
+            data = humanoid(self).data
+            left = float(yaw(data.qpos)) + math.pi / 2
+            data.qvel[:2] += self.speed * np.array([math.cos(left), math.sin(left)])
+        return super().step(action)
+
+
+def captions(result: RunResult) -> list[str]:
+    """When each frame was, and the goal in force."""
+    seconds = [place * video.FRAME_EVERY * CONTROL_SECONDS for place in range(len(result.frames))]
+    return [f"{at:.1f} s\n{asked(goal)}" for at, goal in zip(seconds, result.goals, strict=True)]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,11 @@ from agent.env import (
     left_ahead,
     sample_commands,
 )
+from agent.feedback import Assessment, GoalOutcome, cause
 from agent.goals import Goal, GoalProgram
+from agent.instructions import generate
+from agent.pursuit import Pursuit
+from agent.trials import DISTURBANCES, disturbed, expected_seconds, run_trials
 from agent.vector_env import make_vector_env
 
 if TYPE_CHECKING:
@@ -53,6 +57,10 @@ SHORTEST_SWING = 3  # steps; a shorter one is a tremble
 
 INSTRUCTION_STEPS = 20_000  # five minutes, more than any program with an end should take
 
+LONGEST_TRIAL = 15.0  # s that an instruction of the feedback suite takes
+CORRECTIONS = 2  # of one goal
+RESAMPLES = 2000  # of the bootstrap
+
 Schedule = Callable[[int], Sequence[Goal] | None]
 
 
@@ -66,6 +74,7 @@ class Listener(Actor, Protocol):
     """An actor that understands sentences: a MotorAgent."""
 
     planner: "Planner"
+    transformer: Actor
 
     def make_env(self, *, max_episode_steps: int) -> gymnasium.Env: ...
     def run(self, instruction: GoalProgram, env: gymnasium.Env, max_seconds: float) -> Any: ...
@@ -240,6 +249,106 @@ def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]
         "misses": misses,
         "rows": details,
     }
+
+
+def measure_feedback(agent: Listener, count: int, seed: int, num_threads: int | None = None) -> dict:
+    """What an agent gains by assessing and correcting itself: the same instructions from the same starts, once without
+    and once with it.
+
+    Half of the runs are disturbed: by a shove, another goal in place of the one asked for, an end too early or too
+    late. Shares come with their number and a 95 % interval by bootstrap:
+
+    * `verdict`: runs that the planner calls right or wrong as the simulator does; `which_goal`: of those that went
+      wrong, where it names the goal that did first; `cause`: goals whose cause it names.
+    * `repaired_by_one`, `repaired_by_two`: goals missed without a fall, within tolerance after as many corrections.
+    * `corrected_for_nothing`: runs that were right, in which something was corrected; `spoiled`: those that went wrong
+      with feedback and right without.
+    * `right_without`, `right_with`: runs with every goal met, and by disturbance.
+    """
+    instructions = draw_instructions(agent.planner, count, seed)
+    kinds = [
+        DISTURBANCES[1 + number // 2 % (len(DISTURBANCES) - 1)] if number % 2 else "none" for number in range(count)
+    ]
+    trials = [
+        disturbed(program.goals, kind, seed + number)
+        for number, ((_, program), kind) in enumerate(zip(instructions, kinds, strict=True))
+    ]
+    without = run_trials(agent.transformer, trials, num_threads=num_threads)
+    helped = run_trials(agent.transformer, trials, agent.planner.judge, CORRECTIONS, num_threads)
+    assessments = [agent.planner.assess(pursuit.outcomes) for pursuit in without]
+    right = [pursuit.done for pursuit in without]
+    wrong = [(pursuit, said) for pursuit, said in zip(without, assessments, strict=True) if not pursuit.done]
+    goals = [
+        pair
+        for pursuit, said in zip(without, assessments, strict=True)
+        for pair in zip(pursuit.outcomes, said, strict=True)
+    ]
+    missed = [stages for pursuit in helped for stages in _stages(pursuit) if not (stages[0].met or stages[0].fell)]
+    good = [after for before, after in zip(without, helped, strict=True) if before.done]
+    shares = {
+        "verdict": [all(each.met for each in said) == done for said, done in zip(assessments, right, strict=True)],
+        "which_goal": [_first_missed(said) == _first_missed(pursuit.outcomes) for pursuit, said in wrong],
+        "cause": [said.cause == cause(outcome) for outcome, said in goals],
+        "repaired_by_one": [stages[1].met for stages in missed],
+        "repaired_by_two": [stages[2].met for stages in missed],
+        "corrected_for_nothing": [bool(after.corrections) for after in good],
+        "spoiled": [not after.done for after in good],
+        "right_without": right,
+        "right_with": [pursuit.done for pursuit in helped],
+    }
+    for kind in DISTURBANCES:
+        of_kind = [number for number, each in enumerate(kinds) if each == kind]
+        shares[f"right_without/{kind}"] = [right[number] for number in of_kind]
+        shares[f"right_with/{kind}"] = [helped[number].done for number in of_kind]
+    return {
+        "instructions": count,
+        "falls_without": sum(pursuit.fell for pursuit in without),
+        "falls_with": sum(pursuit.fell for pursuit in helped),
+        **{name: share(values, seed) for name, values in shares.items()},
+        "rows": [
+            {"text": text, "disturbance": kind, "without": before.done, "with": after.done}
+            | {"corrections": [correction.text for correction in after.corrections]}
+            for (text, _), kind, before, after in zip(instructions, kinds, without, helped, strict=True)
+        ],
+    }
+
+
+def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
+    """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly."""
+    found: list[tuple[str, GoalProgram]] = []
+    for each in generate(seed):
+        goals = each.program.goals
+        seconds = sum(map(expected_seconds, goals))
+        if not goals or any(goal.end is None for goal in goals) or not 1.0 <= seconds <= LONGEST_TRIAL:
+            continue
+        if planner.parse(each.text) == each.program:
+            found.append((each.text, each.program))
+        if len(found) == count:
+            break
+    return found
+
+
+def share(values: Sequence[bool], seed: int = 0) -> dict[str, float | int | None]:
+    """The share of true values, their number, and a 95 % interval by bootstrap (Efron, 1979); None of no values."""
+    if not values:
+        return {"share": None, "low": None, "high": None, "of": 0}
+    sample = np.random.default_rng(seed).choice(np.asarray(values, dtype=float), (RESAMPLES, len(values)))
+    low, high = np.quantile(sample.mean(1), [0.025, 0.975]).tolist()
+    return {"share": float(np.mean(values)), "low": low, "high": high, "of": len(values)}
+
+
+def _first_missed(judged: Sequence[GoalOutcome] | Sequence[Assessment]) -> int | None:
+    return next((number for number, each in enumerate(judged) if not each.met), None)
+
+
+def _stages(pursuit: Pursuit) -> list[tuple[GoalOutcome, GoalOutcome, GoalOutcome]]:
+    """Each goal of a run as it was at first, after one correction, and in the end."""
+    found = []
+    for number, outcome in enumerate(pursuit.outcomes, start=1):
+        before = [correction.before for correction in pursuit.corrections if correction.number == number]
+        first, second, *_ = [*before, outcome, outcome]
+        found.append((first, second, outcome))
+    return found
 
 
 def random_commands(count: int, seed: int) -> list[tuple[float, float, float]]:

@@ -26,13 +26,13 @@ from agent.env import (
     humanoid,
     make_env,
 )
-from agent.feedback import GoalOutcome, Odometry, summarize, verdict
+from agent.feedback import STAND, Correction, GoalOutcome, summarize, verdict
 from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
 from agent.motor_policy import MotorPolicy
 from agent.planner import Planner
+from agent.pursuit import Pursuit
 from agent.video import FRAME_EVERY, film
 
-STAND = Goal()
 RECORDS = ("README.md", runs.PROVENANCE)  # of how something was made
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
 
@@ -45,7 +45,9 @@ class RunResult:
 
     program: GoalProgram
     outcomes: list[GoalOutcome] = field(default_factory=list)
+    corrections: list[Correction] = field(default_factory=list)  # of runs with feedback
     frames: list[np.ndarray] = field(default_factory=list)  # RGB [H, W, 3], one per two steps of an env that renders
+    goals: list[Goal] = field(default_factory=list)  # in force at each frame
 
     @property
     def success(self) -> bool:
@@ -63,12 +65,11 @@ class RunResult:
 
     @property
     def feedback(self) -> str:
-        """In one sentence, whether the program was done, and if not, why."""
-        return (
-            f"refused: {self.program.reason}"
-            if self.program.refused
-            else verdict(self.outcomes, len(self.program.goals))
-        )
+        """In one sentence, what was corrected, and whether the program was done, and if not, why."""
+        if self.program.refused:
+            return f"refused: {self.program.reason}"
+        said = [f"corrected {correction.text}" for correction in self.corrections]
+        return "; ".join([*said, verdict(self.outcomes, len(self.program.goals))])
 
 
 class MotorAgent:
@@ -80,7 +81,6 @@ class MotorAgent:
     def __init__(self, policy: MotorPolicy, transformer: GoalDecisionTransformer, planner: Planner):
         self.policy, self.transformer, self.planner = policy, transformer, planner
         self.folder: Path | None = None  # what it was loaded from
-        self.outcomes: list[list[GoalOutcome]] = []
         self.reset()
 
     @classmethod
@@ -156,65 +156,91 @@ class MotorAgent:
         """
         single = isinstance(what, str | Goal | GoalProgram)
         programs = [self._program(what)] if single else [self._program(each) for each in what]
-        self._programs, self._batched = programs, not single
-        self.outcomes = [[] for _ in programs]
-        self._odometry: list[Odometry | None] = [Odometry(program.goals[0]) for program in programs]
+        self._batched = not single
+        self._pursue([Pursuit(program.goals) for program in programs])
+
+    def _pursue(self, pursuits: list[Pursuit]) -> None:
+        self._pursuits = pursuits
         self._fresh = True
         self._prompt_transformer()
 
     @property
+    def outcomes(self) -> list[list[GoalOutcome]]:
+        """What came of the goals that are over, for each body."""
+        return [pursuit.outcomes for pursuit in self._pursuits]
+
+    @property
     def goal(self) -> Goal | list[Goal]:
         """The goal in force now; standing when the program is over. A list with one per body in a batch."""
-        goals = [odometry.goal if odometry else STAND for odometry in self._odometry]
+        goals = [pursuit.goal for pursuit in self._pursuits]
         return goals if self._batched else goals[0]
 
     @property
     def done(self) -> bool | list[bool]:
         """Whether the program is over. An open goal is never over. A list with one per body in a batch."""
-        over = [odometry is None for odometry in self._odometry]
+        over = [pursuit.over for pursuit in self._pursuits]
         return over if self._batched else over[0]
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
         rows = observation if observation.ndim == 2 else observation[None]
-        if len(rows) != len(self._programs):
+        if len(rows) != len(self._pursuits):
             raise ValueError(
-                f"{len(rows)} bodies were observed, {len(self._programs)} were prompted: give one prompt per body"
+                f"{len(rows)} bodies were observed, {len(self._pursuits)} were prompted: give one prompt per body"
             )
         self._count(rows)
         return self.transformer.act(observation)
 
-    def run(self, instruction: Prompt, env: gymnasium.Env, max_seconds: float = 120.0) -> RunResult:
+    def run(
+        self,
+        instruction: Prompt,
+        env: gymnasium.Env,
+        max_seconds: float = 120.0,
+        *,
+        feedback: bool = False,
+        max_corrections: int = 2,
+    ) -> RunResult:
         """Pursue an instruction from where the body of `env` is now, until it is done, fails or `max_seconds` are
         over.
 
-        A goal without an end is pursued for 4 seconds. A refusal moves nothing.
+        A goal without an end is pursued for 4 seconds. A refusal moves nothing. With `feedback` the planner assesses
+        each goal when it is over; one that was missed is corrected before the next begins, at most `max_corrections`
+        times.
+
+        Raises:
+            ValueError: the planner was not taught to give feedback.
         """
         program = self._program(instruction, allow_refusal=True)
         result = RunResult(program)
         if program.refused:
             return result
-        self.prompt(program)
+        if feedback:
+            self.planner.check_taught()
+        self._batched = False
+        pursuit = Pursuit(program.goals, judge=self.planner.judge if feedback else None, rounds=max_corrections)
+        self._pursue([pursuit])
         data = humanoid(env).data
         observation = heading_observation(data.qpos, data.qvel)
-        fell = False
         for step in range(round(max_seconds / CONTROL_SECONDS)):
             self._count(observation[None])
-            odometry = self._odometry[0]
-            if odometry is None or (odometry.goal.end is None and odometry.seconds >= OPEN_SECONDS):
+            if not pursuit.over and pursuit.goal.end is None and pursuit.seconds >= OPEN_SECONDS:
+                pursuit.advance()
+                self._prompt_transformer()
+            if pursuit.over:
                 break
             observation, _, fell, truncated, _ = env.step(self.transformer.act(observation))
             if env.render_mode == "rgb_array" and step % FRAME_EVERY == 0:
                 result.frames.append(np.asarray(env.render()))
+                result.goals.append(pursuit.goal)
             if fell or truncated:
-                odometry.add(observation)
+                pursuit.add(observation, fell)
+                self._prompt_transformer()
                 self.transformer.reset()  # the next episode is another past
                 break
-        if (odometry := self._odometry[0]) is not None:  # an open goal, or one that was cut off
-            self.outcomes[0].append(odometry.outcome(fell))
-            self._odometry[0] = None
+        if not pursuit.over:
+            pursuit.stop()
             self._prompt_transformer()
-        result.outcomes = self.outcomes[0]
+        result.outcomes, result.corrections = pursuit.outcomes, pursuit.corrections
         return result
 
     def _program(self, what: Prompt, allow_refusal: bool = False) -> GoalProgram:
@@ -229,23 +255,10 @@ class MotorAgent:
     def _count(self, rows: np.ndarray) -> None:
         """Count the step that led to the observations [B, S]; the transformer learns of the goals that changed."""
         if not self._fresh:  # the first observation after a prompt is where the goal begins
-            changed = [self._advance(body, row) for body, row in enumerate(rows)]
+            changed = [pursuit.add(row) for pursuit, row in zip(self._pursuits, rows, strict=True)]
             if any(changed):
                 self._prompt_transformer()
         self._fresh = False
-
-    def _advance(self, body: int, observation: np.ndarray) -> bool:
-        """Count a step of one body; whether its goal changed."""
-        odometry = self._odometry[body]
-        if odometry is None:
-            return False
-        odometry.add(observation)
-        if not (odometry.reached or odometry.timed_out):
-            return False
-        self.outcomes[body].append(odometry.outcome())
-        goals, done = self._programs[body].goals, len(self.outcomes[body])
-        self._odometry[body] = Odometry(goals[done]) if done < len(goals) else None
-        return True
 
     def _prompt_transformer(self) -> None:
         self.transformer.prompt(self.goal)

@@ -9,8 +9,10 @@ for each (a pointer to what it reads, Vinyals et al., 2015), and never has to sp
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 """
 
+import copy
 import math
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +23,16 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent import hub, runs
+from agent.feedback import CAUSES, Assessment, GoalOutcome, Repair
 from agent.goals import (
+    AXIS_IDS,
     DIGITS,
     ENDS,
     GOAL_VERSION,
     MAX_GOALS,
     TOKEN_IDS,
     TOKENS,
+    Goal,
     GoalProgram,
     check_goal_version,
     next_token_ids,
@@ -55,7 +60,12 @@ LORA_SETTINGS = (  # what an adapter may say of itself
     *("exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out"),
 )
 BASE = "base"  # a base model that is small enough to travel with its adapter
+FEEDBACK = "feedback"  # folder of a second adapter, for what is to be judged and repaired
+FEEDBACK_CONFIG = "feedback.json"
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
+ASSESS_FORMAT = "outcome: {text}\nverdict:"
+CORRECT_FORMAT = "outcome: {text}\nrepair:"
+CAUSE_IDS = tuple(TOKEN_IDS[f"<{number}>"] for number in range(len(CAUSES)))  # the verdict is a digit
 END_ID = TOKEN_IDS["<end>"]
 DIGIT_IDS = {TOKEN_IDS[f"<{digit}>"]: digit for digit in DIGITS}
 END_KINDS = {TOKEN_IDS[f"<{kind}>"]: kind for kind in ENDS}
@@ -86,6 +96,8 @@ class Planner:
         base_revision: revision of that id.
         prompt_format: what is around the text, which stands at {text}.
         least_confidence: programs that the model gives less probability to are not understood, and refused.
+        feedback: the LM with its second adapter merged, which assesses and corrects; None where it was not taught to.
+        least_doubt: a goal is called missed where the probability that it was is at least this.
     """
 
     def __init__(
@@ -98,6 +110,8 @@ class Planner:
         base_revision: str = "",
         prompt_format: str = PROMPT_FORMAT,
         least_confidence: float = 0.0,
+        feedback: PreTrainedModel | None = None,
+        least_doubt: float = 0.5,
     ):
         size = model.config.vocab_size
         if not all(isinstance(index, int) and 0 <= index < size for index in goal_token_ids):
@@ -116,6 +130,9 @@ class Planner:
         if not 0 <= least_confidence <= 1:
             raise ValueError(f"least_confidence={least_confidence} must be from 0 to 1")
         self.model = model.eval()
+        self.feedback = feedback.eval() if feedback is not None else None
+        self.feedback_folder: Path | None = None  # where its adapter was loaded from
+        self.least_doubt = least_doubt
         self.tokenizer = tokenizer
         self.goal_token_ids = tuple(goal_token_ids)
         self.base_model, self.base_revision, self.prompt_format = base_model, base_revision, prompt_format
@@ -156,10 +173,23 @@ class Planner:
         try:
             rest = {name: config[name] for name in names}
             planner = cls(model.to(device), tokenizer, config["goal_token_ids"], **rest)
-            planner._decode(["stand"])
+            planner._read(["stand"])
         except ValueError as error:
             raise ValueError(f"{path} is no planner to work with: {error}") from error
+        if (folder / FEEDBACK / ADAPTER).is_file():
+            planner.load_feedback(folder / FEEDBACK, f"{path}/{FEEDBACK}")
         return planner
+
+    def load_feedback(self, folder: Path, name: str | Path) -> None:
+        """Learn to assess and correct from the adapter in `folder`. Raises ValueError where it is none for this LM."""
+        runs.check(folder)
+        config = runs.read_json(folder / FEEDBACK_CONFIG)
+        check_goal_version(config.get("goal_version"), str(name))
+        least_doubt = config.get("least_doubt")
+        if not isinstance(least_doubt, float) or not 0 <= least_doubt <= 1:
+            raise ValueError(f"{name} has least_doubt={least_doubt!r:.60} in {FEEDBACK_CONFIG}: make or load it again")
+        self.feedback = merge_adapter(copy.deepcopy(self.model), folder, name).eval()
+        self.feedback_folder, self.least_doubt = folder, least_doubt
 
     def save_pretrained(self, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json.
@@ -177,6 +207,8 @@ class Planner:
                 self.model.save_pretrained(beside, state_dict=weights, save_embedding_layers=False)
             self.tokenizer.save_pretrained(beside)
             runs.write_json(beside / CONFIG, self.config)
+            if self.feedback_folder and self.feedback_folder != Path(path) / FEEDBACK:
+                shutil.copytree(self.feedback_folder, beside / FEEDBACK)
 
     def save_config(self, folder: Path) -> None:
         """Save planner.json alone."""
@@ -219,16 +251,90 @@ class Planner:
                 lists[place] = plain
             else:
                 whole[place] = words
-        read = iter(self._decode([part for plain in lists.values() for part in plain.parts]))
+        read = iter(self._read([part for plain in lists.values() for part in plain.parts]))
         for place, plain in lists.items():
             words = prompt(texts[place]) or ""
             if joined := join([next(read) for _ in plain.parts], plain.times):
                 results[place] = self._judged(joined, words)
             else:
                 whole[place] = words
-        for (place, words), result in zip(whole.items(), self._decode(list(whole.values())), strict=True):
+        for (place, words), result in zip(whole.items(), self._read(list(whole.values())), strict=True):
             results[place] = self._judged(result, words)
         return [results[place] for place in range(len(texts))]
+
+    def assess(self, outcomes: Sequence[GoalOutcome]) -> list[Assessment]:
+        """What is wrong with each goal, and the probability that this is so.
+
+        Raises:
+            ValueError: this planner was not taught to.
+        """
+        model = self._taught()
+        prompts = [self.outcome_ids(ASSESS_FORMAT, outcome) for outcome in outcomes]
+        if not prompts:
+            return []
+        ids, mask = _padded(prompts, model.device)
+        with torch.inference_mode():
+            positions = (mask.cumsum(-1) - 1).clamp_min(0)
+            logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=1).logits[:, -1]
+        chances = logits[:, [self.goal_token_ids[index] for index in CAUSE_IDS]].double().softmax(-1)
+        return [self._assessment(row) for row in chances.tolist()]
+
+    def _assessment(self, chances: list[float]) -> Assessment:
+        """Met, unless the doubt is large enough; then the likeliest cause."""
+        met, *others = chances
+        if 1 - met < self.least_doubt:
+            return Assessment("met", met)
+        return Assessment(CAUSES[1 + others.index(max(others))], 1 - met)
+
+    def correct(self, outcomes: Sequence[GoalOutcome]) -> list[tuple[Goal, ...]]:
+        """Goals that repair what is left of each goal; none where there is nothing to do.
+
+        Raises:
+            ValueError: this planner was not taught to.
+        """
+        model = self._taught()
+        drafts = [Draft(lift(outcome.report, len(SLOTS))[1], repair=True) for outcome in outcomes]
+        self._decode([self.outcome_ids(CORRECT_FORMAT, outcome) for outcome in outcomes], drafts, model)
+        return [GoalProgram.from_token_ids(draft.ids).goals if len(draft.ids) > 1 else () for draft in drafts]
+
+    def judge(self, outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
+        """What is wrong with a goal, and what to do about it: see `agent.feedback.Pursuit`."""
+        (assessment,) = self.assess([outcome])
+        return assessment, () if assessment.met else self.correct([outcome])[0]
+
+    def check_taught(self) -> None:
+        """Raise ValueError where this planner cannot assess and correct."""
+        self._taught()
+
+    def _taught(self) -> PreTrainedModel:
+        if self.feedback is None:
+            raise ValueError(
+                f"this planner has no {FEEDBACK}/, so it cannot judge: teach it by finetune_llm.py --stage feedback"
+            )
+        return self.feedback
+
+    def outcome_ids(self, task: str, outcome: GoalOutcome) -> list[int]:
+        """Token ids that a task about an outcome is put to the model with: the command as its goal tokens, amounts as
+        slots.
+        """
+        head, tail = (self._plain_ids(part) for part in task.split("{text}"))
+        command = [self.goal_token_ids[index] for index in outcome.goal.command_ids]
+        start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
+        return [*start, *head, *command, *self._lifted_ids(outcome.report), *tail]
+
+    def verdict_ids(self, cause: str) -> list[int]:
+        """Token ids that the model is to assess an outcome with."""
+        return [self.goal_token_ids[CAUSE_IDS[CAUSES.index(cause)]]]
+
+    def repair_ids(self, outcome: GoalOutcome, repairs: Sequence[Repair]) -> list[int]:
+        """Token ids that the model is to correct an outcome with: it points at the deviation that each goal undoes."""
+        slots = [place for place, deviation in enumerate(outcome.told) if deviation.spelled]
+        ids: list[int] = []
+        for repair in repairs:
+            spelled = repair.goal.token_ids
+            pointed = repair.deviation is not None
+            ids += [*spelled[:4], len(TOKENS) + slots.index(repair.deviation)] if pointed else spelled
+        return [self.goal_token_ids[index] for index in (*ids, END_ID)]
 
     def _judged(self, result: Parse, words: str) -> Parse:
         """The parse within limits, or a refusal where the model is not sure enough."""
@@ -239,10 +345,13 @@ class Planner:
 
     def prompt_ids(self, words: str) -> list[int]:
         """Token ids that the program is asked for with. No text makes ids of goal tokens or special tokens."""
+        return [*self._head, *self._lifted_ids(words), *self._tail]
+
+    def _lifted_ids(self, words: str) -> list[int]:
         (first, *parts), _ = lift(words, len(SLOTS))
         slots = self.goal_token_ids[len(TOKENS) :]
         lifted = (index for slot, part in zip(slots, parts, strict=False) for index in (slot, *self._plain_ids(part)))
-        return [*self._head, *self._plain_ids(first), *lifted, *self._tail]
+        return [*self._plain_ids(first), *lifted]
 
     def completion_ids(self, program: GoalProgram, words: str) -> list[int]:
         """Token ids that the model is to answer `words` with: a slot wherever an amount stands in them."""
@@ -261,23 +370,27 @@ class Planner:
         ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return [index for index in ids if index not in self._reserved]
 
+    def _read(self, asked: list[str]) -> list[Parse]:
+        """The program of each text, and its probability."""
+        drafts = [Draft(lift(words, len(SLOTS))[1]) for words in asked]
+        confidence = self._decode([self.prompt_ids(words) for words in asked], drafts, self.model)
+        return [Parse(GoalProgram.from_token_ids(draft.ids), p) for draft, p in zip(drafts, confidence, strict=True)]
+
     @torch.inference_mode()
-    def _decode(self, asked: list[str]) -> list[Parse]:
-        """Greedy decoding: at each step the likeliest of the tokens that the grammar allows."""
-        if not asked:
+    def _decode(self, prompts: list[list[int]], drafts: list["Draft"], model: PreTrainedModel) -> list[float]:
+        """Complete the drafts greedily, at each step by the likeliest of the tokens that the grammar allows; the
+        probability of each.
+        """
+        if not prompts:
             return []
-        device = self.model.device
+        device = model.device
         goal_ids = torch.tensor(self.goal_token_ids, device=device)
-        prompts = [self.prompt_ids(words) for words in asked]
-        length = max(len(ids) for ids in prompts)
-        ids = torch.tensor([[0] * (length - len(row)) + row for row in prompts], device=device)
-        mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in prompts], device=device)
-        programs = [Draft(lift(words, len(SLOTS))[1]) for words in asked]
+        ids, mask = _padded(prompts, device)
         confidence = torch.ones(len(prompts), dtype=torch.float64)
         cache = None
-        while not all(program.done for program in programs):
+        while not all(draft.done for draft in drafts):
             positions = (mask.cumsum(-1) - 1).clamp_min(0)[:, -ids.shape[1] :]
-            output = self.model(
+            output = model(
                 input_ids=ids,
                 attention_mask=mask,
                 position_ids=positions,
@@ -286,16 +399,21 @@ class Planner:
                 logits_to_keep=1,
             )
             cache = output.past_key_values
-            chosen, chance = choose(output.logits[:, -1, goal_ids].float().cpu(), programs)
-            for program, index in zip(programs, chosen.tolist(), strict=True):
-                program.add(index)
+            chosen, chance = choose(output.logits[:, -1, goal_ids].float().cpu(), drafts)
+            for draft, index in zip(drafts, chosen.tolist(), strict=True):
+                draft.add(index)
             confidence *= chance
             ids = goal_ids[chosen.to(device)][:, None]
             mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
-        return [
-            Parse(GoalProgram.from_token_ids(program.ids), float(p))
-            for program, p in zip(programs, confidence, strict=True)
-        ]
+        return confidence.tolist()
+
+
+def _padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids and mask [B, P] of prompts that end together."""
+    length = max(map(len, prompts))
+    ids = torch.tensor([[0] * (length - len(row)) + [*row] for row in prompts], device=device)
+    mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in prompts], device=device)
+    return ids, mask
 
 
 def join(parsed: Sequence[Parse], times: int) -> Parse | None:
@@ -311,10 +429,13 @@ def join(parsed: Sequence[Parse], times: int) -> Parse | None:
 
 
 class Draft:
-    """A program in the making, for a text with these amounts: the goal token ids so far, and what may follow."""
+    """A program in the making, for a text with these amounts: the goal token ids so far, and what may follow.
 
-    def __init__(self, amounts: list[tuple[str, str]]):
-        self.amounts = amounts
+    A repair may be empty, and refuses nothing.
+    """
+
+    def __init__(self, amounts: list[tuple[str, str]], repair: bool = False):
+        self.amounts, self.repair = amounts, repair
         self.ids: list[int] = []
         self._whole = False  # the last amount came from a slot, and no digit may be added to it
 
@@ -327,6 +448,8 @@ class Draft:
         """Indices into VOCABULARY that may follow; END again after END."""
         if self.done:
             return [END_ID]
+        if self.repair and not self.ids:
+            return [*AXIS_IDS["vx"], END_ID]
         following = [index for index in next_token_ids(self.ids) if not (self._whole and index in DIGIT_IDS)]
         kind = END_KINDS.get(self.ids[-1]) if self.ids else None
         return following + [len(TOKENS) + slot for slot, amount in enumerate(self.amounts) if amount[0] == kind]

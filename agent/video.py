@@ -3,7 +3,7 @@
 import itertools
 import os
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ PIXELS_PER_METER = 150
 # What a replay shows, goal after goal.
 SHOWN = [Goal.from_skill(skill) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
 SHOWN_STEPS = 100  # of each, 1.5 seconds
+STRIP_FRAMES, STRIP_SIZE, CAPTION_HEIGHT = 8, 180, 32  # of a strip, in pixels
 REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
@@ -117,6 +118,18 @@ def film(actor: Any, folder: Path) -> None:
     actor.reset()
     write_video(folder / cards.REPLAY, frames)
     cards.show_replay(folder)
+
+
+def write_strip(path: str | Path, frames: Sequence[np.ndarray], captions: Sequence[str]) -> None:
+    """Write STRIP_FRAMES of the frames [H, W, 3], evenly spaced, side by side as a PNG, each with its caption."""
+    places = np.linspace(0, len(frames) - 1, min(STRIP_FRAMES, len(frames))).round().astype(int)
+    strip = Image.new("RGB", (STRIP_SIZE * len(places), STRIP_SIZE + CAPTION_HEIGHT), "white")
+    draw = ImageDraw.Draw(strip)
+    for number, place in enumerate(places):
+        strip.paste(Image.fromarray(frames[place]).resize((STRIP_SIZE, STRIP_SIZE)), (number * STRIP_SIZE, 0))
+        draw.text((number * STRIP_SIZE + 4, STRIP_SIZE + 2), captions[place], fill="black")
+    with runs.replacing(path) as beside:
+        strip.save(beside, format="PNG", optimize=True)
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray]) -> None:

@@ -13,9 +13,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agent import runs
+from agent.feedback import CAUSES, GoalOutcome, repairs
 from agent.goals import GOAL_VERSION, Goal, GoalProgram, reach
 from agent.instructions import generate, prompt
 from agent.planner import (
+    ASSESS_FORMAT,
     CONFIG,
     PROMPT_FORMAT,
     VOCABULARY,
@@ -266,3 +268,35 @@ def test_the_score_counts_programs_refusals_and_refusals_that_were_not_meant():
     body, limit = GoalProgram(refusal="body"), GoalProgram(refusal="limit")
     found, meant = [walk, walk, body, limit], [walk, turn, limit, walk]
     assert score(found, meant) == {"exact": 1 / 4, "refusals_right": 1.0, "spurious_refusals": 1 / 3}
+
+
+ASKED = Goal(1.0, meters=2.0)
+SHORT = GoalOutcome(ASKED, 1.2, 1.2, 20.0, (1.0, 0.0, 0.3), fell=False, timed_out=False)
+
+
+def test_an_untrained_model_assesses_and_corrects_within_its_grammar(planner):
+    planner.feedback = planner.model
+    (assessment,), (goals,) = planner.assess([SHORT]), planner.correct([SHORT])
+    assert assessment.cause in CAUSES and 0 <= assessment.confidence <= 1
+    assert goals == () or GoalProgram.from_tokens(GoalProgram(goals).tokens).goals == goals
+    assert planner.judge(SHORT) == (assessment, () if assessment.met else goals)
+
+
+def test_a_repair_points_at_the_amount_of_the_deviation_that_it_undoes(planner):
+    draft = Draft(lift(SHORT.report, 16)[1], repair=True)
+    for index in planner.repair_ids(SHORT, repairs(SHORT)):
+        place = planner.goal_token_ids.index(index)
+        assert place in draft.allowed
+        draft.add(place)
+    assert GoalProgram.from_token_ids(draft.ids).goals == (Goal(0.0, 0.0, -0.8, degrees=20), Goal(1.0, meters=0.8))
+
+
+def test_an_outcome_is_put_to_the_model_with_the_tokens_of_its_command(planner):
+    ids = planner.outcome_ids(ASSESS_FORMAT, SHORT)
+    command = [planner.goal_token_ids[index] for index in ASKED.command_ids]
+    assert any(ids[place : place + 3] == command for place in range(len(ids)))
+
+
+def test_a_planner_that_was_not_taught_to_judge_says_so():
+    with pytest.raises(ValueError, match="--stage feedback"):
+        small_planner([]).assess([SHORT])
