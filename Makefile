@@ -18,7 +18,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # Which of the two $(RUN) holds. Asking for the other one makes all of it again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart app test style quality benchmark baselines ablations docker
+.PHONY: quickstart app test torture style quality benchmark baselines ablations docker
 .DELETE_ON_ERROR:
 
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
@@ -60,6 +60,10 @@ app: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --durations 10
+
+# Minutes: everything that may go wrong, hundreds of times, as a table.
+torture: $(INSTALLED)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PYTHONPATH=.:tests $(BIN)/python -m torture
 
 style: $(INSTALLED)
 	$(BIN)/ruff format .

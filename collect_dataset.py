@@ -51,7 +51,7 @@ FILM_STEPS = 400  # 6 seconds
 FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 20
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 
-
+MAX_DIVERGED = 1e-3  # share of the steps of a shard; more than that is no accident
 # What may change when a collection goes on: how much of it there is to be, and where.
 FREE = {"policy", "num_steps", "num_threads", *arguments.ALWAYS_FREE}
 
@@ -122,6 +122,7 @@ def main(args: Arguments) -> None:
     policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
     ranks, rank = accelerator.num_processes, accelerator.process_index
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
+    claim = runs.claim(folder) if accelerator.is_main_process else None
     first, episodes = begin(args, folder, source, ranks) if accelerator.is_main_process else (0, 0)
     first, episodes = accelerator.reduce(torch.tensor([first, episodes], device=accelerator.device), "sum").tolist()
     envs = make_vector_env(args.num_envs, args.num_threads or None, max_episode_steps=args.shard_steps)
@@ -144,7 +145,7 @@ def main(args: Arguments) -> None:
         if accelerator.is_main_process:
             write_card(args, folder, (turn + 1) * ranks * args.shard_size, episodes)
     envs.close()
-    if accelerator.is_main_process:
+    if claim:
         numbers = write_card(args, folder, max(first, rounds) * ranks * args.shard_size, episodes)
         finish(args, folder, numbers, time.perf_counter() - started)
     accelerator.wait_for_everyone()
@@ -157,13 +158,20 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
     if paths and not args.resume:
         raise ValueError(f"{folder} has {len(paths)} shards already: give --resume to go on, or another --output_dir")
     upstream = {"policy": hub.origin(args.policy, source), "policy_sha256": runs.digest(source / "model.safetensors")}
+    for number, path in enumerate(paths):
+        if path != (expected := folder / schema.DATA_PATH.format(**schema.place(number))):
+            raise ValueError(f"{expected} is missing: put it back, or remove those after it to collect them again")
     if paths:
+        runs.check(folder, may_lack=True)  # what was removed at the end is collected again
         runs.check_resume(folder, args, FREE)
         if runs.read_json(folder / runs.PROVENANCE)["upstream"] != upstream:
             raise ValueError(f"{folder} was collected by another policy than {args.policy}: give another --output_dir")
     whole = len(paths) // ranks
-    for path in (*paths[whole * ranks :], *sorted(folder.glob("meta/episodes/*/*.parquet"))[whole * ranks :]):
-        path.unlink()  # of a round that was not finished
+    unfinished = [*paths[whole * ranks :], *sorted(folder.glob("meta/episodes/*/*.parquet"))[whole * ranks :]]
+    if unfinished:
+        (folder / runs.MANIFEST).unlink(missing_ok=True)
+    for path in unfinished:
+        path.unlink()
     done = [parquet.read_table(path, columns=["next.done"]).column(0) for path in paths[: whole * ranks]]
     episodes = sum(column.to_numpy().sum() for column in done)
     (folder / "meta").mkdir(parents=True, exist_ok=True)
@@ -239,6 +247,7 @@ def roll_out(
     frame = np.zeros(args.num_envs, dtype=np.int64)
     policy.reset()
     rows: list[Shard] = []
+    diverged = 0
     for step in steps:
         if bodies.renew_goals(task):
             policy.prompt(bodies.goals)
@@ -267,6 +276,11 @@ def roll_out(
             "velocity": np.where(info["diverged"][:, None], 0, heading_velocity(envs.body.qpos, envs.body.qvel)),
         }
         rows.append(row)
+        diverged += int(info["diverged"].sum())
+        if diverged > max(1, MAX_DIVERGED * args.shard_size):
+            raise ValueError(
+                f"{diverged} of the simulation steps of shard {number} diverged: lower push_speed or noise_levels"
+            )
         frame = np.where(done, 0, frame + 1)
         if done.any():
             bodies.restart(np.flatnonzero(done), envs, task, observations)
@@ -373,7 +387,8 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
         "video_path": None,
         "features": features,
     }
-    runs.write_json(folder / "meta" / "info.json", info)
+    with runs.placing(folder) as beside:  # seals the shards as well
+        runs.write_json(beside / "meta" / "info.json", info)
 
     paths = sorted(folder.glob("meta/episodes/*/*.parquet"))
     table = pa.concat_tables(parquet.read_table(path, columns=["length", "fell", "mean_reward"]) for path in paths)
@@ -451,7 +466,8 @@ One body on flat ground in simulation, moved by one policy: what that cannot do 
 
 def finish(args: Arguments, folder: Path, numbers: dict[str, float], seconds: float) -> None:
     """Check the dataset, write its statistics, video and summary, and publish it."""
-    runs.write_json(folder / "meta" / "stats.json", measure_columns(folder))
+    with runs.placing(folder) as beside:
+        runs.write_json(beside / "meta" / "stats.json", measure_columns(folder))
     film(next(schema.read_shards(folder)), folder / "replay.mp4")
     summary = {
         "stage": "dataset",

@@ -94,7 +94,8 @@ def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | 
         "mlp": (GoalMLP, "mlp"),
     }[kind]
     folder = hub.folder(name)
-    return actor.from_pretrained(hub.agent_folder(folder) / part if (folder / part).is_dir() else folder).eval()
+    whole = (folder / part / "config.json").is_file()  # a folder of logs may be called as a part is
+    return actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
 
 
 def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent, args: Arguments) -> dict:

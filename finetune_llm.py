@@ -39,7 +39,6 @@ from transformers import (
     ProgressCallback,
     TrainerCallback,
 )
-from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from agent import arguments, cards, evaluation, hub, lessons, runs
@@ -68,9 +67,13 @@ from agent.video import film
 
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
+PHASES = ("base", "adapter")
 Grade = Callable[[Planner], dict[str, float]]  # what a planner in training is worth, by name
 PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, beside the planner
 HELD_OUT_SEED, CALIBRATION_SEED = 1_000_003, 2_000_003  # added to the seed
+# What may change when a run goes on: what it starts from is in its checkpoint, and what comes of it later is free.
+FREE = {"init_from", "base_model", "eval_examples", "eval_steps", "save_steps", "report_to"}
+FREE |= {"agent_dir", "policy", "decision_transformer", *arguments.ALWAYS_FREE}
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 DOUBTED = 0.005  # share of goals that were met that may be called missed
 STAGES = ("instructions", "feedback", "grpo")
@@ -165,6 +168,7 @@ class Arguments(arguments.StageArguments):
             "train_examples",
             "lora_rank",
             "per_device_train_batch_size",
+            "gradient_accumulation_steps",
             "eval_examples",
             "eval_steps",
             "save_steps",
@@ -183,6 +187,8 @@ class Arguments(arguments.StageArguments):
             raise ValueError("--stage feedback and --dataset go together: give both, or neither")
         if self.stage == "grpo" and not self.decision_transformer:
             raise ValueError("--stage grpo moves the body: give --decision_transformer")
+        if self.stage == "grpo" and self.resume:
+            raise ValueError("--stage grpo keeps no checkpoints to --resume: start it anew")
         batch = self.per_device_train_batch_size * self.gradient_accumulation_steps
         if self.stage == "grpo" and (self.num_generations < 2 or batch % self.num_generations):
             raise ValueError(
@@ -232,8 +238,16 @@ def main(args: Arguments) -> None:
         reinforce(args, sources, started)
         return
     output = Path(args.output_dir)
-    held_out, examples = draw_examples(args)
+    upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
+    if args.resume:
+        runs.check_resume(output, args, FREE)
     metrics = runs.Metrics(output, resumed_step(args)) if process.is_main_process else None
+    if metrics and not args.resume:
+        for phase in PHASES:
+            shutil.rmtree(output / f"{phase}_training", ignore_errors=True)  # of another run
+        runs.record_provenance(output, args, upstream)
+    process.wait_for_everyone()
+    held_out, examples = draw_examples(args)
     planner = base_planner(args, metrics, sources, examples, held_out)
     if process.is_main_process and not args.base_model:
         planner.save_pretrained(output)  # a base of our own travels with its adapter
@@ -246,7 +260,6 @@ def main(args: Arguments) -> None:
         planner.least_confidence = calibrate(planner, draw(args.seed + CALIBRATION_SEED, args.eval_examples))
         planner.save_config(output)
         row = evaluate(planner, held_out)
-        upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
         provenance = runs.record_provenance(output, args, upstream)
         metric = f"{row['exact']:.1%} exact, {row['refusals_right']:.1%} refusals right, held out"
         made = f"planner over {upstream.get('base_model') or upstream.get('init_from') or 'a small Llama'}"
@@ -316,7 +329,7 @@ def base_planner(
         name, revision = hub.origin(args.base_model, folder).split("@") if from_hub else (args.base_model, "")
         return Planner(model, tokenizer, ids, base_model=name, base_revision=revision)
     trained = Path(args.output_dir) / "base_training" / "planner"
-    if not (args.resume and trained.is_dir()):
+    if not (args.resume and runs.newest(trained)):
         if args.init_from:
             planner = Planner.from_pretrained(sources["init_from"])
             planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
@@ -329,7 +342,7 @@ def base_planner(
             with runs.replacing(trained) as beside:
                 planner.save_pretrained(beside, weights)
         PartialState().wait_for_everyone()
-    return Planner.from_pretrained(trained)
+    return Planner.from_pretrained(runs.newest(trained) or trained)
 
 
 def lora(args: Arguments) -> LoraConfig:
@@ -416,7 +429,7 @@ def train(
         dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=20,
         save_steps=args.save_steps,
-        save_total_limit=1,
+        save_total_limit=2,  # the last one stays until the new one is sealed
         report_to=args.report_to,
         seed=args.seed,
     )
@@ -430,10 +443,11 @@ def train(
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(ProgressOnly)
-    checkpoint = get_last_checkpoint(folder) if args.resume and folder.is_dir() else None
+    trainer.add_callback(SealedCheckpoints(trainer))
+    checkpoint = last_checkpoint(folder) if args.resume else None
     with runs.interruptible() as interruption:
         trainer.add_callback(StopWhenAsked(interruption))
-        trainer.train(resume_from_checkpoint=checkpoint)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if interruption.signal:
         raise SystemExit(128 + interruption.signal)
     trained = Planner(
@@ -525,6 +539,33 @@ class Accuracy(TrainerCallback):
         return state.global_step + (first_adapter_step(self.args) if self.phase == "adapter" else 0)
 
 
+class SealedCheckpoints(TrainerCallback):
+    """Seals every checkpoint once it is written, so that one that is not whole is never gone on from."""
+
+    def __init__(self, trainer: SFTTrainer):
+        self.trainer = trainer
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if control.should_save and state.is_world_process_zero:
+            trained = sum(weight.nbytes for weight in model.parameters() if weight.requires_grad)
+            with runs.writing(Path(args.output_dir) / f"checkpoint-{state.global_step}", 3 * trained):
+                pass  # there is room for the weights and both moments of them
+
+    def on_save(self, args, state, control, **kwargs):
+        self.trainer.accelerator.wait_for_everyone()
+        if state.is_world_process_zero:
+            runs.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint of a phase that is whole. Raises ValueError where a file of it is damaged."""
+    whole = [path.parent for path in folder.glob(f"checkpoint-*/{runs.MANIFEST}")]
+    newest = max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+    if newest is not None:
+        runs.check(newest)
+    return newest
+
+
 class StopWhenAsked(TrainerCallback):
     """Saves and stops after the update in which a signal came."""
 
@@ -548,10 +589,9 @@ def resumed_step(args: Arguments) -> int:
     """The update that --resume goes on from."""
     if args.resume:
         for phase, offset in (("adapter", first_adapter_step(args)), ("base", 0)):
-            folder = Path(args.output_dir) / f"{phase}_training"
-            checkpoint = get_last_checkpoint(folder) if folder.is_dir() else None
+            checkpoint = last_checkpoint(Path(args.output_dir) / f"{phase}_training")
             if checkpoint:
-                return offset + int(checkpoint.rsplit("-", 1)[1])
+                return offset + int(checkpoint.name.rsplit("-", 1)[1])
     return 0
 
 

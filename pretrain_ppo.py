@@ -147,7 +147,7 @@ class Arguments(RewardWeights, arguments.StageArguments):
             raise ValueError(
                 f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}"
             )
-        for name in ("difficulty", "stride_share", "recovery_share"):
+        for name in ("difficulty", "stride_share", "recovery_share", "gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
         if not 0 < self.last_kl <= self.target_kl:
@@ -241,20 +241,21 @@ def main(args: Arguments) -> None:
                 "time/hours": progress["seconds"] / 3600,
             }
             done = progress["step"] >= args.total_steps
-            if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
+            evaluated = done or progress["update"] % args.evaluate_every == 0
+            if accelerator.is_main_process and evaluated:
                 average_policy.module.save_pretrained(Path(args.output_dir) / "last")
                 row |= keep_if_best(average_policy.module, critic, args, progress)
             if accelerator.log_with:
                 accelerator.log(row, step=progress["step"])
             if accelerator.is_main_process:
                 metrics.add(progress["step"], row)
+                if evaluated:
+                    metrics.draw()
             interrupted = max(gather_object([interruption.signal]))
             if done or interrupted or progress["update"] % args.checkpoint_every == 0:
                 save_checkpoint(
                     checkpoint, accelerator, policy, average_policy, critic, optimizer, collector, progress
                 )
-                if accelerator.is_main_process:
-                    metrics.draw()
             bar.update(batch_steps)
             bar.set_postfix_str(f"reward {row['rollout/reward']:.2f}, episode {row['rollout/episode_seconds']:.1f} s")
             if interrupted:
@@ -662,8 +663,9 @@ def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress:
 def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: dict, progress: dict) -> None:
     """Save the policy, with its critic and its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
-    (Path(args.output_dir) / CRITIC).parent.mkdir(exist_ok=True)
-    save_file(critic.state_dict(), Path(args.output_dir) / CRITIC)
+    with runs.placing(args.output_dir) as beside:
+        (beside / CRITIC).parent.mkdir()
+        save_file(critic.state_dict(), beside / CRITIC)
     columns = ("skill", "command", "survival", "velocity_error", "yaw_error", "humanoid_return")
     rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
     returns = [row["humanoid_return"] for row in evaluation["rows"]]
@@ -730,7 +732,8 @@ def save_checkpoint(
     models |= {f"critic.{name}": value for name, value in critic.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    with runs.replacing(folder) as beside:
+    size = sum(value.nbytes for arrays in (models, *processes) for value in arrays.values())
+    with runs.replacing(folder, size) as beside:
         beside.mkdir()
         for index, arrays in enumerate(processes):
             save_arrays(arrays, beside / f"process_{index}.safetensors")

@@ -95,8 +95,10 @@ class Arguments(arguments.StageArguments):
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.return_horizon < 0:
-            raise ValueError(f"return_horizon={self.return_horizon} must be at least 0")
+        if self.next_state_weight < 0:
+            raise ValueError(f"next_state_weight={self.next_state_weight} must be at least 0")
+        if self.hidden_size % self.n_head:
+            raise ValueError(f"hidden_size={self.hidden_size} must be a multiple of n_head={self.n_head}")
         if self.goal_prompt not in GOAL_PROMPTS:
             raise ValueError(f"goal_prompt={self.goal_prompt!r} is unknown: choose {' or '.join(GOAL_PROMPTS)}")
         for name in ("target_quantile", "ema_decay"):
@@ -203,17 +205,18 @@ def main(args: Arguments) -> None:
                 }
                 recent.clear()
                 bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
-            if accelerator.is_main_process and (done or progress["update"] % args.evaluate_every == 0):
+            evaluated = done or progress["update"] % args.evaluate_every == 0
+            if accelerator.is_main_process and evaluated:
                 row |= judge(ema, args, steps, returns_to_go, progress, provenance)
             if row and accelerator.is_main_process:
                 metrics.add(progress["update"], row)
+                if evaluated:
+                    metrics.draw()
             if row and accelerator.log_with:
                 accelerator.log(row, step=progress["update"])
             interrupted = max(gather_object([interruption.signal]))
             if done or interrupted or progress["update"] % args.checkpoint_every == 0:
                 save_checkpoint(checkpoint, accelerator, ema, progress)
-                if accelerator.is_main_process:
-                    metrics.draw()
             if interrupted:
                 bar.close()
                 raise SystemExit(128 + interrupted)
@@ -409,7 +412,9 @@ It does what the policy in its data did, and nothing else: velocities on flat gr
 def save_checkpoint(folder: Path, accelerator: Accelerator, average: Model, progress: dict) -> None:
     """Write all that --resume needs, every process its part, and put it in the old one's place when it is whole."""
     beside = folder.with_name("checkpoint.part")
-    accelerator.save_state(str(beside))
+    size = 4 * sum(value.nbytes for value in average.state_dict().values())  # model, two moments, average
+    with runs.writing(folder, size):
+        accelerator.save_state(str(beside))
     if accelerator.is_main_process:
         average.save_pretrained(beside / "average")
         runs.write_json(beside / "progress.json", progress)

@@ -6,6 +6,7 @@ on stderr and exit code 2, before any work.
 
 import dataclasses
 import errno
+import math
 import os
 import re
 import sys
@@ -94,7 +95,7 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
     """The `kind` that the command line and its YAML describe. Raises ValueError with one line for a wrong one.
 
     `kind` is decorated with `huggingface_hub.dataclasses.strict`, so its fields are checked for type and its
-    `validate_*` methods for everything else.
+    `validate_*` methods for everything else. What only its YAML has wrong is said to be in that file.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = OneLineParser([kind], allow_abbrev=False)  # ty: ignore[invalid-argument-type]
@@ -102,28 +103,55 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
         raise ValueError("--config needs a file: give the path of a YAML file")
     try:
         (arguments,) = parser.parse_args_and_config(argv)
+        check_numbers(arguments)
     except OSError as error:
         raise ValueError(f"cannot read config file {error.filename}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{argv[argv.index('--config') + 1]} is no YAML: {' '.join(str(error).split())}") from error
-    except StrictDataclassError as error:
-        raise ValueError(" ".join(str(error.__cause__ or error).split())) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{argv[argv.index('--config') + 1]} is no YAML: {one_line(error)}") from error
+    except (StrictDataclassError, ValueError) as error:
+        said = one_line(error.__cause__ or error)
+        if "--config" not in argv:
+            raise ValueError(said) from error
+        place = argv.index("--config")
+        try:
+            parse_arguments(kind, [*argv[:place], *argv[place + 2 :]])
+        except ValueError:
+            raise ValueError(said) from error
+        raise ValueError(f"{argv[place + 1]}: {said}") from error
     return cast(T, arguments)
+
+
+def check_numbers(arguments: object) -> None:
+    """Raise ValueError for a number that no script takes: one that is not finite, or is negative and no weight of a
+    reward, or a seed beyond what NumPy takes.
+    """
+    for name, value in vars(arguments).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name}={value} must be finite")
+        if isinstance(value, int | float) and value < 0 and not name.endswith("_weight"):
+            raise ValueError(f"{name}={value} must be at least 0")
+        if name == "seed" and value >= 2**32:
+            raise ValueError(f"seed={value} must be below {2**32}")
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def run(main: Callable[[T], None], kind: type[T]) -> NoReturn:
     """Parse the arguments, call `main` with them, and exit: 0 done, 2 bad input, 130 interrupted."""
+    # Said when the error is gone, and with it the bars that it kept open: the last line is the one that counts.
+    code, said = 0, ""
     try:
         main(parse_arguments(kind))
     except ValueError as error:
-        print(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        code, said = 2, one_line(error)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        print(f"{Path(sys.argv[0]).name}: cannot write {error.filename or ''}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
+        code, said = 2, f"cannot write {error.filename or ''}: {error.strerror}"
     except KeyboardInterrupt:
-        print(f"{Path(sys.argv[0]).name}: interrupted", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(0)
+        code, said = 130, "interrupted"
+    if code:
+        print(f"{Path(sys.argv[0]).name}: {said}", file=sys.stderr)
+    sys.exit(code)

@@ -126,19 +126,20 @@ def digest(path: str | Path) -> str:
 
 
 def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:
-    """Look whether the run in `folder` may go on with `arguments`; those in `free` may have changed.
+    """Look whether the run in `folder` may go on with `arguments` and the libraries that there are; the arguments in
+    `free` may have changed.
 
     Raises:
         ValueError: others have changed; all of them are listed.
     """
-    before = read_json(Path(folder) / PROVENANCE)["arguments"]
+    record = read_json(Path(folder) / PROVENANCE)
+    before = record["arguments"] | record["libraries"]
+    now = {name: value for name, value in resolved(arguments).items() if name not in free} | library_versions()
     changed = [
-        f"{name} was {before.get(name)!r} and is {value!r}"
-        for name, value in resolved(arguments).items()
-        if name not in free and before.get(name) != value
+        f"{name} was {before.get(name)!r} and is {value!r}" for name, value in now.items() if before.get(name) != value
     ]
     if changed:
-        raise ValueError(f"{folder} cannot be resumed with other arguments: {', '.join(changed)}")
+        raise ValueError(f"{folder} cannot be resumed with other arguments or versions: {', '.join(changed)}")
 
 
 @contextlib.contextmanager
@@ -248,11 +249,16 @@ def read_manifest(folder: str | Path) -> dict[str, str]:
     return hashes
 
 
-def check(folder: str | Path) -> None:
-    """Raise ValueError, naming the file, where `folder` is not what its manifest says, if it has one."""
+def check(folder: str | Path, *, may_lack: bool = False) -> None:
+    """Raise ValueError, naming the file, where `folder` is not what its manifest says, if it has one.
+
+    Files that it lacks are fine where it `may_lack` some.
+    """
     for name, value in read_manifest(folder).items():
         path = Path(folder) / name
         if not path.is_file():
+            if may_lack:
+                continue
             raise ValueError(f"{path} is missing, {MANIFEST} has it: make or load it again")
         if digest(path) != value:
             raise ValueError(
@@ -289,11 +295,15 @@ def record_provenance(
         "arguments": resolved(arguments),
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
         "python": platform.python_version(),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
         "upstream": dict(upstream or {}),
     }
     write_json(Path(folder) / PROVENANCE, provenance)
     return provenance
+
+
+def library_versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def resolved(arguments: "DataclassInstance") -> dict:

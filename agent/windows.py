@@ -107,7 +107,8 @@ def _map_steps(folder: Path) -> Steps:
     types = {"records": record_type(*(schema.COLUMNS[name].size for name in ("observation.state", "action")))}
     types |= {name: np.dtype(schema.COLUMNS[source].dtype) for name, source in SOURCES.items()}
     if not cache.is_dir():
-        with runs.replacing(cache) as beside:
+        size = info["total_frames"] * sum(dtype.itemsize for dtype in types.values())
+        with runs.replacing(cache, size) as beside:  # without room, writing to a memory map would end the process
             beside.mkdir()
             columns = {
                 name: np.lib.format.open_memmap(

@@ -29,6 +29,7 @@ SCRIPTS = {
 class Toy:
     speed: float = 1.0
     steps: int = 10
+    seed: int = 0
     name: str = field(default="body", metadata={"help": "what to call it"})
     fast: bool = False
 
@@ -78,6 +79,29 @@ def test_what_is_wrong_is_named_in_one_line(config, text, flags, words):
         parse_arguments(Toy, [*(["--config", config(text)] if text else []), *flags])
     message = str(caught.value)
     assert all(word in message for word in words) and "\n" not in message, message
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "begin"),
+    [
+        ("speed: -1.0", [], "GIVEN: speed=-1.0"),
+        ("sped: 1.0", ["--steps", "3"], "GIVEN: "),
+        ("\udcff", [], "GIVEN is no YAML"),
+        ("speed: 2.0", ["--speed", "-1"], "speed=-1.0"),
+    ],
+)
+def test_the_file_is_named_where_it_alone_is_wrong(tmp_path, text, flags, begin):
+    path = tmp_path / "given.yaml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError) as caught:
+        parse_arguments(Toy, ["--config", str(path), *flags])
+    assert str(caught.value).startswith(begin.replace("GIVEN", str(path)))
+
+
+@pytest.mark.parametrize("flags", [["--speed", "nan"], ["--speed", "inf"], ["--steps", "-3"], ["--seed", str(2**32)]])
+def test_a_number_that_no_script_takes_is_refused_with_its_name(flags):
+    with pytest.raises(ValueError, match=f"{flags[0].removeprefix('--')}=.* must be "):
+        parse_arguments(Toy, flags)
 
 
 @pytest.mark.parametrize("flags", [["--config", "nowhere.yaml"], ["--config", "."], ["--config"], ["--config=a.yaml"]])

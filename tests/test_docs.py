@@ -1,9 +1,10 @@
 """What README and docs say to type.
 
-Commands of our scripts are parsed by the parsers of these scripts, with the configs that they name, and a flag that is
-gone fails here; that the scripts then do what they say is in their own tests. Targets of make must exist. The commands
-that make a Space are run, against a Hub that runs here, and the Space then starts (`test_a_space_...`). Python is run
-from top to bottom, page by page, and so is the notebook.
+Commands of our scripts are run in a folder of their own, one after another as a reader would, by the scripts
+themselves and on tiny sizes, and so are those of `make quickstart`. What another test runs is named in `ELSEWHERE`,
+what nothing can run here in `NOT_RUN`, with the reason. The commands that make a Space are run against a Hub that runs
+here, and the Space then starts (`test_a_space_...`). Python is run from top to bottom, page by page, and so is the
+notebook.
 """
 
 import ast
@@ -23,12 +24,46 @@ from conftest import ROOT, run_script
 from nbclient import NotebookClient
 from test_app import serving
 
-from agent.arguments import parse_arguments
+from agent import Goal, arguments, evaluation, report
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCHERS = ("python", "accelerate launch", "docker run")
-# What cannot be had here: lerobot pins an older huggingface_hub than ours.
-NOT_RUN = {"docs/dataset.md"}
+# Script -> flags with which it has little to do, in the order in which the scripts need one another.
+TINY = {
+    "pretrain_ppo": "--num_envs 4 --num_threads 1 --rollout_steps 16 --total_steps 64 --minibatch_size 32 --epochs 1",
+    "collect_dataset": "--num_envs 4 --num_threads 1 --shard_steps 60 --num_steps 240",
+    "train_decision_transformer": "--updates 2 --batch_size 4 --evaluation_episodes 1",
+    "finetune_llm": "--train_examples 16 --per_device_train_batch_size 16 --eval_examples 5 --report_to none",
+    "play": "",
+    "evaluate": "--episodes 1 --num_threads 1",
+    "publish": "",
+}
+FIRST_MODEL = "--vocab_size 600 --base_examples 32"  # of finetune_llm.py where it begins with none
+FEW = "tests/data/few.jsonl"  # instructions, in place of those that take minutes
+# What a command begins with -> the test that runs it, or the step of continuous integration.
+ELSEWHERE = {
+    "make test": ".ci/run",
+    "make app": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
+    "python app.py": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
+    "python play.py --viewer": "test_play.py::test_the_viewer_takes_instructions_from_the_terminal",
+    "python play.py --agent pretrained/humanoid --viewer": (
+        "test_play.py::test_the_viewer_takes_instructions_from_the_terminal"
+    ),
+    "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml pretrain_ppo.py": (
+        "test_launch.py::test_two_processes_train_a_policy_on_the_bodies_of_both"
+    ),
+    "hf ": "test_docs.py::test_a_space_is_made_by_the_commands_of_the_page_and_starts",
+    "make quickstart": "test_docs.py::test_a_command_does_what_it_says",
+}
+# What a command begins with -> why nothing runs it.
+NOT_RUN = {
+    "docker ": "a container engine",
+    "accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml": (
+        "TinyLlama from the Hub, and a GPU; tests/test_finetune_llm.py trains one of its shape"
+    ),
+}
+# Python that cannot be had here: lerobot pins an older huggingface_hub than ours.
+PYTHON_NOT_RUN = {"docs/dataset.md"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -48,23 +83,67 @@ def commands() -> list[tuple[str, str]]:
     return [(place, command) for place, command in found if command]
 
 
-@pytest.mark.parametrize(("place", "command"), commands())
-def test_a_command_is_one_that_works(place, command, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    words = [word for word in shlex.split(command, comments=True) if "=" not in word or word.startswith("--")]
-    script = next((word for word in words if (ROOT / word).suffix == ".py" and (ROOT / word).is_file()), None)
-    if script:
-        arguments = words[words.index(script) + 1 :]
-        if "..." in arguments or "…" in arguments:
-            pytest.fail(f"{place}: {command} cannot be typed")
-        parse_arguments(importlib.import_module(Path(script).stem).Arguments, arguments)
-    elif words[0] == "make":
-        targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert targets and set(words[1:]) <= set(targets[1].split())
-    elif words[0] == "hf":
-        assert command in SPACE, "run below"
-    else:
-        assert words[0] in ("pre-commit", "docker"), f"nothing tests {command!r}"
+def begins(command: str, table: dict[str, str]) -> str:
+    """What a table has for a command."""
+    return next((value for start, value in table.items() if command.startswith(start)), "")
+
+
+def lines_to_run() -> list[tuple[str, ...]]:
+    """Script and flags of each command that is run here, once, after those that make what it reads."""
+    dry = subprocess.run(["make", "-Bn", "quickstart"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    typed = [line.replace(".venv/bin/", "").strip() for line in dry.replace("\\\n", " ").splitlines()]
+    typed += [command for _, command in commands() if not begins(command, ELSEWHERE | NOT_RUN)]
+    words = [shlex.split(line) for line in typed if re.match(r"(python|accelerate launch) \w+\.py ", line)]
+    lines = [tuple(line[2 if line[0] == "accelerate" else 1 :]) for line in words]
+    return sorted(dict.fromkeys(lines), key=lambda line: [*TINY].index(Path(line[0]).stem))
+
+
+def test_every_command_is_run_by_something_that_is_named():
+    for place, command in commands():
+        test = begins(command, ELSEWHERE)
+        if "::" in test:
+            file, name = test.split("::")
+            assert f"def {name}(" in (ROOT / "tests" / file).read_text(), test
+        known = test or begins(command, NOT_RUN) or re.match(r"(python|accelerate launch) \w+\.py ", command)
+        assert known, f"{place}: nothing runs {command!r}"
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A folder to type the commands in: what the repo has of data and settings, and nothing that was made of it."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("configs", "pretrained"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / FEW).parent.mkdir(parents=True)
+    with (ROOT / "tests" / "data" / "instructions_physical.jsonl").open() as lines:
+        (folder / FEW).write_text(next(lines))
+    return folder
+
+
+@pytest.mark.parametrize("line", lines_to_run(), ids=" ".join)
+def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
+    name = Path(line[0]).stem
+    flags = [*line, *TINY[name].split()]
+    if name == "finetune_llm" and "--init_from" not in flags:
+        flags += FIRST_MODEL.split()
+    if "--video" in flags:
+        flags += ["--instruction", "walk forward for half a second"]
+    if "--instructions_file" in flags:
+        flags += ["--instructions_file", FEW]
+    monkeypatch.chdir(clone)
+    monkeypatch.setattr(sys, "argv", flags)
+    monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 150)
+    monkeypatch.setattr(evaluation, "SWITCH_EPISODE_STEPS", 700)
+    monkeypatch.setattr(report, "SCENES", [(Goal(vx=1.0), 0.3)])
+    script = importlib.import_module(name)
+    with pytest.raises(SystemExit) as exited:
+        arguments.run(script.main, script.Arguments)
+    assert exited.value.code == 0
+    made = [
+        flags[flags.index(flag) + 1] for flag in ("--output_dir", "--video", "--report", "--json") if flag in flags
+    ]
+    assert all((clone / path).exists() for path in made)
+    assert name != "publish" or server.repo(flags[flags.index("--push_to_hub") + 1]).private
 
 
 SPACE = [line for line in "\n".join(blocks(ROOT / "docs" / "app.md", "bash")).splitlines() if line.startswith("hf ")]
@@ -99,7 +178,7 @@ def test_a_space_installs_what_the_package_needs_and_the_gradio_that_is_locked()
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
 def test_the_python_of_a_page_runs(page):
     code = "\n".join(blocks(page, "python"))
-    if str(page.relative_to(ROOT)) in NOT_RUN:
+    if str(page.relative_to(ROOT)) in PYTHON_NOT_RUN:
         ast.parse(code)
     else:
         done = run_script("-c", code)

@@ -1,0 +1,160 @@
+"""Numbers that are none, physics that fails, and one agent's long life."""
+
+import resource
+import threading
+import time
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+import pretrain_ppo
+from agent import vector_env
+from agent.arguments import parse_arguments
+from agent.env import ACTION_SIZE, CONTROL_SECONDS, OBSERVATION_SIZE, make_env, sample_commands
+from agent.goals import Goal
+from agent.motor_agent import MotorAgent
+from agent.vector_env import make_vector_env
+from torture import Tally
+from torture.files import SHIPPED, refusal
+from torture.stages import FLAGS
+
+NOT_NUMBERS = (np.nan, np.inf, -np.inf)
+BODIES = 300  # that an agent moves at once
+HOURS = 10
+
+
+def not_numbers(tally: Tally, home: Path) -> None:
+    """Observations, actions and rewards that are not finite: refused by physics and actors, never in the weights."""
+    rng = np.random.default_rng(0)
+    agent, env, envs = MotorAgent.from_pretrained(SHIPPED), make_env(), make_vector_env(3, 1)
+    env.reset(seed=0)
+    envs.reset(seed=0)
+    for _ in range(tally.often(500, 5)):
+        value = rng.choice(NOT_NUMBERS)
+        actions = np.zeros((3, ACTION_SIZE))
+        actions[rng.integers(3), rng.integers(ACTION_SIZE)] = value
+        observation = np.zeros(OBSERVATION_SIZE, dtype=np.float32)
+        observation[rng.integers(OBSERVATION_SIZE)] = value
+        tally.expect("is not finite" in refusal(envs.step, actions), f"an action of {value} moved many bodies")
+        tally.expect("is not finite" in refusal(env.step, actions.sum(0)), f"an action of {value} moved a body")
+        for actor in (agent, agent.policy, agent.transformer):
+            tally.expect("is not finite" in refusal(actor.act, observation), f"an actor saw {value}")
+    sound = np.isfinite(agent.act(np.zeros(OBSERVATION_SIZE, dtype=np.float32))).all()
+    tally.expect(bool(sound), "an actor remembers what it refused")
+
+    words = [word for name, value in FLAGS["pretrain_ppo"].items() for word in (f"--{name}", str(value))]
+    args = parse_arguments(pretrain_ppo.Arguments, [*words, "--output_dir", str(home / "nan")])
+    accelerator = Accelerator(cpu=True)
+    policy, critic = pretrain_ppo.build_models(args, accelerator)
+    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate)
+    collector = pretrain_ppo.Collector(args, seed=0)
+    for _ in range(tally.often(20, 1)):
+        clean, _ = collector.collect(policy, 0.3)
+        for name in ("rewards", "observations", "final_observations", "actions", "log_probs", "even", "commands"):
+            rollout = {key: tensor.clone() for key, tensor in clean.items()}
+            rollout[name].view(-1)[rng.integers(rollout[name].numel())] = float(rng.choice(NOT_NUMBERS))
+            row = pretrain_ppo.update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
+            weights = [*policy.parameters(), *critic.parameters()]
+            finite = all(bool(weight.isfinite().all()) for weight in weights)
+            tally.expect(finite, f"weights are not finite after {name} were not")
+            tally.expect(row["loss/skipped"] > 0 or name == "final_observations", f"{name} were not counted")
+            critic.return_scale.fill_(1.0)
+
+
+def physics(tally: Tally, home: Path) -> None:
+    """In the midst of a step MuJoCo raises, hangs or diverges for a body: it starts anew, and no other notices."""
+    rng = np.random.default_rng(0)
+    patience, vector_env.HANG_SECONDS = vector_env.HANG_SECONDS, 0.5
+    woken = threading.Event()
+    envs, sound = (make_vector_env(24, threads) for threads in (2, 1))
+    first = [env.reset(seed=0)[0] for env in (envs, sound)]
+    assert np.array_equal(*first)
+    failed = np.zeros(24, dtype=bool)
+    faults = {"raises": fail, "hangs": woken.wait, "diverges": None}
+    for step in range(tally.often(400, 6)):
+        fault = list(faults)[step % len(faults)] if step % 2 == 0 else ""
+        body = int(rng.integers(24))
+        if fault:
+            failed[body] = True
+            qpos, qvel = envs.start.qpos[[body]].copy(), envs.start.qvel[[body]].copy()
+            qpos[0, 0] = 1e4
+            qvel[0, 9] = rng.choice([np.nan, np.inf, 1e9]) if fault == "diverges" else qvel[0, 9]
+            envs.set_state(np.array([body]), qpos, qvel)
+            if faults[fault]:
+                arm(faults[fault])
+        actions = rng.uniform(-0.4, 0.4, (24, ACTION_SIZE))
+        observations, rewards, terminated, _, info = envs.step(actions)
+        mujoco.set_mjcb_control(None)
+        expected, expected_rewards, *_ = sound.step(actions)
+        if not fault:
+            continue
+        others = ~failed
+        same = np.array_equal(observations[others], expected[others])
+        same &= np.array_equal(rewards[others], expected_rewards[others])
+        finite = np.isfinite(observations).all() and np.isfinite(rewards).all()
+        anew = info["diverged"].sum() == 1 and info["diverged"][body] and terminated[body]
+        tally.expect(bool(same and finite and anew), f"body {body} {fault}: it or another was lost")
+        if failed.sum() > 16:  # keep some to compare with
+            state = sound.state_dict()
+            envs.load_state_dict(state)
+            failed[:] = False
+    woken.set()
+    vector_env.HANG_SECONDS = patience
+
+
+def arm(what) -> None:
+    """Let MuJoCo do this to bodies that are far away."""
+    mujoco.set_mjcb_control(lambda model, data: what() if data.qpos[0] > 5e3 else None)
+
+
+def fail() -> None:
+    raise RuntimeError("out of order")
+
+
+def life(tally: Tally, home: Path) -> None:
+    """100,000 prompts, and as many switches, in ten hours of simulated time: what they take, at the start and the end.
+
+    One agent moves 300 bodies at once, two minutes each; what falls is put on its feet. Now and then it reads a
+    sentence.
+    """
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    steps = round(HOURS * 3600 / CONTROL_SECONDS / BODIES) if tally.full else 40
+    every = steps * BODIES // 100_000 if tally.full else 4
+    agent = MotorAgent.from_pretrained(SHIPPED)
+    envs = make_vector_env(BODIES, 1, max_episode_steps=steps + 1, integrator="implicitfast")
+    observations, _ = envs.reset(seed=0)
+    agent.reset()
+    memory, seconds, falls = [], [], 0
+    for step in range(steps):
+        begin = time.perf_counter()
+        if step % every == 0:
+            agent.prompt([Goal(*map(float, command)).on_grid() for command in sample_commands(rng, BODIES)])
+            tally.tried += BODIES
+        if step % (every * 20) == 0:
+            agent.parse(f"walk forward for {rng.integers(1, 60)} seconds, then turn left")
+        actions = agent.act(observations)
+        seconds.append(time.perf_counter() - begin)
+        if not np.isfinite(actions).all() or np.abs(actions).max() > 0.4 + 1e-6:
+            tally.expect(False, f"an action out of range at step {step}")
+        observations, _, fallen, _, _ = envs.step(actions)
+        falls += int(fallen.sum())
+        memory.append(resident_megabytes())
+    half = np.arange(steps) >= steps // 2
+    growth = np.polyfit(np.arange(half.sum()), np.array(memory)[half], 1)[0] * half.sum()
+    early, late = np.median(np.array(seconds)[steps // 10 : steps // 2]), np.median(np.array(seconds)[half])
+    tally.expect(growth < (2.0 if tally.full else 50.0), f"memory grew by {growth:.1f} MB in the second half")
+    tally.expect(
+        late < 1.25 * early or not tally.full, f"a step took {early * 1e3:.1f} ms, and later {late * 1e3:.1f} ms"
+    )
+    tally.notes.append(
+        f"{steps * BODIES * CONTROL_SECONDS / 3600:.1f} h; {growth:+.2f} MB in the second half; "
+        f"{BODIES} bodies act in {early * 1e3:.1f} ms, in the second half {late * 1e3:.1f} ms; {falls} falls"
+    )
+
+
+def resident_megabytes() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
