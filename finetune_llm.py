@@ -6,18 +6,20 @@ Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole Moto
 
     accelerate launch finetune_llm.py --config configs/llm/humanoid.yaml --output_dir runs/planner
     accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml --output_dir runs/planner
-    python finetune_llm.py --config configs/llm/feedback.yaml --dataset runs/rollouts --output_dir runs/planner
+    python finetune_llm.py --config configs/llm/feedback.yaml --output_dir runs/feedback
+    python finetune_llm.py --config configs/llm/grpo.yaml --output_dir runs/grpo
 
 Both trainings see generated instructions and have their loss on the program alone; the second is a LoRA adapter by TRL
 and PEFT. The held-out instructions are generated with another seed, and none of them is trained on. With --stage
 feedback a planner gets a second adapter beside the first, for assessing and correcting what a body did; how it reads
-instructions stays as it is.
+instructions stays as it is. With --stage grpo it goes on by reinforcement: it is paid for what the body does with the
+programs that it draws (GRPO, Shao et al., 2024, arXiv:2402.03300).
 """
 
 import itertools
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from accelerate import PartialState
 from accelerate.utils import DistributedType, gather_object, parse_flag_from_env, set_seed
 from datasets import Dataset
 from huggingface_hub.dataclasses import strict
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     LlamaConfig,
@@ -37,12 +39,12 @@ from transformers import (
     ProgressCallback,
     TrainerCallback,
 )
-from trl import SFTConfig, SFTTrainer
+from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
-from agent import arguments, cards, hub, lessons, runs
+from agent import arguments, cards, evaluation, hub, lessons, runs
 from agent.decision_transformer import GoalDecisionTransformer
 from agent.feedback import GoalOutcome, cause, repairs
-from agent.goals import GOAL_VERSION
+from agent.goals import GOAL_VERSION, GoalProgram
 from agent.instructions import Instruction, generate, prompt
 from agent.motor_agent import MotorAgent, describe
 from agent.motor_policy import MotorPolicy
@@ -60,6 +62,7 @@ from agent.planner import (
     score,
     spare_token_ids,
 )
+from agent.trials import Trial, expected_seconds, run_trials
 from agent.video import film
 
 EXAMPLES_FOR_TOKENIZER = 20_000
@@ -73,7 +76,7 @@ FREE = {"init_from", "base_model", "eval_examples", "eval_steps", "save_steps", 
 FREE |= {"agent_dir", "policy", "decision_transformer", *arguments.ALWAYS_FREE}
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 DOUBTED = 0.005  # share of goals that were met that may be called missed
-STAGES = ("instructions", "feedback")
+STAGES = ("instructions", "feedback", "grpo")
 
 WHAT = """
 Turns an instruction into a program of goals for a humanoid body, decoded under a grammar: it always gives a valid
@@ -130,6 +133,11 @@ class Arguments(arguments.StageArguments):
     train_examples: int = field(default=20_000, metadata={"help": "instructions that the adapter is trained on"})
     learning_rate: float = 3e-4
     lora_rank: int = 16
+    num_generations: int = field(default=4, metadata={"help": "programs drawn for an instruction, by the grpo stage"})
+    kl_weight: float = field(default=0.04, metadata={"help": "of the distance to the planner that grpo started from"})
+    longest_seconds: float = field(
+        default=10.0, metadata={"help": "that an instruction of the grpo stage asks the body to move"}
+    )
     per_device_train_batch_size: int = 64
     gradient_accumulation_steps: int = 1
     bf16: bool = False
@@ -177,6 +185,15 @@ class Arguments(arguments.StageArguments):
             raise ValueError(f"stage={self.stage!r} is unknown: choose one of {', '.join(STAGES)}")
         if (self.stage == "feedback") != bool(self.dataset):
             raise ValueError("--stage feedback and --dataset go together: give both, or neither")
+        if self.stage == "grpo" and not self.decision_transformer:
+            raise ValueError("--stage grpo moves the body: give --decision_transformer")
+        if self.stage == "grpo" and self.resume:
+            raise ValueError("--stage grpo keeps no checkpoints to --resume: start it anew")
+        batch = self.per_device_train_batch_size * self.gradient_accumulation_steps
+        if self.stage == "grpo" and (self.num_generations < 2 or batch % self.num_generations):
+            raise ValueError(
+                f"num_generations={self.num_generations} must be at least 2, and divide the {batch} of a batch"
+            )
         if self.stage != "instructions" and (not self.init_from or self.agent_dir or self.push_to_hub):
             raise ValueError(
                 f"--stage {self.stage} goes on from a planner: give --init_from, and no --agent_dir or --push_to_hub"
@@ -216,6 +233,9 @@ def main(args: Arguments) -> None:
     set_seed(args.seed)
     if args.stage == "feedback":
         teach_feedback(args, sources, started)
+        return
+    if args.stage == "grpo":
+        reinforce(args, sources, started)
         return
     output = Path(args.output_dir)
     upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
@@ -589,7 +609,11 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) ->
         planner.feedback = planner.model
         return grade_feedback(planner, held_out[: -(-len(held_out) // 5)])
 
-    planner, weights = train(args, FEEDBACK, planner, rows, grade, metrics, args.learning_rate, lora(args))
+    adapter = lora(args)
+    if planner.feedback_folder:
+        planner.model = PeftModel.from_pretrained(planner.model, planner.feedback_folder, is_trainable=True)
+        adapter = None  # it goes on with the one that is there
+    planner, weights = train(args, FEEDBACK, planner, rows, grade, metrics, args.learning_rate, adapter)
     planner.model.peft_config["default"].base_model_name_or_path = "."  # of the planner around it
     planner.model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
     runs.write_json(folder / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": 0.5})
@@ -601,7 +625,7 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) ->
     runs.write_json(folder / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": least_doubt})
     planner.least_doubt = least_doubt
     if output.resolve() != sources["init_from"].resolve():
-        unwanted = shutil.ignore_patterns(FEEDBACK, *hub.TRAINING_ONLY, "metrics.jsonl")
+        unwanted = shutil.ignore_patterns(FEEDBACK, *runs.TRAINING_ONLY, "metrics.jsonl")
         shutil.copytree(sources["init_from"], output, ignore=unwanted, dirs_exist_ok=True)
     row = grade_feedback(planner, held_out)
     asked = {"init_from": args.init_from, "dataset": args.dataset}
@@ -648,6 +672,127 @@ def calibrate_doubt(planner: Planner, outcomes: list[GoalOutcome]) -> float:
     met = [each for each in outcomes if cause(each) == "met"]
     doubts = [each.confidence for each in planner.assess(met)]
     return float(np.clip(np.quantile(doubts, 1 - DOUBTED), 0.5, 0.99)) if met else 0.5
+
+
+class Referee:
+    """Says how much of what was meant a body does with the program that it is given. It remembers what it has seen."""
+
+    def __init__(self, mover: GoalDecisionTransformer):
+        self.mover = mover
+        self.known: dict[tuple[GoalProgram, GoalProgram], float] = {}
+
+    def __call__(self, meant: Sequence[GoalProgram], given: Sequence[GoalProgram]) -> list[float]:
+        """Share of the goals of each program in `meant` that are met; none where another number of goals is given."""
+        pairs = list(zip(meant, given, strict=True))
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in self.known]
+        self.known |= dict.fromkeys(new, 0.0)
+        moving = [pair for pair in new if len(pair[0].goals) == len(pair[1].goals) and pair[1].goals[-1].end]
+        trials = [Trial(asked.goals, told.goals, "none", seed=0) for asked, told in moving]
+        for pair, pursuit in zip(moving, run_trials(self.mover, trials), strict=True):
+            self.known[pair] = sum(outcome.met for outcome in pursuit.outcomes) / len(pursuit.asked)
+        return [self.known[pair] for pair in pairs]
+
+
+def reinforce(args: Arguments, sources: dict[str, Path], started: float) -> None:
+    """Let a planner go on with the programs that it draws, paid for exactness and for what the body does with them."""
+    output, folder = Path(args.output_dir), Path(args.output_dir) / "grpo_training"
+    planner = Planner.from_pretrained(sources["init_from"])
+    planner.save_pretrained(output)  # the base that the new adapter is for
+    referee = Referee(GoalDecisionTransformer.from_pretrained(sources["decision_transformer"]).eval())
+    held_out = list(itertools.islice(bodily(args, args.seed + HELD_OUT_SEED), args.eval_examples))
+    kept = {prompt(each.text) for each in held_out}
+    examples = (each for each in bodily(args, args.seed) if prompt(each.text) not in kept)
+    rows = [
+        {"prompt": prompt(each.text), "program": each.program.tokens}
+        for each in itertools.islice(examples, args.train_examples)
+    ]
+    before = grade_bodily(planner, referee, held_out)
+
+    def roll_out(prompts: list[str], trainer: GRPOTrainer) -> dict[str, list]:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        drawing = Planner(model, planner.tokenizer, planner.goal_token_ids, prompt_format=planner.prompt_format)
+        drawn = drawing.sample(prompts)
+        model.train()
+        ids = [drawing.prompt_ids(words) for words in prompts]
+        return {
+            "prompt_ids": ids,
+            "completion_ids": [completion for completion, _ in drawn],
+            "logprobs": None,
+            "drawn": [given.tokens for _, given in drawn],
+        }
+
+    def physical(prompts, completions, program, drawn, **kwargs) -> list[float]:
+        return referee(*([GoalProgram.from_tokens(each) for each in tokens] for tokens in (program, drawn)))
+
+    def exact(prompts, completions, program, drawn, **kwargs) -> list[float]:
+        return [float(meant == given) for meant, given in zip(program, drawn, strict=True)]
+
+    planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
+    config = GRPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=args.per_device_train_batch_size,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        num_generations=args.num_generations,
+        beta=args.kl_weight,
+        temperature=1.0,
+        learning_rate=args.learning_rate,
+        num_train_epochs=1,
+        bf16=args.bf16,
+        use_cpu=PartialState().device.type == "cpu",
+        gradient_checkpointing=args.gradient_checkpointing,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        logging_steps=1,
+        save_strategy="no",
+        report_to=args.report_to,
+        seed=args.seed,
+    )
+    trainer = GRPOTrainer(
+        model=planner.model,
+        reward_funcs=[physical, exact],
+        args=config,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=planner.tokenizer,
+        peft_config=lora(args),
+        rollout_func=roll_out,
+    )
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(ProgressOnly)
+    trainer.train()
+    trained = Planner(
+        trainer.accelerator.unwrap_model(trainer.model),
+        planner.tokenizer,
+        planner.goal_token_ids,
+        prompt_format=planner.prompt_format,
+        least_confidence=planner.least_confidence,
+    )
+    trained.save_pretrained(output)
+    after = grade_bodily(Planner.from_pretrained(output), referee, held_out)
+    runs.write_json(output / "grpo.json", {"before": before, "after": after, "log": trainer.state.log_history})
+    upstream = {name: hub.origin(getattr(args, name), sources[name]) for name in ("init_from", "decision_transformer")}
+    runs.record_provenance(output, args, upstream)
+    metric = (
+        f"{before['physical']['share']:.1%} of {len(held_out)} done before, {after['physical']['share']:.1%} after"
+    )
+    print(metric)
+    made = f"planner by GRPO from {upstream['init_from']}"
+    runs.write_summary(output, stage="grpo", made=made, seconds=time.perf_counter() - started, metric=metric)
+
+
+def bodily(args: Arguments, seed: int) -> Iterator[Instruction]:
+    """Generated instructions of goals with ends that a body is done with in `longest_seconds`."""
+    for each in generate(seed):
+        goals = each.program.goals
+        if goals and all(goal.end for goal in goals) and sum(map(expected_seconds, goals)) <= args.longest_seconds:
+            yield each
+
+
+def grade_bodily(planner: Planner, referee: Referee, examples: list[Instruction]) -> dict[str, dict]:
+    """Share of the instructions that the body does whole, and that are understood exactly, with intervals."""
+    meant = [each.program for each in examples]
+    given = [result.program for result in understand(planner, examples)]
+    done = [share == 1 for share in referee(meant, given)]
+    exact = [mine == gold for mine, gold in zip(given, meant, strict=True)]
+    return {"physical": evaluation.share(done), "exact": evaluation.share(exact)}
 
 
 class ProgressOnly(ProgressCallback):

@@ -4,7 +4,7 @@ Reads   an agent
 Writes  a video, a strip of frames, or one JSON object per instruction on stdout
 
     python play.py --agent pretrained/humanoid --instruction "walk forward for 2 seconds" --video out.mp4
-    python play.py --instruction "walk forward 3 metres" --feedback --shove_at 1.5 --strip out.png
+    python play.py --instruction "walk backwards 2 metres" --feedback --shove_at 3 --strip out.png
     python play.py --agent pretrained/humanoid --viewer
     python play.py --agent pretrained/humanoid --parse_only --instruction "turn left 90 degrees"
 """

@@ -57,7 +57,7 @@ SHORTEST_SWING = 3  # steps; a shorter one is a tremble
 
 INSTRUCTION_STEPS = 20_000  # five minutes, more than any program with an end should take
 
-LONGEST_TRIAL = 15.0  # s that an instruction of the feedback suite takes
+LONGEST_TRIAL = 10.0  # s that an instruction of the feedback suite takes
 CORRECTIONS = 2  # of one goal
 RESAMPLES = 2000  # of the bootstrap
 

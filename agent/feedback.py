@@ -55,18 +55,12 @@ class Deviation:
         return self.share > 1
 
     @property
-    def spelled(self) -> bool:
-        """Whether its amount stands in the text, and can be pointed at."""
-        return bool(self.kind) and (self.missed or self.amount >= float(AMOUNTS[self.kind][0]) / 2)
-
-    @property
     def text(self) -> str:
         share = f"{min(self.share, LARGEST_SHARE):.2f}"
         if not self.kind:
             return f"{self.cause} off {share}"
         name = "" if self.cause == "end" else f"{self.cause} "
-        amount = f"{spelled(self.kind, self.amount):g}" if self.spelled else "0"
-        return f"{name}{amount} {self.kind} {self.way} {share}"
+        return f"{name}{spelled(self.kind, self.amount):g} {self.kind} {self.way} {share}"
 
 
 @dataclass(frozen=True)
@@ -194,30 +188,29 @@ def cause(outcome: GoalOutcome) -> str:
 
 
 def repairs(outcome: GoalOutcome) -> tuple[Repair, ...]:
-    """What undoes the deviations that are a miss: face the old way, go to the end, step back in line, be as fast.
+    """What undoes the deviations of a goal that was missed: face the old way, go to the end, step back in line, be as
+    fast.
 
     Nothing after a fall, from which this body does not get up. After a stumble it comes to a stand first.
     """
-    goal, missed = outcome.goal, {}
-    for place, deviation in enumerate(outcome.told):
-        if deviation.missed:
-            missed[deviation.cause] = place, deviation
-    if outcome.fell or not missed:
+    if outcome.fell or outcome.met:
         return ()
+    goal = outcome.goal
+    off = {deviation.cause: (place, deviation) for place, deviation in enumerate(outcome.told)}
     found = [Repair(Goal(seconds=STEADY_SECONDS))] if outcome.stumbled else []
-    if "facing" in missed:
-        place, deviation = missed["facing"]
+    if "facing" in off:
+        place, deviation = off["facing"]
         skill = "turn_right" if deviation.way == "left" else "turn_left"
         found.append(Repair(_ended(Goal.from_skill(skill).velocity, deviation), place))
     goes_on = []
-    if "end" in missed:
-        place, end = missed["end"]
+    if "end" in off and (off["end"][1].kind != "seconds" or off["end"][1].missed):
+        place, end = off["end"]
         velocity = goal.velocity if end.way == "short" else _reversed(goal)
         (goes_on if end.kind == "seconds" else found).append(Repair(_ended(velocity, end), place))
-    elif "speed" in missed:
+    elif "speed" in off:
         goes_on.append(Repair(Goal(*goal.velocity, seconds=HOLD_SECONDS)))
-    if "drift" in missed:
-        place, drift = missed["drift"]
+    if "drift" in off:
+        place, drift = off["drift"]
         found.append(Repair(_ended(Goal.from_skill(AGAINST[drift.way]).velocity, drift), place))
     return *found, *goes_on
 

@@ -13,7 +13,7 @@ import copy
 import math
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -71,6 +71,7 @@ DIGIT_IDS = {TOKEN_IDS[f"<{digit}>"]: digit for digit in DIGITS}
 END_KINDS = {TOKEN_IDS[f"<{kind}>"]: kind for kind in ENDS}
 SLOTS = tuple(f"<#{number}>" for number in range(1, 17))  # the amounts of a text, in their order
 VOCABULARY = (*TOKENS, *SLOTS)  # what a language model has an id for
+COMMAND = len(VOCABULARY) - 1  # the last slot: in a repair, the command of the goal that was missed
 SURE = 0.5  # probability of a step that is read alone; a step that is less sure is read among the others
 MAX_PROMPT_TOKENS = (
     512  # English within the limit of characters has half of it; other scripts may have many times more
@@ -293,7 +294,7 @@ class Planner:
             ValueError: this planner was not taught to.
         """
         model = self._taught()
-        drafts = [Draft(lift(outcome.report, len(SLOTS))[1], repair=True) for outcome in outcomes]
+        drafts = [Draft(lift(each.report, len(SLOTS) - 1)[1], each.goal.command_ids) for each in outcomes]
         self._decode([self.outcome_ids(CORRECT_FORMAT, outcome) for outcome in outcomes], drafts, model)
         return [GoalProgram.from_token_ids(draft.ids).goals if len(draft.ids) > 1 else () for draft in drafts]
 
@@ -328,12 +329,13 @@ class Planner:
 
     def repair_ids(self, outcome: GoalOutcome, repairs: Sequence[Repair]) -> list[int]:
         """Token ids that the model is to correct an outcome with: it points at the deviation that each goal undoes."""
-        slots = [place for place, deviation in enumerate(outcome.told) if deviation.spelled]
+        slots = [place for place, deviation in enumerate(outcome.told) if deviation.kind]
         ids: list[int] = []
         for repair in repairs:
             spelled = repair.goal.token_ids
+            ids += [COMMAND] if spelled[:3] == outcome.goal.command_ids else spelled[:3]
             pointed = repair.deviation is not None
-            ids += [*spelled[:4], len(TOKENS) + slots.index(repair.deviation)] if pointed else spelled
+            ids += [spelled[3], len(TOKENS) + slots.index(repair.deviation)] if pointed else spelled[3:]
         return [self.goal_token_ids[index] for index in (*ids, END_ID)]
 
     def _judged(self, result: Parse, words: str) -> Parse:
@@ -376,11 +378,25 @@ class Planner:
         confidence = self._decode([self.prompt_ids(words) for words in asked], drafts, self.model)
         return [Parse(GoalProgram.from_token_ids(draft.ids), p) for draft, p in zip(drafts, confidence, strict=True)]
 
-    @torch.inference_mode()
-    def _decode(self, prompts: list[list[int]], drafts: list["Draft"], model: PreTrainedModel) -> list[float]:
-        """Complete the drafts greedily, at each step by the likeliest of the tokens that the grammar allows; the
-        probability of each.
+    def sample(self, asked: Sequence[str]) -> list[tuple[list[int], GoalProgram]]:
+        """A program for each rewritten text, drawn by its probability under the grammar, and the token ids that the
+        model answered with. torch's generator draws.
         """
+        drafts = [Draft(lift(words, len(SLOTS))[1]) for words in asked]
+        self._decode([self.prompt_ids(words) for words in asked], drafts, self.model, pick=draw)
+        return [
+            ([self.goal_token_ids[index] for index in draft.written], GoalProgram.from_token_ids(draft.ids))
+            for draft in drafts
+        ]
+
+    @torch.inference_mode()
+    def _decode(
+        self, prompts: list[list[int]], drafts: list["Draft"], model: PreTrainedModel, pick: "Pick | None" = None
+    ) -> list[float]:
+        """Complete the drafts, at each step by the likeliest of the tokens that the grammar allows, or by what `pick`
+        takes; the probability of each.
+        """
+        pick = pick or choose
         if not prompts:
             return []
         device = model.device
@@ -399,7 +415,7 @@ class Planner:
                 logits_to_keep=1,
             )
             cache = output.past_key_values
-            chosen, chance = choose(output.logits[:, -1, goal_ids].float().cpu(), drafts)
+            chosen, chance = pick(output.logits[:, -1, goal_ids].float().cpu(), drafts)
             for draft, index in zip(drafts, chosen.tolist(), strict=True):
                 draft.add(index)
             confidence *= chance
@@ -431,12 +447,13 @@ def join(parsed: Sequence[Parse], times: int) -> Parse | None:
 class Draft:
     """A program in the making, for a text with these amounts: the goal token ids so far, and what may follow.
 
-    A repair may be empty, and refuses nothing.
+    The repair of a goal with the ids `command` may be empty, refuses nothing, and can point at that command.
     """
 
-    def __init__(self, amounts: list[tuple[str, str]], repair: bool = False):
-        self.amounts, self.repair = amounts, repair
+    def __init__(self, amounts: list[tuple[str, str]], command: Sequence[int] = ()):
+        self.amounts, self.command = amounts, command
         self.ids: list[int] = []
+        self.written: list[int] = []  # indices into VOCABULARY
         self._whole = False  # the last amount came from a slot, and no digit may be added to it
 
     @property
@@ -448,30 +465,49 @@ class Draft:
         """Indices into VOCABULARY that may follow; END again after END."""
         if self.done:
             return [END_ID]
-        if self.repair and not self.ids:
-            return [*AXIS_IDS["vx"], END_ID]
+        if self.command and not self.ids:
+            return [*AXIS_IDS["vx"], COMMAND, END_ID]
         following = [index for index in next_token_ids(self.ids) if not (self._whole and index in DIGIT_IDS)]
+        if self.command and AXIS_IDS["vx"][0] in following:
+            following.append(COMMAND)
         kind = END_KINDS.get(self.ids[-1]) if self.ids else None
         return following + [len(TOKENS) + slot for slot, amount in enumerate(self.amounts) if amount[0] == kind]
 
     def add(self, index: int) -> None:
         """Go on with an index into VOCABULARY; a slot adds the digits of its amount."""
+        if not self.done:
+            self.written.append(index)
         self._whole = index >= len(TOKENS)
-        if self._whole:
+        if index == COMMAND and self.command:
+            self.ids += self.command
+        elif self._whole:
             self.ids += [TOKEN_IDS[f"<{digit}>"] for digit in self.amounts[index - len(TOKENS)][1]]
         elif not self.done:
             self.ids.append(index)
 
 
-def choose(logits: Tensor, programs: Sequence[Draft]) -> tuple[Tensor, Tensor]:
+Pick = Callable[[Tensor, Sequence[Draft]], tuple[Tensor, Tensor]]
+
+
+def choose(logits: Tensor, drafts: Sequence[Draft]) -> tuple[Tensor, Tensor]:
     """The likeliest allowed index into VOCABULARY, and its probability, [B] each, for logits [B, len(VOCABULARY)]."""
-    allowed = torch.full_like(logits, -math.inf)
-    for row, program in enumerate(programs):
-        allowed[row, program.allowed] = 0
-    chance, chosen = (logits + allowed).softmax(-1).max(-1)
-    if not chance.isfinite().all():
-        raise ValueError("the language model answers with numbers that are not finite: make or load it again")
+    chance, chosen = _allowed(logits, drafts).max(-1)
     return chosen, chance
+
+
+def draw(logits: Tensor, drafts: Sequence[Draft]) -> tuple[Tensor, Tensor]:
+    """The same, drawn by their probabilities."""
+    chances = _allowed(logits, drafts)
+    chosen = torch.multinomial(chances, 1)
+    return chosen[:, 0], chances.gather(1, chosen)[:, 0]
+
+
+def _allowed(logits: Tensor, drafts: Sequence[Draft]) -> Tensor:
+    """Probabilities of what the grammar allows."""
+    allowed = torch.full_like(logits, -math.inf)
+    for row, draft in enumerate(drafts):
+        allowed[row, draft.allowed] = 0
+    return (logits + allowed).softmax(-1)
 
 
 def spelled_end(ids: Sequence[int]) -> tuple[str, str] | None:

@@ -59,6 +59,23 @@ def test_instructions_are_parsed_and_done(tmp_path):
     assert sum(result["misses"].values()) == round(1 - result["physical_success"])
 
 
+def test_feedback_is_measured_beside_the_same_runs_without_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "LONGEST_TRIAL", 1.5)
+    out = tmp_path / "out.json"
+    evaluate.main(evaluate.Arguments(str(SHIPPED), suite="feedback", episodes=4, num_threads=1, json=str(out)))
+    result = json.loads(out.read_text())
+    assert len(result["rows"]) == result["right_with"]["of"] == result["verdict"]["of"] == 4
+    assert [row["disturbance"] for row in result["rows"]] == ["none", "shove", "none", "swap"]
+    assert result["right_without"]["share"] == sum(row["without"] for row in result["rows"]) / 4
+
+
+def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
+    few, many = evaluation.share([True, False] * 10), evaluation.share([True, False] * 1000)
+    assert few["share"] == many["share"] == 0.5
+    assert few["low"] < many["low"] < 0.5 < many["high"] < few["high"]
+    assert evaluation.share([]) == {"share": None, "low": None, "high": None, "of": 0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -68,6 +85,7 @@ def test_instructions_are_parsed_and_done(tmp_path):
         (("--report", "report.pdf"), "report.pdf"),
         (("--episodes", "many"), "many"),
         (("--suite", "instructions"), "--instructions_file"),
+        (("--suite", "feedback", "--actor", "policy"), "--actor agent"),
         (("--agent", "no/such_agent"), "no/such_agent"),
         (("--actor", "policy", "--agent", "tests"), "tests cannot be loaded"),
     ],

@@ -9,17 +9,18 @@ import pytest
 import torch
 from conftest import ROOT, run_script
 from peft import get_peft_model
+from test_lessons import write_dataset
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agent.arguments import parse_arguments
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
-from agent.goals import GOAL_VERSION
+from agent.goals import GOAL_VERSION, Goal, GoalProgram
 from agent.instructions import generate, prompt
 from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.planner import VOCABULARY, Planner
-from finetune_llm import Arguments, draw_examples, lora, tokenized, train_tokenizer
+from finetune_llm import Arguments, Referee, draw_examples, lora, tokenized, train_tokenizer
 
 TINY = [
     *("--hidden_size", "64", "--num_hidden_layers", "1", "--vocab_size", "600", "--base_examples", "64"),
@@ -111,6 +112,52 @@ def test_a_finished_run_resumes_to_the_same_planner(trained):
     assert [each.program for each in after] == [each.program for each in before]
 
 
+def test_a_planner_learns_to_judge_and_reads_instructions_as_before(trained, tmp_path):
+    folder, _ = trained
+    write_dataset(tmp_path / "rollouts")
+    stage = ("--stage", "feedback", "--init_from", folder / "planner", "--dataset", tmp_path / "rollouts")
+    done = run_script("finetune_llm.py", *TINY, *stage, "--output_dir", tmp_path / "planner")
+    assert done.returncode == 0, done.stderr
+    assert "of the verdicts" in done.stdout
+    before, after = Planner.from_pretrained(folder / "planner"), Planner.from_pretrained(tmp_path / "planner")
+    assert before.feedback is None and after.feedback is not None
+    assert after.parse_with_confidence(TEXTS) == before.parse_with_confidence(TEXTS)
+    after.save_pretrained(tmp_path / "again")
+    again = Planner.from_pretrained(tmp_path / "again")
+    assert again.least_doubt == after.least_doubt
+    assert all(
+        torch.equal(a, b) for a, b in zip(again.feedback.parameters(), after.feedback.parameters(), strict=True)
+    )
+
+
+def test_reinforcement_moves_the_body_and_says_what_came_of_it(tmp_path):
+    stage = (
+        "--stage",
+        "grpo",
+        "--init_from",
+        f"{SHIPPED}/planner",
+        "--longest_seconds",
+        "1.5",
+        "--eval_examples",
+        "2",
+    )
+    size = ("--train_examples", "2", "--per_device_train_batch_size", "4", "--num_generations", "4")
+    parts = ("--decision_transformer", f"{SHIPPED}/decision_transformer", "--report_to", "none")
+    done = run_script("finetune_llm.py", *stage, *size, *parts, "--output_dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "of 2 done before" in done.stdout
+    measured = json.loads((tmp_path / "grpo.json").read_text())
+    assert {"before", "after"} <= set(measured) and 0 <= measured["log"][0]["rewards/physical/mean"] <= 1
+    assert not Planner.from_pretrained(tmp_path).parse("walk forward 1 metre").refused
+
+
+def test_a_program_is_worth_the_goals_that_the_body_meets_with_it():
+    referee = Referee(GoalDecisionTransformer.from_pretrained(ROOT / SHIPPED / "decision_transformer").eval())
+    meant, faster = (GoalProgram((Goal(vx, meters=1.0),)) for vx in (1.0, 1.4))
+    backwards, longer = GoalProgram((Goal(-0.4, meters=0.5),)), GoalProgram((*meant.goals, Goal()))
+    assert referee([meant] * 4, [meant, faster, backwards, longer]) == [1.0, 1.0, 0.0, 0.0]
+
+
 def test_tinyllama_takes_the_same_path_and_a_new_process_reads_the_same(tmp_path):
     """Its architecture, narrow and shallow, and its kind of tokenizer: BPE over metaspaces with byte fallback."""
     base, output = tmp_path / "base_model", tmp_path / "planner"
@@ -182,6 +229,10 @@ def test_any_unicode_survives_the_tokenizer():
     ("flags", "words"),
     [
         (["--base_model", "a", "--init_from", "b"], "give one of them"),
+        (["--stage", "dance"], "stage='dance' is unknown"),
+        (["--stage", "feedback", "--init_from", "a"], "--stage feedback and --dataset go together"),
+        (["--stage", "feedback", "--dataset", "a"], "give --init_from"),
+        (["--stage", "grpo", "--init_from", "a"], "give --decision_transformer"),
         (["--agent_dir", "a"], "give --policy and --decision_transformer"),
         (["--hidden_size", "100"], "hidden_size=100"),
         (["--init_from", "/nowhere"], "/nowhere is no folder"),

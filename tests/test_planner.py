@@ -283,7 +283,7 @@ def test_an_untrained_model_assesses_and_corrects_within_its_grammar(planner):
 
 
 def test_a_repair_points_at_the_amount_of_the_deviation_that_it_undoes(planner):
-    draft = Draft(lift(SHORT.report, 16)[1], repair=True)
+    draft = Draft(lift(SHORT.report, 15)[1], ASKED.command_ids)
     for index in planner.repair_ids(SHORT, repairs(SHORT)):
         place = planner.goal_token_ids.index(index)
         assert place in draft.allowed

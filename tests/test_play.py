@@ -9,6 +9,9 @@ import sys
 import av
 import pytest
 from conftest import ROOT, run_script
+from PIL import Image
+
+from agent import video
 
 SHIPPED = ROOT / "pretrained" / "humanoid"
 
@@ -53,6 +56,15 @@ def test_an_instruction_becomes_a_video_that_plays_everywhere(tmp_path):
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert sum(1 for _ in container.decode(stream)) == pytest.approx(34, abs=1)
+
+
+def test_a_shove_and_its_correction_become_a_strip_of_frames(tmp_path):
+    strip = tmp_path / "strip.png"
+    flags = ("--feedback", "--shove_at", "0.5", "--shove_speed", "1.2", "--strip", strip)
+    done = run_script("play.py", "--agent", SHIPPED, "--instruction", "walk forward 1 metre", *flags)
+    assert done.returncode == 0, done.stderr
+    with Image.open(strip) as picture:
+        assert picture.size == (video.STRIP_FRAMES * video.STRIP_SIZE, video.STRIP_SIZE + video.CAPTION_HEIGHT)
 
 
 @pytest.mark.skipif(
