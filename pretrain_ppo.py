@@ -312,6 +312,7 @@ def build_models(args: Arguments, accelerator: Accelerator, source: Path | None 
     sizes = len(policy.even_basis) + GoalTask.EVEN_FEATURES, len(policy.odd_basis) + GoalTask.ODD_FEATURES
     critic = Critic(sizes, widths)
     if source and (source / CRITIC).is_file():
+        runs.check(source / CRITIC.parent)
         try:
             critic.load_state_dict(load_file(source / CRITIC))
         except (RuntimeError, SafetensorError) as error:
@@ -663,9 +664,8 @@ def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress:
 def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: dict, progress: dict) -> None:
     """Save the policy, with its critic and its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
-    with runs.placing(args.output_dir) as beside:
-        (beside / CRITIC).parent.mkdir()
-        save_file(critic.state_dict(), beside / CRITIC)
+    with runs.placing(Path(args.output_dir) / CRITIC.parent) as beside:
+        save_file(critic.state_dict(), beside / CRITIC.name)
     columns = ("skill", "command", "survival", "velocity_error", "yaw_error", "humanoid_return")
     rows = [evaluation["mean"] | {"command": "mean", "skill": ""}, *evaluation["rows"]]
     returns = [row["humanoid_return"] for row in evaluation["rows"]]

@@ -123,15 +123,15 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
 
 def check_numbers(arguments: object) -> None:
     """Raise ValueError for a number that no script takes: one that is not finite, or is negative and no weight of a
-    reward, or a seed beyond what NumPy takes.
+    reward, or a whole number beyond 63 bits, a seed beyond 32.
     """
     for name, value in vars(arguments).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name}={value} must be finite")
         if isinstance(value, int | float) and value < 0 and not name.endswith("_weight"):
             raise ValueError(f"{name}={value} must be at least 0")
-        if name == "seed" and value >= 2**32:
-            raise ValueError(f"seed={value} must be below {2**32}")
+        if isinstance(value, int) and value >= (limit := 2**32 if name == "seed" else 2**63):
+            raise ValueError(f"{name}={value} must be below {limit}")
 
 
 def one_line(error: BaseException) -> str:

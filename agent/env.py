@@ -186,6 +186,8 @@ class RewardWeights:
 SMOOTHING = 0.06  # share of the newest velocity in the smoothed one: a time constant of 0.25 s
 TOUCHING = 0.01  # m, a foot lower than this touches the ground
 FULL_CLEARANCE = 0.08  # m, a swing foot this high earns the whole reward for it
+# m, and m for each m/s ahead: a swing foot higher than this earns less, twice as high nothing; runners lift the heel.
+HIGH_STEP, HIGH_STEP_PER_SPEED = 0.15, 0.08
 # Steps a second when slow, and how many more for each m/s; people take 1.7 at 1 m/s and 2.7 when they run at 3 m/s.
 CADENCE, CADENCE_PER_SPEED = 1.6, 0.6
 STRIDE_SHARE = 0.8  # of a step's length, that the feet come apart; the rest is flight and the roll of the stance foot
@@ -244,7 +246,9 @@ class GoalTask:
         left_swings = wave > 0
         swing_height = np.where(left_swings, height[:, 1], height[:, 0])
         stance_height = np.where(left_swings, height[:, 0], height[:, 1])
-        lifted = np.clip(swing_height / FULL_CLEARANCE, 0, 1) - (swing_height < TOUCHING)
+        high = HIGH_STEP + HIGH_STEP_PER_SPEED * np.abs(commands[:, 0])
+        lifted = np.clip(np.minimum(swing_height / FULL_CLEARANCE, 2 - swing_height / high), -1, 1)
+        lifted -= swing_height < TOUCHING
         in_step = np.abs(wave) * (lifted + (stance_height < TOUCHING)) / 2
         stride = np.clip(STRIDE_SHARE * commands[:, :2] / cadence(commands)[:, None], -LONGEST_STRIDE, LONGEST_STRIDE)
         apart = stride * lead_wave[:, None]

@@ -9,11 +9,13 @@ from agent.env import (
     ACTION_LIMIT,
     ACTION_MIRROR,
     ACTION_SIZE,
+    AT_REST,
     CONTROL_SECONDS,
     FOOT_RADIUS,
     GENTLE_SPEED,
     OBSERVATION_MIRROR,
     OBSERVATION_SIZE,
+    UPPER_BODY,
     BodyState,
     GoalTask,
     RewardWeights,
@@ -200,22 +202,35 @@ def test_a_clock_lets_the_feet_take_turns_and_waits_while_the_body_stands():
     assert 1 < cadence(commands[1]) < cadence(commands[2]) < 4
 
 
-def test_feet_in_step_with_the_clock_earn_more_than_feet_out_of_step_or_still():
-    task = GoalTask(3, RewardWeights())
+def test_feet_in_step_with_the_clock_earn_more_than_feet_out_of_step_or_still_or_high_in_the_air():
+    task = GoalTask(4, RewardWeights())
     task.commands[:] = [1.0, 0.0, 0.0]
-    qpos = np.zeros((3, 24))
+    qpos = np.zeros((4, 24))
     qpos[:, 3] = 1
-    in_step, against, still = [[0.0, 0.0], [0.0, 0.1]], [[0.0, 0.1], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]
-    feet = np.zeros((3, 2, 3))
-    feet[:, :, [0, 2]] = in_step, against, still
+    # ahead, and above the ground, of the right and the left foot
+    in_step, against = [[0.0, 0.0], [0.0, 0.1]], [[0.0, 0.1], [0.0, 0.0]]
+    still, high = [[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.4]]
+    feet = np.zeros((4, 2, 3))
+    feet[:, :, [0, 2]] = in_step, against, still, high
     feet[..., 2] += FOOT_RADIUS
-    body = BodyState(qpos, np.zeros((3, 23)), feet)
-    task.begin(np.arange(3), body)
+    body = BodyState(qpos, np.zeros((4, 23)), feet)
+    task.begin(np.arange(4), body)
     task.phase[:] = 0.25  # the middle of the left foot's swing
-    gait = task.step(body, np.zeros((3, ACTION_SIZE), dtype=np.float32))["gait"]
-    assert gait[0] > gait[2] > gait[1]
+    gait = task.step(body, np.zeros((4, ACTION_SIZE), dtype=np.float32))["gait"]
+    assert gait[0] > gait[3] > gait[2] > gait[1]
     np.testing.assert_allclose(gait[0], RewardWeights().gait_weight, rtol=0.01)
-    assert task.step(body, np.zeros((3, ACTION_SIZE), dtype=np.float32))["stride"][2] > 0
+    assert task.step(body, np.zeros((4, ACTION_SIZE), dtype=np.float32))["stride"][2] > 0
+
+
+def test_arms_at_rest_cost_nothing_and_raised_ones_do():
+    task = GoalTask(2, RewardWeights())
+    qpos = np.zeros((2, 24))
+    qpos[:, 3] = 1
+    qpos[0, UPPER_BODY] = AT_REST
+    body = BodyState(qpos, np.zeros((2, 23)), np.zeros((2, 2, 3)))
+    task.begin(np.arange(2), body)
+    posture = task.step(body, np.zeros((2, ACTION_SIZE), dtype=np.float32))["posture"]
+    assert posture[0] == 0 > posture[1]
 
 
 def run_of(task: GoalTask, bodies: list[BodyState], actions: np.ndarray) -> list[dict[str, np.ndarray]]:

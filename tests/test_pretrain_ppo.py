@@ -17,6 +17,7 @@ from conftest import ROOT, run_script
 from safetensors.torch import load_file, save_file
 
 import pretrain_ppo
+from agent import runs
 from agent.arguments import parse_arguments
 from agent.motor_policy import MotorPolicy
 from pretrain_ppo import Arguments, Collector, adapt_learning_rate, annealed_kl, generalized_advantages, update, widen
@@ -182,6 +183,7 @@ def test_a_training_goes_on_with_the_critic_beside_the_policy(whole, tmp_path):
 
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     save_file({name: value[:1] for name, value in kept.items() if value.ndim}, tmp_path / pretrain_ppo.CRITIC)
+    (tmp_path / pretrain_ppo.CRITIC).with_name(runs.MANIFEST).unlink()
     with pytest.raises(ValueError, match=r"no fitting critic/model.safetensors .* take it away"):
         pretrain_ppo.build_models(tiny(init_from=tmp_path), Accelerator(cpu=True), tmp_path)
 

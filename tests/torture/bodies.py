@@ -55,12 +55,15 @@ def not_numbers(tally: Tally, home: Path) -> None:
         clean, _ = collector.collect(policy, 0.3)
         for name in ("rewards", "observations", "final_observations", "actions", "log_probs", "even", "commands"):
             rollout = {key: tensor.clone() for key, tensor in clean.items()}
-            rollout[name].view(-1)[rng.integers(rollout[name].numel())] = float(rng.choice(NOT_NUMBERS))
+            value = float(rng.choice(NOT_NUMBERS))
+            rollout[name].view(-1)[rng.integers(rollout[name].numel())] = value
             row = pretrain_ppo.update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
             weights = [*policy.parameters(), *critic.parameters()]
             finite = all(bool(weight.isfinite().all()) for weight in weights)
-            tally.expect(finite, f"weights are not finite after {name} were not")
-            tally.expect(row["loss/skipped"] > 0 or name == "final_observations", f"{name} were not counted")
+            tally.expect(finite, f"weights are not finite after {name} of {value}")
+            # Observations are clipped to ten deviations, and the ratio of probabilities near one: these are numbers.
+            clipped = np.isinf(value) and name in ("observations", "final_observations", "log_probs")
+            tally.expect(row["loss/skipped"] > 0 or clipped, f"{name} of {value} were not counted")
             critic.return_scale.fill_(1.0)
 
 

@@ -9,7 +9,7 @@ import pretrain_ppo
 import train_decision_transformer
 from agent.arguments import parse_arguments
 from torture import Tally
-from torture.files import ROOT, SHIPPED
+from torture.files import ROOT
 from torture.stages import prepare
 
 MOST = 0.02
@@ -19,7 +19,7 @@ def overhead(tally: Tally, home: Path) -> None:
     """Policy and transformer as configured: one checkpoint, and the mean update before it."""
     prepare(home)
     sizes = {"num_threads": "1", "num_envs": "32", "total_steps": str(3 * 32 * 32)} if not tally.full else {}
-    ppo = {"total_steps": str(12 * 256 * 32), "evaluate_every": "100000", "init_from": str(SHIPPED / "policy")} | sizes
+    ppo = {"total_steps": str(12 * 256 * 32), "evaluate_every": "100000"} | sizes
     transformer = {
         "updates": "30" if tally.full else "3",
         "evaluate_every": "100000",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import math
 from pathlib import Path
 
 import hypothesis
@@ -88,7 +89,8 @@ def fuzz(tally: Tally, kind: type, needed: list[str], path: Path | None) -> None
             tally.expect(False, f"{kind} {given}: {type(error).__name__} {error}")
         else:
             numbers = {name: value for name, value in vars(taken).items() if isinstance(value, int | float)}
-            sound = all(np.isfinite(value) for value in numbers.values())
+            sound = all(abs(value) < 2**63 for value in numbers.values() if isinstance(value, int))
+            sound &= all(math.isfinite(value) for value in numbers.values())
             sound &= all(value >= 0 for name, value in numbers.items() if not name.endswith("_weight"))
             tally.expect(bool(sound), f"{kind} takes {given}")
 
