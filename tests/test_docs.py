@@ -42,6 +42,18 @@ FIRST_MODEL = "--vocab_size 600 --base_examples 32"  # of finetune_llm.py where 
 FEW = "tests/data/few.jsonl"  # instructions, in place of those that take minutes
 # What a command begins with -> the test that runs it, or the step of continuous integration.
 ELSEWHERE = {
+    "python finetune_llm.py --config configs/llm/feedback.yaml": (
+        "test_finetune_llm.py::test_a_planner_learns_to_judge_and_reads_instructions_as_before"
+    ),
+    "python finetune_llm.py --config configs/llm/grpo.yaml": (
+        "test_finetune_llm.py::test_reinforcement_moves_the_body_and_says_what_came_of_it"
+    ),
+    "python evaluate.py --suite feedback": (
+        "test_evaluate.py::test_feedback_is_measured_beside_the_same_runs_without_it"
+    ),
+    'python play.py --instruction "walk backwards 2 metres" --feedback': (
+        "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
+    ),
     "make test": ".ci/run",
     "make app": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
     "python app.py": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
