@@ -55,6 +55,7 @@ ELSEWHERE = {
         "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
     ),
     "make test": ".ci/run",
+    "make torture": "test_torture.py::test_nothing_is_lost",
     "make app": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
     "python app.py": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
     "python play.py --viewer": "test_play.py::test_the_viewer_takes_instructions_from_the_terminal",
