@@ -56,6 +56,9 @@ ELSEWHERE = {
     ),
     "make test": ".ci/run",
     "make torture": "test_torture.py::test_nothing_is_lost",
+    'python -c "from agent import runs; runs.seal(': (
+        "test_runs.py::test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_anew"
+    ),
     "make app": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
     "python app.py": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
     "python play.py --viewer": "test_play.py::test_the_viewer_takes_instructions_from_the_terminal",

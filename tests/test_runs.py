@@ -168,6 +168,12 @@ def test_what_is_placed_later_is_covered_too_and_what_is_gone_no_more(sealed):
     assert set(runs.read_manifest(sealed)) == {"model.safetensors", "planner.json", "base/tokenizer.json"}
 
 
+def test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_anew(sealed):
+    (sealed / "config.json").write_text("better")
+    runs.seal(sealed)
+    runs.check(sealed)
+
+
 def test_sealing_again_does_not_hide_that_another_file_was_damaged(sealed):
     (sealed / "base/tokenizer.json").write_text("damaged")
     with runs.placing(sealed) as beside:
