@@ -507,7 +507,10 @@ def _allowed(logits: Tensor, drafts: Sequence[Draft]) -> Tensor:
     allowed = torch.full_like(logits, -math.inf)
     for row, draft in enumerate(drafts):
         allowed[row, draft.allowed] = 0
-    return (logits + allowed).softmax(-1)
+    chances = (logits + allowed).softmax(-1)
+    if not chances.isfinite().all():
+        raise ValueError("the language model answers with numbers that are not finite: make or load it again")
+    return chances
 
 
 def spelled_end(ids: Sequence[int]) -> tuple[str, str] | None:
