@@ -197,9 +197,8 @@ def main(args: Arguments) -> None:
             upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
-            metrics.add(
-                0, keep_if_best(policy, critic, args, progress)
-            )  # what the training starts from is the one to beat
+            # What the training starts from is the one to beat.
+            metrics.add(0, keep_if_best(policy, critic, args, progress))
     if accelerator.log_with:
         accelerator.init_trackers("ppo", config=vars(args))
 
