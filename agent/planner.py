@@ -39,6 +39,7 @@ from agent.goals import (
     reach,
 )
 from agent.instructions import in_order, prompt
+from agent.proposals import Score, told
 from agent.quantities import beyond, lift
 from agent.steps import Steps, steps
 
@@ -65,6 +66,7 @@ FEEDBACK_CONFIG = "feedback.json"
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
 ASSESS_FORMAT = "outcome: {text}\nverdict:"
 CORRECT_FORMAT = "outcome: {text}\nrepair:"
+PROPOSE_FORMAT = "table: {text}\nproposal:"
 CAUSE_IDS = tuple(TOKEN_IDS[f"<{number}>"] for number in range(len(CAUSES)))  # the verdict is a digit
 END_ID = TOKEN_IDS["<end>"]
 DIGIT_IDS = {TOKEN_IDS[f"<{digit}>"]: digit for digit in DIGITS}
@@ -73,6 +75,7 @@ SLOTS = tuple(f"<#{number}>" for number in range(1, 17))  # the amounts of a tex
 VOCABULARY = (*TOKENS, *SLOTS)  # what a language model has an id for
 COMMAND = len(VOCABULARY) - 1  # the last slot: in a repair, the command of the goal that was missed
 SURE = 0.5  # probability of a step that is read alone; a step that is less sure is read among the others
+PROPOSED_AT_ONCE = 64
 MAX_PROMPT_TOKENS = (
     512  # English within the limit of characters has half of it; other scripts may have many times more
 )
@@ -97,7 +100,8 @@ class Planner:
         base_revision: revision of that id.
         prompt_format: what is around the text, which stands at {text}.
         least_confidence: programs that the model gives less probability to are not understood, and refused.
-        feedback: the LM with its second adapter merged, which assesses and corrects; None where it was not taught to.
+        feedback: the LM with its second adapter merged, which assesses, corrects and proposes; None where it was not
+            taught to.
         least_doubt: a goal is called missed where the probability that it was is at least this.
     """
 
@@ -303,6 +307,22 @@ class Planner:
         (assessment,) = self.assess([outcome])
         return assessment, () if assessment.met else self.correct([outcome])[0]
 
+    def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
+        """`count` programs that practice what a table says is done worst, drawn by their probability.
+
+        Raises:
+            ValueError: this planner was not taught to.
+        """
+        model = self._taught()
+        programs: list[GoalProgram] = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            while len(programs) < count:
+                drafts = [Draft([], refuses=False) for _ in range(min(PROPOSED_AT_ONCE, count - len(programs)))]
+                self._decode([self.table_ids(table)] * len(drafts), drafts, model, pick=draw)
+                programs += [GoalProgram.from_token_ids(draft.ids) for draft in drafts]
+        return programs
+
     def check_taught(self) -> None:
         """Raise ValueError where this planner cannot assess and correct."""
         self._taught()
@@ -322,6 +342,19 @@ class Planner:
         command = [self.goal_token_ids[index] for index in outcome.goal.command_ids]
         start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
         return [*start, *head, *command, *self._lifted_ids(outcome.report), *tail]
+
+    def table_ids(self, table: Sequence[Score]) -> list[int]:
+        """Token ids that a proposal is asked for with: of the goals done worst, how often each was met, in tenths, and
+        its command.
+        """
+        head, tail = (self._plain_ids(part) for part in PROPOSE_FORMAT.split("{text}"))
+        rows = [(TOKEN_IDS[f"<{score.tenths}>"], *score.goal.command_ids) for score in told(table)]
+        start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
+        return [*start, *head, *(self.goal_token_ids[index] for row in rows for index in row), *tail]
+
+    def proposal_ids(self, program: GoalProgram) -> list[int]:
+        """Token ids that the model is to propose a program with."""
+        return [self.goal_token_ids[index] for index in program.token_ids]
 
     def verdict_ids(self, cause: str) -> list[int]:
         """Token ids that the model is to assess an outcome with."""
@@ -447,11 +480,12 @@ def join(parsed: Sequence[Parse], times: int) -> Parse | None:
 class Draft:
     """A program in the making, for a text with these amounts: the goal token ids so far, and what may follow.
 
-    The repair of a goal with the ids `command` may be empty, refuses nothing, and can point at that command.
+    The repair of a goal with the ids `command` may be empty, refuses nothing, and can point at that command. A
+    proposal `refuses` nothing either.
     """
 
-    def __init__(self, amounts: list[tuple[str, str]], command: Sequence[int] = ()):
-        self.amounts, self.command = amounts, command
+    def __init__(self, amounts: list[tuple[str, str]], command: Sequence[int] = (), refuses: bool = True):
+        self.amounts, self.command, self.refuses = amounts, command, refuses
         self.ids: list[int] = []
         self.written: list[int] = []  # indices into VOCABULARY
         self._whole = False  # the last amount came from a slot, and no digit may be added to it
@@ -467,6 +501,8 @@ class Draft:
             return [END_ID]
         if self.command and not self.ids:
             return [*AXIS_IDS["vx"], COMMAND, END_ID]
+        if not self.refuses and not self.ids:
+            return [*AXIS_IDS["vx"]]
         following = [index for index in next_token_ids(self.ids) if not (self._whole and index in DIGIT_IDS)]
         if self.command and AXIS_IDS["vx"][0] in following:
             following.append(COMMAND)
