@@ -4,7 +4,8 @@ Reads   a MotorPolicy               (pretrain_ppo.py)
 Writes  a dataset of trajectories   (train_decision_transformer.py)
 
     python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/ppo --output_dir runs/rollouts
-    python collect_dataset.py --policy runs/ppo --proposals runs/proposals.jsonl --output_dir runs/proposed
+    python collect_dataset.py --policy pretrained/humanoid/policy --proposals runs/proposals.jsonl \
+        --output_dir runs/proposed
     python collect_dataset.py --relabel runs/proposed --output_dir runs/relabelled
 
 The policy is executed with noise, and its mean action is stored as the label (DART, Laskey et al., 2017): a model that

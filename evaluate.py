@@ -5,7 +5,7 @@ Writes  one JSON document, to stdout or --json, a page to look at, and proposals
 
     python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --json out.json
     python evaluate.py --suite gait --against runs/quickstart/agent --report report.html
-    python evaluate.py --suite goals --json goals.json --proposals proposals.jsonl
+    python evaluate.py --suite goals --episodes 8 --json goals.json --proposals runs/proposals.jsonl
 """
 
 import json
@@ -37,7 +37,7 @@ class Arguments:
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
     episodes: int = field(
         default=DEFAULT_EPISODES,
-        metadata={"help": "per command; of a minute each for switches; instructions for feedback"},
+        metadata={"help": "per command or goal; of a minute each for switches; instructions for feedback"},
     )
     seed: int = 0
     against: list[str] = field(

@@ -658,7 +658,7 @@ def feedback_rows(planner: Planner, outcomes: list[GoalOutcome], seed: int) -> D
     rng = np.random.default_rng(seed)
     for table in itertools.islice(proposals.draw_tables(seed), len(outcomes)):
         prompts.append(planner.table_ids(table))
-        answers.append(planner.proposal_ids(proposals.example(table, rng)))
+        answers.append(planner.proposal_ids(proposals.example(table, rng), table))
     return as_rows(prompts, answers)
 
 

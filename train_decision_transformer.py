@@ -5,8 +5,8 @@ Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
 
     accelerate launch train_decision_transformer.py --config configs/decision_transformer/humanoid.yaml \
         --dataset runs/rollouts --output_dir runs/dt
-    accelerate launch train_decision_transformer.py --init_from runs/dt --dataset runs/rollouts runs/relabelled \
-        --output_dir runs/again
+    accelerate launch train_decision_transformer.py --init_from pretrained/humanoid/decision_transformer \
+        --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
 The folder itself is the best model by evaluation in physics, or by its loss where the dataset is of another body;
 last/ is the newest one; checkpoint/ is what --resume goes on from. The windows of an update depend only on the seed

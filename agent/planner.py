@@ -298,7 +298,7 @@ class Planner:
             ValueError: this planner was not taught to.
         """
         model = self._taught()
-        drafts = [Draft(lift(each.report, len(SLOTS) - 1)[1], each.goal.command_ids) for each in outcomes]
+        drafts = [Draft(lift(each.report, len(SLOTS) - 1)[1], {COMMAND: each.goal.command_ids}) for each in outcomes]
         self._decode([self.outcome_ids(CORRECT_FORMAT, outcome) for outcome in outcomes], drafts, model)
         return [GoalProgram.from_token_ids(draft.ids).goals if len(draft.ids) > 1 else () for draft in drafts]
 
@@ -318,19 +318,22 @@ class Planner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             while len(programs) < count:
-                drafts = [Draft([], refuses=False) for _ in range(min(PROPOSED_AT_ONCE, count - len(programs)))]
+                drafts = [
+                    Draft([], table_commands(table)) for _ in range(min(PROPOSED_AT_ONCE, count - len(programs)))
+                ]
                 self._decode([self.table_ids(table)] * len(drafts), drafts, model, pick=draw)
                 programs += [GoalProgram.from_token_ids(draft.ids) for draft in drafts]
         return programs
 
     def check_taught(self) -> None:
-        """Raise ValueError where this planner cannot assess and correct."""
+        """Raise ValueError where this planner cannot assess, correct and propose."""
         self._taught()
 
     def _taught(self) -> PreTrainedModel:
         if self.feedback is None:
             raise ValueError(
-                f"this planner has no {FEEDBACK}/, so it cannot judge: teach it by finetune_llm.py --stage feedback"
+                f"this planner has no {FEEDBACK}/, so it cannot judge or propose: "
+                "teach it by finetune_llm.py --stage feedback"
             )
         return self.feedback
 
@@ -344,17 +347,25 @@ class Planner:
         return [*start, *head, *command, *self._lifted_ids(outcome.report), *tail]
 
     def table_ids(self, table: Sequence[Score]) -> list[int]:
-        """Token ids that a proposal is asked for with: of the goals done worst, how often each was met, in tenths, and
-        its command.
+        """Token ids that a proposal is asked for with: for each of the worst goals a slot to point at it by, how often
+        it was met, in tenths, and its command.
         """
         head, tail = (self._plain_ids(part) for part in PROPOSE_FORMAT.split("{text}"))
-        rows = [(TOKEN_IDS[f"<{score.tenths}>"], *score.goal.command_ids) for score in told(table)]
+        slots = table_commands(table)
+        tenths = [TOKEN_IDS[f"<{score.tenths}>"] for score in told(table)]
+        rows = [(slot, met, *command) for met, (slot, command) in zip(tenths, slots.items(), strict=True)]
         start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
         return [*start, *head, *(self.goal_token_ids[index] for row in rows for index in row), *tail]
 
-    def proposal_ids(self, program: GoalProgram) -> list[int]:
-        """Token ids that the model is to propose a program with."""
-        return [self.goal_token_ids[index] for index in program.token_ids]
+    def proposal_ids(self, program: GoalProgram, table: Sequence[Score]) -> list[int]:
+        """Token ids that the model is to propose a program with: it points at the goals that it was told."""
+        slots = {command: slot for slot, command in table_commands(table).items()}
+        ids: list[int] = []
+        for goal in program.goals:
+            command, end = goal.token_ids[:3], goal.token_ids[3:]
+            ids += [slots[command]] if command in slots else command
+            ids += end
+        return [self.goal_token_ids[index] for index in (*ids, END_ID)]
 
     def verdict_ids(self, cause: str) -> list[int]:
         """Token ids that the model is to assess an outcome with."""
@@ -457,6 +468,11 @@ class Planner:
         return confidence.tolist()
 
 
+def table_commands(table: Sequence[Score]) -> dict[int, tuple[int, ...]]:
+    """The slots by which the goals that are told of a table are pointed at, and the goal tokens of each."""
+    return {len(TOKENS) + place: score.goal.command_ids for place, score in enumerate(told(table))}
+
+
 def _padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     """Ids and mask [B, P] of prompts that end together."""
     length = max(map(len, prompts))
@@ -480,12 +496,12 @@ def join(parsed: Sequence[Parse], times: int) -> Parse | None:
 class Draft:
     """A program in the making, for a text with these amounts: the goal token ids so far, and what may follow.
 
-    The repair of a goal with the ids `command` may be empty, refuses nothing, and can point at that command. A
-    proposal `refuses` nothing either.
+    Where there are `commands`, the slots that stand for one and its goal tokens, it refuses nothing and can point at
+    them; a repair, which can point at the command that was missed, may be empty.
     """
 
-    def __init__(self, amounts: list[tuple[str, str]], command: Sequence[int] = (), refuses: bool = True):
-        self.amounts, self.command, self.refuses = amounts, command, refuses
+    def __init__(self, amounts: list[tuple[str, str]], commands: Mapping[int, Sequence[int]] | None = None):
+        self.amounts, self.commands = amounts, commands or {}
         self.ids: list[int] = []
         self.written: list[int] = []  # indices into VOCABULARY
         self._whole = False  # the last amount came from a slot, and no digit may be added to it
@@ -499,13 +515,11 @@ class Draft:
         """Indices into VOCABULARY that may follow; END again after END."""
         if self.done:
             return [END_ID]
-        if self.command and not self.ids:
-            return [*AXIS_IDS["vx"], COMMAND, END_ID]
-        if not self.refuses and not self.ids:
-            return [*AXIS_IDS["vx"]]
+        if self.commands and not self.ids:
+            return [*AXIS_IDS["vx"], *self.commands, *([END_ID] if COMMAND in self.commands else [])]
         following = [index for index in next_token_ids(self.ids) if not (self._whole and index in DIGIT_IDS)]
-        if self.command and AXIS_IDS["vx"][0] in following:
-            following.append(COMMAND)
+        if AXIS_IDS["vx"][0] in following:
+            following += self.commands
         kind = END_KINDS.get(self.ids[-1]) if self.ids else None
         return following + [len(TOKENS) + slot for slot, amount in enumerate(self.amounts) if amount[0] == kind]
 
@@ -514,8 +528,8 @@ class Draft:
         if not self.done:
             self.written.append(index)
         self._whole = index >= len(TOKENS)
-        if index == COMMAND and self.command:
-            self.ids += self.command
+        if index in self.commands:
+            self.ids += self.commands[index]
         elif self._whole:
             self.ids += [TOKEN_IDS[f"<{digit}>"] for digit in self.amounts[index - len(TOKENS)][1]]
         elif not self.done:

@@ -1,8 +1,8 @@
 """Proposals: programs worth collecting, for an agent that does some goals worse than others.
 
 What an agent is measured at (agent.evaluation.measure_goals) is told to a language model as a short table, the goals
-that it does worst with how often each was met; the model answers with a program that practices some of the worst, led
-into from other motions. `example` says what a table calls for, and is what a language model learns from.
+that it does worst with how often each was met; the model answers with a program that practices the worst, led into
+from other motions. `example` says what a table calls for, and is what a language model learns from.
 """
 
 import json
@@ -19,7 +19,6 @@ GOALS = tuple(dict.fromkeys(Goal.from_skill(skill, speed) for skill in SKILLS fo
 TOLD = 8  # goals of a table that are told
 WEAKEST = 3  # goals of a table that are worth practicing
 LEAD_SECONDS, PRACTICE_SECONDS = (2, 3), (4, 5, 6)
-SECOND_SHARE = 0.5  # of the programs that practice two goals
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Score:
 
 
 def told(table: Sequence[Score]) -> list[Score]:
-    """The rows that a language model is told, in the order of the table: the worst."""
-    worst = sorted(range(len(table)), key=lambda place: table[place].met)[:TOLD]
+    """The worst rows, in the order of the table: what a language model is told."""
+    worst = sorted(range(len(table)), key=lambda place: table[place].tenths)[:TOLD]
     return [table[place] for place in sorted(worst)]
 
 
@@ -56,16 +55,16 @@ def weakest(table: Sequence[Score]) -> set[Goal]:
 
 
 def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
-    """A program that practices one or two of the weakest goals, each led into from another motion."""
-    weak = sorted(weakest(table), key=lambda goal: goal.velocity)
+    """A program that practices the worst goal, the two or the three worst, each led into from what goes better."""
+    rows = told(table)
+    better = {Goal.from_skill(skill) for skill in SKILLS} - {score.goal for score in rows}
     goals: list[Goal] = []
-    for place in rng.permutation(len(weak))[: 1 + (rng.random() < SECOND_SHARE)]:
-        practiced = weak[place]
-        others = [Goal.from_skill(skill) for skill in SKILLS if skill != practiced.skill]
-        lead = others[rng.integers(len(others))]
+    for score in sorted(rows, key=lambda score: score.tenths)[: rng.integers(1, WEAKEST + 1)]:
+        leads = [goal for goal in GOALS if goal in better and goal.skill != score.goal.skill]
+        lead = leads[rng.integers(len(leads))]
         goals += [
             Goal(*lead.velocity, seconds=float(rng.choice(LEAD_SECONDS))),
-            Goal(*practiced.velocity, seconds=float(rng.choice(PRACTICE_SECONDS))),
+            Goal(*score.goal.velocity, seconds=float(rng.choice(PRACTICE_SECONDS))),
         ]
     return GoalProgram(tuple(goals))
 

@@ -48,13 +48,15 @@ def test_the_weakest_are_three_and_those_that_look_like_the_third():
 def test_an_example_practices_a_weak_goal_after_another_motion():
     rng = np.random.default_rng(0)
     rows = table(sidestep_left=0.2)
+    lengths = set()
     for _ in range(20):
         program = example(rows, rng)
-        assert len(program.goals) in (2, 4)
+        lengths.add(len(program.goals))
         for lead, practiced in zip(program.goals[::2], program.goals[1::2], strict=True):
             assert practiced.skill == "sidestep_left" != lead.skill
             assert lead.end and practiced.end
         assert practices(program, weakest(rows))
+    assert lengths == {2, 4, 6}
     assert not practices(GoalProgram((Goal(1.0, seconds=2.0),)), weakest(rows))
 
 
