@@ -36,7 +36,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from agent import arguments, cards, hub, runs, vector_env
-from agent.env import CONTROL_SECONDS, FOOT_RADIUS, GoalTask, RewardWeights, sample_commands, stride_poses, uprightness
+from agent.env import (
+    CONTROL_SECONDS,
+    FOOT_RADIUS,
+    GoalTask,
+    RewardWeights,
+    fast_commands,
+    sample_commands,
+    stride_poses,
+    uprightness,
+)
 from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -74,6 +83,9 @@ class Arguments(RewardWeights, arguments.StageArguments):
     )
     difficulty: float = field(
         default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"}
+    )
+    run_share: float = field(
+        default=0.0, metadata={"help": "share of the goals that are runs, beside those among all the others"}
     )
     push_speed: float = field(
         default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"}
@@ -151,7 +163,10 @@ class Arguments(RewardWeights, arguments.StageArguments):
             raise ValueError(
                 f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}"
             )
-        for name in ("difficulty", "stride_share", "recovery_share", "retry_share", "gamma", "gae_lambda"):
+        for name in (
+            *("difficulty", "run_share", "stride_share", "recovery_share", "retry_share"),
+            *("gamma", "gae_lambda"),
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
         if not 0 < self.last_kl <= self.target_kl:
@@ -426,7 +441,10 @@ class Collector:
 
     def _renew_commands(self, difficulty: float) -> None:
         rows = np.flatnonzero(self.command_left <= 0)
-        self.task.commands[rows] = sample_commands(self.rng, len(rows), difficulty)
+        commands = sample_commands(self.rng, len(rows), difficulty)
+        fast = self.rng.random(len(rows)) < self.args.run_share
+        commands[fast] = fast_commands(self.rng, int(fast.sum()), difficulty)
+        self.task.commands[rows] = commands
         self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
         self.begun_qpos[rows], self.begun_qvel[rows] = self.envs.start.qpos[rows], self.envs.start.qvel[rows]
         self.command_left -= 1
