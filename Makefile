@@ -18,7 +18,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # Which of the two $(RUN) holds. Asking for the other one makes all of it again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart app test torture style quality benchmark baselines ablations docker
+.PHONY: quickstart app test torture style quality benchmark baselines ablations stages docker
 .DELETE_ON_ERROR:
 
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
@@ -88,6 +88,10 @@ baselines: $(INSTALLED)
 POLICY ?= $(SHIPPED)/policy
 ablations: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/ablations.py $(POLICY)
+
+# An hour and a half: what goal-blind pretraining gains, as docs/stages.png.
+stages: $(INSTALLED)
+	$(BIN)/python tests/stages.py
 
 docker:
 	docker build --tag humanoid-agent .

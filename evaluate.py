@@ -37,8 +37,9 @@ class Arguments:
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
     episodes: int = field(
         default=DEFAULT_EPISODES,
-        metadata={"help": "per command or goal; of a minute each for switches; instructions for feedback"},
+        metadata={"help": "per command or goal; of --minutes each for switches; instructions for feedback"},
     )
+    minutes: int = field(default=1, metadata={"help": "length of an episode of the switches suite"})
     seed: int = 0
     against: list[str] = field(
         default_factory=list, metadata={"help": "more agents, or actors alone, to measure in the same way"}
@@ -63,9 +64,10 @@ class Arguments:
             raise ValueError(f"suite={self.suite!r} is unknown: choose one of {', '.join(SUITES)}")
         if self.report and not self.report.endswith(".html"):
             raise ValueError(f"report={self.report!r} must end in .html")
-        if self.episodes < 1 or self.num_threads < 0 or self.random_commands < 0:
+        if min(self.episodes, self.minutes) < 1 or min(self.num_threads, self.random_commands) < 0:
             raise ValueError(
-                f"episodes={self.episodes} must be at least 1, num_threads and random_commands at least 0"
+                f"episodes={self.episodes} and minutes={self.minutes} must be at least 1, "
+                f"num_threads={self.num_threads} and random_commands={self.random_commands} at least 0"
             )
         if self.proposals and (self.suite != "goals" or self.actor != "agent" or self.against):
             raise ValueError(
@@ -122,7 +124,7 @@ def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent,
     if args.suite == "commands":
         return evaluation.measure_commands(actor, commands, args.episodes, args.seed, threads)
     if args.suite == "switches":
-        return evaluation.measure_switches(actor, args.episodes, args.seed, threads)
+        return evaluation.measure_switches(actor, args.episodes, args.seed, threads, args.minutes)
     if args.suite == "shoves":
         return evaluation.measure_shoves(actor, commands, args.episodes, args.seed, threads)
     if args.suite == "gait":

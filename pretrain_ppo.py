@@ -36,14 +36,23 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from agent import arguments, cards, hub, runs, vector_env
-from agent.env import CONTROL_SECONDS, FOOT_RADIUS, GoalTask, RewardWeights, sample_commands, stride_poses, uprightness
+from agent.env import (
+    CONTROL_SECONDS,
+    FOOT_RADIUS,
+    GoalTask,
+    RewardWeights,
+    fast_commands,
+    sample_commands,
+    stride_poses,
+    uprightness,
+)
 from agent.evaluation import COMMANDS, measure_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.vector_env import HumanoidVectorEnv, make_vector_env
 from agent.video import film
 
-COMMAND_STEPS = (100, 350)  # a goal lasts 1.5 to 5.25 seconds
+COMMAND_STEPS = (80, 260)  # a goal lasts 1.2 to 3.9 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
@@ -75,12 +84,19 @@ class Arguments(RewardWeights, arguments.StageArguments):
     difficulty: float = field(
         default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"}
     )
+    run_share: float = field(
+        default=0.0, metadata={"help": "share of the goals that are runs, beside those among all the others"}
+    )
     push_speed: float = field(
         default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"}
     )
     stride_share: float = field(default=0.2, metadata={"help": "share of episodes that start in mid-stride"})
     recovery_share: float = field(
         default=0.1, metadata={"help": "share of episodes that start in another body's state, disturbed"}
+    )
+    retry_share: float = field(
+        default=0.5,
+        metadata={"help": "share of the bodies that fell and start again where their last goal began, with that goal"},
     )
     widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
 
@@ -147,7 +163,10 @@ class Arguments(RewardWeights, arguments.StageArguments):
             raise ValueError(
                 f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}"
             )
-        for name in ("difficulty", "stride_share", "recovery_share", "gamma", "gae_lambda"):
+        for name in (
+            *("difficulty", "run_share", "stride_share", "recovery_share", "retry_share"),
+            *("gamma", "gae_lambda"),
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
         if not 0 < self.last_kl <= self.target_kl:
@@ -337,6 +356,7 @@ class Collector:
         self.observations, _ = self.envs.reset(seed=seed)
         self.task.begin(np.arange(args.num_envs), self.envs.start)
         self.command_left = np.zeros(args.num_envs, dtype=np.int64)
+        self.begun_qpos, self.begun_qvel = self.envs.start.qpos.copy(), self.envs.start.qvel.copy()
         self.push_left = self.rng.integers(1, PUSH_STEPS[1], args.num_envs)
         # Spread over the episode, so that time limits do not come in waves.
         self.envs.episode_steps[:] = self.rng.integers(0, self.envs.max_episode_steps, args.num_envs)
@@ -404,10 +424,10 @@ class Collector:
             if done.any():
                 rows = np.flatnonzero(done)
                 self.finished_seconds.extend(self.episode_length[rows] * CONTROL_SECONDS)
-                self.episode_length[rows] = 0
+                self.episode_length[rows] = self.command_left[rows] = 0
                 self._recover(rows, difficulty)
+                self._retry(np.flatnonzero(terminated & ~diverged))
                 task.begin(rows, envs.start)
-                self.command_left[rows] = 0
         row = {name: total / steps for name, total in sums.items()}
         if row["rollout/diverged"] > MAX_DIVERGED:
             raise ValueError(
@@ -421,8 +441,12 @@ class Collector:
 
     def _renew_commands(self, difficulty: float) -> None:
         rows = np.flatnonzero(self.command_left <= 0)
-        self.task.commands[rows] = sample_commands(self.rng, len(rows), difficulty)
+        commands = sample_commands(self.rng, len(rows), difficulty)
+        fast = self.rng.random(len(rows)) < self.args.run_share
+        commands[fast] = fast_commands(self.rng, int(fast.sum()), difficulty)
+        self.task.commands[rows] = commands
         self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
+        self.begun_qpos[rows], self.begun_qvel[rows] = self.envs.start.qpos[rows], self.envs.start.qvel[rows]
         self.command_left -= 1
 
     def _push(self, difficulty: float) -> None:
@@ -458,11 +482,21 @@ class Collector:
             qvel += difficulty * self.rng.normal(0, RECOVERY_NOISE, qvel.shape)
             self.observations[others] = self.envs.set_state(others, qpos, qvel)
 
+    def _retry(self, rows: np.ndarray) -> None:
+        """Let some of the bodies in `rows`, which fell, try the same change of goal again: what is hard, like a stop
+        from a run, is practiced until it is not.
+        """
+        rows = rows[self.rng.random(len(rows)) < self.args.retry_share]
+        self.observations[rows] = self.envs.set_state(rows, self.begun_qpos[rows], self.begun_qvel[rows])
+        self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything that the next rollout depends on, as arrays."""
         own = {
             "observations": self.observations,
             "command_left": self.command_left,
+            "begun_qpos": self.begun_qpos,
+            "begun_qvel": self.begun_qvel,
             "push_left": self.push_left,
             "episode_length": self.episode_length,
             "finished_seconds": np.array(self.finished_seconds),
@@ -472,7 +506,7 @@ class Collector:
         return own | task | {f"envs.{name}": value for name, value in self.envs.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        for name in ("observations", "command_left", "push_left", "episode_length"):
+        for name in ("observations", "command_left", "begun_qpos", "begun_qvel", "push_left", "episode_length"):
             setattr(self, name, state[name])
         self.finished_seconds = deque(state["finished_seconds"].tolist(), maxlen=self.finished_seconds.maxlen)
         self.rng = vector_env.generator_from_words(state["generator"])

@@ -379,7 +379,7 @@ def sample_commands(rng: np.random.Generator, count: int, difficulty: float = 1.
 
     `difficulty` in 0..1 widens the region from a gentle core to all of it.
     """
-    forward = GENTLE_SPEED + (GRID["vx"][-1] - GENTLE_SPEED) * difficulty
+    forward = _fastest(difficulty)
     share = 0.5 + 0.5 * difficulty
     backward, sideways, turning = -GRID["vx"][0] * share, GRID["vy"][-1] * share, GRID["wz"][-1] * share
     side, ahead, amount = (
@@ -408,3 +408,15 @@ def sample_commands(rng: np.random.Generator, count: int, difficulty: float = 1.
     shares, commands = zip(*kinds.values(), strict=True)
     chosen = rng.choice(len(shares), count, p=shares)
     return np.stack(commands)[chosen, np.arange(count)].astype(np.float32)
+
+
+def fast_commands(rng: np.random.Generator, count: int, difficulty: float = 1.0) -> np.ndarray:
+    """Commands [count, 3] float32 to go straight ahead at 60 % and more of the fastest speed of the region."""
+    commands = np.zeros((count, 3), dtype=np.float32)
+    commands[:, 0] = rng.uniform(0.6, 1.0, count) * _fastest(difficulty)
+    return commands
+
+
+def _fastest(difficulty: float) -> float:
+    """m/s ahead."""
+    return GENTLE_SPEED + (GRID["vx"][-1] - GENTLE_SPEED) * difficulty

@@ -48,7 +48,7 @@ COMMANDS = (
 )
 GAIT_SPEEDS = (0.4, 1.0, 1.6, 2.0)
 WINDOW = round(1 / CONTROL_SECONDS)  # steps in the sliding second that velocities are averaged over
-SWITCH_EPISODE_STEPS = 4000
+MINUTE_STEPS = round(60 / CONTROL_SECONDS)
 SWITCH_STEPS = (200, 334)  # a new goal every 3 to 5 seconds
 SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
 SHOVE_STEPS = 200  # every 3 seconds
@@ -132,16 +132,16 @@ def measure_commands(
     }
 
 
-def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """How well a random new goal every 3 to 5 seconds is taken up, in episodes of a minute.
+def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None, minutes: int = 1) -> dict:
+    """How well a random new goal every 3 to 5 seconds is taken up, in episodes of so many minutes.
 
     A goal is reached when the mean velocity of the last second is within 20 % of it, or within 0.15; the latency is
-    the median time that takes. A goal that a fall cuts short counts as it stood.
+    the median time that takes. A goal that a fall cuts short counts as it stood. `falls_in_minute` has the falls of
+    each minute, per minute of those that still stood: whether long lives end at some age.
     """
     rng = np.random.default_rng(seed)
-    changes = [
-        np.cumsum(rng.integers(*SWITCH_STEPS, SWITCH_EPISODE_STEPS // SWITCH_STEPS[0] + 1)) for _ in range(episodes)
-    ]
+    steps = minutes * MINUTE_STEPS
+    changes = [np.cumsum(rng.integers(*SWITCH_STEPS, steps // SWITCH_STEPS[0] + 1)) for _ in range(episodes)]
     goals = _random_goals(rng, episodes)
 
     def schedule(step: int) -> Sequence[Goal] | None:
@@ -150,13 +150,13 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
             goals[body] = goal
         return goals if bodies or step == 0 else None
 
-    trace = roll_out(actor, schedule, episodes, SWITCH_EPISODE_STEPS, seed, num_threads)
+    trace = roll_out(actor, schedule, episodes, steps, seed, num_threads)
     means = trace.second_means
     latencies, count = [], 0
     for body in range(episodes):
         lived = int(trace.alive[:, body].sum())
-        bounds = [edge for edge in changes[body] if edge < SWITCH_EPISODE_STEPS]
-        for begin, end in zip(bounds, [*bounds[1:], SWITCH_EPISODE_STEPS], strict=True):
+        bounds = [edge for edge in changes[body] if edge < steps]
+        for begin, end in zip(bounds, [*bounds[1:], steps], strict=True):
             if begin >= lived or end - begin < SWITCH_STEPS[0]:
                 continue
             count += 1
@@ -166,10 +166,14 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
             near &= np.abs(difference[:, 2]) <= max(0.2 * abs(command[2]), 0.15)
             if near.any():
                 latencies.append(float(near.argmax() * CONTROL_SECONDS))
-    minutes = trace.alive.sum() * CONTROL_SECONDS / 60
+    alive_minutes = trace.alive.reshape(minutes, MINUTE_STEPS, episodes).mean(1).sum(1)
+    falls = -np.diff(trace.alive[MINUTE_STEPS - 1 :: MINUTE_STEPS].sum(1), prepend=episodes)
     return {
         "episodes": episodes,
-        "falls_per_minute": float((~trace.alive[-1]).sum() / minutes),
+        "falls_per_minute": float(falls.sum() / alive_minutes.sum()),
+        "falls_in_minute": [
+            float(fallen / lived) if lived else None for fallen, lived in zip(falls, alive_minutes, strict=True)
+        ],
         "switch_latency_s": float(np.median(latencies)) if latencies else None,
         "reached": len(latencies) / count if count else None,
         "survival": float(trace.alive.mean()),
@@ -408,12 +412,12 @@ def roll_out(
     schedule: Schedule,
     num_envs: int,
     steps: int,
-    seed: int,
+    seed: int | list[int],
     num_threads: int | None = None,
     shoved: bool = False,
 ) -> Trace:
     """Run `num_envs` bodies until `steps` or until all have fallen; `schedule(step)` gives new goals, or None to go
-    on.
+    on. Each has a start of its own, or that of its seed in a list.
     """
     envs = make_vector_env(num_envs, num_threads, max_episode_steps=steps + 1)
     rng = np.random.default_rng(seed)

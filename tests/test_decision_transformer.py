@@ -1,6 +1,8 @@
 """The goal-prompted models: what they may see, what counts in their loss, and how they act."""
 
 import json
+from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from agent.decision_transformer import (
     GoalMLPConfig,
     masked_square_error,
 )
-from agent.goals import Goal
+from agent.evaluation import roll_out
+from agent.goals import SKILLS, Goal
 
 GOALS = [Goal(1.0), Goal(wz=-0.8), Goal(vy=0.4)]
 B, K = 3, 6
@@ -226,3 +229,22 @@ def test_the_context_never_outgrows_its_length(context):
         model.act(observation)
         assert model._states.shape[1] <= context
         assert model._cache.get_seq_length() == 3 + 3 * model._states.shape[1] - 1
+
+
+def test_another_prompt_from_the_same_start_is_another_motion_for_every_pair_of_skills():
+    shipped = Path(__file__).parents[1] / "pretrained" / "humanoid" / "decision_transformer"
+    transformer = GoalDecisionTransformer.from_pretrained(shipped).eval()
+    first, then = ([Goal.from_skill(skill) for skill in part] for part in zip(*permutations(SKILLS, 2), strict=True))
+    trace = roll_out(
+        transformer,
+        lambda step: {0: first, 150: then}.get(step),
+        num_envs=len(first),
+        steps=380,
+        seed=[0] * len(first),
+        num_threads=1,
+    )
+    before = trace.velocity[149].reshape(len(SKILLS), len(SKILLS) - 1, 3)
+    assert np.ptp(before, axis=1).max() < 1e-6  # bodies of one first skill are the same until the second
+    wanted, velocity = trace.commands[-1], trace.second_means[-1]
+    near = np.abs(velocity - wanted) <= np.maximum(0.15, 0.2 * np.abs(wanted))
+    assert (near.all(1) & trace.alive[-1]).mean() > 0.95

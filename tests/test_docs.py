@@ -153,7 +153,7 @@ def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
     monkeypatch.chdir(clone)
     monkeypatch.setattr(sys, "argv", flags)
     monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 150)
-    monkeypatch.setattr(evaluation, "SWITCH_EPISODE_STEPS", 700)
+    monkeypatch.setattr(evaluation, "MINUTE_STEPS", 700)
     monkeypatch.setattr(evaluation, "GOAL_SECONDS", 0.3)
     monkeypatch.setattr(report, "SCENES", [(Goal(vx=1.0), 0.3)])
     script = importlib.import_module(name)

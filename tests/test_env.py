@@ -23,6 +23,7 @@ from agent.env import (
     cadence,
     check_observation,
     closeness,
+    fast_commands,
     heading_observation,
     heading_velocity,
     humanoid,
@@ -316,3 +317,11 @@ def test_an_observation_that_is_not_finite_is_refused_with_the_body():
         check_observation(observations)
     with pytest.raises(ValueError, match="observation of body 0"):
         check_observation(observations[1])
+
+
+@pytest.mark.parametrize(("difficulty", "fastest"), [(0.0, 1.2), (1.0, 3.0)])
+def test_fast_commands_go_straight_ahead_up_to_the_fastest_of_the_region(difficulty, fastest):
+    commands = fast_commands(np.random.default_rng(0), 1000, difficulty)
+    assert (commands[:, 1:] == 0).all()
+    assert commands[:, 0].min() == pytest.approx(0.6 * fastest, rel=0.01)
+    assert commands[:, 0].max() == pytest.approx(fastest, rel=0.01)

@@ -3,7 +3,15 @@ import pytest
 
 from agent import evaluation
 from agent.env import ACTION_SIZE, CONTROL_SECONDS
-from agent.evaluation import WINDOW, Trace, measure_commands, measure_gait, measure_shoves, measure_switches
+from agent.evaluation import (
+    MINUTE_STEPS,
+    WINDOW,
+    Trace,
+    measure_commands,
+    measure_gait,
+    measure_shoves,
+    measure_switches,
+)
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 
 
@@ -69,6 +77,15 @@ def test_the_gait_of_alternating_legs_is_counted(monkeypatch):
         assert row["steps_per_second"] == pytest.approx(2.0, abs=0.1)
         assert row["left_ahead"] == pytest.approx(0.5, abs=0.02)
         assert row["clearance_m"] == pytest.approx(0.06, abs=0.005)
+
+
+def test_falls_are_told_minute_by_minute_of_those_that_still_stood(monkeypatch):
+    steps = np.arange(3 * MINUTE_STEPS)[:, None]
+    alive = steps < MINUTE_STEPS * np.array([9, 9, 1.5, 2.5])
+    replay(monkeypatch, np.zeros((len(steps), 4, 3)), alive)
+    found = measure_switches(None, episodes=4, seed=0, minutes=3)
+    assert found["falls_in_minute"] == [0.0, 1 / 3.5, 1 / 2.5]
+    assert found["falls_per_minute"] == 2 / 10
 
 
 def test_suites_run_in_physics(policy):

@@ -140,6 +140,24 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
     assert any((value != before[name]).any() for name, value in policy.state_dict().items())
 
 
+@pytest.mark.parametrize("retry_share", [0.0, 1.0])
+def test_a_body_that_falls_may_try_its_goal_again_from_where_that_began(retry_share):
+    args = tiny(rollout_steps=1, retry_share=retry_share, stride_share=0.0, recovery_share=0.0)
+    policy, _ = pretrain_ppo.build_models(args, Accelerator(cpu=True))
+    collector = Collector(args, seed=0)
+    collector.collect(policy, 0.3)
+    begun, goal = collector.begun_qpos[2].copy(), collector.task.commands[2].copy()
+    lying = collector.envs.start.qpos[[2]]
+    lying[:, 2] = 0.4  # m, lower than a body that stands
+    collector.envs.set_state(np.array([2]), lying, np.zeros((1, 23)))
+    assert collector.collect(policy, 0.3)[0]["terminated"][0, 2]
+    again = np.array_equal(collector.envs.start.qpos[2], begun)
+    assert again == bool(retry_share)
+    if again:
+        collector.collect(policy, 0.3)
+        assert np.array_equal(collector.task.commands[2], goal)
+
+
 def test_a_run_stops_when_too_many_steps_diverge(learner):
     *_, policy, _, _, collector = learner
     diverge(collector, 0)

@@ -1,0 +1,65 @@
+"""What goal-blind pretraining gains: stage 1 and then stage 2, against stage 2 alone, over as many steps in all.
+
+    make stages
+
+Draws docs/stages.png. What has been trained stays in runs/stages; a second call goes on from there.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+from matplotlib import pyplot
+
+ROOT = Path(__file__).parents[1]
+RUNS = ROOT / "runs" / "stages"
+STEPS, BLIND_STEPS = 10_000_000, 2_000_000
+# Arm -> its runs in order: folder, config, and steps.
+ARMS: dict[str, list[tuple[str, str, int]]] = {
+    "stage 2 alone": [("goals", "humanoid", STEPS)],
+    "stage 1, then stage 2": [("blind", "blind", BLIND_STEPS), ("after", "humanoid", STEPS - BLIND_STEPS)],
+}
+MEASURES = {"survival": "survival", "velocity_error": "velocity error, m/s", "yaw_error": "yaw error, rad/s"}
+
+
+def main() -> None:
+    figure, axes = pyplot.subplots(1, len(MEASURES), figsize=(12, 3.2))
+    for arm, stages in ARMS.items():
+        rows = curve(stages)
+        print(arm, *rows, sep="\n")
+        for axis, (measure, title) in zip(axes, MEASURES.items(), strict=True):
+            known = [row for row in rows if measure in row]
+            axis.plot([row["step"] / 1e6 for row in known], [row[measure] for row in known], marker=".", label=arm)
+            axis.set(title=title, xlabel="million steps")
+    axes[0].legend()
+    figure.tight_layout()
+    figure.savefig(ROOT / "docs" / "stages.png", dpi=80)
+
+
+def curve(stages: list[tuple[str, str, int]]) -> list[dict[str, float]]:
+    """Every evaluation on the commands suite on the way, by steps since the first stage began."""
+    rows, before, source = [], 0, ""
+    for name, config, steps in stages:
+        folder = RUNS / name
+        if not (folder / "summary.json").exists():
+            start = "--resume" if (folder / "checkpoint").exists() else f"--init_from {source}" if source else ""
+            command = (
+                f"pretrain_ppo.py --config configs/ppo/{config}.yaml --total_steps {steps} --evaluate_every 100 "
+                f"--report_to none --output_dir {folder} {start}"
+            )
+            subprocess.run([sys.executable, *command.split()], cwd=ROOT, check=True)
+        for line in (folder / "metrics.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            found = {name: row[f"evaluation/{name}"] for name in MEASURES if f"evaluation/{name}" in row}
+            if found:
+                rows.append({"step": before + row["step"], **found})
+        before, source = before + steps, str(folder)
+    return rows
+
+
+if __name__ == "__main__":
+    main()
