@@ -4,17 +4,25 @@ Reads   a MotorPolicy               (pretrain_ppo.py)
 Writes  a dataset of trajectories   (train_decision_transformer.py)
 
     python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/ppo --output_dir runs/rollouts
+    python collect_dataset.py --policy pretrained/humanoid/policy --proposals runs/proposals.jsonl \
+        --output_dir runs/proposed
+    python collect_dataset.py --relabel runs/proposed --output_dir runs/relabelled
 
 The policy is executed with noise, and its mean action is stored as the label (DART, Laskey et al., 2017): a model that
 imitates it learns the way back, too. A shard is what N bodies do from a start of their own in T steps. It depends only
 on the seed and its number: a run that dies loses the open shard, and one that is resumed writes what it would have
 written. Under `accelerate launch` the processes take turns at the shards.
 
+With --proposals the goals are those of programs that a planner proposed (evaluate.py --suite goals), one program after
+the other. With --relabel no body moves: a dataset is written again, its goals in hindsight what was achieved
+(agent/hindsight.py).
+
 Shapes: T steps of a shard, N parallel bodies.
 """
 
 import math
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +37,7 @@ from huggingface_hub.dataclasses import strict
 from pyarrow import parquet
 from tqdm import tqdm
 
-from agent import arguments, cards, hub, runs, schema
+from agent import arguments, cards, hindsight, hub, proposals, runs, schema
 from agent.env import (
     ACTION_LIMIT,
     CONTROL_SECONDS,
@@ -39,9 +47,11 @@ from agent.env import (
     humanoid,
     sample_commands,
 )
-from agent.goals import GOAL_VERSION, SKILLS, SPEEDS, Goal
+from agent.goals import GOAL_VERSION, SKILLS, SPEEDS, Goal, GoalProgram
 from agent.motor_policy import MotorPolicy
+from agent.pursuit import observed_velocity
 from agent.schema import Shard
+from agent.trials import expected_seconds
 from agent.vector_env import HumanoidVectorEnv, make_vector_env
 from agent.video import FRAME_EVERY, make_rendering_env, write_video
 
@@ -61,6 +71,13 @@ FREE = {"policy", "num_steps", "num_threads", *arguments.ALWAYS_FREE}
 class Arguments(arguments.StageArguments):
     policy: str = field(default="", metadata={"help": "folder or Hub repo of the MotorPolicy to follow"})
     output_dir: str = field(default="runs/rollouts", metadata={"help": "folder of the dataset"})
+    proposals: str = field(
+        default="", metadata={"help": "file of programs to take the goals from, JSON lines, in place of any goals"}
+    )
+    relabel: str = field(
+        default="",
+        metadata={"help": "folder or Hub repo of a dataset to write again with the goals that were achieved"},
+    )
     resume: bool = field(default=False, metadata={"help": "go on after the shards that output_dir has"})
     seed: int = 0
 
@@ -96,7 +113,9 @@ class Arguments(arguments.StageArguments):
             )
 
     def validate_policy(self):
-        if not self.policy:
+        if self.relabel and (self.policy or self.proposals or self.resume):
+            raise ValueError("--relabel collects nothing: give it without --policy, --proposals and --resume")
+        if not (self.policy or self.relabel):
             raise ValueError("--policy is missing: give the folder or Hub repo of a MotorPolicy")
 
     @property
@@ -115,11 +134,18 @@ def main(args: Arguments) -> None:
     started = time.perf_counter()
     accelerator = Accelerator()
     args.check_processes(accelerator.num_processes)
+    if args.relabel:
+        if accelerator.is_main_process:
+            relabel(args, started)
+        accelerator.wait_for_everyone()
+        accelerator.end_training()
+        return
     torch.set_num_threads(1)  # the cores belong to the physics
     folder = Path(args.output_dir)
     with accelerator.main_process_first():
         source = hub.folder(args.policy)
     policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
+    programs = proposals.read_programs(Path(args.proposals)) if args.proposals else []
     ranks, rank = accelerator.num_processes, accelerator.process_index
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
     claim = runs.claim(folder) if accelerator.is_main_process else None
@@ -131,15 +157,16 @@ def main(args: Arguments) -> None:
         number = turn * ranks + rank
         description = f"shard {number + 1} of {rounds * ranks}"
         shard, velocity = roll_out(
-            args, policy, envs, number, tqdm(range(args.shard_steps), desc=description, disable=True if rank else None)
+            args,
+            policy,
+            envs,
+            number,
+            programs,
+            tqdm(range(args.shard_steps), desc=description, disable=True if rank else None),
         )
         counts = accelerator.gather(torch.tensor([int(shard["next.done"].sum())], device=accelerator.device)).tolist()
         add_indices(shard, number * args.shard_size, episodes + sum(counts[:rank]))
-        place = schema.place(number)
-        with runs.replacing(folder / schema.EPISODES_PATH.format(**place)) as beside:
-            parquet.write_table(describe_episodes(shard, velocity, place), beside)
-        with runs.replacing(folder / schema.DATA_PATH.format(**place)) as beside:
-            schema.write_shard(beside, shard)
+        write_shard(folder, number, shard, velocity)
         accelerator.wait_for_everyone()
         episodes += sum(counts)
         if accelerator.is_main_process:
@@ -158,6 +185,8 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
     if paths and not args.resume:
         raise ValueError(f"{folder} has {len(paths)} shards already: give --resume to go on, or another --output_dir")
     upstream = {"policy": hub.origin(args.policy, source), "policy_sha256": runs.digest(source / "model.safetensors")}
+    if args.proposals:
+        upstream["proposals_sha256"] = runs.digest(Path(args.proposals))
     for number, path in enumerate(paths):
         if path != (expected := folder / schema.DATA_PATH.format(**schema.place(number))):
             raise ValueError(f"{expected} is missing: put it back, or remove those after it to collect them again")
@@ -165,7 +194,10 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
         runs.check(folder, may_lack=True)  # what was removed at the end is collected again
         runs.check_resume(folder, args, FREE)
         if runs.read_json(folder / runs.PROVENANCE)["upstream"] != upstream:
-            raise ValueError(f"{folder} was collected by another policy than {args.policy}: give another --output_dir")
+            raise ValueError(
+                f"{folder} was collected by another policy than {args.policy}, or for other proposals: "
+                "give another --output_dir"
+            )
     whole = len(paths) // ranks
     unfinished = [*paths[whole * ranks :], *sorted(folder.glob("meta/episodes/*/*.parquet"))[whole * ranks :]]
     if unfinished:
@@ -174,20 +206,58 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
         path.unlink()
     done = [parquet.read_table(path, columns=["next.done"]).column(0) for path in paths[: whole * ranks]]
     episodes = sum(column.to_numpy().sum() for column in done)
-    (folder / "meta").mkdir(parents=True, exist_ok=True)
-    texts = schema.task_texts()
-    with runs.replacing(folder / "meta" / "tasks.parquet") as beside:
-        pandas.DataFrame({"task_index": range(len(texts))}, index=pandas.Index(texts, name="task")).to_parquet(beside)
+    write_tasks(folder)
     if not paths:
         runs.record_provenance(folder, args, upstream)
     return whole, int(episodes)
 
 
+def write_tasks(folder: Path) -> None:
+    """Write the text of every goal."""
+    (folder / "meta").mkdir(parents=True, exist_ok=True)
+    texts = schema.task_texts()
+    with runs.replacing(folder / "meta" / "tasks.parquet") as beside:
+        pandas.DataFrame({"task_index": range(len(texts))}, index=pandas.Index(texts, name="task")).to_parquet(beside)
+
+
+def write_shard(folder: Path, number: int, shard: Shard, velocity: np.ndarray) -> None:
+    """Write shard `number`, whose bodies moved with `velocity` [N * T, 3], and what its episodes are."""
+    place = schema.place(number)
+    with runs.replacing(folder / schema.EPISODES_PATH.format(**place)) as beside:
+        parquet.write_table(describe_episodes(shard, velocity, place), beside)
+    with runs.replacing(folder / schema.DATA_PATH.format(**place)) as beside:
+        schema.write_shard(beside, shard)
+
+
+def relabel(args: Arguments, started: float) -> None:
+    """Write a dataset again, in which the goals are what was achieved, and the rewards and instructions are theirs."""
+    folder, source = Path(args.output_dir), hub.folder(args.relabel, repo_type="dataset")
+    info = schema.read_info(source)
+    if found := len(list(folder.glob("data/chunk-*/file-*.parquet"))):
+        raise ValueError(f"{folder} has {found} shards already: give another --output_dir")
+    claim = runs.claim(folder)
+    write_tasks(folder)
+    runs.record_provenance(folder, args, {"dataset": hub.origin(args.relabel, source)})
+    paths = schema.shard_paths(source)
+    for number, shard in enumerate(tqdm(schema.read_shards(source), total=len(paths), unit="shard", disable=None)):
+        commands = hindsight.achieved(shard)
+        shard |= {
+            "next.reward": hindsight.rewards(shard, commands),
+            "goal.command": commands,
+            "task_index": schema.task_indices(commands),
+        }
+        write_shard(folder, number, shard, observed_velocity(hindsight.after(shard)))
+    numbers = write_card(args, folder, info["total_frames"], info["total_episodes"])
+    finish(args, folder, numbers, time.perf_counter() - started)
+    del claim
+
+
 class Bodies:
     """What N bodies are asked to do, and what disturbs them, step by step."""
 
-    def __init__(self, args: Arguments, rng: np.random.Generator):
-        self.args, self.rng = args, rng
+    def __init__(self, args: Arguments, rng: np.random.Generator, programs: Sequence[GoalProgram] = ()):
+        self.args, self.rng, self.programs = args, rng, programs
+        self.coming: list[list[Goal]] = [[] for _ in range(args.num_envs)]  # what is left of each body's program
         self.goals = [Goal()] * args.num_envs
         self.noise = np.zeros(args.num_envs, dtype=np.float32)
         self.goal_left = np.zeros(args.num_envs, dtype=np.int64)
@@ -197,6 +267,26 @@ class Bodies:
     def renew_goals(self, task: GoalTask) -> bool:
         """Give new goals to the bodies whose time is over; tells whether there are any."""
         rows = np.flatnonzero(self.goal_left <= 0)
+        if self.programs:
+            self._take_proposed(rows, task)
+        else:
+            self._draw_goals(rows, task)
+        self.goal_left -= 1
+        return bool(len(rows))
+
+    def _take_proposed(self, rows: np.ndarray, task: GoalTask) -> None:
+        """The next goal of each body's program, for as long as it should take; after the last, another program."""
+        for row in rows:
+            if not self.coming[row]:
+                self.coming[row] = list(self.programs[self.rng.integers(len(self.programs))].goals)
+            goal = self.coming[row].pop(0)
+            steps = round(expected_seconds(goal) / CONTROL_SECONDS)
+            self.goals[row] = Goal(*goal.velocity).on_grid()
+            task.commands[row] = self.goals[row].velocity
+            self.goal_left[row] = max(1, steps) if goal.end else self.rng.integers(*COMMAND_STEPS)
+
+    def _draw_goals(self, rows: np.ndarray, task: GoalTask) -> None:
+        """Any goal of the trained region, for any time."""
         commands = sample_commands(self.rng, len(rows))
         skills = self.rng.integers(0, len(SKILLS), len(rows)), self.rng.integers(0, len(SPEEDS), len(rows))
         named = self.rng.random(len(rows)) < self.args.skill_share
@@ -205,8 +295,6 @@ class Bodies:
             self.goals[row] = Goal(*command.tolist()).on_grid()
             task.commands[row] = self.goals[row].velocity
         self.goal_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
-        self.goal_left -= 1
-        return bool(len(rows))
 
     def renew_noise(self) -> None:
         rows = np.flatnonzero(self.noise_left <= 0)
@@ -231,18 +319,25 @@ class Bodies:
             qvel += self.rng.normal(0, RECOVERY_NOISE, qvel.shape)
             observations[recovering] = envs.set_state(recovering, qpos, qvel)
         task.begin(rows, envs.start)
+        for row in rows:
+            self.coming[row] = []
         self.goal_left[rows] = self.noise_left[rows] = 0
 
 
 @torch.no_grad()
 def roll_out(
-    args: Arguments, policy: MotorPolicy, envs: HumanoidVectorEnv, number: int, steps
+    args: Arguments,
+    policy: MotorPolicy,
+    envs: HumanoidVectorEnv,
+    number: int,
+    programs: Sequence[GoalProgram],
+    steps: Iterable[int],
 ) -> tuple[Shard, np.ndarray]:
     """Shard `number` without its indices, body after body, step after step, and its velocities [N * T, 3]."""
     rng = np.random.default_rng([args.seed, number])
     observations, _ = envs.reset(seed=int(rng.integers(2**31)))
     task = GoalTask(args.num_envs, RewardWeights())
-    bodies = Bodies(args, rng)
+    bodies = Bodies(args, rng, programs)
     bodies.restart(np.arange(args.num_envs), envs, task, observations)
     frame = np.zeros(args.num_envs, dtype=np.int64)
     policy.reset()
@@ -525,25 +620,11 @@ def film(shard: Shard, path: Path) -> None:
     rows = slice(begin, begin + min(lengths[longest], FILM_STEPS))
     env = make_rendering_env(max_episode_steps=1)
     frames = []
-    for position in positions(shard["observation.state"][rows])[::FRAME_EVERY]:
+    for position in hindsight.positions(shard["observation.state"][rows])[::FRAME_EVERY]:
         humanoid(env).set_state(position, humanoid(env).init_qvel)
         frames.append(np.asarray(env.render()))
     env.close()
     write_video(path, frames)
-
-
-def positions(observations: np.ndarray) -> np.ndarray:
-    """MuJoCo's positions [T, 24] of consecutive observations [T, 45]; place and heading are summed from velocities."""
-    count = len(observations)
-    height, tilt, joints, qvel = np.split(observations.astype(float), [1, 5, 22], axis=1)
-    velocity = heading_velocity(np.hstack([np.zeros((count, 2)), height, tilt]), qvel)
-    heading = np.cumsum(velocity[:, 2]) * CONTROL_SECONDS
-    ahead = velocity[:, 0] + 1j * velocity[:, 1]
-    place = np.cumsum(ahead * np.exp(1j * heading)) * CONTROL_SECONDS
-    cos, sin = np.cos(heading / 2), np.sin(heading / 2)
-    w, x, y, z = tilt.T
-    orientation = np.column_stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w])
-    return np.hstack([place.real[:, None], place.imag[:, None], height, orientation, joints])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Measure an actor in physics: command tracking, falls, switching, gait, language.
+"""Measure an actor in physics: command tracking, falls, switching, gait, language; propose what to collect.
 
 Reads   an agent, or a MotorPolicy or GoalDecisionTransformer by itself
-Writes  one JSON document, to stdout or --json, and a page to look at
+Writes  one JSON document, to stdout or --json, a page to look at, and proposals   (collect_dataset.py)
 
     python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --json out.json
     python evaluate.py --suite gait --against runs/quickstart/agent --report report.html
+    python evaluate.py --suite goals --episodes 8 --json goals.json --proposals runs/proposals.jsonl
 """
 
 import json
@@ -14,15 +15,16 @@ from pathlib import Path
 import torch
 from huggingface_hub.dataclasses import strict
 
-from agent import arguments, evaluation, hub, report, runs
+from agent import arguments, evaluation, hub, proposals, report, runs
 from agent.decision_transformer import GoalDecisionTransformer, GoalMLP
-from agent.goals import GoalProgram
+from agent.goals import Goal, GoalProgram
 from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy
 
 ACTORS = ("policy", "transformer", "mlp", "agent")
-SUITES = ("commands", "switches", "shoves", "gait", "instructions", "feedback")
+SUITES = ("commands", "switches", "shoves", "gait", "goals", "instructions", "feedback")
 DEFAULT_EPISODES = 20
+PROPOSED = 256  # programs
 
 
 @strict
@@ -35,7 +37,11 @@ class Arguments:
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
     episodes: int = field(
         default=DEFAULT_EPISODES,
+<<<<<<< HEAD
         metadata={"help": "per command; of --minutes each for switches; instructions for feedback"},
+=======
+        metadata={"help": "per command or goal; of a minute each for switches; instructions for feedback"},
+>>>>>>> propose
     )
     minutes: int = field(default=1, metadata={"help": "length of an episode of the switches suite"})
     seed: int = 0
@@ -44,6 +50,9 @@ class Arguments:
     )
     json: str = field(default="", metadata={"help": "file to write; stdout without it"})
     report: str = field(default="", metadata={"help": "HTML file to write: tables, plots, and a clip of each agent"})
+    proposals: str = field(
+        default="", metadata={"help": "file to write, for the goals suite: what the planner proposes to collect"}
+    )
     instructions_file: str = field(
         default="", metadata={"help": "JSON lines of text and program, for the instructions suite"}
     )
@@ -64,6 +73,10 @@ class Arguments:
                 f"episodes={self.episodes} and minutes={self.minutes} must be at least 1, "
                 f"num_threads={self.num_threads} and random_commands={self.random_commands} at least 0"
             )
+        if self.proposals and (self.suite != "goals" or self.actor != "agent" or self.against):
+            raise ValueError(
+                "--proposals is what one agent's planner makes of suite goals: give --suite goals, one agent"
+            )
         if self.suite == "feedback" and self.actor != "agent":
             raise ValueError("suite feedback is about what an agent judges: give --actor agent")
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):
@@ -74,10 +87,16 @@ def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # the cores belong to the physics
     names = [args.agent, *args.against]
     actors = [load_actor(name, args.actor) for name in names]
+    if args.proposals:
+        actors[0].planner.check_taught()
     results = [
         {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed} | measure(actor, args)
         for name, actor in zip(names, actors, strict=True)
     ]
+    if args.proposals:
+        table = [proposals.Score(Goal(*row["command"]), row["met"]) for row in results[0]["rows"]]
+        programs = actors[0].planner.propose(table, PROPOSED, args.seed)
+        proposals.write_programs(Path(args.proposals), programs)
     if args.report:
         report.write_report(args.report, results, [report.film(actor, args.seed) for actor in actors])
     document = results if args.against else results[0]
@@ -114,6 +133,8 @@ def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent,
         return evaluation.measure_shoves(actor, commands, args.episodes, args.seed, threads)
     if args.suite == "gait":
         return evaluation.measure_gait(actor, args.episodes, args.seed, threads)
+    if args.suite == "goals":
+        return evaluation.measure_goals(actor, args.episodes, args.seed, threads)
     if args.suite == "feedback":
         return evaluation.measure_feedback(actor, args.episodes, args.seed, threads)
     return evaluation.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)

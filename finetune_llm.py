@@ -41,7 +41,7 @@ from transformers import (
 )
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
-from agent import arguments, cards, evaluation, hub, lessons, runs
+from agent import arguments, cards, evaluation, hub, lessons, proposals, runs
 from agent.decision_transformer import GoalDecisionTransformer
 from agent.feedback import GoalOutcome, cause, repairs
 from agent.goals import GOAL_VERSION, GoalProgram
@@ -602,12 +602,15 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) ->
     planner = Planner.from_pretrained(sources["init_from"])
     planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
     held_out = lessons.draw(sources["dataset"], args.eval_examples, args.seed + HELD_OUT_SEED, held_out=True)
-    rows = feedback_rows(planner, lessons.draw(sources["dataset"], args.train_examples, args.seed))
+    rows = feedback_rows(planner, lessons.draw(sources["dataset"], args.train_examples, args.seed), args.seed)
     metrics = runs.Metrics(folder, resumed_step(args))
+
+    tables = list(itertools.islice(proposals.draw_tables(args.seed + HELD_OUT_SEED), args.eval_examples))
 
     def grade(planner: Planner) -> dict[str, float]:
         planner.feedback = planner.model
-        return grade_feedback(planner, held_out[: -(-len(held_out) // 5)])
+        few = -(-args.eval_examples // 5)
+        return grade_feedback(planner, held_out[:few]) | grade_proposals(planner, tables[:few])
 
     adapter = lora(args)
     if planner.feedback_folder:
@@ -627,26 +630,35 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) ->
     if output.resolve() != sources["init_from"].resolve():
         unwanted = shutil.ignore_patterns(FEEDBACK, *runs.TRAINING_ONLY, "metrics.jsonl")
         shutil.copytree(sources["init_from"], output, ignore=unwanted, dirs_exist_ok=True)
-    row = grade_feedback(planner, held_out)
+    row = grade_feedback(planner, held_out) | grade_proposals(planner, tables)
     asked = {"init_from": args.init_from, "dataset": args.dataset}
     upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
     runs.record_provenance(folder, args, upstream)
     metrics.draw()
-    metric = f"{row['verdict']:.1%} of the verdicts, {row['repair']:.1%} of the repairs exact, held out"
+    metric = (
+        f"{row['verdict']:.1%} of the verdicts, {row['repair']:.1%} of the repairs exact, "
+        f"{row['proposal']:.1%} of the proposals practice what is weak, held out"
+    )
     print(metric)
     made = f"feedback adapter of {upstream['init_from']}"
     runs.seal(folder)
     runs.write_summary(folder, stage="feedback", made=made, seconds=time.perf_counter() - started, metric=metric)
 
 
-def feedback_rows(planner: Planner, outcomes: list[GoalOutcome]) -> Dataset:
-    """What is wrong with each outcome, and what to do about those that can be repaired, as token ids."""
+def feedback_rows(planner: Planner, outcomes: list[GoalOutcome], seed: int) -> Dataset:
+    """What is wrong with each outcome, what to do about those that can be repaired, and as many tables with what to
+    practice, as token ids.
+    """
     prompts = [planner.outcome_ids(ASSESS_FORMAT, each) for each in outcomes]
     answers = [planner.verdict_ids(cause(each)) for each in outcomes]
     for each in outcomes:
         if undone := repairs(each):
             prompts.append(planner.outcome_ids(CORRECT_FORMAT, each))
             answers.append(planner.repair_ids(each, undone))
+    rng = np.random.default_rng(seed)
+    for table in itertools.islice(proposals.draw_tables(seed), len(outcomes)):
+        prompts.append(planner.table_ids(table))
+        answers.append(planner.proposal_ids(proposals.example(table, rng), table))
     return as_rows(prompts, answers)
 
 
@@ -664,6 +676,17 @@ def grade_feedback(planner: Planner, outcomes: list[GoalOutcome]) -> dict[str, f
         if missed
         else 0.0,
     }
+
+
+def grade_proposals(planner: Planner, tables: list[list[proposals.Score]]) -> dict[str, float]:
+    """Share of tables whose proposal has one of the weakest goals in it, and of as many named goals by chance."""
+    found, by_chance = [], []
+    for seed, table in enumerate(tables):
+        (program,) = planner.propose(table, 1, seed)
+        weak = proposals.weakest(table)
+        found.append(proposals.practices(program, weak))
+        by_chance.append(1 - (1 - len(weak) / len(table)) ** len(program.goals))
+    return {"proposal": float(np.mean(found)), "proposal_by_chance": float(np.mean(by_chance))}
 
 
 def calibrate_doubt(planner: Planner, outcomes: list[GoalOutcome]) -> float:

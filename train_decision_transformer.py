@@ -1,10 +1,12 @@
 """Train a Decision Transformer, or an MLP to hold it against, to move as the policy that a dataset was collected from.
 
-Reads   a dataset of trajectories     (collect_dataset.py, or one of the layouts in agent/episodes.py)
+Reads   datasets of trajectories      (collect_dataset.py, or one of the layouts in agent/episodes.py)
 Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
 
     accelerate launch train_decision_transformer.py --config configs/decision_transformer/humanoid.yaml \
         --dataset runs/rollouts --output_dir runs/dt
+    accelerate launch train_decision_transformer.py --init_from pretrained/humanoid/decision_transformer \
+        --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
 The folder itself is the best model by evaluation in physics, or by its loss where the dataset is of another body;
 last/ is the newest one; checkpoint/ is what --resume goes on from. The windows of an update depend only on the seed
@@ -54,7 +56,9 @@ FREE |= arguments.ALWAYS_FREE
 @strict
 @dataclass
 class Arguments(arguments.StageArguments):
-    dataset: str = field(default="", metadata={"help": "folder or Hub repo of the dataset"})
+    dataset: list[str] = field(
+        default_factory=list, metadata={"help": "folder or Hub repo of the dataset; several are taken together"}
+    )
     output_dir: str = field(default="runs/dt", metadata={"help": "folder of the model, its checkpoint and its curves"})
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a model to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
@@ -108,7 +112,7 @@ class Arguments(arguments.StageArguments):
             raise ValueError(f"model={self.model!r} is unknown: choose one of {', '.join(MODELS)}")
 
     def validate_sources(self):
-        if not self.dataset:
+        if not self.dataset or not all(self.dataset):
             raise ValueError("--dataset is missing: give the folder or Hub repo of a dataset")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
@@ -128,13 +132,12 @@ def main(args: Arguments) -> None:
         )
     set_seed(args.seed)
     with accelerator.main_process_first():
-        sources = {"dataset": hub.folder(args.dataset, repo_type="dataset")}
-        if args.init_from:
-            sources["init_from"] = hub.folder(args.init_from)
-        steps = open_steps(sources["dataset"])
+        datasets = [hub.folder(name, repo_type="dataset") for name in args.dataset]
+        source = hub.folder(args.init_from) if args.init_from else None
+        steps = open_steps(*datasets)
     returns_to_go = steps.returns_to_go(args.return_horizon)
     checkpoint = Path(args.output_dir) / "checkpoint"
-    ema = build_model(args, steps, returns_to_go, sources.get("init_from"), checkpoint).to(accelerator.device).eval()
+    ema = build_model(args, steps, returns_to_go, source, checkpoint).to(accelerator.device).eval()
     model = deepcopy(ema).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
     model, optimizer = accelerator.prepare(model, optimizer)
@@ -143,7 +146,9 @@ def main(args: Arguments) -> None:
         progress = load_checkpoint(checkpoint, accelerator)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["update"])
-        upstream = {name: hub.origin(getattr(args, name), path) for name, path in sources.items()}
+        upstream = {"dataset": ", ".join(map(hub.origin, args.dataset, datasets))}
+        if source:
+            upstream["init_from"] = hub.origin(args.init_from, source)
         if not args.resume:
             shutil.rmtree(checkpoint, ignore_errors=True)  # of another run
             runs.record_provenance(args.output_dir, args, upstream)
@@ -244,7 +249,7 @@ def build_model(
         if sizes != steps.sizes:
             raise ValueError(
                 f"{args.init_from} is for observations and actions of {sizes} numbers, "
-                f"{args.dataset} has {steps.sizes}"
+                f"{' '.join(args.dataset)} has {steps.sizes}"
             )
         for name in ("context_length", "goal_prompt", "return_horizon") if args.model == "transformer" else ():
             found, asked = getattr(model.config, name), getattr(args, name)

@@ -231,10 +231,13 @@ class GoalTask:
         self.phase[rows] = np.where(left_ahead(body)[rows] > ASTRIDE, 0.5, 0.0)
         self.last_feet[rows] = body.feet[rows]
 
-    def step(self, body: BodyState, action: np.ndarray) -> dict[str, np.ndarray]:
-        """Parts [N] of the reward for arriving at `body` by `action` [N, 17] in ±1; their sum is the reward."""
+    def step(self, body: BodyState, action: np.ndarray, phase: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Parts [N] of the reward for arriving at `body` by `action` [N, 17] in ±1; their sum is the reward.
+
+        `phase` [N] is that of the gait at `body`, where the body kept another time than that of its commands.
+        """
         self.velocity += SMOOTHING * (heading_velocity(body.qpos, body.qvel) - self.velocity)
-        self.phase = advance_phase(self.phase, self.commands)
+        self.phase = advance_phase(self.phase, self.commands) if phase is None else phase
 
         weights, commands = self.weights, self.commands
         closely = closeness(np.abs(self.velocity - commands), np.abs(commands))

@@ -23,8 +23,9 @@ from agent.env import (
 from agent.feedback import Assessment, GoalOutcome, cause
 from agent.goals import Goal, GoalProgram
 from agent.instructions import generate
+from agent.proposals import GOALS
 from agent.pursuit import Pursuit
-from agent.trials import DISTURBANCES, disturbed, expected_seconds, run_trials
+from agent.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
 from agent.vector_env import make_vector_env
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ SHORTEST_SWING = 3  # steps; a shorter one is a tremble
 
 INSTRUCTION_STEPS = 20_000  # five minutes, more than any program with an end should take
 
+BEFORE_SECONDS, GOAL_SECONDS = 2.5, 5.0  # of the goal before, and of the one that is measured
 LONGEST_TRIAL = 10.0  # s that an instruction of the feedback suite takes
 CORRECTIONS = 2  # of one goal
 RESAMPLES = 2000  # of the bootstrap
@@ -255,6 +257,51 @@ def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]
     }
 
 
+def measure_goals(
+    actor: Actor,
+    episodes: int,
+    seed: int,
+    num_threads: int | None = None,
+    goals: Sequence[Goal] = GOALS,
+) -> dict:
+    """How often each goal is met: by default every named skill at every speed, in `episodes` tries of 5 seconds.
+
+    Half of the tries begin from standing, the others with a switch from another of GOALS. A goal is met as
+    `GoalOutcome.met` says; errors are of the velocity in the last second of those that did not fall.
+    """
+    rng = np.random.default_rng(seed)
+    trials = []
+    for goal in goals:
+        others = [each for each in GOALS if each != goal and each.velocity != (0, 0, 0)]
+        for number in range(episodes):
+            before = Goal() if number % 2 == 0 else others[rng.integers(len(others))]
+            asked = Goal(*before.velocity, seconds=BEFORE_SECONDS), Goal(*goal.velocity, seconds=GOAL_SECONDS)
+            trials.append(Trial(asked, asked, "none", seed + len(trials)))
+    pursuits = run_trials(actor, trials, num_threads=num_threads)
+    rows = []
+    for place, goal in enumerate(goals):
+        mine = pursuits[place * episodes : (place + 1) * episodes]
+        met = [len(each.outcomes) == 2 and each.outcomes[1].met for each in mine]
+        off = np.array([each.outcomes[1].velocity for each in mine if not each.fell] or [[np.nan] * 3]) - goal.velocity
+        rows.append(
+            {
+                "command": list(goal.velocity),
+                "skill": goal.skill,
+                "speed": goal.speed,
+                "episodes": episodes,
+                "met": float(np.mean(met)),
+                "met_from_standing": _mean([float(each) for each in met[::2]]),
+                "met_after_a_switch": _mean([float(each) for each in met[1::2]]),
+                "survival": float(np.mean([not each.fell for each in mine])),
+                "velocity_error": _finite(np.linalg.norm(off[:, :2], axis=1).mean()),
+                "yaw_error": _finite(np.abs(off[:, 2]).mean()),
+            }
+        )
+    numbers = ("met", "survival", "velocity_error", "yaw_error")
+    mean = {name: _mean([row[name] for row in rows]) for name in numbers}
+    return {"rows": rows, "mean": {"episodes": len(trials)} | mean}
+
+
 def measure_feedback(agent: Listener, count: int, seed: int, num_threads: int | None = None) -> dict:
     """What an agent gains by assessing and correcting itself: the same instructions from the same starts, once without
     and once with it.
@@ -426,6 +473,10 @@ def _gait(lead: np.ndarray, clearance: np.ndarray) -> dict[str, float | None]:
         "left_ahead": float((lead > 0).mean()),
         "clearance_m": _mean(swings),
     }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _mean(values) -> float | None:

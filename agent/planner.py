@@ -39,6 +39,7 @@ from agent.goals import (
     reach,
 )
 from agent.instructions import in_order, prompt
+from agent.proposals import Score, told
 from agent.quantities import beyond, lift
 from agent.steps import Steps, steps
 
@@ -65,6 +66,7 @@ FEEDBACK_CONFIG = "feedback.json"
 PROMPT_FORMAT = "instruction: {text}\nprogram:"
 ASSESS_FORMAT = "outcome: {text}\nverdict:"
 CORRECT_FORMAT = "outcome: {text}\nrepair:"
+PROPOSE_FORMAT = "table: {text}\nproposal:"
 CAUSE_IDS = tuple(TOKEN_IDS[f"<{number}>"] for number in range(len(CAUSES)))  # the verdict is a digit
 END_ID = TOKEN_IDS["<end>"]
 DIGIT_IDS = {TOKEN_IDS[f"<{digit}>"]: digit for digit in DIGITS}
@@ -73,6 +75,7 @@ SLOTS = tuple(f"<#{number}>" for number in range(1, 17))  # the amounts of a tex
 VOCABULARY = (*TOKENS, *SLOTS)  # what a language model has an id for
 COMMAND = len(VOCABULARY) - 1  # the last slot: in a repair, the command of the goal that was missed
 SURE = 0.5  # probability of a step that is read alone; a step that is less sure is read among the others
+PROPOSED_AT_ONCE = 64
 MAX_PROMPT_TOKENS = (
     512  # English within the limit of characters has half of it; other scripts may have many times more
 )
@@ -97,7 +100,8 @@ class Planner:
         base_revision: revision of that id.
         prompt_format: what is around the text, which stands at {text}.
         least_confidence: programs that the model gives less probability to are not understood, and refused.
-        feedback: the LM with its second adapter merged, which assesses and corrects; None where it was not taught to.
+        feedback: the LM with its second adapter merged, which assesses, corrects and proposes; None where it was not
+            taught to.
         least_doubt: a goal is called missed where the probability that it was is at least this.
     """
 
@@ -294,7 +298,7 @@ class Planner:
             ValueError: this planner was not taught to.
         """
         model = self._taught()
-        drafts = [Draft(lift(each.report, len(SLOTS) - 1)[1], each.goal.command_ids) for each in outcomes]
+        drafts = [Draft(lift(each.report, len(SLOTS) - 1)[1], {COMMAND: each.goal.command_ids}) for each in outcomes]
         self._decode([self.outcome_ids(CORRECT_FORMAT, outcome) for outcome in outcomes], drafts, model)
         return [GoalProgram.from_token_ids(draft.ids).goals if len(draft.ids) > 1 else () for draft in drafts]
 
@@ -303,14 +307,33 @@ class Planner:
         (assessment,) = self.assess([outcome])
         return assessment, () if assessment.met else self.correct([outcome])[0]
 
+    def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
+        """`count` programs that practice what a table says is done worst, drawn by their probability.
+
+        Raises:
+            ValueError: this planner was not taught to.
+        """
+        model = self._taught()
+        programs: list[GoalProgram] = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            while len(programs) < count:
+                drafts = [
+                    Draft([], table_commands(table)) for _ in range(min(PROPOSED_AT_ONCE, count - len(programs)))
+                ]
+                self._decode([self.table_ids(table)] * len(drafts), drafts, model, pick=draw)
+                programs += [GoalProgram.from_token_ids(draft.ids) for draft in drafts]
+        return programs
+
     def check_taught(self) -> None:
-        """Raise ValueError where this planner cannot assess and correct."""
+        """Raise ValueError where this planner cannot assess, correct and propose."""
         self._taught()
 
     def _taught(self) -> PreTrainedModel:
         if self.feedback is None:
             raise ValueError(
-                f"this planner has no {FEEDBACK}/, so it cannot judge: teach it by finetune_llm.py --stage feedback"
+                f"this planner has no {FEEDBACK}/, so it cannot judge or propose: "
+                "teach it by finetune_llm.py --stage feedback"
             )
         return self.feedback
 
@@ -322,6 +345,27 @@ class Planner:
         command = [self.goal_token_ids[index] for index in outcome.goal.command_ids]
         start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
         return [*start, *head, *command, *self._lifted_ids(outcome.report), *tail]
+
+    def table_ids(self, table: Sequence[Score]) -> list[int]:
+        """Token ids that a proposal is asked for with: for each of the worst goals a slot to point at it by, how often
+        it was met, in tenths, and its command.
+        """
+        head, tail = (self._plain_ids(part) for part in PROPOSE_FORMAT.split("{text}"))
+        slots = table_commands(table)
+        tenths = [TOKEN_IDS[f"<{score.tenths}>"] for score in told(table)]
+        rows = [(slot, met, *command) for met, (slot, command) in zip(tenths, slots.items(), strict=True)]
+        start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
+        return [*start, *head, *(self.goal_token_ids[index] for row in rows for index in row), *tail]
+
+    def proposal_ids(self, program: GoalProgram, table: Sequence[Score]) -> list[int]:
+        """Token ids that the model is to propose a program with: it points at the goals that it was told."""
+        slots = {command: slot for slot, command in table_commands(table).items()}
+        ids: list[int] = []
+        for goal in program.goals:
+            command, end = goal.token_ids[:3], goal.token_ids[3:]
+            ids += [slots[command]] if command in slots else command
+            ids += end
+        return [self.goal_token_ids[index] for index in (*ids, END_ID)]
 
     def verdict_ids(self, cause: str) -> list[int]:
         """Token ids that the model is to assess an outcome with."""
@@ -424,6 +468,11 @@ class Planner:
         return confidence.tolist()
 
 
+def table_commands(table: Sequence[Score]) -> dict[int, tuple[int, ...]]:
+    """The slots by which the goals that are told of a table are pointed at, and the goal tokens of each."""
+    return {len(TOKENS) + place: score.goal.command_ids for place, score in enumerate(told(table))}
+
+
 def _padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     """Ids and mask [B, P] of prompts that end together."""
     length = max(map(len, prompts))
@@ -447,11 +496,12 @@ def join(parsed: Sequence[Parse], times: int) -> Parse | None:
 class Draft:
     """A program in the making, for a text with these amounts: the goal token ids so far, and what may follow.
 
-    The repair of a goal with the ids `command` may be empty, refuses nothing, and can point at that command.
+    Where there are `commands`, the slots that stand for one and its goal tokens, it refuses nothing and can point at
+    them; a repair, which can point at the command that was missed, may be empty.
     """
 
-    def __init__(self, amounts: list[tuple[str, str]], command: Sequence[int] = ()):
-        self.amounts, self.command = amounts, command
+    def __init__(self, amounts: list[tuple[str, str]], commands: Mapping[int, Sequence[int]] | None = None):
+        self.amounts, self.commands = amounts, commands or {}
         self.ids: list[int] = []
         self.written: list[int] = []  # indices into VOCABULARY
         self._whole = False  # the last amount came from a slot, and no digit may be added to it
@@ -465,11 +515,11 @@ class Draft:
         """Indices into VOCABULARY that may follow; END again after END."""
         if self.done:
             return [END_ID]
-        if self.command and not self.ids:
-            return [*AXIS_IDS["vx"], COMMAND, END_ID]
+        if self.commands and not self.ids:
+            return [*AXIS_IDS["vx"], *self.commands, *([END_ID] if COMMAND in self.commands else [])]
         following = [index for index in next_token_ids(self.ids) if not (self._whole and index in DIGIT_IDS)]
-        if self.command and AXIS_IDS["vx"][0] in following:
-            following.append(COMMAND)
+        if AXIS_IDS["vx"][0] in following:
+            following += self.commands
         kind = END_KINDS.get(self.ids[-1]) if self.ids else None
         return following + [len(TOKENS) + slot for slot, amount in enumerate(self.amounts) if amount[0] == kind]
 
@@ -478,8 +528,8 @@ class Draft:
         if not self.done:
             self.written.append(index)
         self._whole = index >= len(TOKENS)
-        if index == COMMAND and self.command:
-            self.ids += self.command
+        if index in self.commands:
+            self.ids += self.commands[index]
         elif self._whole:
             self.ids += [TOKEN_IDS[f"<{digit}>"] for digit in self.amounts[index - len(TOKENS)][1]]
         elif not self.done:

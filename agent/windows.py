@@ -8,6 +8,7 @@ Shapes: R rows of the dataset, B windows, K steps of context, S observation, A a
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -89,47 +90,60 @@ class Steps:
         return mean, np.sqrt(np.sum([np.square(part - mean).sum(0) for part in parts], axis=0) / len(self))
 
 
-def open_steps(folder: Path) -> Steps:
-    """The steps of the dataset in `folder`, be it collected here or another's.
+def open_steps(*folders: Path) -> Steps:
+    """The steps of the datasets in `folders`, one after the other, be they collected here or another's.
 
     Raises:
-        ValueError: as schema.read_shards and episodes.read_episodes do.
+        ValueError: as schema.read_shards and episodes.read_episodes do, both kinds are mixed, or bodies of different
+            sizes.
     """
-    return _map_steps(folder) if (folder / "meta" / "info.json").exists() else _gather_steps(folder)
+    ours = [(folder / "meta" / "info.json").exists() for folder in folders]
+    if any(ours) and not all(ours):
+        raise ValueError(
+            f"{folders[ours.index(True)]} was collected here, {folders[ours.index(False)]} is in another layout: "
+            "give datasets of one kind"
+        )
+    return _map_steps(folders) if all(ours) else _gather_steps(folders)
 
 
-def _map_steps(folder: Path) -> Steps:
-    """The steps of a dataset in the layout of schema.py, memory-mapped."""
-    info = schema.read_info(folder)
-    files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in schema.shard_paths(folder)]
-    version = hashlib.sha256(repr((folder.resolve(), info["total_frames"], files)).encode()).hexdigest()[:16]
+def _map_steps(folders: Sequence[Path]) -> Steps:
+    """The steps of datasets in the layout of schema.py, memory-mapped."""
+    totals = [schema.read_info(folder)["total_frames"] for folder in folders]
+    files = [
+        (folder.resolve(), total, [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths])
+        for folder, total, paths in zip(folders, totals, map(schema.shard_paths, folders), strict=True)
+    ]
+    version = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
     cache = Path(HF_DATASETS_CACHE) / "records" / version
     types = {"records": record_type(*(schema.COLUMNS[name].size for name in ("observation.state", "action")))}
     types |= {name: np.dtype(schema.COLUMNS[source].dtype) for name, source in SOURCES.items()}
     if not cache.is_dir():
-        size = info["total_frames"] * sum(dtype.itemsize for dtype in types.values())
+        count = sum(totals)
+        size = count * sum(dtype.itemsize for dtype in types.values())
         with runs.replacing(cache, size) as beside:  # without room, writing to a memory map would end the process
             beside.mkdir()
             columns = {
-                name: np.lib.format.open_memmap(
-                    beside / f"{name}.npy", mode="w+", dtype=dtype, shape=(info["total_frames"],)
-                )
+                name: np.lib.format.open_memmap(beside / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
                 for name, dtype in types.items()
             }
-            for shard in schema.read_shards(folder):
-                rows = slice(int(shard["index"][0]), int(shard["index"][-1]) + 1)
-                for name, source in RECORD_SOURCES.items():
-                    columns["records"][name][rows] = shard[source]
-                for name, source in SOURCES.items():
-                    columns[name][rows] = shard[source]
+            for folder, before in zip(folders, np.cumsum([0, *totals[:-1]]).tolist(), strict=True):
+                for shard in schema.read_shards(folder):
+                    rows = slice(before + int(shard["index"][0]), before + int(shard["index"][-1]) + 1)
+                    for name, source in RECORD_SOURCES.items():
+                        columns["records"][name][rows] = shard[source]
+                    for name, source in SOURCES.items():
+                        columns[name][rows] = shard[source]
             for column in columns.values():
                 column.flush()
     return Steps(**{name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types})
 
 
-def _gather_steps(folder: Path) -> Steps:
-    """The steps of another's dataset, in memory: the actions are their own labels, and the goal is always the same."""
-    episodes = list(read_episodes(folder))
+def _gather_steps(folders: Sequence[Path]) -> Steps:
+    """The steps of others' datasets, in memory: the actions are their own labels, and the goal is always the same."""
+    episodes = [episode for folder in folders for episode in read_episodes(folder)]
+    sizes = sorted({(each.observations.shape[1], each.actions.shape[1]) for each in episodes})
+    if len(sizes) > 1:
+        raise ValueError(f"the datasets have observations and actions of {sizes} numbers: give those of one body")
     states, actions, rewards = (
         np.concatenate([getattr(episode, name) for episode in episodes])
         for name in ("observations", "actions", "rewards")

@@ -18,10 +18,11 @@ from pyarrow import parquet
 import collect_dataset
 from agent import schema
 from agent.arguments import parse_arguments
-from agent.env import ACTION_LIMIT, advance_phase, humanoid, make_env, yaw
-from agent.goals import SKILLS, Goal
+from agent.env import ACTION_LIMIT, advance_phase
+from agent.goals import SKILLS, Goal, GoalProgram
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from collect_dataset import Arguments, instructions, merge_statistics, positions
+from agent.proposals import write_programs
+from collect_dataset import Arguments, instructions, merge_statistics
 
 TINY = {"num_envs": 4, "num_threads": 1, "shard_steps": 60, "num_steps": 700, "noise_steps": 20}
 
@@ -146,23 +147,6 @@ def test_the_card_shows_a_video_of_what_the_rows_say(dataset):
         assert sum(1 for _ in video.decode(video=0)) == 2
 
 
-def test_positions_are_those_that_the_body_was_in_but_for_where_it_started():
-    env = make_env()
-    env.reset(seed=0)
-    data = humanoid(env).data
-    states, observations = [], []
-    for action in np.random.default_rng(0).uniform(-0.1, 0.1, (20, 17)):
-        observations.append(env.step(action)[0])
-        states.append(data.qpos.copy())
-    found = positions(np.array(observations))
-    np.testing.assert_allclose(found[:, 2], np.array(states)[:, 2], atol=1e-6)
-    np.testing.assert_allclose(found[:, 7:], np.array(states)[:, 7:], atol=1e-5)
-    travelled = [np.diff(path[:, :2], axis=0).sum(0) for path in (found, np.array(states))]
-    np.testing.assert_allclose(travelled[0], travelled[1], atol=0.02)
-    turned = [yaw(path)[-1] - yaw(path)[0] for path in (found, np.array(states))]
-    assert turned[0] == pytest.approx(turned[1], abs=0.05)
-
-
 def test_goals_switch_within_episodes_and_lie_on_the_grid(policy, tmp_path, monkeypatch):
     monkeypatch.setattr(collect_dataset, "COMMAND_STEPS", (5, 10))
     collect(policy, tmp_path, num_steps=240)
@@ -178,6 +162,58 @@ def test_all_goals_are_named_skills_when_asked(policy, tmp_path):
     assert {
         tuple(command) for command in columns_of(tmp_path)["goal.command"].astype(float).round(1).tolist()
     } <= named
+
+
+def test_goals_are_those_of_the_proposals_one_program_after_the_other(policy, tmp_path):
+    walk, turn, run = Goal(1.0, seconds=0.15), Goal(0.0, 0.0, 0.8, degrees=9), Goal(2.0, seconds=0.3)
+    file = tmp_path / "proposals.jsonl"
+    write_programs(file, [GoalProgram((walk, turn)), GoalProgram((run,))])
+    collect(policy, tmp_path / "out", proposals=file, num_steps=240)
+    schema.validate(tmp_path / "out")
+    columns = columns_of(tmp_path / "out")
+    goals = [Goal(*command) for command in columns["goal.command"].astype(float).round(1).tolist()]
+    starts = columns["frame_index"] == 0
+    assert {goals[row].velocity for row in np.flatnonzero(starts)} <= {walk.velocity, run.velocity}
+    assert {goal.velocity for goal in goals} == {each.velocity for each in (walk, turn, run)}
+    for row in np.flatnonzero(~starts):
+        before, now = goals[row - 1].velocity, goals[row].velocity
+        assert now in {walk.velocity: (walk.velocity, turn.velocity)}.get(
+            before, (before, walk.velocity, run.velocity)
+        )
+    turns = [goal.velocity == turn.velocity for goal in goals]
+    spans = np.diff(np.flatnonzero(np.diff([False, *turns, False])))[::2]
+    assert spans.max() == 13, "9 degrees at 0.8 rad/s are 13 steps"
+
+
+def test_a_run_goes_on_with_its_own_proposals_alone(policy, tmp_path):
+    file = tmp_path / "proposals.jsonl"
+    write_programs(file, [GoalProgram((Goal(1.0, seconds=1.0),))])
+    collect(policy, tmp_path / "out", proposals=file, num_steps=240)
+    write_programs(file, [GoalProgram((Goal(-0.4, seconds=1.0),))])
+    with pytest.raises(ValueError, match="or for other proposals"):
+        collect(policy, tmp_path / "out", proposals=file, resume=True)
+
+
+def relabel(source, folder) -> None:
+    collect_dataset.main(parse_arguments(Arguments, ["--relabel", str(source), "--output_dir", str(folder)]))
+
+
+def test_in_hindsight_the_goals_are_what_was_achieved_and_all_else_is_what_was_done(dataset, tmp_path):
+    relabel(dataset, tmp_path)
+    schema.validate(tmp_path)
+    before, after = columns_of(dataset), columns_of(tmp_path)
+    for name in before.keys() - {"goal.command", "next.reward", "task_index"}:
+        np.testing.assert_array_equal(after[name], before[name], err_msg=name)
+    changed = (after["goal.command"] != before["goal.command"]).any(1)
+    assert changed.mean() > 0.5, "a policy that knows nothing does what it was asked"
+    assert after["next.reward"].mean() > before["next.reward"].mean() + 1
+    episodes = parquet.read_table(next(tmp_path.glob("meta/episodes/*/*.parquet"))).to_pylist()
+    for episode in episodes:
+        first = Goal(*after["goal.command"][episode["dataset_from_index"]].astype(float).round(1).tolist())
+        assert episode["instructions"][0].startswith(first.skill.replace("_", " ").replace("stand", "stand still"))
+    assert json.loads((tmp_path / "summary.json").read_text())["stage"] == "dataset"
+    with pytest.raises(ValueError, match="3 shards already: give another --output_dir"):
+        relabel(dataset, tmp_path)
 
 
 def test_a_run_that_died_goes_on_and_writes_what_it_would_have_written(dataset, policy, tmp_path):
@@ -245,6 +281,10 @@ def test_statistics_of_two_parts_are_those_of_the_whole():
         (["--policy", "no/such/folder"], "no/such/folder is no folder"),
         (["--policy", "x", "--noise_levels", "0,loud"], "noise_levels='0,loud'"),
         (["--policy", "x", "--num_steps", "0"], "num_steps=0 must be at least 1"),
+        (["--relabel", "x", "--policy", "y"], "give it without --policy, --proposals and --resume"),
+        (["--relabel", "x", "--proposals", "y"], "give it without --policy, --proposals and --resume"),
+        (["--relabel", "no/such/folder"], "no/such/folder is no folder"),
+        (["--policy", "pretrained/humanoid/policy", "--proposals", "no/such"], "cannot read proposals=no/such"),
         (["--policy", "x", "--recovery_share", "2"], "recovery_share=2.0 must be from 0 to 1"),
     ],
 )

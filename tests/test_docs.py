@@ -24,7 +24,8 @@ from conftest import ROOT, run_script
 from nbclient import NotebookClient
 from test_app import serving
 
-from agent import Goal, arguments, evaluation, report
+from agent import Goal, GoalProgram, arguments, evaluation, report
+from agent.proposals import write_programs
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCHERS = ("python", "accelerate launch", "docker run")
@@ -133,6 +134,9 @@ def clone(tmp_path_factory):
     (folder / FEW).parent.mkdir(parents=True)
     with (ROOT / "tests" / "data" / "instructions_physical.jsonl").open() as lines:
         (folder / FEW).write_text(next(lines))
+    # Collecting comes before measuring here, and reads what measuring proposes.
+    (folder / "runs").mkdir()
+    write_programs(folder / "runs" / "proposals.jsonl", [GoalProgram((Goal(1.0, seconds=1.0),))])
     return folder
 
 
@@ -150,6 +154,7 @@ def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
     monkeypatch.setattr(sys, "argv", flags)
     monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 150)
     monkeypatch.setattr(evaluation, "MINUTE_STEPS", 700)
+    monkeypatch.setattr(evaluation, "GOAL_SECONDS", 0.3)
     monkeypatch.setattr(report, "SCENES", [(Goal(vx=1.0), 0.3)])
     script = importlib.import_module(name)
     with pytest.raises(SystemExit) as exited:

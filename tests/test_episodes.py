@@ -158,3 +158,17 @@ def test_the_package_that_a_layout_needs_is_named_when_it_is_not_there(tmp_path,
     (tmp_path / "data" / "main_data.hdf5").touch()
     with pytest.raises(ValueError, match=r"main_data\.hdf5 can be read with the package h5py: pip install h5py"):
         list(read_episodes(tmp_path))
+
+
+def test_datasets_of_ours_and_of_others_are_not_mixed(tmp_path):
+    write_blog(tmp_path / "theirs", make_episodes())
+    (tmp_path / "ours" / "meta").mkdir(parents=True)
+    (tmp_path / "ours" / "meta" / "info.json").write_text("{}")
+    with pytest.raises(ValueError, match="give datasets of one kind"):
+        open_steps(tmp_path / "ours", tmp_path / "theirs")
+
+
+def test_datasets_of_others_are_read_one_after_the_other_and_are_of_one_body(tmp_path):
+    for name in "ab":
+        write_blog(tmp_path / name, make_episodes([5, 3]))
+    assert np.flatnonzero(open_steps(tmp_path / "a", tmp_path / "b").done).tolist() == [4, 7, 12, 15]

@@ -8,6 +8,7 @@ from conftest import ROOT, run_script
 import evaluate
 from agent import evaluation, report
 from agent.goals import Goal
+from agent.proposals import GOALS, read_programs
 
 SHIPPED = ROOT / "pretrained" / "humanoid"
 
@@ -69,6 +70,24 @@ def test_feedback_is_measured_beside_the_same_runs_without_it(tmp_path, monkeypa
     assert result["right_without"]["share"] == sum(row["without"] for row in result["rows"]) / 4
 
 
+def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "BEFORE_SECONDS", 0.3)
+    monkeypatch.setattr(evaluation, "GOAL_SECONDS", 0.3)
+    monkeypatch.setattr(evaluate, "PROPOSED", 5)
+    out, file = tmp_path / "out.json", tmp_path / "proposals.jsonl"
+    evaluate.main(
+        evaluate.Arguments(str(SHIPPED), suite="goals", episodes=2, num_threads=1, json=str(out), proposals=str(file))
+    )
+    result = json.loads(out.read_text())
+    assert [tuple(row["command"]) for row in result["rows"]] == [goal.velocity for goal in GOALS]
+    stand, *_, run = result["rows"][0], result["rows"][6]
+    assert (stand["met_from_standing"], stand["survival"]) == (1.0, 1.0)
+    assert run["met_from_standing"] == 0.0, "3 m/s in 0.3 s"
+    for row in result["rows"]:
+        assert row["met"] == (row["met_from_standing"] + row["met_after_a_switch"]) / 2
+    assert len(read_programs(file)) == 5
+
+
 def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
     few, many = evaluation.share([True, False] * 10), evaluation.share([True, False] * 1000)
     assert few["share"] == many["share"] == 0.5
@@ -86,6 +105,8 @@ def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
         (("--episodes", "many"), "many"),
         (("--suite", "instructions"), "--instructions_file"),
         (("--suite", "feedback", "--actor", "policy"), "--actor agent"),
+        (("--proposals", "p.jsonl"), "give --suite goals"),
+        (("--suite", "goals", "--actor", "policy", "--proposals", "p.jsonl"), "give --suite goals"),
         (("--agent", "no/such_agent"), "no/such_agent"),
         (("--actor", "policy", "--agent", "tests"), "tests cannot be loaded"),
     ],

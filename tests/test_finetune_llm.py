@@ -118,7 +118,7 @@ def test_a_planner_learns_to_judge_and_reads_instructions_as_before(trained, tmp
     stage = ("--stage", "feedback", "--init_from", folder / "planner", "--dataset", tmp_path / "rollouts")
     done = run_script("finetune_llm.py", *TINY, *stage, "--output_dir", tmp_path / "planner")
     assert done.returncode == 0, done.stderr
-    assert "of the verdicts" in done.stdout
+    assert "of the verdicts" in done.stdout and "of the proposals" in done.stdout
     before, after = Planner.from_pretrained(folder / "planner"), Planner.from_pretrained(tmp_path / "planner")
     assert before.feedback is None and after.feedback is not None
     assert after.parse_with_confidence(TEXTS) == before.parse_with_confidence(TEXTS)

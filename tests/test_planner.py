@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
@@ -14,10 +15,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agent import runs
 from agent.feedback import CAUSES, GoalOutcome, repairs
-from agent.goals import GOAL_VERSION, Goal, GoalProgram, reach
+from agent.goals import GOAL_VERSION, TOKEN_IDS, Goal, GoalProgram, reach
 from agent.instructions import generate, prompt
 from agent.planner import (
     ASSESS_FORMAT,
+    COMMAND,
     CONFIG,
     PROMPT_FORMAT,
     VOCABULARY,
@@ -27,8 +29,10 @@ from agent.planner import (
     join,
     score,
     spare_token_ids,
+    table_commands,
     within_limits,
 )
+from agent.proposals import draw_tables, example, told
 from agent.quantities import lift
 
 
@@ -283,7 +287,7 @@ def test_an_untrained_model_assesses_and_corrects_within_its_grammar(planner):
 
 
 def test_a_repair_points_at_the_amount_of_the_deviation_that_it_undoes(planner):
-    draft = Draft(lift(SHORT.report, 15)[1], ASKED.command_ids)
+    draft = Draft(lift(SHORT.report, 15)[1], {COMMAND: ASKED.command_ids})
     for index in planner.repair_ids(SHORT, repairs(SHORT)):
         place = planner.goal_token_ids.index(index)
         assert place in draft.allowed
@@ -297,6 +301,39 @@ def test_an_outcome_is_put_to_the_model_with_the_tokens_of_its_command(planner):
     assert any(ids[place : place + 3] == command for place in range(len(ids)))
 
 
-def test_a_planner_that_was_not_taught_to_judge_says_so():
+TABLE = next(draw_tables(0))
+
+
+def test_whatever_an_untrained_model_proposes_is_a_program_on_the_grid(planner):
+    planner.feedback = planner.model
+    proposed = planner.propose(TABLE, 70, seed=1)
+    assert len(proposed) == 70 and not any(program.refused for program in proposed)
+    assert all(GoalProgram.from_tokens(program.tokens) == program for program in proposed)
+    assert len(set(proposed)) > 1
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    assert planner.propose(TABLE, 2, seed=1) != planner.propose(TABLE, 2, seed=2)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_table_is_told_as_tenths_and_commands_that_a_proposal_points_at(planner):
+    ids = planner.table_ids(TABLE)
+    for number, each in enumerate(told(TABLE)):
+        row = [len(TOKEN_IDS) + number, TOKEN_IDS[f"<{each.tenths}>"], *each.goal.command_ids]
+        spelled = [planner.goal_token_ids[index] for index in row]
+        assert any(ids[place : place + 5] == spelled for place in range(len(ids)))
+    draft = Draft([], table_commands(TABLE))
+    assert not {TOKEN_IDS["<refuse>"], TOKEN_IDS["<end>"]} & set(draft.allowed)
+    program = example(TABLE, np.random.default_rng(0))
+    for index in planner.proposal_ids(program, TABLE):
+        place = planner.goal_token_ids.index(index)
+        assert place in draft.allowed
+        draft.add(place)
+    assert GoalProgram.from_token_ids(draft.ids) == program
+
+
+def test_a_planner_that_was_not_taught_to_judge_or_propose_says_so():
     with pytest.raises(ValueError, match="--stage feedback"):
         small_planner([]).assess([SHORT])
+    with pytest.raises(ValueError, match="--stage feedback"):
+        small_planner([]).propose(TABLE, 1)

@@ -148,6 +148,14 @@ def test_two_processes_give_the_losses_of_one(dataset, trained, tmp_path):
     assert {"random_states_0.pkl", "random_states_1.pkl"} <= set(os.listdir(tmp_path / "checkpoint"))
 
 
+def test_several_datasets_are_taken_together_and_are_all_named(dataset, tmp_path):
+    words = ["--dataset", str(dataset), str(dataset), "--output_dir", str(tmp_path), *flags(updates=1)]
+    script.main(parse_arguments(Arguments, words))
+    assert "480 steps" in (tmp_path / "README.md").read_text()
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    assert provenance["upstream"]["dataset"].count(dataset.name) == 2
+
+
 def test_an_mlp_comes_from_the_same_script(dataset, tmp_path):
     rows = train(dataset, tmp_path, model="mlp", updates=40, learning_rate=3e-3)
     assert losses(rows)[-1] < losses(rows)[0]
