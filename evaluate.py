@@ -37,11 +37,7 @@ class Arguments:
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
     episodes: int = field(
         default=DEFAULT_EPISODES,
-<<<<<<< HEAD
-        metadata={"help": "per command; of --minutes each for switches; instructions for feedback"},
-=======
-        metadata={"help": "per command or goal; of a minute each for switches; instructions for feedback"},
->>>>>>> propose
+        metadata={"help": "per command or goal; of --minutes each for switches; instructions for feedback"},
     )
     minutes: int = field(default=1, metadata={"help": "length of an episode of the switches suite"})
     seed: int = 0
