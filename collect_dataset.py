@@ -282,7 +282,7 @@ class Bodies:
             goal = self.coming[row].pop(0)
             steps = round(expected_seconds(goal) / CONTROL_SECONDS)
             self.goals[row] = Goal(*goal.velocity).on_grid()
-            task.commands[row] = self.goals[row].velocity
+            task.goals[row] = self.goals[row].velocity
             self.goal_left[row] = max(1, steps) if goal.end else self.rng.integers(*COMMAND_STEPS)
 
     def _draw_goals(self, rows: np.ndarray, task: GoalTask) -> None:
@@ -293,7 +293,7 @@ class Bodies:
         commands[named] = np.array(list(SKILLS.values()), dtype=np.float32)[skills][named]
         for row, command in zip(rows, commands.astype(float).round(6), strict=True):
             self.goals[row] = Goal(*command.tolist()).on_grid()
-            task.commands[row] = self.goals[row].velocity
+            task.goals[row] = self.goals[row].velocity
         self.goal_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
 
     def renew_noise(self) -> None:
@@ -348,7 +348,8 @@ def roll_out(
             policy.prompt(bodies.goals)
         bodies.renew_noise()
         bodies.push(envs)
-        policy.phase = task.phase  # of each body, since its own start
+        policy.phase, policy.command = task.phase, task.commands  # of each body, since its own start
+        task.lead()
         label = policy.act(observations)
         noise = ACTION_LIMIT * bodies.noise[:, None] * rng.standard_normal(label.shape, dtype=np.float32)
         action = np.clip(label + noise, -ACTION_LIMIT, ACTION_LIMIT)
@@ -356,7 +357,7 @@ def roll_out(
             "observation.state": observations,
             "action": action,
             "teacher.action": label,
-            "goal.command": task.commands.copy(),
+            "goal.command": task.goals.copy(),
             "frame_index": frame.copy(),
         }
         observations, _, terminated, truncated, info = envs.step(action)

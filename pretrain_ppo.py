@@ -388,6 +388,7 @@ class Collector:
         for t in range(steps):
             self._renew_commands(difficulty)
             self._push(difficulty)
+            task.lead()
             even, odd = task.features(envs.start)
             observations = torch.from_numpy(self.observations)
             commands = torch.from_numpy(task.commands.copy())
@@ -444,7 +445,7 @@ class Collector:
         commands = sample_commands(self.rng, len(rows), difficulty)
         fast = self.rng.random(len(rows)) < self.args.run_share
         commands[fast] = fast_commands(self.rng, int(fast.sum()), difficulty)
-        self.task.commands[rows] = commands
+        self.task.goals[rows] = commands
         self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
         self.begun_qpos[rows], self.begun_qvel[rows] = self.envs.start.qpos[rows], self.envs.start.qvel[rows]
         self.command_left -= 1

@@ -20,7 +20,7 @@ import mujoco
 import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 
-from agent.goals import GRID
+from agent.goals import AXES, GRID
 
 OBSERVATION_SIZE = 45
 ACTION_SIZE = 17
@@ -194,17 +194,21 @@ STRIDE_SHARE = 0.8  # of a step's length, that the feet come apart; the rest is 
 LONGEST_STRIDE = 0.6  # m
 STANCE_WIDTH = 0.2  # m between the feet, as wide as the hips
 ASTRIDE = 0.05  # m, a body that starts with its left foot this far ahead of the other steps with the right one first
+COMMAND_RANGE = np.array([[GRID[axis][end] for axis in AXES] for end in (0, -1)])
 STANDING = 0.1  # m/s and rad/s, below which a command is to stand
 # Of qpos: abdomen, right and left shoulder and elbow. All zeros, as the model starts, hold the hands before the face.
 UPPER_BODY = [7, 8, 9, 18, 19, 20, 21, 22, 23]
 AT_REST = np.array([0, 0, 0, 0.6, -0.4, -0.9, -0.6, 0.4, -0.9])  # rad, arms that hang, a little bent
 # Of qpos; hips about y, where negative lifts the thigh ahead.
 RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = 12, 13, 16, 17
+# m/s², m/s², rad/s²: how fast the command that is followed goes to a new goal, away from rest and towards it. Of
+# runners whose command jumped to a stop two in five fell (docs/log.md).
+ACCELERATION, BRAKING = np.array([4.0, 4.0, 8.0]), np.array([2.5, 2.5, 6.0])
 GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
 
 
 class GoalTask:
-    """Commands for N bodies, and the reward for following them in step with a clock.
+    """Goals for N bodies, the commands that lead there, and the reward for following these in step with a clock.
 
     Keeps what a reward needs to remember: smoothed velocities, the last action, where the feet were, the phase of the
     gait. Everything is an array with N rows; `memory` lists them for checkpoints.
@@ -214,6 +218,7 @@ class GoalTask:
 
     def __init__(self, num_envs: int, weights: RewardWeights):
         self.weights = weights
+        self.goals = np.zeros((num_envs, 3), dtype=np.float32)
         self.commands = np.zeros((num_envs, 3), dtype=np.float32)
         self.phase = np.zeros(num_envs)
         self.velocity = np.zeros((num_envs, 3))
@@ -227,9 +232,14 @@ class GoalTask:
     def begin(self, rows: np.ndarray, body: BodyState) -> None:
         """Forget the past of the bodies in `rows` (a mask [N] or indices), which start from `body`."""
         self.velocity[rows] = heading_velocity(body.qpos[rows], body.qvel[rows])
+        self.commands[rows] = np.clip(self.velocity[rows], *COMMAND_RANGE)
         self.last_action[rows] = 0
         self.phase[rows] = np.where(left_ahead(body)[rows] > ASTRIDE, 0.5, 0.0)
         self.last_feet[rows] = body.feet[rows]
+
+    def lead(self) -> None:
+        """Let the commands come one control step nearer to the goals."""
+        self.commands = approach(self.commands, self.goals)
 
     def step(self, body: BodyState, action: np.ndarray, phase: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Parts [N] of the reward for arriving at `body` by `action` [N, 17] in ±1; their sum is the reward.
@@ -302,6 +312,12 @@ class GoalTask:
             ]
         )
         return even.astype(np.float32), odd.astype(np.float32)
+
+
+def approach(commands: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """Commands [..., 3] float32 one control step later, on their way to the goals [..., 3]."""
+    most = np.where(np.abs(goals) < np.abs(commands), BRAKING, ACCELERATION) * CONTROL_SECONDS
+    return np.clip(goals, commands - most, commands + most).astype(np.float32)
 
 
 def moving(commands: np.ndarray) -> np.ndarray:

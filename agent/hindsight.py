@@ -14,6 +14,7 @@ from agent.env import (
     GoalTask,
     RewardWeights,
     advance_phase,
+    approach,
     heading_velocity,
     yaw,
 )
@@ -68,14 +69,16 @@ def rewards(shard: Shard, commands: np.ndarray) -> np.ndarray:
     envs.set_state(everyone, qpos[starts], qvel[starts])
     task = GoalTask(len(ends), RewardWeights())
     task.begin(everyone, envs.start)
-    clock = task.phase
+    clock, led = task.phase, task.commands
     found = np.zeros(len(commands), dtype=np.float32)
     for step in range(lengths.max()):
         going = np.flatnonzero(step < lengths)
         rows, next_rows = (starts + np.minimum(each, lengths - 1) for each in (step, step + 1))
         envs.set_state(going, qpos[next_rows[going]], qvel[next_rows[going]])
-        task.commands = commands[rows]
-        clock = advance_phase(clock, shard["goal.command"][rows])
+        task.goals = commands[rows]
+        task.lead()
+        led = approach(led, shard["goal.command"][rows])
+        clock = advance_phase(clock, led)
         parts = task.step(envs.start, shard["action"][rows] / ACTION_LIMIT, phase=clock)
         found[rows[going]] = np.sum([*parts.values()], axis=0)[going]
     envs.close()

@@ -20,6 +20,7 @@ from agent.env import (
     OBSERVATION_MIRROR,
     OBSERVATION_SIZE,
     advance_phase,
+    approach,
     check_observation,
 )
 from agent.goals import GOAL_VERSION, Goal
@@ -79,7 +80,8 @@ class MotorPolicy(PreTrainedModel):
         self.goal_embedding = MirrorLinear(GOAL_FEATURES, (config.widths[0], config.widths[0]), bias=False)
         self.clock_embedding = nn.Linear(2, config.widths[0], bias=False)
         self.log_std = nn.Parameter(torch.zeros(config.action_size))
-        self._command = np.zeros(3, dtype=np.float32)
+        self._goal = np.zeros(3, dtype=np.float32)
+        self.command = self._goal
         self.phase = np.zeros(())
         self.post_init()
 
@@ -156,12 +158,12 @@ class MotorPolicy(PreTrainedModel):
         self.count.copy_(total)
 
     def reset(self) -> None:
-        """Start the gait's clock anew."""
-        self.phase = np.zeros(())
+        """Start anew, with the gait's clock, from standing."""
+        self.phase, self.command = np.zeros(()), np.zeros(3, dtype=np.float32)
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
-        """Follow `goal` from now on; one goal per body when bodies are batched."""
-        self._command = np.array(
+        """Go over to `goal` from now on (agent.env.approach); one goal per body when bodies are batched."""
+        self._goal = np.array(
             goal.velocity if isinstance(goal, Goal) else [each.velocity for each in goal], dtype=np.float32
         )
 
@@ -170,10 +172,11 @@ class MotorPolicy(PreTrainedModel):
         """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
         check_observation(observation)
         observations = torch.as_tensor(observation, dtype=torch.float32, device=self.device)
-        commands = torch.as_tensor(self._command, device=self.device).expand(*observations.shape[:-1], 3)
+        self.command = approach(self.command, self._goal)
+        commands = torch.as_tensor(self.command, device=self.device).expand(*observations.shape[:-1], 3)
         phase = torch.as_tensor(self.phase, dtype=torch.float32, device=self.device).expand(observations.shape[:-1])
         mean, _ = self(observations, commands, phase)
-        self.phase = advance_phase(self.phase, self._command)
+        self.phase = advance_phase(self.phase, self.command)
         return (mean.clamp(-1, 1) * self.config.action_limit).cpu().numpy()
 
 

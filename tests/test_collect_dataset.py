@@ -18,10 +18,11 @@ from pyarrow import parquet
 import collect_dataset
 from agent import schema
 from agent.arguments import parse_arguments
-from agent.env import ACTION_LIMIT, advance_phase
+from agent.env import ACTION_LIMIT, COMMAND_RANGE, advance_phase, approach
 from agent.goals import SKILLS, Goal, GoalProgram
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.proposals import write_programs
+from agent.pursuit import observed_velocity
 from collect_dataset import Arguments, instructions, merge_statistics
 
 TINY = {"num_envs": 4, "num_threads": 1, "shard_steps": 60, "num_steps": 700, "noise_steps": 20}
@@ -72,12 +73,19 @@ def test_the_label_is_the_mean_action_of_the_policy_and_the_noise_is_in_what_was
     columns = columns_of(dataset)
     teacher = MotorPolicy.from_pretrained(policy)
     teacher.prompt([Goal(*command) for command in columns["goal.command"].astype(float).round(1).tolist()])
+    first = np.clip(observed_velocity(columns["observation.state"]), *COMMAND_RANGE)
+    commands = [first[0]]
+    for row in range(1, len(first)):
+        followed = approach(commands[-1], columns["goal.command"][row - 1])
+        commands.append(followed if columns["frame_index"][row] else first[row])
     off = []
     for begin in (0.0, 0.5):  # the phase of a body that starts on both feet, and of one with its left foot ahead
         phases = [begin]
-        for command, frame in zip(columns["goal.command"][:-1], columns["frame_index"][1:], strict=True):
-            phases.append(float(advance_phase(np.array(phases[-1]), command)) if frame else begin)
-        teacher.phase = np.array(phases)
+        for row in range(1, len(first)):
+            followed = approach(commands[row - 1], columns["goal.command"][row - 1])
+            phase = float(advance_phase(np.array(phases[-1]), followed))
+            phases.append(phase if columns["frame_index"][row] else begin)
+        teacher.phase, teacher.command = np.array(phases), np.array(commands)
         off.append(np.abs(teacher.act(columns["observation.state"]) - columns["teacher.action"]).max(1))
     assert np.minimum(*off).max() < 1e-5
     assert (off[0] < 1e-5).mean() > 0.5, "most bodies start on both feet"

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from agent.env import (
+    ACCELERATION,
     ACTION_LIMIT,
     ACTION_MIRROR,
     ACTION_SIZE,
     AT_REST,
+    BRAKING,
     CONTROL_SECONDS,
     FOOT_RADIUS,
     GENTLE_SPEED,
@@ -166,13 +168,13 @@ def test_a_command_followed_exactly_is_worth_one_and_opposed_less_than_nothing()
 
 def test_standing_still_earns_less_than_walking_where_walking_is_asked():
     task = GoalTask(2, RewardWeights())
-    task.commands[:] = [1.0, 0.0, 0.0]
     qpos, qvel = np.zeros((2, 24)), np.zeros((2, 23))
     qpos[:, 3] = 1
     qvel[1, 0] = 1.0
     feet = np.array([[[0.0, -0.1, FOOT_RADIUS], [0.0, 0.1, FOOT_RADIUS]]] * 2)
     body = BodyState(qpos, qvel, feet)
     task.begin(np.arange(2), body)
+    task.commands[:] = [1.0, 0.0, 0.0]
     parts = task.step(body, np.zeros((2, ACTION_SIZE), dtype=np.float32))
     assert parts["tracking"][1] == pytest.approx(RewardWeights().tracking_weight)
     assert sum(parts.values())[1] > sum(parts.values())[0]
@@ -205,7 +207,6 @@ def test_a_clock_lets_the_feet_take_turns_and_waits_while_the_body_stands():
 
 def test_feet_in_step_with_the_clock_earn_more_than_feet_out_of_step_or_still_or_high_in_the_air():
     task = GoalTask(4, RewardWeights())
-    task.commands[:] = [1.0, 0.0, 0.0]
     qpos = np.zeros((4, 24))
     qpos[:, 3] = 1
     # ahead, and above the ground, of the right and the left foot
@@ -216,6 +217,7 @@ def test_feet_in_step_with_the_clock_earn_more_than_feet_out_of_step_or_still_or
     feet[..., 2] += FOOT_RADIUS
     body = BodyState(qpos, np.zeros((4, 23)), feet)
     task.begin(np.arange(4), body)
+    task.commands[:] = [1.0, 0.0, 0.0]
     task.phase[:] = 0.25  # the middle of the left foot's swing
     gait = task.step(body, np.zeros((4, ACTION_SIZE), dtype=np.float32))["gait"]
     assert gait[0] > gait[3] > gait[2] > gait[1]
@@ -234,8 +236,12 @@ def test_arms_at_rest_cost_nothing_and_raised_ones_do():
     assert posture[0] == 0 > posture[1]
 
 
-def run_of(task: GoalTask, bodies: list[BodyState], actions: np.ndarray) -> list[dict[str, np.ndarray]]:
+def run_of(
+    task: GoalTask, bodies: list[BodyState], actions: np.ndarray, commands: np.ndarray | None = None
+) -> list[dict[str, np.ndarray]]:
     task.begin(np.arange(len(task.commands)), bodies[0])
+    if commands is not None:
+        task.commands[:] = commands
     return [task.step(body, action) for body, action in zip(bodies, actions, strict=True)]
 
 
@@ -244,13 +250,14 @@ def test_left_and_right_are_paid_alike_and_remembered_in_the_mirror():
     bodies = [BodyState(*random_states(seed, 8), rng.normal(0.1, 0.1, (8, 2, 3))) for seed in range(30)]
     actions = rng.uniform(-1, 1, (30, 8, ACTION_SIZE)).astype(np.float32)
     task, image = GoalTask(8, RewardWeights()), GoalTask(8, RewardWeights())
-    task.commands[:] = sample_commands(rng, 8)
-    task.commands[:, 0] += 0.2  # all of them walk: a body that stands has no phase to be mirrored
-    image.commands[:] = task.commands * [1, -1, -1]
+    commands = sample_commands(rng, 8)
+    commands[:, 0] += 0.2  # all of them walk: a body that stands has no phase to be mirrored
     bodies[0] = astride(bodies[0])  # so that each begins with the foot behind
     source, sign = ACTION_MIRROR
-    parts = run_of(task, bodies, actions)
-    image_parts = run_of(image, [mirrored_body(body) for body in bodies], actions[..., source] * sign)
+    parts = run_of(task, bodies, actions, commands)
+    image_parts = run_of(
+        image, [mirrored_body(body) for body in bodies], actions[..., source] * sign, commands * [1, -1, -1]
+    )
     for step, (own, other) in enumerate(zip(parts, image_parts, strict=True)):
         for name in own:
             np.testing.assert_allclose(own[name], other[name], atol=1e-5, err_msg=f"{name} at step {step}")
@@ -258,6 +265,17 @@ def test_left_and_right_are_paid_alike_and_remembered_in_the_mirror():
     assert (even.shape[1], odd.shape[1]) == (GoalTask.EVEN_FEATURES, GoalTask.ODD_FEATURES)
     np.testing.assert_allclose(image_even, even, atol=1e-5)
     np.testing.assert_allclose(image_odd, -odd, atol=1e-5)
+
+
+def test_commands_go_to_a_goal_at_a_rate_and_more_slowly_to_a_stop():
+    task = GoalTask(3, RewardWeights())
+    task.commands[:] = [[0.0, 0.0, 0.0], [2.8, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    task.goals[:] = [[2.8, 0.4, -0.8], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    seconds, goals = np.zeros(3), task.goals.copy()
+    while not np.array_equal(task.commands, goals):
+        seconds += CONTROL_SECONDS * (task.commands != goals).any(1)
+        task.lead()
+    np.testing.assert_allclose(seconds, [2.8 / ACCELERATION[0], 2.8 / BRAKING[0], 0.0], atol=CONTROL_SECONDS)
 
 
 def test_a_body_that_begins_anew_has_no_past():

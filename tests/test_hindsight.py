@@ -20,9 +20,10 @@ def shard():
     task.begin(np.arange(BODIES), envs.start)
     rows = []
     for step in range(STEPS):
-        task.commands[:] = (1.0, 0.0, 0.4) if step < STEPS // 2 else (0.0, -0.2, 0.0)
+        task.goals[:] = (1.0, 0.0, 0.4) if step < STEPS // 2 else (0.0, -0.2, 0.0)
+        task.lead()
         action = rng.uniform(-0.1, 0.1, (BODIES, 17)).astype(np.float32)
-        row = {"observation.state": observations, "action": action, "goal.command": task.commands.copy()}
+        row = {"observation.state": observations, "action": action, "goal.command": task.goals.copy()}
         observations, _, fell, _, _ = envs.step(action)
         assert not fell.any()
         reward = sum(task.step(envs.body, action / 0.4).values())
