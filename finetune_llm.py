@@ -12,8 +12,8 @@ Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole Moto
 Both trainings see generated instructions and have their loss on the program alone; the second is a LoRA adapter by TRL
 and PEFT. The held-out instructions are generated with another seed, and none of them is trained on. With --stage
 feedback a planner gets a second adapter beside the first, for assessing and correcting what a body did and proposing
-what it should practice; how it reads instructions stays as it is. With --stage grpo it goes on by reinforcement: it is paid for what the body does with the
-programs that it draws (GRPO, Shao et al., 2024, arXiv:2402.03300).
+what it should practice; how it reads instructions stays as it is. With --stage grpo it goes on by reinforcement: it is
+paid for what the body does with the programs that it draws (GRPO, Shao et al., 2024, arXiv:2402.03300).
 """
 
 import itertools

@@ -186,7 +186,7 @@ class Planner:
         return planner
 
     def load_feedback(self, folder: Path, name: str | Path) -> None:
-        """Learn to assess and correct from the adapter in `folder`. Raises ValueError where it is none for this LM."""
+        """Learn to judge and propose from the adapter in `folder`. Raises ValueError where it is none for this LM."""
         runs.check(folder)
         config = runs.read_json(folder / FEEDBACK_CONFIG)
         check_goal_version(config.get("goal_version"), str(name))
