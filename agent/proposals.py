@@ -43,9 +43,8 @@ class Score:
 
 
 def told(table: Sequence[Score]) -> list[Score]:
-    """The worst rows, in the order of the table: what a language model is told."""
-    worst = sorted(range(len(table)), key=lambda place: table[place].tenths)[:TOLD]
-    return [table[place] for place in sorted(worst)]
+    """The rows that a language model is told: the worst, the worst first."""
+    return sorted(table, key=lambda score: score.tenths)[:TOLD]
 
 
 def weakest(table: Sequence[Score]) -> set[Goal]:
@@ -59,7 +58,7 @@ def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
     rows = told(table)
     better = {Goal.from_skill(skill) for skill in SKILLS} - {score.goal for score in rows}
     goals: list[Goal] = []
-    for score in sorted(rows, key=lambda score: score.tenths)[: rng.integers(1, WEAKEST + 1)]:
+    for score in rows[: rng.integers(1, WEAKEST + 1)]:
         leads = [goal for goal in GOALS if goal in better and goal.skill != score.goal.skill]
         lead = leads[rng.integers(len(leads))]
         goals += [

@@ -32,7 +32,7 @@ from agent.planner import (
     table_commands,
     within_limits,
 )
-from agent.proposals import draw_tables, example, told
+from agent.proposals import draw_tables, example, practices, told, weakest
 from agent.quantities import lift
 
 
@@ -330,6 +330,13 @@ def test_a_table_is_told_as_tenths_and_commands_that_a_proposal_points_at(planne
         assert place in draft.allowed
         draft.add(place)
     assert GoalProgram.from_token_ids(draft.ids) == program
+
+
+def test_the_planner_that_ships_proposes_what_is_done_worst():
+    shipped = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
+    for table in itertools.islice(draw_tables(7), 3):
+        proposed = shipped.propose(table, 16)
+        assert sum(practices(program, weakest(table)) for program in proposed) >= 14
 
 
 def test_a_planner_that_was_not_taught_to_judge_or_propose_says_so():
