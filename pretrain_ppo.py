@@ -53,7 +53,7 @@ from agent.vector_env import HumanoidVectorEnv, make_vector_env
 from agent.video import film
 
 COMMAND_STEPS = (80, 260)  # a goal lasts 1.2 to 3.9 seconds
-PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
+PUSH_STEPS = (120, 400)  # a shove every 1.8 to 6 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
