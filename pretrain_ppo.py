@@ -53,7 +53,7 @@ from agent.vector_env import HumanoidVectorEnv, make_vector_env
 from agent.video import film
 
 COMMAND_STEPS = (80, 260)  # a goal lasts 1.2 to 3.9 seconds
-PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
+PUSH_STEPS = (120, 400)  # a shove every 1.8 to 6 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
@@ -86,6 +86,9 @@ class Arguments(RewardWeights, arguments.StageArguments):
     )
     run_share: float = field(
         default=0.0, metadata={"help": "share of the goals that are runs, beside those among all the others"}
+    )
+    stand_share: float = field(
+        default=0.0, metadata={"help": "share of the goals that are to stand, beside those among all the others"}
     )
     push_speed: float = field(
         default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"}
@@ -164,7 +167,7 @@ class Arguments(RewardWeights, arguments.StageArguments):
                 f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}"
             )
         for name in (
-            *("difficulty", "run_share", "stride_share", "recovery_share", "retry_share"),
+            *("difficulty", "run_share", "stand_share", "stride_share", "recovery_share", "retry_share"),
             *("gamma", "gae_lambda"),
         ):
             if not 0 <= getattr(self, name) <= 1:
@@ -173,11 +176,11 @@ class Arguments(RewardWeights, arguments.StageArguments):
             raise ValueError(f"last_kl={self.last_kl} must be above 0 and at most target_kl={self.target_kl}")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay={self.average_decay} must be at least 0 and less than 1")
-        if self.stride_share + self.recovery_share > 1:
-            raise ValueError(
-                f"stride_share={self.stride_share} and recovery_share={self.recovery_share} "
-                "must not add up to more than 1"
-            )
+        for names in (("stride_share", "recovery_share"), ("run_share", "stand_share")):
+            shares = [getattr(self, name) for name in names]
+            if sum(shares) > 1:
+                given = " and ".join(f"{name}={share}" for name, share in zip(names, shares, strict=True))
+                raise ValueError(f"{given} must not add up to more than 1")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
@@ -443,8 +446,10 @@ class Collector:
     def _renew_commands(self, difficulty: float) -> None:
         rows = np.flatnonzero(self.command_left <= 0)
         commands = sample_commands(self.rng, len(rows), difficulty)
-        fast = self.rng.random(len(rows)) < self.args.run_share
+        kind = self.rng.random(len(rows))
+        fast = kind < self.args.run_share
         commands[fast] = fast_commands(self.rng, int(fast.sum()), difficulty)
+        commands[kind > 1 - self.args.stand_share] = 0
         self.task.goals[rows] = commands
         self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
         self.begun_qpos[rows], self.begun_qvel[rows] = self.envs.start.qpos[rows], self.envs.start.qvel[rows]

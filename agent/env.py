@@ -282,7 +282,7 @@ class GoalTask:
             "action_rate": -weights.action_rate_weight * np.square(action - self.last_action).sum(1),
             "posture": -weights.posture_weight * posture,
             "gait": weights.gait_weight * np.where(moves, in_step, touching.all(1)),
-            "stride": weights.stride_weight * np.where(moves, np.clip(1 - astray, -1, 1), 1),
+            "stride": weights.stride_weight * np.clip(1 - astray, -1, 1),
             "slip": -weights.slip_weight * np.minimum(slip, 2.0),
         }
         self.last_action = action

@@ -225,6 +225,19 @@ def test_feet_in_step_with_the_clock_earn_more_than_feet_out_of_step_or_still_or
     assert task.step(body, np.zeros((4, ACTION_SIZE), dtype=np.float32))["stride"][2] > 0
 
 
+def test_a_body_that_stands_is_paid_for_feet_side_by_side_and_hip_wide():
+    task = GoalTask(3, RewardWeights())
+    qpos = np.zeros((3, 24))
+    qpos[:, 3] = 1
+    feet = np.zeros((3, 2, 3))
+    feet[:, 1] = [[0.0, 0.2, 0.0], [0.0, 0.05, 0.0], [0.3, 0.2, 0.0]]  # of the left foot from the right one
+    body = BodyState(qpos, np.zeros((3, 23)), feet)
+    task.begin(np.arange(3), body)
+    stride = task.step(body, np.zeros((3, ACTION_SIZE), dtype=np.float32))["stride"]
+    assert stride[0] == pytest.approx(RewardWeights().stride_weight)
+    assert stride[0] > stride[1] + 1 and stride[0] > stride[2] + 1
+
+
 def test_arms_at_rest_cost_nothing_and_raised_ones_do():
     task = GoalTask(2, RewardWeights())
     qpos = np.zeros((2, 24))

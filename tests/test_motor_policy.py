@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from agent import runs
-from agent.env import ACTION_LIMIT, ACTION_MIRROR, OBSERVATION_MIRROR, make_env
+from agent.env import ACCELERATION, ACTION_LIMIT, ACTION_MIRROR, CONTROL_SECONDS, OBSERVATION_MIRROR, cadence, make_env
 from agent.goals import GOAL_VERSION, Goal
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 
@@ -53,6 +53,21 @@ def test_its_clock_runs_with_the_command_and_starts_anew_at_a_reset(policy):
     policy.prompt(Goal())
     policy.act(observation)
     np.testing.assert_array_equal(policy.act(observation), policy.act(observation))
+
+
+def test_it_goes_over_to_another_goal_at_a_rate(policy):
+    observation = np.ones(45, dtype=np.float32)
+    policy.reset()
+    policy.prompt([Goal(3.0), Goal(vy=-0.4)])
+    for _ in range(10):
+        action = policy.act(observation[None].repeat(2, axis=0))
+    np.testing.assert_allclose(policy.command, [[10 * CONTROL_SECONDS * ACCELERATION[0], 0, 0], [0, -0.4, 0]])
+    commands, phase = (
+        torch.tensor(policy.command),
+        torch.tensor(policy.phase - CONTROL_SECONDS * cadence(policy.command) / 2),
+    )
+    mean, _ = policy(torch.ones(2, 45), commands, phase.float())
+    torch.testing.assert_close(torch.tensor(action), mean.clamp(-1, 1) * ACTION_LIMIT)
 
 
 def test_a_goal_blind_policy_becomes_goal_conditioned_without_a_jump():
