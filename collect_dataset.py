@@ -235,21 +235,20 @@ def relabel(args: Arguments, started: float) -> None:
     info = schema.read_info(source)
     if found := len(list(folder.glob("data/chunk-*/file-*.parquet"))):
         raise ValueError(f"{folder} has {found} shards already: give another --output_dir")
-    claim = runs.claim(folder)
-    write_tasks(folder)
-    runs.record_provenance(folder, args, {"dataset": hub.origin(args.relabel, source)})
-    paths = schema.shard_paths(source)
-    for number, shard in enumerate(tqdm(schema.read_shards(source), total=len(paths), unit="shard", disable=None)):
-        commands = hindsight.achieved(shard)
-        shard |= {
-            "next.reward": hindsight.rewards(shard, commands),
-            "goal.command": commands,
-            "task_index": schema.task_indices(commands),
-        }
-        write_shard(folder, number, shard, observed_velocity(hindsight.after(shard)))
-    numbers = write_card(args, folder, info["total_frames"], info["total_episodes"])
-    finish(args, folder, numbers, time.perf_counter() - started)
-    del claim
+    with runs.claim(folder):
+        write_tasks(folder)
+        runs.record_provenance(folder, args, {"dataset": hub.origin(args.relabel, source)})
+        paths = schema.shard_paths(source)
+        for number, shard in enumerate(tqdm(schema.read_shards(source), total=len(paths), unit="shard", disable=None)):
+            commands = hindsight.achieved(shard)
+            shard |= {
+                "next.reward": hindsight.rewards(shard, commands),
+                "goal.command": commands,
+                "task_index": schema.task_indices(commands),
+            }
+            write_shard(folder, number, shard, observed_velocity(hindsight.after(shard)))
+        numbers = write_card(args, folder, info["total_frames"], info["total_episodes"])
+        finish(args, folder, numbers, time.perf_counter() - started)
 
 
 class Bodies:
@@ -514,7 +513,7 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
             configs=[{"config_name": "default", "data_files": "data/*/*.parquet"}],
         ),
         title="Humanoid-v5 following velocity goals",
-        what=WHAT.format(args=args),
+        what=describe(args),
         use=USE.format(name=name),
         results=RESULTS.format(
             numbers=cards.table([["measure", "value"], *rows]),
@@ -528,11 +527,25 @@ def write_card(args: Arguments, folder: Path, steps: int, episodes: int) -> dict
     return numbers
 
 
+def describe(args: Arguments) -> str:
+    """What the card says the steps are."""
+    if args.relabel:
+        return RELABELLED.format(source=runs.without_place(args.relabel))
+    return WHAT.format(args=args) + (PROPOSED if args.proposals else "")
+
+
 WHAT = """
 Steps of Gymnasium's Humanoid-v5 under a goal-conditioned motor policy, executed with Gaussian noise of standard
 deviation {args.noise_levels} of the action range (another level every {args.noise_steps} steps). The label of a step
 is the policy's mean action in the same state. Goals change within episodes; bodies are shoved by up to
 {args.push_speed} m/s, and {args.recovery_share:.0%} of the episodes start disturbed.
+"""
+PROPOSED = """
+The goals are those of programs that a planner proposed, of what an agent does worst.
+"""
+RELABELLED = """
+The steps of `{source}` in hindsight: the goal of each stretch of about a second is the mean velocity that was achieved
+in it, and rewards and instructions are those of that goal. The label is what the policy did for another goal.
 """
 USE = """
 from datasets import load_dataset

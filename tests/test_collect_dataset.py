@@ -178,6 +178,7 @@ def test_goals_are_those_of_the_proposals_one_program_after_the_other(policy, tm
     write_programs(file, [GoalProgram((walk, turn)), GoalProgram((run,))])
     collect(policy, tmp_path / "out", proposals=file, num_steps=240)
     schema.validate(tmp_path / "out")
+    assert "a planner proposed" in (tmp_path / "out" / "README.md").read_text()
     columns = columns_of(tmp_path / "out")
     goals = [Goal(*command) for command in columns["goal.command"].astype(float).round(1).tolist()]
     starts = columns["frame_index"] == 0
@@ -220,6 +221,7 @@ def test_in_hindsight_the_goals_are_what_was_achieved_and_all_else_is_what_was_d
         first = Goal(*after["goal.command"][episode["dataset_from_index"]].astype(float).round(1).tolist())
         assert episode["instructions"][0].startswith(first.skill.replace("_", " ").replace("stand", "stand still"))
     assert json.loads((tmp_path / "summary.json").read_text())["stage"] == "dataset"
+    assert f"The steps of `{dataset.name}` in hindsight" in (tmp_path / "README.md").read_text()
     with pytest.raises(ValueError, match="3 shards already: give another --output_dir"):
         relabel(dataset, tmp_path)
 
