@@ -154,7 +154,8 @@ def main(args: Arguments) -> None:
             runs.record_provenance(args.output_dir, args, upstream)
         provenance = runs.read_json(Path(args.output_dir) / runs.PROVENANCE)
     if accelerator.log_with:
-        accelerator.init_trackers("decision_transformer", config=vars(args))
+        told = vars(args) | {"dataset": " ".join(args.dataset)}  # trackers take no lists
+        accelerator.init_trackers("decision_transformer", config=told)
 
     if accelerator.is_main_process and args.init_from:
         # What it starts from stays the best until something is better.

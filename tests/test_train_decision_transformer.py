@@ -149,7 +149,8 @@ def test_two_processes_give_the_losses_of_one(dataset, trained, tmp_path):
 
 
 def test_several_datasets_are_taken_together_and_are_all_named(dataset, tmp_path):
-    words = ["--dataset", str(dataset), str(dataset), "--output_dir", str(tmp_path), *flags(updates=1)]
+    words = ["--dataset", str(dataset), str(dataset), "--output_dir", str(tmp_path)]
+    words += flags(updates=1, report_to="tensorboard")
     script.main(parse_arguments(Arguments, words))
     assert "480 steps" in (tmp_path / "README.md").read_text()
     provenance = json.loads((tmp_path / "provenance.json").read_text())
