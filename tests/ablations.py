@@ -29,7 +29,7 @@ SETTINGS: dict[str, tuple[str, str, int]] = {
     "no return-to-go": ("--return_horizon 0", "noisy", 1),
 }
 NOISE = {"noisy": "0,0.1,0.2,0.4", "clean": "0"}
-SUITES = {"commands": 5, "switches": 20, "shoves": 10}  # and their episodes
+SUITES = {"commands": 3, "switches": 20, "shoves": 5}  # and their episodes
 COLUMNS = {
     "survival": ("commands", "survival"),
     "velocity error, m/s": ("commands", "velocity_error"),
