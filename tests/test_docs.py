@@ -52,7 +52,7 @@ ELSEWHERE = {
     "python evaluate.py --suite feedback": (
         "test_evaluate.py::test_feedback_is_measured_beside_the_same_runs_without_it"
     ),
-    'python play.py --instruction "walk backwards 2 metres" --feedback': (
+    'python play.py --instruction "walk forward 2 metres" --feedback': (
         "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
     ),
     "make test": ".ci/run",
