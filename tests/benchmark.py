@@ -14,6 +14,7 @@ rounds of ratios within one round.
 Shapes: N = 64 bodies, A = 17 action.
 """
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -41,11 +42,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import DecisionTransformerConfig, DecisionTransformerModel, GenerationConfig
 
+import collect_dataset
 from agent import runs, schema
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
 from agent.goals import GOAL_VERSION, Goal
 from agent.instructions import prompt
+from agent.motor_policy import MotorPolicy
 from agent.planner import END_ID, Planner
 from agent.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
 from agent.windows import open_steps, sample_windows, take_windows
@@ -55,6 +58,7 @@ BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
 ENV_ROUNDS = 30
 TRAINING_ROUNDS = 6
+COLLECTING_ROUNDS, COLLECTED_STEPS = 10, 100
 DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
 WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
 WINDOW_ROUNDS = 30
@@ -73,6 +77,7 @@ def main() -> None:
     print(f"{BODIES} bodies of Humanoid-v5; {processor()}, {len(cores)} cores")
     for used in dict.fromkeys((1, len(cores))):
         in_a_process(measure, cores[:used])
+    in_a_process(measure_collecting, cores)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"  # read when the process imports datasets
         in_a_process(measure_windows, cores[:1], Path(folder))
@@ -107,6 +112,14 @@ def measure(cores: list[int]) -> None:
         "Stable-Baselines3 PPO": stable_baselines_steps(),
     }
     print_rates(f"training, {len(cores)} core(s)", training, "pretrain_ppo.py", TRAINING_ROUNDS)
+
+
+def measure_collecting(cores: list[int]) -> None:
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(1)
+    envs = make_vector_env(BODIES)
+    peers = {"bare mj_step": bare_steps(envs), "collect_dataset.py": collected_steps(envs)}
+    print_rates(f"collecting, {len(cores)} core(s)", peers, "collect_dataset.py", COLLECTING_ROUNDS)
 
 
 def measure_windows(cores: list[int], folder: Path) -> None:
@@ -234,6 +247,19 @@ def asynchronous_steps() -> Iterator[Slice]:
 
 def make_native() -> gymnasium.Env:
     return gymnasium.make("Humanoid-v5", **HUMANOID)
+
+
+def collected_steps(envs: HumanoidVectorEnv) -> Slice:
+    """Short shards of what the shipped policy does."""
+    folder = ROOT / "pretrained" / "humanoid" / "policy"
+    args = collect_dataset.Arguments(policy=str(folder), num_envs=BODIES, shard_steps=COLLECTED_STEPS)
+    policy, numbers = MotorPolicy.from_pretrained(folder), itertools.count()
+
+    def run() -> int:
+        collect_dataset.roll_out(args, policy, envs, next(numbers), (), range(COLLECTED_STEPS))
+        return args.shard_size
+
+    return run
 
 
 def training_steps() -> Slice:
