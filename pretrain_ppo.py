@@ -203,7 +203,7 @@ def main(args: Arguments) -> None:
         {"params": policy.parameters(), "lr": args.learning_rate},
         {"params": critic.parameters(), "lr": args.critic_learning_rate},
     ]
-    optimizer = torch.optim.Adam(groups, eps=1e-5)
+    optimizer = torch.optim.Adam(groups, eps=1e-5, fused=True)
     rank_seed = args.seed + 1000 * accelerator.process_index
     set_seed(rank_seed)  # other bodies, commands and noise
     collector = Collector(args, rank_seed)

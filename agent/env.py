@@ -125,7 +125,7 @@ def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     """Observation [..., 45] float32 of MuJoCo's positions [..., 24] and velocities [..., 23]."""
     half = yaw(qpos) / 2
     cos, sin = np.cos(half), np.sin(half)
-    w, x, y, z = np.moveaxis(qpos[..., 3:7], -1, 0)
+    w, x, y, z = quaternion(qpos)
     # conj(yaw rotation) * orientation
     tilt = np.stack([cos * w + sin * z, cos * x + sin * y, cos * y - sin * x, cos * z - sin * w], axis=-1)
     tilt *= np.where(tilt[..., :1] < 0, -1.0, 1.0)
@@ -134,9 +134,14 @@ def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     return np.concatenate(parts, axis=-1).astype(np.float32)
 
 
+def quaternion(qpos: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The torso's orientation w, x, y, z, each [...]."""
+    return qpos[..., 3], qpos[..., 4], qpos[..., 5], qpos[..., 6]
+
+
 def yaw(qpos: np.ndarray) -> np.ndarray:
     """Heading of the torso [...] in radians, counter-clockwise from the world's x axis."""
-    w, x, y, z = np.moveaxis(qpos[..., 3:7], -1, 0)
+    w, x, y, z = quaternion(qpos)
     return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
@@ -144,7 +149,7 @@ def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     """Velocity of the torso [..., 3] in the space of goals: forward m/s, left m/s, yaw rate rad/s."""
     heading = yaw(qpos)
     cos, sin = np.cos(heading), np.sin(heading)
-    w, x, y, z = np.moveaxis(qpos[..., 3:7], -1, 0)
+    w, x, y, z = quaternion(qpos)
     # A free joint's angular velocity is in the body's frame; its world z component is the last row of the rotation.
     up = np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
     yaw_rate = (up * qvel[..., 3:6]).sum(-1)

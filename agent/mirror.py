@@ -70,5 +70,5 @@ class MirrorMLP(nn.Module):
 
 def mirror_elu(even: Tensor, odd: Tensor) -> Pair:
     """ELU of each unit and its mirror image, in even and odd form."""
-    unit, image = functional.elu(even + odd), functional.elu(even - odd)
-    return (unit + image) / 2, (unit - image) / 2
+    unit, image = functional.elu(even + odd, inplace=True), functional.elu(even - odd, inplace=True)
+    return (unit + image).mul_(0.5), (unit - image).mul_(0.5)

@@ -267,7 +267,7 @@ def training_steps() -> Slice:
     args = Arguments(num_envs=BODIES)
     accelerator = Accelerator(cpu=True)
     policy, critic = build_models(args, accelerator)
-    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate)
+    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, fused=True)
     collector = Collector(args, args.seed)
 
     def run() -> int:
