@@ -83,7 +83,7 @@ class Arguments(arguments.StageArguments):
 
     num_steps: int = field(default=400_000, metadata={"help": "steps to collect, rounded up to whole shards"})
     num_envs: int = 64
-    num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: all cores"})
+    num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: its share of the cores"})
     shard_steps: int = field(
         default=1000, metadata={"help": "steps of every body in a shard, and the longest episode"}
     )

@@ -105,7 +105,7 @@ class Arguments(RewardWeights, arguments.StageArguments):
 
     total_steps: int = 20_000_000
     num_envs: int = 256
-    num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: all cores"})
+    num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: its share of the cores"})
     integrator: str = field(
         default="rk4",
         metadata={

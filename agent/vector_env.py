@@ -45,11 +45,13 @@ def make_vector_env(
     max_episode_steps: int = MAX_EPISODE_STEPS,
     integrator: str = "rk4",
 ) -> "HumanoidVectorEnv":
-    """`num_envs` bodies stepped by `num_threads` threads (default: all cores this process may use).
+    """`num_envs` bodies stepped by `num_threads` threads (default: all cores, shared out among the launcher's
+    processes).
 
     `integrator` is a key of `INTEGRATORS`: all but rk4 are other physics than Humanoid-v5's, to pretrain in.
     """
-    return HumanoidVectorEnv(num_envs, num_threads or len(os.sched_getaffinity(0)), max_episode_steps, integrator)
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return HumanoidVectorEnv(num_envs, num_threads or max(1, cores), max_episode_steps, integrator)
 
 
 class HumanoidVectorEnv(VectorEnv):

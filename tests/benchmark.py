@@ -3,17 +3,18 @@ alone and beside others.
 
     make benchmark
 
-64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
-which a body falls about every half second and starts again. The windows are of a million steps on the disk. The
-sentences are written by hand; the shipped planner reads them, and `generate` of the same model without its grammar.
-The shipped transformer acts for one body and for 64; transformers' own model of its sizes computes the whole context
-anew.
+64 bodies on 1 core and on all, in a process that may use no others; one process for each core collects datasets.
+Everyone gets the same small random actions, under which a body falls about every half second and starts again. The
+windows are of a million steps on the disk. The sentences are written by hand; the shipped planner reads them, and
+`generate` of the same model without its grammar. The shipped transformer acts for one body and for 64; transformers'
+own model of its sizes computes the whole context anew.
 Peers take turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the
 rounds of ratios within one round.
 
 Shapes: N = 64 bodies, A = 17 action.
 """
 
+import functools
 import itertools
 import json
 import multiprocessing
@@ -23,7 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def main() -> None:
     print(f"{BODIES} bodies of Humanoid-v5; {processor()}, {len(cores)} cores")
     for used in dict.fromkeys((1, len(cores))):
         in_a_process(measure, cores[:used])
-    in_a_process(measure_collecting, cores)
+        in_a_process(measure_collecting, cores[:used])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"  # read when the process imports datasets
         in_a_process(measure_windows, cores[:1], Path(folder))
@@ -117,9 +118,12 @@ def measure(cores: list[int]) -> None:
 def measure_collecting(cores: list[int]) -> None:
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(1)
+    args, policy, _ = collecting()
     envs = make_vector_env(BODIES)
-    peers = {"bare mj_step": bare_steps(envs), "collect_dataset.py": collected_steps(envs)}
-    print_rates(f"collecting, {len(cores)} core(s)", peers, "collect_dataset.py", COLLECTING_ROUNDS)
+    collect_dataset.roll_out(args, policy, envs, 0, (), range(COLLECTED_STEPS))  # so that its bodies walk
+    with ProcessPoolExecutor(len(cores), multiprocessing.get_context("spawn")) as processes:
+        peers = {"bare mj_step": bare_steps(envs), "collect_dataset.py": collected_steps(processes, len(cores))}
+        print_rates(f"collecting, {len(cores)} core(s)", peers, "collect_dataset.py", COLLECTING_ROUNDS)
 
 
 def measure_windows(cores: list[int], folder: Path) -> None:
@@ -249,17 +253,29 @@ def make_native() -> gymnasium.Env:
     return gymnasium.make("Humanoid-v5", **HUMANOID)
 
 
-def collected_steps(envs: HumanoidVectorEnv) -> Slice:
-    """Short shards of what the shipped policy does."""
-    folder = ROOT / "pretrained" / "humanoid" / "policy"
-    args = collect_dataset.Arguments(policy=str(folder), num_envs=BODIES, shard_steps=COLLECTED_STEPS)
-    policy, numbers = MotorPolicy.from_pretrained(folder), itertools.count()
+def collected_steps(processes: ProcessPoolExecutor, count: int) -> Slice:
+    """Short shards of what the shipped policy does, by one process for each core, as a launcher starts them."""
+    numbers = itertools.count()
 
     def run() -> int:
-        collect_dataset.roll_out(args, policy, envs, next(numbers), (), range(COLLECTED_STEPS))
-        return args.shard_size
+        return sum(processes.map(collect_shard, itertools.islice(numbers, count)))
 
     return run
+
+
+def collect_shard(number: int) -> int:
+    args, policy, envs = collecting()
+    collect_dataset.roll_out(args, policy, envs, number, (), range(COLLECTED_STEPS))
+    return args.shard_size
+
+
+@functools.cache
+def collecting() -> tuple[collect_dataset.Arguments, MotorPolicy, HumanoidVectorEnv]:
+    """What a process collects with, from its first shard on."""
+    torch.set_num_threads(1)
+    folder = str(ROOT / "pretrained" / "humanoid" / "policy")
+    args = collect_dataset.Arguments(policy=folder, num_envs=BODIES, shard_steps=COLLECTED_STEPS)
+    return args, MotorPolicy.from_pretrained(folder), make_vector_env(BODIES, 1)
 
 
 def training_steps() -> Slice:

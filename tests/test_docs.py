@@ -69,6 +69,9 @@ ELSEWHERE = {
     "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml pretrain_ppo.py": (
         "test_launch.py::test_two_processes_train_a_policy_on_the_bodies_of_both"
     ),
+    "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml collect_dataset.py": (
+        "test_launch.py::test_two_processes_collect_what_one_does"
+    ),
     "hf ": "test_docs.py::test_a_space_is_made_by_the_commands_of_the_page_and_starts",
     "make quickstart": "test_docs.py::test_a_command_does_what_it_says",
 }

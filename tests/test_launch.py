@@ -4,15 +4,18 @@ import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from conftest import run_script
 from safetensors.torch import load_file
-from test_chain import LANGUAGE, PPO
+from test_chain import DATASET, LANGUAGE, PPO
 
-from agent.motor_policy import MotorPolicy
+from agent import schema
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.planner import Planner
 
+QUIET = ("--report_to", "none")
 TEXTS = ["walk forward for 2 seconds, then turn left", "jump"]
 # Script -> flags without which it has nothing to do.
 SCRIPTS = {
@@ -25,12 +28,12 @@ SCRIPTS = {
 
 def launch(*command, config="two_cpu", **environment):
     launcher = ["-m", "accelerate.commands.launch", "--config_file", f"configs/accelerate/{config}.yaml"]
-    done = run_script(*launcher, *command, "--num_processes", "2", "--report_to", "none", **environment)
+    done = run_script(*launcher, *command, "--num_processes", "2", **environment)
     assert done.returncode == 0, done.stderr
 
 
 def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
-    launch("pretrain_ppo.py", *PPO, "--output_dir", tmp_path, ACCELERATE_USE_CPU="true")
+    launch("pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path, ACCELERATE_USE_CPU="true")
     MotorPolicy.from_pretrained(tmp_path)
     assert {path.name for path in (tmp_path / "checkpoint").glob("process_*")} == {
         "process_0.safetensors",
@@ -51,7 +54,7 @@ def test_two_machines_train_a_policy_together(tmp_path):
     def machine(rank: str) -> None:
         place = ("--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
         flags = (*place, "--num_processes", "2", "--mixed_precision", "no")
-        script = ("pretrain_ppo.py", *PPO, "--output_dir", tmp_path)
+        script = ("pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path)
         launch(*flags, *script, config="multi_node", ACCELERATE_USE_CPU="true")
 
     with ThreadPoolExecutor() as machines:
@@ -59,6 +62,19 @@ def test_two_machines_train_a_policy_together(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert rows[0]["step"] == 2 * 4 * 16, "a rollout is that of both"
     assert "Seed 0; 2 processes;" in (tmp_path / "README.md").read_text()
+
+
+def test_two_processes_collect_what_one_does(tmp_path):
+    policy, one, two = (tmp_path / name for name in ("policy", "one", "two"))
+    MotorPolicy(MotorPolicyConfig(widths=[16, 8])).save_pretrained(policy)
+    command = ("collect_dataset.py", *DATASET, "--policy", policy, "--num_steps", "480")
+    assert run_script(*command, "--output_dir", one).returncode == 0
+    launch(*command, "--output_dir", two, ACCELERATE_USE_CPU="true")
+    schema.validate(two)
+    (alone, alone_two), (first, second) = schema.read_shards(one), schema.read_shards(two)
+    for name in alone:
+        np.testing.assert_array_equal(first[name], alone[name], err_msg=name)
+        np.testing.assert_array_equal(second[name], alone_two[name], err_msg=name)
 
 
 def weights(folder):
@@ -70,7 +86,7 @@ def weights(folder):
 def planner(tmp_path_factory):
     """The folder of a planner that two processes trained."""
     folder = tmp_path_factory.mktemp("planner")
-    launch("finetune_llm.py", *LANGUAGE, "--output_dir", folder, ACCELERATE_USE_CPU="true")
+    launch("finetune_llm.py", *LANGUAGE, *QUIET, "--output_dir", folder, ACCELERATE_USE_CPU="true")
     return folder
 
 
@@ -80,7 +96,7 @@ def test_two_processes_train_a_planner(planner):
 
 def test_two_processes_train_a_planner_in_shards_to_the_same_weights(planner, tmp_path):
     flags = ("--mixed_precision", "no", "--num_processes", "2", "--module")
-    launch(*flags, "tests.fsdp_on_cpu", *LANGUAGE, "--output_dir", tmp_path, config="fsdp")
+    launch(*flags, "tests.fsdp_on_cpu", *LANGUAGE, *QUIET, "--output_dir", tmp_path, config="fsdp")
     assert len(Planner.from_pretrained(tmp_path).parse_batch(TEXTS)) == len(TEXTS)
     whole, sharded = weights(planner), weights(tmp_path)
     assert whole.keys() == sharded.keys()
@@ -104,6 +120,6 @@ def test_a_model_that_cannot_be_in_shards_is_not_silently_kept_whole(script, tmp
 
 def test_the_launcher_that_starts_one_process_silently_is_found_out(tmp_path):
     launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    done = run_script(*launcher, "pretrain_ppo.py", *PPO, "--output_dir", tmp_path)
+    done = run_script(*launcher, "pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path)
     assert "pretrain_ppo.py: the launcher was asked for several processes and started one" in done.stderr
     assert done.returncode and not list(tmp_path.iterdir())

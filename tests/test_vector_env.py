@@ -76,6 +76,13 @@ def test_the_number_of_threads_changes_nothing():
     np.testing.assert_array_equal(runs[0], runs[2])
 
 
+@pytest.mark.parametrize(("processes", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1)])
+def test_the_processes_of_a_launcher_share_out_the_cores(processes, threads, monkeypatch):
+    monkeypatch.setattr(vector_env.os, "sched_getaffinity", lambda _: range(4))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert make_vector_env(1).num_threads == threads
+
+
 def test_a_seed_repeats_a_run_and_another_one_does_not():
     envs = make_vector_env(2, num_threads=1)
     first, _ = envs.reset(seed=5)
