@@ -206,9 +206,9 @@ UPPER_BODY = [7, 8, 9, 18, 19, 20, 21, 22, 23]
 AT_REST = np.array([0, 0, 0, 0.6, -0.4, -0.9, -0.6, 0.4, -0.9])  # rad, arms that hang, a little bent
 # Of qpos; hips about y, where negative lifts the thigh ahead.
 RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = 12, 13, 16, 17
-# m/s², m/s², rad/s²: how fast the command that is followed goes to a new goal, away from rest and towards it. Of
-# runners whose command jumped to a stop two in five fell (docs/log.md).
-ACCELERATION, BRAKING = np.array([4.0, 4.0, 8.0]), np.array([2.5, 2.5, 6.0])
+# m/s², m/s², rad/s²: how fast the command that is followed goes to a new goal, away from rest and towards it. A body
+# may set off almost at once, but of runners whose command jumped to a stop two in five fell (docs/log.md).
+ACCELERATION, BRAKING = np.array([8.0, 4.0, 8.0]), np.array([2.5, 2.5, 6.0])
 GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
 
 
