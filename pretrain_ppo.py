@@ -387,7 +387,7 @@ class Collector:
             "done": torch.zeros(steps, bodies, dtype=torch.bool),
             "valid": torch.zeros(steps, bodies, dtype=torch.bool),
         }
-        sums: dict[str, float] = {}
+        sums: dict[str, np.ndarray | float] = {}  # [N]
         for t in range(steps):
             self._renew_commands(difficulty)
             self._push(difficulty)
@@ -414,16 +414,15 @@ class Collector:
             )
             store["final_observations"][t] = torch.from_numpy(info["final_obs"])
             store["final_even"][t], store["final_odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
-            reward = np.where(diverged, 0.0, sum(parts.values()))
+            parts = {f"reward/{name}": np.where(diverged, 0.0, values) for name, values in parts.items()}
+            reward = sum(parts.values())
             store["rewards"][t] = torch.from_numpy(reward)
             store["terminated"][t], store["done"][t] = torch.from_numpy(terminated), torch.from_numpy(done)
             store["valid"][t] = torch.from_numpy(~diverged)
 
-            for name, values in parts.items():
-                sums[f"reward/{name}"] = sums.get(f"reward/{name}", 0.0) + float(values[~diverged].mean())
-            sums["rollout/reward"] = sums.get("rollout/reward", 0.0) + float(reward.mean())
-            sums["rollout/falls"] = sums.get("rollout/falls", 0.0) + float(terminated.mean())
-            sums["rollout/diverged"] = sums.get("rollout/diverged", 0.0) + float(diverged.mean())
+            happened = parts | {"rollout/reward": reward, "rollout/falls": terminated, "rollout/diverged": diverged}
+            for name, values in happened.items():
+                sums[name] = sums.get(name, 0.0) + values
             self.episode_length += 1
             if done.any():
                 rows = np.flatnonzero(done)
@@ -432,7 +431,7 @@ class Collector:
                 self._recover(rows, difficulty)
                 self._retry(np.flatnonzero(terminated & ~diverged))
                 task.begin(rows, envs.start)
-        row = {name: total / steps for name, total in sums.items()}
+        row = {name: float(np.mean(total)) / steps for name, total in sums.items()}
         if row["rollout/diverged"] > MAX_DIVERGED:
             raise ValueError(
                 f"{row['rollout/diverged']:.2%} of the simulation steps diverged: "
