@@ -58,7 +58,7 @@ from agent.video import FRAME_EVERY, make_rendering_env, write_video
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 FILM_STEPS = 400  # 6 seconds
-FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 20
+FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 35
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 
 MAX_DIVERGED = 1e-3  # share of the steps of a shard; more than that is no accident
@@ -82,7 +82,9 @@ class Arguments(arguments.StageArguments):
     seed: int = 0
 
     num_steps: int = field(default=400_000, metadata={"help": "steps to collect, rounded up to whole shards"})
-    num_envs: int = 64
+    num_envs: int = field(
+        default=128, metadata={"help": "bodies of each process; more take less thought each, but make larger shards"}
+    )
     num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: its share of the cores"})
     shard_steps: int = field(
         default=1000, metadata={"help": "steps of every body in a shard, and the longest episode"}
@@ -151,7 +153,9 @@ def main(args: Arguments) -> None:
     claim = runs.claim(folder) if accelerator.is_main_process else None
     first, episodes = begin(args, folder, source, ranks) if accelerator.is_main_process else (0, 0)
     first, episodes = accelerator.reduce(torch.tensor([first, episodes], device=accelerator.device), "sum").tolist()
-    envs = make_vector_env(args.num_envs, args.num_threads or None, max_episode_steps=args.shard_steps)
+    envs = make_vector_env(
+        args.num_envs, args.num_threads or None, max_episode_steps=args.shard_steps, contact_cost=False
+    )
 
     for turn in range(first, rounds):
         number = turn * ranks + rank
@@ -266,10 +270,8 @@ class Bodies:
     def renew_goals(self, task: GoalTask) -> bool:
         """Give new goals to the bodies whose time is over; tells whether there are any."""
         rows = np.flatnonzero(self.goal_left <= 0)
-        if self.programs:
-            self._take_proposed(rows, task)
-        else:
-            self._draw_goals(rows, task)
+        if len(rows):
+            (self._take_proposed if self.programs else self._draw_goals)(rows, task)
         self.goal_left -= 1
         return bool(len(rows))
 

@@ -22,7 +22,7 @@ from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy
 
 ACTORS = ("policy", "transformer", "mlp", "agent")
-SUITES = ("commands", "switches", "shoves", "gait", "goals", "instructions", "feedback")
+SUITES = ("commands", "switches", "shoves", "gait", "goals", "instructions", "feedback", "native")
 DEFAULT_EPISODES = 20
 PROPOSED = 256  # programs
 
@@ -73,6 +73,8 @@ class Arguments:
             raise ValueError(
                 "--proposals is what one agent's planner makes of suite goals: give --suite goals, one agent"
             )
+        if self.suite == "native" and self.actor != "policy":
+            raise ValueError("suite native is Humanoid-v5's own reward, without goals: give --actor policy")
         if self.suite == "feedback" and self.actor != "agent":
             raise ValueError("suite feedback is about what an agent judges: give --actor agent")
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):
@@ -131,6 +133,8 @@ def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent,
         return evaluation.measure_gait(actor, args.episodes, args.seed, threads)
     if args.suite == "goals":
         return evaluation.measure_goals(actor, args.episodes, args.seed, threads)
+    if args.suite == "native":
+        return evaluation.measure_native(actor, args.episodes, args.seed, threads)
     if args.suite == "feedback":
         return evaluation.measure_feedback(actor, args.episodes, args.seed, threads)
     return evaluation.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)

@@ -134,6 +134,14 @@ def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     return np.concatenate(parts, axis=-1).astype(np.float32)
 
 
+def world_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """Humanoid-v5's own observation [..., 45] float32, its `include_*` options off: the yaw is in it."""
+    return np.concatenate([qpos[..., 2:], qvel], axis=-1).astype(np.float32)
+
+
+FRAMES = {"heading": heading_observation, "world": world_observation}  # that a body observes itself in
+
+
 def quaternion(qpos: np.ndarray) -> tuple[np.ndarray, ...]:
     """The torso's orientation w, x, y, z, each [...]."""
     return qpos[..., 3], qpos[..., 4], qpos[..., 5], qpos[..., 6]

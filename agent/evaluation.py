@@ -26,9 +26,10 @@ from agent.instructions import generate
 from agent.proposals import GOALS
 from agent.pursuit import Pursuit
 from agent.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
-from agent.vector_env import make_vector_env
+from agent.vector_env import FORWARD_WEIGHT, make_vector_env
 
 if TYPE_CHECKING:
+    from agent.motor_policy import MotorPolicy
     from agent.planner import Planner
 
 COMMANDS = (
@@ -130,6 +131,37 @@ def measure_commands(
         "rows": rows,
         "mean": {"episodes": len(goals)} | {name: _mean([row[name] for row in rows]) for name in numbers},
     }
+
+
+def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads: int | None = None) -> dict:
+    """Rows of Humanoid-v5's own episodes of 1,000 steps, and their mean: what others publish of Humanoid.
+
+    `forward_speed` is along the world's x axis, m/s. A policy that follows goals gets none, and stands.
+    """
+    envs = make_vector_env(episodes, num_threads, MAX_EPISODE_STEPS + 1, frame=policy.config.frame)
+    observations, _ = envs.reset(seed=seed)
+    policy.reset()
+    up, steps, returns, ahead = np.ones(episodes, dtype=bool), *np.zeros((3, episodes))
+    for _ in tqdm(range(MAX_EPISODE_STEPS), desc="measure", unit="step", leave=False):
+        observations, rewards, terminated, _, info = envs.step(policy.act(observations))
+        steps += up
+        returns += np.where(up, rewards, 0)
+        ahead += np.where(up, info["reward_forward"], 0) / FORWARD_WEIGHT
+        up &= ~terminated
+        if not up.any():
+            break
+    envs.close()
+    measured = {
+        "survival": (steps - ~up) / MAX_EPISODE_STEPS,
+        "forward_speed": ahead / steps,
+        "humanoid_return": returns,
+    }
+    rows = [
+        {"episode": episode} | {name: float(values[episode]) for name, values in measured.items()}
+        for episode in range(episodes)
+    ]
+    mean = {name: float(values.mean()) for name, values in measured.items()}
+    return {"rows": rows, "mean": {"episodes": episodes} | mean}
 
 
 def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None, minutes: int = 1) -> dict:

@@ -41,7 +41,7 @@ from torch.nn.modules.module import (
 )
 
 from agent import runs
-from agent.goals import Goal, check_goal_version
+from agent.goals import check_goal_version
 
 T = TypeVar("T")
 
@@ -323,7 +323,6 @@ def check_finite(model: Any, name: str | Path) -> None:
 
 def check_acts(actor: Any, size: int, name: str | Path) -> None:
     """Raise ValueError where an actor answers an observation of `size` numbers with what is no action."""
-    actor.prompt(Goal())
     if not np.isfinite(actor.act(np.zeros(size, np.float32))).all():
         raise ValueError(f"{name} acts with numbers that are not finite: make or load it again")
     actor.reset()

@@ -32,7 +32,11 @@ OBSERVATION_CLIP = 10.0  # standard deviations
 
 
 class MotorPolicyConfig(PreTrainedConfig):
-    """Sizes of a MotorPolicy. `widths` counts pairs of units; goal-blind pretraining is not `goal_conditioned`."""
+    """Sizes of a MotorPolicy. `widths` counts pairs of units; goal-blind pretraining is not `goal_conditioned`.
+
+    `frame` is what it observes, a key of `agent.env.FRAMES`: one that was trained for Humanoid-v5's own reward, along
+    the world's x axis, sees the world's.
+    """
 
     model_type = "motor_policy"
 
@@ -41,6 +45,7 @@ class MotorPolicyConfig(PreTrainedConfig):
     action_limit: float = ACTION_LIMIT
     widths: list[int] | tuple[int, ...] = (192, 192, 96)
     goal_conditioned: bool = True
+    frame: str = "heading"
     goal_version: str = GOAL_VERSION
 
 
@@ -162,7 +167,16 @@ class MotorPolicy(PreTrainedModel):
         self.phase, self.command = np.zeros(()), np.zeros(3, dtype=np.float32)
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
-        """Go over to `goal` from now on (agent.env.approach); one goal per body when bodies are batched."""
+        """Go over to `goal` from now on (agent.env.approach); one goal per body when bodies are batched.
+
+        Raises:
+            ValueError: the policy sees the world's frame, in which goals mean nothing.
+        """
+        if self.config.frame != "heading":
+            raise ValueError(
+                "this policy was trained for Humanoid-v5's own reward and follows no goals: "
+                "measure it by evaluate.py --actor policy --suite native"
+            )
         self._goal = np.array(
             goal.velocity if isinstance(goal, Goal) else [each.velocity for each in goal], dtype=np.float32
         )

@@ -3,8 +3,9 @@ alone and beside others.
 
     make benchmark
 
-64 bodies on 1 core and on all, in a process that may use no others; one process for each core collects datasets.
-Everyone gets the same small random actions, under which a body falls about every half second and starts again. The
+64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
+which a body falls about every half second and starts again. Datasets are collected by one process for each core, in
+whole shards, which are written; `mj_step` alone goes through the states and actions of such shards once more. The
 windows are of a million steps on the disk. The sentences are written by hand; the shipped planner reads them, and
 `generate` of the same model without its grammar. The shipped transformer acts for one body and for 64; transformers'
 own model of its sizes computes the whole context anew.
@@ -44,7 +45,7 @@ from torch.utils.data import DataLoader
 from transformers import DecisionTransformerConfig, DecisionTransformerModel, GenerationConfig
 
 import collect_dataset
-from agent import runs, schema
+from agent import hindsight, runs, schema
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
 from agent.goals import GOAL_VERSION, Goal
@@ -59,7 +60,7 @@ BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
 ENV_ROUNDS = 30
 TRAINING_ROUNDS = 6
-COLLECTING_ROUNDS, COLLECTED_STEPS = 10, 100
+COLLECTING_ROUNDS = 2
 DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
 WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
 WINDOW_ROUNDS = 30
@@ -78,7 +79,8 @@ def main() -> None:
     print(f"{BODIES} bodies of Humanoid-v5; {processor()}, {len(cores)} cores")
     for used in dict.fromkeys((1, len(cores))):
         in_a_process(measure, cores[:used])
-        in_a_process(measure_collecting, cores[:used])
+        with tempfile.TemporaryDirectory() as folder:
+            in_a_process(measure_collecting, cores[:used], Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"  # read when the process imports datasets
         in_a_process(measure_windows, cores[:1], Path(folder))
@@ -115,15 +117,15 @@ def measure(cores: list[int]) -> None:
     print_rates(f"training, {len(cores)} core(s)", training, "pretrain_ppo.py", TRAINING_ROUNDS)
 
 
-def measure_collecting(cores: list[int]) -> None:
+def measure_collecting(cores: list[int], folder: Path) -> None:
     os.sched_setaffinity(0, cores)
-    torch.set_num_threads(1)
-    args, policy, _ = collecting()
-    envs = make_vector_env(BODIES)
-    collect_dataset.roll_out(args, policy, envs, 0, (), range(COLLECTED_STEPS))  # so that its bodies walk
     with ProcessPoolExecutor(len(cores), multiprocessing.get_context("spawn")) as processes:
-        peers = {"bare mj_step": bare_steps(envs), "collect_dataset.py": collected_steps(processes, len(cores))}
-        print_rates(f"collecting, {len(cores)} core(s)", peers, "collect_dataset.py", COLLECTING_ROUNDS)
+        peers = {
+            "bare mj_step": replayed_steps([shard for shard, _ in processes.map(roll_out, range(len(cores)))]),
+            "collect_dataset.py": collected_steps(processes, len(cores), folder),
+        }
+        title = f"collecting, {len(cores)} core(s)"
+        print_rates(title, peers, "collect_dataset.py", COLLECTING_ROUNDS, warm_up=0)
 
 
 def measure_windows(cores: list[int], folder: Path) -> None:
@@ -171,15 +173,17 @@ def measure_acting(cores: list[int], bodies: int) -> None:
     print(f"one call of act: median {median:.2f} ms, 99th percentile {late:.2f} ms of {1000 * CONTROL_SECONDS:.0f} ms")
 
 
-def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s") -> None:
+def print_rates(
+    title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s", warm_up: int = 1
+) -> None:
     """Let the peers take turns, then print the rate of each, and ours as a multiple of it."""
     rates: dict[str, list[float]] = {name: [] for name in peers}
     names = list(peers)
-    for number in range(rounds + 1):
+    for number in range(warm_up + rounds):
         for name in names[number % len(names) :] + names[: number % len(names)]:
             started = time.perf_counter()
             steps = peers[name]()
-            if number:  # the first round warms up
+            if number >= warm_up:
                 rates[name].append(steps / (time.perf_counter() - started))
     print(f"\n{title:<28}{unit}   ours / it")
     for name, own in rates.items():
@@ -253,29 +257,53 @@ def make_native() -> gymnasium.Env:
     return gymnasium.make("Humanoid-v5", **HUMANOID)
 
 
-def collected_steps(processes: ProcessPoolExecutor, count: int) -> Slice:
-    """Short shards of what the shipped policy does, by one process for each core, as a launcher starts them."""
+def collected_steps(processes: ProcessPoolExecutor, count: int, folder: Path) -> Slice:
+    """Shards of what the shipped policy does, by one process for each core, as a launcher starts them."""
     numbers = itertools.count()
 
     def run() -> int:
-        return sum(processes.map(collect_shard, itertools.islice(numbers, count)))
+        return sum(processes.map(collect_shard, itertools.islice(numbers, count), [folder] * count))
 
     return run
 
 
-def collect_shard(number: int) -> int:
+def collect_shard(number: int, folder: Path) -> int:
+    """What a process of collect_dataset.py does for a shard."""
+    shard, velocity = roll_out(number)
+    collect_dataset.add_indices(shard, number * len(velocity), first_episode=0)
+    collect_dataset.write_shard(folder, number, shard, velocity)
+    return len(velocity)
+
+
+def roll_out(number: int) -> tuple[schema.Shard, np.ndarray]:
     args, policy, envs = collecting()
-    collect_dataset.roll_out(args, policy, envs, number, (), range(COLLECTED_STEPS))
-    return args.shard_size
+    return collect_dataset.roll_out(args, policy, envs, number, (), range(args.shard_steps))
 
 
 @functools.cache
 def collecting() -> tuple[collect_dataset.Arguments, MotorPolicy, HumanoidVectorEnv]:
     """What a process collects with, from its first shard on."""
     torch.set_num_threads(1)
-    folder = str(ROOT / "pretrained" / "humanoid" / "policy")
-    args = collect_dataset.Arguments(policy=folder, num_envs=BODIES, shard_steps=COLLECTED_STEPS)
-    return args, MotorPolicy.from_pretrained(folder), make_vector_env(BODIES, 1)
+    args = collect_dataset.Arguments(policy=str(ROOT / "pretrained" / "humanoid" / "policy"))
+    envs = make_vector_env(args.num_envs, 1, max_episode_steps=args.shard_steps, contact_cost=False)
+    return args, MotorPolicy.from_pretrained(args.policy), envs
+
+
+def replayed_steps(shards: list[schema.Shard]) -> Slice:
+    """`mj_step` alone from every state of the shards by the action taken there, a thread for each shard."""
+    model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
+    threads = ThreadPoolExecutor(len(shards))
+
+    def work(shard: schema.Shard) -> int:
+        body = mujoco.MjData(model)
+        qpos = hindsight.positions(shard["observation.state"])
+        qvel = hindsight.velocities(shard["observation.state"], qpos)
+        for positions, velocities, action in zip(qpos, qvel, shard["action"], strict=True):
+            body.qpos[:], body.qvel[:], body.ctrl[:] = positions, velocities, action
+            mujoco.mj_step(model, body, FRAME_SKIP)
+        return len(qpos)
+
+    return lambda: sum(threads.map(work, shards))
 
 
 def training_steps() -> Slice:

@@ -14,6 +14,7 @@ from agent.env import (
     BRAKING,
     CONTROL_SECONDS,
     FOOT_RADIUS,
+    FRAMES,
     GENTLE_SPEED,
     OBSERVATION_MIRROR,
     OBSERVATION_SIZE,
@@ -129,9 +130,8 @@ def test_the_time_limit_of_the_env_can_be_chosen():
 def test_the_mirror_of_observations_is_the_mirror_of_states():
     qpos, qvel = random_states(1, 100)
     source, sign = OBSERVATION_MIRROR
-    np.testing.assert_allclose(
-        heading_observation(*mirrored(qpos, qvel)), heading_observation(qpos, qvel)[:, source] * sign, atol=1e-6
-    )
+    for observe in FRAMES.values():
+        np.testing.assert_allclose(observe(*mirrored(qpos, qvel)), observe(qpos, qvel)[:, source] * sign, atol=1e-6)
 
 
 def test_mirrored_actions_move_a_mirrored_body_in_the_mirror():

@@ -2,12 +2,17 @@
 
 import json
 
+import gymnasium
+import numpy as np
 import pytest
+import torch
 from conftest import ROOT, run_script
 
 import evaluate
 from agent import evaluation, report
+from agent.env import HUMANOID
 from agent.goals import Goal
+from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.proposals import GOALS, read_programs
 
 SHIPPED = ROOT / "pretrained" / "humanoid"
@@ -39,6 +44,27 @@ def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, caps
     assert [result["agent"] for result in results] == [str(SHIPPED), policy, policy]
     assert results[0]["rows"] == results[1]["rows"]
     assert page.read_text().count("data:video/mp4") == 3
+
+
+def test_the_native_suite_is_what_humanoid_v5_itself_pays(tmp_path, capsys):
+    torch.manual_seed(0)
+    policy = MotorPolicy(MotorPolicyConfig(widths=(16, 8), goal_conditioned=False, frame="world"))
+    policy.save_pretrained(tmp_path)
+    evaluate.main(evaluate.Arguments(str(tmp_path), "policy", "native", episodes=2, seed=5))
+    result = json.loads(capsys.readouterr().out)
+    for row, seed in zip(result["rows"], (5, 6), strict=True):
+        env = gymnasium.make("Humanoid-v5", **HUMANOID)
+        observation, _ = env.reset(seed=seed)
+        fallen, steps, total, ahead = False, 0, 0.0, 0.0
+        while not fallen:
+            observation, reward, fallen, _, info = env.step(policy.act(observation.astype(np.float32)))
+            total, ahead, steps = total + reward, ahead + info["x_velocity"], steps + 1
+        assert row["humanoid_return"] == pytest.approx(total, rel=1e-6)
+        assert row["survival"] == pytest.approx((steps - 1) / 1000)
+        assert row["forward_speed"] == pytest.approx(ahead / steps, rel=1e-5)
+    assert result["mean"]["humanoid_return"] == pytest.approx(
+        np.mean([row["humanoid_return"] for row in result["rows"]])
+    )
 
 
 def test_instructions_are_parsed_and_done(tmp_path):

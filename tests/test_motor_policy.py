@@ -92,6 +92,16 @@ def test_a_goal_blind_policy_does_not_see_its_goal(policy):
     assert torch.equal(*blind)
 
 
+def test_a_policy_of_the_world_s_frame_acts_and_refuses_goals(tmp_path):
+    MotorPolicy(MotorPolicyConfig(widths=(16, 8), goal_conditioned=False, frame="world")).save_pretrained(tmp_path)
+    policy = MotorPolicy.from_pretrained(tmp_path)
+    assert policy.act(np.zeros(45, dtype=np.float32)).shape == (17,)
+    with pytest.raises(
+        ValueError, match=r"follows no goals: measure it by evaluate\.py --actor policy --suite native"
+    ):
+        policy.prompt(Goal(1.0))
+
+
 def test_saved_and_loaded_it_acts_identically(policy, tmp_path):
     policy.save_pretrained(tmp_path)
     loaded = MotorPolicy.from_pretrained(tmp_path).eval()

@@ -17,7 +17,7 @@ from conftest import ROOT, run_script
 from safetensors.torch import load_file, save_file
 
 import pretrain_ppo
-from agent import runs
+from agent import evaluation, runs
 from agent.arguments import parse_arguments
 from agent.motor_policy import MotorPolicy
 from pretrain_ppo import Arguments, Collector, adapt_learning_rate, annealed_kl, generalized_advantages, update, widen
@@ -242,7 +242,7 @@ def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, mo
 
 def test_the_native_reward_is_humanoid_v5s(monkeypatch):
     torch.manual_seed(0)
-    args = tiny(reward="native")
+    args = tiny(**NATIVE)
     policy, _ = pretrain_ppo.build_models(args, Accelerator(cpu=True))
     collector = Collector(args, seed=0)
     paid = []
@@ -251,6 +251,23 @@ def test_the_native_reward_is_humanoid_v5s(monkeypatch):
     rollout, row = collector.collect(policy, 0.3)
     np.testing.assert_allclose(rollout["rewards"], np.stack([result[1] for result in paid]), rtol=1e-6)
     assert {name for name in row if name.startswith("reward/")} == {"reward/native"}
+
+
+NATIVE = {"reward": "native", "goal_conditioned": "false"}
+
+
+def test_a_native_policy_is_measured_and_shown_without_goals(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 30)
+    pretrain_ppo.main(tiny(**NATIVE, output_dir=tmp_path))
+    card = (tmp_path / "README.md").read_text()
+    assert (
+        "| episode | survival | forward_speed | humanoid_return |" in card and "{" not in card.partition("## Use")[0]
+    )
+    assert MotorPolicy.from_pretrained(tmp_path).config.frame == "world"
+    with pytest.raises(ValueError, match="was trained for another reward than goal"):
+        pretrain_ppo.main(tiny(output_dir=tmp_path / "goal", init_from=tmp_path))
+    with pytest.raises(ValueError, match="reward=native has no goals"):
+        tiny(reward="native")
 
 
 def curves(folder: Path) -> list[dict]:

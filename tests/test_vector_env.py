@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agent import vector_env
-from agent.env import ACTION_LIMIT, ACTION_SIZE, make_env
+from agent.env import ACTION_LIMIT, ACTION_SIZE, HUMANOID, make_env
 from agent.vector_env import generator_from_words, generator_words, make_vector_env
 
 RNG = np.random.default_rng
@@ -94,6 +94,32 @@ def test_a_seed_repeats_a_run_and_another_one_does_not():
     np.testing.assert_array_equal(first, listed)
     assert not np.array_equal(first, later) and not np.array_equal(first, other)
     assert not np.array_equal(first[0], first[1]), "bodies start apart"
+
+
+def test_in_the_frame_of_the_world_bodies_observe_what_humanoid_v5_does():
+    envs, env = make_vector_env(1, num_threads=1, frame="world"), gymnasium.make("Humanoid-v5", **HUMANOID)
+    observations, _ = envs.reset(seed=3)
+    np.testing.assert_array_equal(observations[0], env.reset(seed=3)[0].astype(np.float32))
+    for actions in actions_for(3, 200, 1):
+        observations, _, terminated, _, info = envs.step(actions)
+        observation, *_ = env.step(actions[0])
+        np.testing.assert_array_equal(info["final_obs"][0], observation.astype(np.float32))
+        if terminated[0]:
+            np.testing.assert_array_equal(observations[0], env.reset()[0].astype(np.float32))
+    assert envs.episode_steps[0] < 200, "it fell on the way"
+
+
+def test_without_the_cost_of_contact_the_physics_is_the_same_and_the_rest_of_the_reward():
+    whole, cheap = (make_vector_env(2, num_threads=1, contact_cost=paid) for paid in (True, False))
+    for envs in (whole, cheap):
+        envs.reset(seed=1)
+    costs = []
+    for actions in actions_for(3, 60, 2):
+        (seen, reward, *_, info), (cheap_seen, cheap_reward, *_) = whole.step(actions), cheap.step(actions)
+        np.testing.assert_array_equal(cheap_seen, seen)
+        np.testing.assert_allclose(cheap_reward, reward - info["reward_contact"])
+        costs.append(info["reward_contact"])
+    assert np.min(costs) < 0
 
 
 def test_a_time_limit_truncates_and_starts_again_in_the_same_step():
