@@ -5,18 +5,16 @@ alone and beside others.
 
 64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
 which a body falls about every half second and starts again. Datasets are collected by one process for each core, in
-whole shards, which are written; `mj_step` alone goes through the states and actions of such shards once more. The
-windows are of a million steps on the disk. The sentences are written by hand; the shipped planner reads them, and
-`generate` of the same model without its grammar. The shipped transformer acts for one body and for 64; transformers'
-own model of its sizes computes the whole context anew.
+whole shards, which are written; `mj_step` alone goes through the states and actions of the same shard. The windows are
+of a million steps on the disk. The sentences are written by hand; the shipped planner reads them, and `generate` of
+the same model without its grammar. The shipped transformer acts for one body and for 64; transformers' own model of
+its sizes computes the whole context anew.
 Peers take turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the
 rounds of ratios within one round.
 
 Shapes: N = 64 bodies, A = 17 action.
 """
 
-import functools
-import itertools
 import json
 import multiprocessing
 import os
@@ -45,7 +43,7 @@ from torch.utils.data import DataLoader
 from transformers import DecisionTransformerConfig, DecisionTransformerModel, GenerationConfig
 
 import collect_dataset
-from agent import hindsight, runs, schema
+from agent import runs, schema
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
 from agent.goals import GOAL_VERSION, Goal
@@ -60,7 +58,7 @@ BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
 ENV_ROUNDS = 30
 TRAINING_ROUNDS = 6
-COLLECTING_ROUNDS = 2
+COLLECTED_SLICE = 40  # steps of all bodies
 DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
 WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
 WINDOW_ROUNDS = 30
@@ -120,12 +118,12 @@ def measure(cores: list[int]) -> None:
 def measure_collecting(cores: list[int], folder: Path) -> None:
     os.sched_setaffinity(0, cores)
     with ProcessPoolExecutor(len(cores), multiprocessing.get_context("spawn")) as processes:
-        peers = {
-            "bare mj_step": replayed_steps([shard for shard, _ in processes.map(roll_out, range(len(cores)))]),
-            "collect_dataset.py": collected_steps(processes, len(cores), folder),
-        }
-        title = f"collecting, {len(cores)} core(s)"
-        print_rates(title, peers, "collect_dataset.py", COLLECTING_ROUNDS, warm_up=0)
+        measured = list(processes.map(collect_shard, range(len(cores)), [folder] * len(cores)))
+    names = ("bare mj_step", "collect_dataset.py")
+    rates = {
+        name: [len(cores) * rate for rate in own] for name, own in zip(names, zip(*measured, strict=True), strict=True)
+    }
+    print_table(f"collecting, {len(cores)} core(s)", rates, "collect_dataset.py", "steps/s")
 
 
 def measure_windows(cores: list[int], folder: Path) -> None:
@@ -173,18 +171,20 @@ def measure_acting(cores: list[int], bodies: int) -> None:
     print(f"one call of act: median {median:.2f} ms, 99th percentile {late:.2f} ms of {1000 * CONTROL_SECONDS:.0f} ms")
 
 
-def print_rates(
-    title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s", warm_up: int = 1
-) -> None:
+def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s") -> None:
     """Let the peers take turns, then print the rate of each, and ours as a multiple of it."""
     rates: dict[str, list[float]] = {name: [] for name in peers}
     names = list(peers)
-    for number in range(warm_up + rounds):
+    for number in range(rounds + 1):
         for name in names[number % len(names) :] + names[: number % len(names)]:
             started = time.perf_counter()
             steps = peers[name]()
-            if number >= warm_up:
+            if number:  # the first round warms up
                 rates[name].append(steps / (time.perf_counter() - started))
+    print_table(title, rates, ours, unit)
+
+
+def print_table(title: str, rates: dict[str, list[float]], ours: str, unit: str) -> None:
     print(f"\n{title:<28}{unit}   ours / it")
     for name, own in rates.items():
         ratios = [mine / theirs for mine, theirs in zip(rates[ours], own, strict=True)]
@@ -257,53 +257,43 @@ def make_native() -> gymnasium.Env:
     return gymnasium.make("Humanoid-v5", **HUMANOID)
 
 
-def collected_steps(processes: ProcessPoolExecutor, count: int, folder: Path) -> Slice:
-    """Shards of what the shipped policy does, by one process for each core, as a launcher starts them."""
-    numbers = itertools.count()
+def collect_shard(number: int, folder: Path) -> tuple[float, float]:
+    """Steps a second of `mj_step` alone, and of what a process of collect_dataset.py does for a shard.
 
-    def run() -> int:
-        return sum(processes.map(collect_shard, itertools.islice(numbers, count), [folder] * count))
-
-    return run
-
-
-def collect_shard(number: int, folder: Path) -> int:
-    """What a process of collect_dataset.py does for a shard."""
-    shard, velocity = roll_out(number)
-    collect_dataset.add_indices(shard, number * len(velocity), first_episode=0)
-    collect_dataset.write_shard(folder, number, shard, velocity)
-    return len(velocity)
-
-
-def roll_out(number: int) -> tuple[schema.Shard, np.ndarray]:
-    args, policy, envs = collecting()
-    return collect_dataset.roll_out(args, policy, envs, number, (), range(args.shard_steps))
-
-
-@functools.cache
-def collecting() -> tuple[collect_dataset.Arguments, MotorPolicy, HumanoidVectorEnv]:
-    """What a process collects with, from its first shard on."""
+    They take turns in slices of a second or two: `mj_step` goes once more through the states and actions of a slice.
+    """
     torch.set_num_threads(1)
     args = collect_dataset.Arguments(policy=str(ROOT / "pretrained" / "humanoid" / "policy"))
+    policy = MotorPolicy.from_pretrained(args.policy)
     envs = make_vector_env(args.num_envs, 1, max_episode_steps=args.shard_steps, contact_cost=False)
-    return args, MotorPolicy.from_pretrained(args.policy), envs
-
-
-def replayed_steps(shards: list[schema.Shard]) -> Slice:
-    """`mj_step` alone from every state of the shards by the action taken there, a thread for each shard."""
     model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
-    threads = ThreadPoolExecutor(len(shards))
+    bodies = [mujoco.MjData(model) for _ in range(args.num_envs)]
+    motion, step, bare_seconds = [], envs.step, 0.0
 
-    def work(shard: schema.Shard) -> int:
-        body = mujoco.MjData(model)
-        qpos = hindsight.positions(shard["observation.state"])
-        qvel = hindsight.velocities(shard["observation.state"], qpos)
-        for positions, velocities, action in zip(qpos, qvel, shard["action"], strict=True):
-            body.qpos[:], body.qvel[:], body.ctrl[:] = positions, velocities, action
-            mujoco.mj_step(model, body, FRAME_SKIP)
-        return len(qpos)
+    def recorded_step(actions: np.ndarray) -> tuple:
+        motion.append((envs.start.qpos.copy(), envs.start.qvel.copy(), actions))
+        return step(actions)
 
-    return lambda: sum(threads.map(work, shards))
+    def slices() -> Iterator[int]:
+        nonlocal bare_seconds
+        for number in range(args.shard_steps):
+            yield number
+            if len(motion) == COLLECTED_SLICE:
+                started = time.perf_counter()
+                for qpos, qvel, actions in motion:
+                    for body, *state in zip(bodies, qpos, qvel, actions, strict=True):
+                        body.qpos[:], body.qvel[:], body.ctrl[:] = state
+                        mujoco.mj_step(model, body, FRAME_SKIP)
+                motion.clear()
+                bare_seconds += time.perf_counter() - started
+
+    envs.step = recorded_step
+    started = time.perf_counter()
+    shard, velocity = collect_dataset.roll_out(args, policy, envs, number, (), slices())
+    collect_dataset.add_indices(shard, number * args.shard_size, first_episode=0)
+    collect_dataset.write_shard(folder, number, shard, velocity)
+    seconds = time.perf_counter() - started
+    return args.shard_size / bare_seconds, args.shard_size / (seconds - bare_seconds)
 
 
 def training_steps() -> Slice:
