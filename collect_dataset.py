@@ -81,9 +81,10 @@ class Arguments(arguments.StageArguments):
     resume: bool = field(default=False, metadata={"help": "go on after the shards that output_dir has"})
     seed: int = 0
 
-    num_steps: int = field(default=400_000, metadata={"help": "steps to collect, rounded up to whole shards"})
+    num_steps: int = field(default=512_000, metadata={"help": "steps to collect, rounded up to whole shards"})
     num_envs: int = field(
-        default=128, metadata={"help": "bodies of each process; more take less thought each, but make larger shards"}
+        default=128,
+        metadata={"help": "bodies of each process: the more, the cheaper is the policy, and the larger the shards"},
     )
     num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: its share of the cores"})
     shard_steps: int = field(
@@ -147,6 +148,7 @@ def main(args: Arguments) -> None:
     with accelerator.main_process_first():
         source = hub.folder(args.policy)
     policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
+    policy.prompt(Goal())  # which one without goals refuses
     programs = proposals.read_programs(Path(args.proposals)) if args.proposals else []
     ranks, rank = accelerator.num_processes, accelerator.process_index
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))

@@ -37,7 +37,9 @@ class Arguments:
     suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
     episodes: int = field(
         default=DEFAULT_EPISODES,
-        metadata={"help": "per command or goal; of --minutes each for switches; instructions for feedback"},
+        metadata={
+            "help": "per command or goal; of --minutes each for switches; instructions for feedback; in all for native"
+        },
     )
     minutes: int = field(default=1, metadata={"help": "length of an episode of the switches suite"})
     seed: int = 0
@@ -75,6 +77,8 @@ class Arguments:
             )
         if self.suite == "native" and self.actor != "policy":
             raise ValueError("suite native is Humanoid-v5's own reward, without goals: give --actor policy")
+        if self.suite == "native" and self.report:
+            raise ValueError("a report films goals, and suite native has none: give --json in place of --report")
         if self.suite == "feedback" and self.actor != "agent":
             raise ValueError("suite feedback is about what an agent judges: give --actor agent")
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):

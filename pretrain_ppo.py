@@ -141,7 +141,9 @@ class Arguments(RewardWeights, arguments.StageArguments):
     first_std: float = field(
         default=0.0, metadata={"help": "exploration noise to start with; 0: that of init_from, or 0.35"}
     )
-    evaluate_every: int = field(default=100, metadata={"help": "updates between evaluations on the commands suite"})
+    evaluate_every: int = field(
+        default=100, metadata={"help": "updates between evaluations, on the commands or the native suite"}
+    )
     checkpoint_every: int = field(default=20, metadata={"help": "updates between checkpoints"})
 
     def validate_numbers(self):
@@ -163,9 +165,7 @@ class Arguments(RewardWeights, arguments.StageArguments):
         if self.reward not in ("goal", "native"):
             raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
         if self.reward == "native" and self.goal_conditioned:
-            raise ValueError(
-                "reward=native has no goals: give --goal_conditioned false, as configs/ppo/native.yaml does"
-            )
+            raise ValueError("reward=native has no goals: give --config configs/ppo/native.yaml")
         if self.integrator not in vector_env.INTEGRATORS:
             raise ValueError(
                 f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}"
@@ -336,7 +336,10 @@ def build_models(args: Arguments, accelerator: Accelerator, source: Path | None 
             found = ",".join(map(str, policy.config.widths))
             raise ValueError(f"{args.init_from} has widths={found}, not {args.widths}: give --widths {found}")
         if policy.config.frame != args.frame:
-            raise ValueError(f"{args.init_from} was trained for another reward than {args.reward}: give --reward")
+            raise ValueError(
+                f"{args.init_from} observes the {policy.config.frame} frame, and reward={args.reward} takes one of "
+                f"the {args.frame} frame: give another --init_from"
+            )
         policy.config.goal_conditioned = args.goal_conditioned
     else:
         policy = MotorPolicy(
@@ -770,8 +773,9 @@ LIMITS = """
 It walks on flat ground and sees nothing; commands are velocities. It is a simulation: nothing here has seen a robot.
 """
 NATIVE_WHAT = """
-A mirror-symmetric Gaussian policy for Humanoid-v5's own reward: its observation [45], without the `include_*` parts,
-in, 17 torques out. Trained by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the training.
+A Gaussian policy for Humanoid-v5's own reward: its observation [45], without the `include_*` parts, in, 17 torques
+out. The gait's clock stands still. Trained by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the
+training.
 """
 NATIVE_USE = """
 import gymnasium

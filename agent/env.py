@@ -1,7 +1,7 @@
 """The body and the task: Gymnasium's Humanoid-v5, seen from its own heading, and the reward for following a goal.
 
 Shapes: N bodies in parallel, or any leading axes where a function says `...`. Observations [..., 45] are Humanoid-v5's
-own positions and velocities (its `include_*` options off) with the yaw taken out:
+own positions and velocities (its `include_*` options off) with the yaw taken out (`world_observation` leaves it in):
 
 | index | quantity | frame, unit |
 |---|---|---|

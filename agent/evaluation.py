@@ -136,7 +136,7 @@ def measure_commands(
 def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """Rows of Humanoid-v5's own episodes of 1,000 steps, and their mean: what others publish of Humanoid.
 
-    `forward_speed` is along the world's x axis, m/s. A policy that follows goals gets none, and stands.
+    `forward_speed` is along the world's x axis, m/s. A policy that follows goals is given none.
     """
     envs = make_vector_env(episodes, num_threads, MAX_EPISODE_STEPS + 1, frame=policy.config.frame)
     observations, _ = envs.reset(seed=seed)
@@ -146,7 +146,7 @@ def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads:
         observations, rewards, terminated, _, info = envs.step(policy.act(observations))
         steps += up
         returns += np.where(up, rewards, 0)
-        ahead += np.where(up, info["reward_forward"], 0) / FORWARD_WEIGHT
+        ahead += np.where(up & ~info["diverged"], info["reward_forward"], 0) / FORWARD_WEIGHT
         up &= ~terminated
         if not up.any():
             break

@@ -1,4 +1,4 @@
-"""The motor policy: heading-frame observation and goal in, 17 torques out. It is the teacher of everything after it.
+"""The motor policy: observation and goal in, 17 torques out. It is the teacher of everything after it.
 
 Shapes: B batch (any leading axes), S = 45 observation, A = 17 action.
 """
@@ -17,6 +17,7 @@ from agent.env import (
     ACTION_LIMIT,
     ACTION_MIRROR,
     ACTION_SIZE,
+    FRAMES,
     OBSERVATION_MIRROR,
     OBSERVATION_SIZE,
     advance_phase,
@@ -68,6 +69,8 @@ class MotorPolicy(PreTrainedModel):
 
     def __init__(self, config: MotorPolicyConfig):
         super().__init__(config)
+        if config.frame not in FRAMES:
+            raise ValueError(f"frame={config.frame!r} is unknown: choose {' or '.join(FRAMES)}")
         even, odd = mirror_basis(*OBSERVATION_MIRROR)
         even_action, odd_action = mirror_basis(*ACTION_MIRROR)
         for name, value in {

@@ -126,7 +126,7 @@ def run_trials(
 
 def _run_batch(mover: Mover, trials: list[Trial], pursuits: list[Pursuit], num_threads: int | None) -> None:
     count = len(trials)
-    envs = make_vector_env(count, num_threads, max_episode_steps=2**31 - 1)
+    envs = make_vector_env(count, num_threads, max_episode_steps=2**31 - 1, contact_cost=False)
     observations, _ = envs.reset(seed=[trial.seed for trial in trials])
     mover.reset()
     mover.prompt([pursuit.goal for pursuit in pursuits])

@@ -51,8 +51,8 @@ def make_vector_env(
     processes).
 
     `integrator` is a key of `INTEGRATORS`: all but rk4 are other physics than Humanoid-v5's, to pretrain in. `frame`,
-    a key of `agent.env.FRAMES`, is what bodies observe. Without `contact_cost`, which takes a tenth of the time of a
-    step, rewards lack that part of Humanoid-v5's.
+    a key of `agent.env.FRAMES`, is what bodies observe. Without `contact_cost`, which is dear to compute, rewards lack
+    that part of Humanoid-v5's.
     """
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     return HumanoidVectorEnv(
@@ -119,13 +119,13 @@ class HumanoidVectorEnv(VectorEnv):
         if seed is not None:
             seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
             self._generators = [seeding.np_random(s)[0] for s in seeds]
-        self._restart(np.arange(self.num_envs))
-        return self._observe(self._qpos, self._qvel), {}
+        return self._restart(np.arange(self.num_envs)), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
         """Advance every body by 15 ms under `actions` [N, 17].
 
-        Returns observations [N, 45], Humanoid-v5's rewards [N], terminations [N], truncations [N], and an info with
+        Returns observations [N, 45], Humanoid-v5's rewards [N] (without what contact costs where the env has no
+        `contact_cost`), terminations [N], truncations [N], and an info with
         `final_obs` [N, 45] (before any restart), `diverged` [N] and the parts of the reward.
 
         Raises:
@@ -166,8 +166,7 @@ class HumanoidVectorEnv(VectorEnv):
             self._qpos, self._qvel, self._feet = self._qpos.copy(), self._qvel.copy(), self._feet.copy()
             observations = final.copy()
             rows = np.flatnonzero(done)
-            self._restart(rows)
-            observations[rows] = self._observe(self._qpos[rows], self._qvel[rows])
+            observations[rows] = self._restart(rows)
         return (
             observations,
             rewards,
@@ -308,11 +307,11 @@ class HumanoidVectorEnv(VectorEnv):
     def _mass_centers(self, rows) -> np.ndarray:
         return np.einsum("b,nbc->nc", self._body_shares, self._centers[rows, :, :2])
 
-    def _restart(self, rows: np.ndarray) -> None:
-        noise = [[self._generators[row].uniform(-RESET_NOISE, RESET_NOISE, size) for row in rows] for size in (24, 23)]
+    def _restart(self, rows: np.ndarray) -> np.ndarray:
         # Humanoid-v5 draws positions, then velocities, from one generator per body.
-        self.set_state(rows, self._start_qpos + np.array(noise[0]), np.array(noise[1]))
+        noise = [[self._generators[row].uniform(-RESET_NOISE, RESET_NOISE, size) for row in rows] for size in (24, 23)]
         self.episode_steps[rows] = 0
+        return self.set_state(rows, self._start_qpos + np.array(noise[0]), np.array(noise[1]))
 
 
 class PhysicsThread(threading.Thread):

@@ -4,11 +4,11 @@ alone and beside others.
     make benchmark
 
 64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
-which a body falls about every half second and starts again. Datasets are collected by one process for each core, in
-whole shards, which are written; `mj_step` alone goes through the states and actions of the same shard. The windows are
-of a million steps on the disk. The sentences are written by hand; the shipped planner reads them, and `generate` of
-the same model without its grammar. The shipped transformer acts for one body and for 64; transformers' own model of
-its sizes computes the whole context anew.
+which a body falls about every half second and starts again. Datasets are collected by one process for each core, with
+as many bodies as collect_dataset.py has by itself: one whole shard, which is written, while `mj_step` alone goes
+through its states and actions. The windows are of a million steps on the disk. The sentences are written by hand; the
+shipped planner reads them, and `generate` of the same model without its grammar. The shipped transformer acts for one
+body and for 64; transformers' own model of its sizes computes the whole context anew.
 Peers take turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the
 rounds of ratios within one round.
 
@@ -268,24 +268,25 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
     envs = make_vector_env(args.num_envs, 1, max_episode_steps=args.shard_steps, contact_cost=False)
     model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
     bodies = [mujoco.MjData(model) for _ in range(args.num_envs)]
-    motion, step, bare_seconds = [], envs.step, 0.0
+    motion, step, alone_steps, alone_seconds = [], envs.step, 0, 0.0
 
-    def recorded_step(actions: np.ndarray) -> tuple:
-        motion.append((envs.start.qpos.copy(), envs.start.qvel.copy(), actions))
-        return step(actions)
+    def recorded_step(taken: np.ndarray) -> tuple:
+        motion.append((envs.start.qpos.copy(), envs.start.qvel.copy(), taken))
+        return step(taken)
 
     def slices() -> Iterator[int]:
-        nonlocal bare_seconds
-        for number in range(args.shard_steps):
-            yield number
+        nonlocal alone_steps, alone_seconds
+        for frame in range(args.shard_steps):
+            yield frame
             if len(motion) == COLLECTED_SLICE:
                 started = time.perf_counter()
-                for qpos, qvel, actions in motion:
-                    for body, *state in zip(bodies, qpos, qvel, actions, strict=True):
+                for qpos, qvel, taken in motion:
+                    for body, *state in zip(bodies, qpos, qvel, taken, strict=True):
                         body.qpos[:], body.qvel[:], body.ctrl[:] = state
                         mujoco.mj_step(model, body, FRAME_SKIP)
+                alone_steps += len(motion) * args.num_envs
                 motion.clear()
-                bare_seconds += time.perf_counter() - started
+                alone_seconds += time.perf_counter() - started
 
     envs.step = recorded_step
     started = time.perf_counter()
@@ -293,7 +294,7 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
     collect_dataset.add_indices(shard, number * args.shard_size, first_episode=0)
     collect_dataset.write_shard(folder, number, shard, velocity)
     seconds = time.perf_counter() - started
-    return args.shard_size / bare_seconds, args.shard_size / (seconds - bare_seconds)
+    return alone_steps / alone_seconds, args.shard_size / (seconds - alone_seconds)
 
 
 def training_steps() -> Slice:

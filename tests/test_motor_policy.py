@@ -100,6 +100,11 @@ def test_a_policy_of_the_world_s_frame_acts_and_refuses_goals(tmp_path):
         ValueError, match=r"follows no goals: measure it by evaluate\.py --actor policy --suite native"
     ):
         policy.prompt(Goal(1.0))
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"world"', '"moon"'))
+    (tmp_path / runs.MANIFEST).unlink()
+    with pytest.raises(ValueError, match="frame='moon' is unknown: choose heading or world"):
+        MotorPolicy.from_pretrained(tmp_path)
 
 
 def test_saved_and_loaded_it_acts_identically(policy, tmp_path):

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 import pretrain_ppo
 from agent import evaluation, runs
 from agent.arguments import parse_arguments
+from agent.env import heading_observation, world_observation
 from agent.motor_policy import MotorPolicy
 from pretrain_ppo import Arguments, Collector, adapt_learning_rate, annealed_kl, generalized_advantages, update, widen
 
@@ -32,6 +33,8 @@ TINY = {
     "widths": "16,8",
     "report_to": "none",
 }
+
+NATIVE = {"reward": "native", "goal_conditioned": "false"}
 
 
 def flags(**changes) -> list[str]:
@@ -250,21 +253,32 @@ def test_the_native_reward_is_humanoid_v5s(monkeypatch):
     monkeypatch.setattr(collector.envs, "step", lambda actions: paid.append(step(actions)) or paid[-1])
     rollout, row = collector.collect(policy, 0.3)
     np.testing.assert_allclose(rollout["rewards"], np.stack([result[1] for result in paid]), rtol=1e-6)
+    assert min(result[4]["reward_contact"].min() for result in paid) < 0, "all of it"
     assert {name for name in row if name.startswith("reward/")} == {"reward/native"}
+    start = collector.envs.start
+    np.testing.assert_array_equal(collector.observations, world_observation(start.qpos, start.qvel))
 
 
-NATIVE = {"reward": "native", "goal_conditioned": "false"}
+def test_goals_are_followed_in_the_heading_frame_and_contact_is_left_out_of_the_physics():
+    collector = Collector(tiny(), seed=0)
+    assert not collector.envs.step(np.zeros((TINY["num_envs"], 17)))[4]["reward_contact"].any()
+    start = collector.envs.start
+    observations = collector.envs.step(np.zeros((TINY["num_envs"], 17)))[0]
+    np.testing.assert_array_equal(observations, heading_observation(start.qpos, start.qvel))
 
 
 def test_a_native_policy_is_measured_and_shown_without_goals(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 30)
     pretrain_ppo.main(tiny(**NATIVE, output_dir=tmp_path))
     card = (tmp_path / "README.md").read_text()
-    assert (
-        "| episode | survival | forward_speed | humanoid_return |" in card and "{" not in card.partition("## Use")[0]
-    )
+    assert "| episode | survival | forward_speed | humanoid_return |" in card
+    code = card.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path.parent)
+    told = {}
+    exec(code.replace("range(1000)", "range(3)"), told)
+    assert told["observation"].shape == (45,)
     assert MotorPolicy.from_pretrained(tmp_path).config.frame == "world"
-    with pytest.raises(ValueError, match="was trained for another reward than goal"):
+    with pytest.raises(ValueError, match="observes the world frame, and reward=goal takes one of the heading frame"):
         pretrain_ppo.main(tiny(output_dir=tmp_path / "goal", init_from=tmp_path))
     with pytest.raises(ValueError, match="reward=native has no goals"):
         tiny(reward="native")
