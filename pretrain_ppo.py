@@ -101,7 +101,9 @@ class Arguments(RewardWeights, arguments.StageArguments):
         default=0.5,
         metadata={"help": "share of the bodies that fell and start again where their last goal began, with that goal"},
     )
-    widths: str = field(default="192,192,96", metadata={"help": "pairs of units in each hidden layer"})
+    widths: str = field(
+        default="128,128,64", metadata={"help": "pairs of units in each hidden layer of what starts from nothing"}
+    )
 
     total_steps: int = 20_000_000
     num_envs: int = 256
@@ -161,7 +163,7 @@ class Arguments(RewardWeights, arguments.StageArguments):
         if self.num_threads < 0:
             raise ValueError(f"num_threads={self.num_threads} must be at least 0")
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
-            raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 192,192,96")
+            raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 128,128,64")
         if self.reward not in ("goal", "native"):
             raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
         if self.reward == "native" and self.goal_conditioned:
@@ -329,12 +331,8 @@ class Critic(nn.Module):
 
 def build_models(args: Arguments, accelerator: Accelerator, source: Path | None = None) -> tuple[MotorPolicy, Critic]:
     """A new policy and its critic, or those in the folder `source`, which may have no critic."""
-    widths = [int(width) for width in args.widths.split(",")]
     if source:
         policy = MotorPolicy.from_pretrained(source)
-        if policy.config.widths != widths:
-            found = ",".join(map(str, policy.config.widths))
-            raise ValueError(f"{args.init_from} has widths={found}, not {args.widths}: give --widths {found}")
         if policy.config.frame != args.frame:
             raise ValueError(
                 f"{args.init_from} observes the {policy.config.frame} frame, and reward={args.reward} takes one of "
@@ -342,13 +340,14 @@ def build_models(args: Arguments, accelerator: Accelerator, source: Path | None 
             )
         policy.config.goal_conditioned = args.goal_conditioned
     else:
+        widths = [int(width) for width in args.widths.split(",")]
         policy = MotorPolicy(
             MotorPolicyConfig(widths=widths, goal_conditioned=args.goal_conditioned, frame=args.frame)
         )
     if args.first_std:
         nn.init.constant_(policy.log_std, math.log(args.first_std))
     sizes = len(policy.even_basis) + GoalTask.EVEN_FEATURES, len(policy.odd_basis) + GoalTask.ODD_FEATURES
-    critic = Critic(sizes, widths)
+    critic = Critic(sizes, policy.config.widths)
     if source and (source / CRITIC).is_file():
         runs.check(source / CRITIC.parent)
         try:

@@ -44,7 +44,7 @@ class MotorPolicyConfig(PreTrainedConfig):
     observation_size: int = OBSERVATION_SIZE
     action_size: int = ACTION_SIZE
     action_limit: float = ACTION_LIMIT
-    widths: list[int] | tuple[int, ...] = (192, 192, 96)
+    widths: list[int] | tuple[int, ...] = (128, 128, 64)
     goal_conditioned: bool = True
     frame: str = "heading"
     goal_version: str = GOAL_VERSION

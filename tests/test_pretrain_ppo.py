@@ -232,7 +232,7 @@ def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, mo
     blind = MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8], goal_conditioned=False))
     blind.save_pretrained(tmp_path / "blind")
     folder = tmp_path / "goal"
-    pretrain_ppo.main(tiny(init_from=tmp_path / "blind", output_dir=folder))
+    pretrain_ppo.main(tiny(init_from=tmp_path / "blind", output_dir=folder, widths="8"))
     policy = MotorPolicy.from_pretrained(folder / "last")
     assert policy.config.goal_conditioned
     assert policy.goal_embedding.even.weight.abs().max() > 0, "the goal is learned"
