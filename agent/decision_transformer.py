@@ -232,7 +232,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         super().prompt(goal)
         self._cache = None  # every step has attended to the old prefix
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Action [A] or [B, A] float32 in ±0.4 for observations [S] or [B, S], exactly as the env returned them.
 
@@ -262,8 +262,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             newest = slice(steps - 2, None)
             recent = self._embed_steps(states[:, newest], past[:, newest], returns[:, newest], goal, first=steps - 2)
             tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
-        mask = torch.ones(bodies, cache.get_seq_length() + tokens.shape[1], dtype=torch.long, device=device)
-        hidden = self._encode(tokens, mask, cache)
+        hidden = self._encode(tokens, cache=cache)
         action = self.predict_action(hidden[:, -1]).clamp(-1, 1) * config.action_limit
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], config.act_dim)
@@ -290,10 +289,12 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         )
         return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(STEP_TOKENS), -1)
 
-    def _encode(self, embeddings: Tensor, attention_mask: Tensor, cache: DynamicCache | None = None) -> Tensor:
-        """Hidden states of the newest tokens [B, n, H], given which of all tokens so far are there [B, N]."""
-        total = attention_mask.shape[1]
-        place = torch.arange(total - embeddings.shape[1], total, device=embeddings.device)
+    def _encode(
+        self, embeddings: Tensor, attention_mask: Tensor | None = None, cache: DynamicCache | None = None
+    ) -> Tensor:
+        """Hidden states [B, n, H] of tokens that follow those in the cache, given which of them are there [B, n]."""
+        first = cache.get_seq_length() if cache is not None else 0
+        place = torch.arange(first, first + embeddings.shape[1], device=embeddings.device)
         slots = torch.where(place < GOAL_TOKENS, place, GOAL_TOKENS + (place - GOAL_TOKENS) % len(STEP_TOKENS))
         return self.encoder(
             inputs_embeds=self.embed_ln(embeddings),
@@ -348,7 +349,7 @@ class GoalMLP(GoalPrompted):
     def reset(self) -> None:
         """Forget the past; this model has none."""
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """As GoalDecisionTransformer.act."""
         check_observation(observation)
