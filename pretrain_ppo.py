@@ -42,6 +42,7 @@ from agent.env import (
     GoalTask,
     RewardWeights,
     fast_commands,
+    moving,
     sample_commands,
     stride_poses,
     uprightness,
@@ -53,6 +54,7 @@ from agent.vector_env import HumanoidVectorEnv, make_vector_env
 from agent.video import film
 
 COMMAND_STEPS = (80, 260)  # a goal lasts 1.2 to 3.9 seconds
+STAND_FACTOR = 3  # a goal to stand lasts longer: a body that tips over slowly falls late
 PUSH_STEPS = (120, 400)  # a shove every 1.8 to 6 seconds
 RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
@@ -471,6 +473,7 @@ class Collector:
         commands[kind > 1 - self.args.stand_share] = 0
         self.task.goals[rows] = commands
         self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
+        self.command_left[rows[~moving(commands)]] *= STAND_FACTOR
         self.begun_qpos[rows], self.begun_qvel[rows] = self.envs.start.qpos[rows], self.envs.start.qvel[rows]
         self.command_left -= 1
 

@@ -371,7 +371,8 @@ def feet_apart(body: BodyState) -> np.ndarray:
     """How far [N, 2] the left foot is ahead of the right one and to the left of it, in the heading frame, m."""
     heading = yaw(body.qpos)
     cos, sin = np.cos(heading), np.sin(heading)
-    x, y = np.moveaxis(body.feet[:, 1, :2] - body.feet[:, 0, :2], -1, 0)
+    apart = body.feet[:, 1] - body.feet[:, 0]
+    x, y = apart[:, 0], apart[:, 1]
     return np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1)
 
 
