@@ -161,6 +161,16 @@ def test_a_body_that_falls_may_try_its_goal_again_from_where_that_began(retry_sh
         assert np.array_equal(collector.task.commands[2], goal)
 
 
+@pytest.mark.parametrize("share, factor", [("stand_share", 3), ("run_share", 1)])
+def test_a_goal_to_stand_lasts_three_times_as_long_as_a_run(share, factor):
+    args = tiny(num_envs=32, rollout_steps=1, **{share: 1.0})
+    collector = Collector(args, seed=0)
+    collector.collect(pretrain_ppo.build_models(args, Accelerator(cpu=True))[0], 1.0)
+    first, last = factor * np.array(pretrain_ppo.COMMAND_STEPS)
+    assert first - 1 <= collector.command_left.min() and collector.command_left.max() < last
+    assert np.ptp(collector.command_left) > (last - first) / 2
+
+
 def test_a_run_stops_when_too_many_steps_diverge(learner):
     *_, policy, _, _, collector = learner
     diverge(collector, 0)
