@@ -79,7 +79,7 @@ class Arguments(arguments.StageArguments):
     target_quantile: float = field(default=0.9, metadata={"help": "which of the dataset's returns-to-go to ask for"})
     next_state_weight: float = field(default=0.0, metadata={"help": "weight of predicting the next state, too"})
 
-    updates: int = 5700
+    updates: int = 6000
     batch_size: int = field(default=64, metadata={"help": "windows of an update, over all processes"})
     gradient_accumulation_steps: int = field(default=1, metadata={"help": "parts that a process takes its windows in"})
     learning_rate: float = 6e-4
