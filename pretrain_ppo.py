@@ -13,11 +13,15 @@ Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as
 `b_` is the batch of a rollout, `mb_` a minibatch of it.
 """
 
+import functools
 import json
 import math
+import os
 import shutil
+import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -62,7 +66,7 @@ UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth startin
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
-FREE = {"init_from", "total_steps", "num_threads", "evaluate_every", "checkpoint_every", "report_to"}
+FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every", "report_to"}
 FREE |= arguments.ALWAYS_FREE
 
 
@@ -110,6 +114,12 @@ class Arguments(RewardWeights, arguments.StageArguments):
     total_steps: int = 20_000_000
     num_envs: int = 256
     num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: its share of the cores"})
+    compile: bool = field(
+        default=False,
+        metadata={
+            "help": "torch.compile what acts and what learns, with CUDA graphs where a GPU is: pays in long runs"
+        },
+    )
     integrator: str = field(
         default="rk4",
         metadata={
@@ -189,6 +199,9 @@ class Arguments(RewardWeights, arguments.StageArguments):
             if sum(shares) > 1:
                 given = " and ".join(f"{name}={share}" for name, share in zip(names, shares, strict=True))
                 raise ValueError(f"{given} must not add up to more than 1")
+        compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # that torch calls
+        if self.compile and not torch.cuda.is_available() and not shutil.which(compiler):
+            raise ValueError(f"compile={self.compile} needs the C++ compiler {compiler}: install it, or leave it out")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
@@ -393,6 +406,7 @@ class Collector:
         """One rollout: tensors [T, N, ...] and the means of what happened."""
         args, envs, task, device = self.args, self.envs, self.task, policy.device
         steps, bodies = args.rollout_steps, args.num_envs
+        act = compiled(explore, device.type) if args.compile else explore
         store = {
             "observations": torch.zeros(steps, bodies, envs.single_observation_space.shape[0]),
             "final_observations": torch.zeros(steps, bodies, envs.single_observation_space.shape[0]),
@@ -418,10 +432,9 @@ class Collector:
             observations = torch.from_numpy(self.observations)
             commands = torch.from_numpy(task.commands.copy())
             phase = torch.from_numpy(task.phase.astype(np.float32))
-            mean, std = policy(observations.to(device), commands.to(device), phase.to(device))
-            noise = Normal(mean, std, validate_args=False)
-            actions = noise.sample()
-            store["log_probs"][t] = noise.log_prob(actions).sum(-1)
+            actions, store["log_probs"][t] = act(
+                policy, observations.to(device), commands.to(device), phase.to(device)
+            )
             store["observations"][t], store["actions"][t] = observations, actions
             store["commands"][t], store["phase"][t] = commands, phase
             store["even"][t], store["odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
@@ -572,31 +585,24 @@ def update(
         scale = accelerator.reduce(returns.std(), "mean")
         critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
 
+    names = ("actions", "log_probs", "commands", "phase", "even", "odd")
+    b = {name: rollout[name] for name in names} | dict(zip(("even_features", "odd_features"), features, strict=True))
+    b |= {"advantages": advantages, "returns": returns / critic.return_scale}
     valid = rollout["valid"].flatten()
-    b = {name: rollout[name].flatten(0, 1)[valid] for name in ("actions", "commands", "phase", "even", "odd")}
-    b_even, b_odd = (part.flatten(0, 1)[valid] for part in features)
-    b_log_probs, b_advantages = rollout["log_probs"].flatten()[valid], advantages.flatten()[valid]
-    b_returns = returns.flatten()[valid] / critic.return_scale
-    b_advantages = (b_advantages - b_advantages.mean()) / (b_advantages.std() + 1e-8)
+    b = {name: value.flatten(0, 1)[valid] for name, value in b.items()}
+    b["advantages"] = (b["advantages"] - b["advantages"].mean()) / (b["advantages"].std() + 1e-8)
 
+    losses = compiled(minibatch_losses, policy.device.type) if args.compile else minibatch_losses
     parameters = [*policy.parameters(), *critic.parameters()]
     totals = dict.fromkeys(
         ("loss/policy", "loss/value", "policy/entropy", "policy/kl", "policy/clip_share", "policy/gradient_norm"), 0.0
     )
     count = skipped = 0
     for _ in range(args.epochs):
-        for mb in torch.randperm(len(b_even), device=b_even.device).split(args.minibatch_size):
-            mb_features = b_even[mb], b_odd[mb]
-            mean, std = policy.from_features(mb_features, b["commands"][mb], b["phase"][mb])
-            noise = Normal(mean, std, validate_args=False)
-            log_ratio = noise.log_prob(b["actions"][mb]).sum(-1) - b_log_probs[mb]
-            ratio = log_ratio.exp()
-            clipped = ratio.clamp(1 - args.clip_coefficient, 1 + args.clip_coefficient)
-            policy_loss = -torch.minimum(ratio * b_advantages[mb], clipped * b_advantages[mb]).mean()
-            value_loss = (
-                (critic(critic_features(mb_features, b["even"][mb], b["odd"][mb])) - b_returns[mb]).square().mean()
+        for mb in torch.randperm(int(valid.sum()), device=valid.device).split(args.minibatch_size):
+            policy_loss, value_loss, entropy, kl, share = losses(
+                policy, critic, {name: value[mb] for name, value in b.items()}, args.clip_coefficient
             )
-            entropy = noise.entropy().sum(-1).mean()
             loss = args.value_coefficient * value_loss
             if not critic_only:
                 loss = loss + policy_loss - args.entropy_coefficient * entropy
@@ -612,14 +618,43 @@ def update(
                 continue
             optimizer.step()
             count += 1
-            with torch.no_grad():
-                kl = ((ratio - 1) - log_ratio).mean()  # Schulman's low-variance estimate
-                share = ((ratio - 1).abs() > args.clip_coefficient).float().mean()
             for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
                 totals[name] += float(value.detach())
     row = {name: total / max(1, count) for name, total in totals.items()} | {"loss/skipped": skipped}
     explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
     return row | {"loss/explained_variance": float(explained)}
+
+
+def explore(policy: MotorPolicy, observations: Tensor, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
+    """Actions [N, A] with noise, and the logarithms [N] of their densities."""
+    noise = Normal(*policy(observations, commands, phase), validate_args=False)
+    actions = noise.sample()
+    return actions, noise.log_prob(actions).sum(-1)
+
+
+def minibatch_losses(
+    policy: MotorPolicy, critic: Critic, mb: dict[str, Tensor], clip_coefficient: float
+) -> tuple[Tensor, ...]:
+    """Losses of policy and critic on a minibatch, the entropy of the noise, and how far the policy has come from the
+    one that acted: the KL divergence, and the share of the ratios that are clipped.
+    """
+    features = mb["even_features"], mb["odd_features"]
+    noise = Normal(*policy.from_features(features, mb["commands"], mb["phase"]), validate_args=False)
+    log_ratio = noise.log_prob(mb["actions"]).sum(-1) - mb["log_probs"]
+    ratio = log_ratio.exp()
+    clipped = ratio.clamp(1 - clip_coefficient, 1 + clip_coefficient)
+    policy_loss = -torch.minimum(ratio * mb["advantages"], clipped * mb["advantages"]).mean()
+    value_loss = (critic(critic_features(features, mb["even"], mb["odd"])) - mb["returns"]).square().mean()
+    entropy = noise.entropy().sum(-1).mean()
+    kl = ((ratio - 1) - log_ratio).detach().mean()  # Schulman's low-variance estimate
+    share = ((ratio - 1).abs() > clip_coefficient).float().mean()
+    return policy_loss, value_loss, entropy, kl, share
+
+
+@functools.cache
+def compiled(function: Callable, device_type: str) -> Callable:
+    """The function as fused kernels; on a GPU launched at once, as a CUDA graph."""
+    return torch.compile(function, mode="reduce-overhead" if device_type == "cuda" else "default")
 
 
 def stop_with(rollout: dict[str, Tensor], args: Arguments) -> NoReturn:

@@ -57,7 +57,7 @@ from pretrain_ppo import Arguments, Collector, build_models, update, update_stat
 BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
 ENV_ROUNDS = 30
-TRAINING_ROUNDS = 6
+TRAINING_ROUNDS = 12
 COLLECTED_SLICE = 40  # steps of all bodies
 DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
 WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
@@ -109,7 +109,8 @@ def measure(cores: list[int]) -> None:
         print_rates(f"stepping, {len(cores)} core(s)", env_steps, "agent.vector_env", ENV_ROUNDS)
     training = {
         "bare mj_step": bare_steps(envs),
-        "pretrain_ppo.py": training_steps(),
+        "pretrain_ppo.py": training_steps(Arguments(num_envs=BODIES)),
+        "pretrain_ppo.py --compile": training_steps(Arguments(num_envs=BODIES, compile=True)),
         "Stable-Baselines3 PPO": stable_baselines_steps(),
     }
     print_rates(f"training, {len(cores)} core(s)", training, "pretrain_ppo.py", TRAINING_ROUNDS)
@@ -297,9 +298,8 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
     return alone_steps / alone_seconds, args.shard_size / (seconds - alone_seconds)
 
 
-def training_steps() -> Slice:
+def training_steps(args: Arguments) -> Slice:
     """The loop of pretrain_ppo.py: a rollout, an update, the statistics."""
-    args = Arguments(num_envs=BODIES)
     accelerator = Accelerator(cpu=True)
     policy, critic = build_models(args, accelerator)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, fused=True)

@@ -1,5 +1,7 @@
 """PPO: advantages by hand, what a fall and a time limit are worth, and runs that are stopped and go on."""
 
+import copy
+import dataclasses
 import json
 import os
 import shutil
@@ -94,6 +96,33 @@ def test_updates_make_rewarded_actions_more_likely(learner):
         row = update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
         assert all(np.isfinite(value) for value in row.values())
     assert collector.collect(policy, 0.3)[0]["actions"][..., 3].mean() > before + 0.1
+
+
+@pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # of torch, by torch
+def test_compiled_updates_are_those_of_the_interpreter(learner):
+    args, accelerator, policy, critic, optimizer, collector = learner
+    rollout, _ = collector.collect(policy, 0.3)
+    before = copy.deepcopy((policy.state_dict(), critic.state_dict(), optimizer.state_dict()))
+    learned = []
+    for compile in (False, True):
+        for model, state in zip((policy, critic, optimizer), before, strict=True):
+            model.load_state_dict(copy.deepcopy(state))
+        torch.manual_seed(1)
+        chosen = dataclasses.replace(args, compile=compile, epochs=1)
+        row = update(chosen, accelerator, policy, critic, optimizer, rollout, critic_only=False)
+        learned.append((row, [value.clone() for value in policy.parameters()]))
+    (row, weights), (compiled_row, compiled_weights) = learned
+    assert compiled_row == pytest.approx(row, abs=1e-5)
+    torch.testing.assert_close(compiled_weights, weights, atol=1e-5, rtol=1e-4)
+    assert not torch.equal(weights[0], before[0]["network.hidden.0.even.weight"])
+
+
+def test_compiling_without_a_compiler_is_refused(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="needs the C\\+\\+ compiler no-such-compiler: install it"):
+        tiny(compile=True)
 
 
 def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
