@@ -72,7 +72,7 @@ Grade = Callable[[Planner], dict[str, float]]  # what a planner in training is w
 PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, beside the planner
 HELD_OUT_SEED, CALIBRATION_SEED = 1_000_003, 2_000_003  # added to the seed
 # What may change when a run goes on: what it starts from is in its checkpoint, and what comes of it later is free.
-FREE = {"init_from", "base_model", "eval_examples", "eval_steps", "save_steps", "report_to"}
+FREE = {"init_from", "base_model", "eval_examples", "eval_steps", "save_steps"}
 FREE |= {"agent_dir", "policy", "decision_transformer", *arguments.ALWAYS_FREE}
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 DOUBTED = 0.005  # share of goals that were met that may be called missed
@@ -100,7 +100,7 @@ It knows English, and no instruction that depends on what is around the body.
 
 @strict
 @dataclass
-class Arguments(arguments.StageArguments):
+class Arguments(arguments.TrainingArguments):
     output_dir: str = field(
         default="runs/planner", metadata={"help": "folder of the planner, its checkpoints and its curves"}
     )
@@ -114,9 +114,6 @@ class Arguments(arguments.StageArguments):
     base_revision: str = field(default="", metadata={"help": "revision of the Hub repo in base_model"})
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a planner to go on from"})
     resume: bool = field(default=False, metadata={"help": "go on from the last checkpoint in output_dir"})
-    report_to: str = field(
-        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
-    )
     seed: int = 0
 
     hidden_size: int = field(default=256, metadata={"help": "of the small Llama"})

@@ -10,7 +10,7 @@ The folder itself is the best policy by evaluation, with the critic that --init_
 policy; checkpoint/ is what --resume goes on from.
 
 Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as (even, odd) pairs under the mirror.
-`b_` is the batch of a rollout, `mb_` a minibatch of it.
+`b` is the batch of a rollout, `mb` a minibatch of it.
 """
 
 import functools
@@ -66,21 +66,18 @@ UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth startin
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
-FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every", "report_to"}
+FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
 FREE |= arguments.ALWAYS_FREE
 
 
 @strict
 @dataclass
-class Arguments(RewardWeights, arguments.StageArguments):
+class Arguments(RewardWeights, arguments.TrainingArguments):
     output_dir: str = field(
         default="runs/ppo", metadata={"help": "folder of the policy, its checkpoint and its curves"}
     )
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
-    report_to: str = field(
-        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
-    )
     seed: int = 0
 
     reward: str = field(default="goal", metadata={"help": "goal: follow commands; native: Humanoid-v5's own reward"})
@@ -599,10 +596,9 @@ def update(
     )
     count = skipped = 0
     for _ in range(args.epochs):
-        for mb in torch.randperm(int(valid.sum()), device=valid.device).split(args.minibatch_size):
-            policy_loss, value_loss, entropy, kl, share = losses(
-                policy, critic, {name: value[mb] for name, value in b.items()}, args.clip_coefficient
-            )
+        for rows in torch.randperm(int(valid.sum()), device=valid.device).split(args.minibatch_size):
+            mb = {name: value[rows] for name, value in b.items()}
+            policy_loss, value_loss, entropy, kl, share = losses(policy, critic, mb, args.clip_coefficient)
             loss = args.value_coefficient * value_loss
             if not critic_only:
                 loss = loss + policy_loss - args.entropy_coefficient * entropy

@@ -49,22 +49,19 @@ Model = GoalDecisionTransformer | GoalMLP
 MEASURED = ("survival", "velocity_error", "yaw_error")
 MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it is, what it reports.
-FREE = {"init_from", "dataset", "evaluate_every", "checkpoint_every", "log_every", "report_to"}
+FREE = {"init_from", "dataset", "evaluate_every", "checkpoint_every", "log_every"}
 FREE |= arguments.ALWAYS_FREE
 
 
 @strict
 @dataclass
-class Arguments(arguments.StageArguments):
+class Arguments(arguments.TrainingArguments):
     dataset: list[str] = field(
         default_factory=list, metadata={"help": "folder or Hub repo of the dataset; several are taken together"}
     )
     output_dir: str = field(default="runs/dt", metadata={"help": "folder of the model, its checkpoint and its curves"})
     init_from: str = field(default="", metadata={"help": "folder or Hub repo of a model to start from"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
-    report_to: str = field(
-        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
-    )
     seed: int = 0
 
     model: str = field(default="transformer", metadata={"help": "transformer, or mlp for plain behavior cloning"})

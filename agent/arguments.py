@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
 import yaml
+from accelerate.tracking import get_available_trackers
 from huggingface_hub.errors import StrictDataclassError
 from trl import TrlParser
 
@@ -80,8 +81,24 @@ class StageArguments(PublishArguments):
             raise ValueError("FSDP is for finetune_llm.py on GPUs: launch with another file of configs/accelerate")
 
 
-# What may change when any stage goes on: that it does, where it writes, and what it publishes.
-ALWAYS_FREE = {"resume", "output_dir", *(each.name for each in dataclasses.fields(StageArguments))}
+@dataclass
+class TrainingArguments(StageArguments):
+    """What every training can be told beside: who is shown how it goes."""
+
+    report_to: str = field(
+        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
+    )
+
+    def validate_report_to(self):
+        """Accelerate trains on without a tracker that is not installed."""
+        installed = [tracker.value for tracker in get_available_trackers()]
+        if self.report_to not in (*installed, "none"):
+            choices = " or ".join((*installed, "none"))
+            raise ValueError(f"report_to={self.report_to!r} is not installed: pip install it, or choose {choices}")
+
+
+# What may change when any stage goes on: that it does, where it writes, what it publishes and who is shown.
+ALWAYS_FREE = {"resume", "output_dir", *(each.name for each in dataclasses.fields(TrainingArguments))}
 
 
 class OneLineParser(TrlParser):

@@ -375,7 +375,7 @@ class Metrics:
             axis.axis("off")
         for axis, name in zip(axes.flat, names, strict=False):
             points = [(row["step"], row[name]) for row in self.rows if name in row]
-            axis.plot(*zip(*points, strict=True), linewidth=1)
+            axis.plot(*zip(*points, strict=True), linewidth=1, marker="." if len(points) < 10 else None)
             axis.set_title(name, fontsize=9)
             axis.tick_params(labelsize=7)
         figure.tight_layout()

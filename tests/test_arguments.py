@@ -165,6 +165,7 @@ OUT_OF_RANGE = [
     ("pretrain_ppo", "--reward", "gold"),
     ("pretrain_ppo", "--widths", "64,wide"),
     ("pretrain_ppo", "--num_threads", "-1"),
+    ("pretrain_ppo", "--report_to", "a-tracker-that-nobody-has"),
     ("collect_dataset", "--num_steps", "0"),
     ("train_decision_transformer", "--context_length", "0"),
     ("train_decision_transformer", "--model", "rnn"),
