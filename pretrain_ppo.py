@@ -14,11 +14,9 @@ Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as
 """
 
 import functools
-import json
 import math
 import os
 import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -65,8 +63,8 @@ CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
-# What may change when a run goes on: where it ends, what it reports, what it runs on.
-FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
+# What may change when a run goes on: where it ends, what it reports, what it runs on. Widths are in its checkpoint.
+FREE = {"init_from", "widths", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
 FREE |= arguments.ALWAYS_FREE
 
 
@@ -196,9 +194,10 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             if sum(shares) > 1:
                 given = " and ".join(f"{name}={share}" for name, share in zip(names, shares, strict=True))
                 raise ValueError(f"{given} must not add up to more than 1")
-        compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # that torch calls
-        if self.compile and not torch.cuda.is_available() and not shutil.which(compiler):
-            raise ValueError(f"compile={self.compile} needs the C++ compiler {compiler}: install it, or leave it out")
+        on_gpu = torch.cuda.is_available()
+        compiler = os.environ.get("CC", "gcc") if on_gpu else os.environ.get("CXX", "g++")  # that torch calls
+        if self.compile and not shutil.which(compiler):
+            raise ValueError(f"compile={self.compile} needs the compiler {compiler}: install it, or leave it out")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
@@ -214,13 +213,16 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
 
 def main(args: Arguments) -> None:
     accelerator = Accelerator(
-        log_with=None if args.report_to == "none" else args.report_to, project_dir=args.output_dir
+        log_with=None if args.report_to == "none" else args.report_to, project_dir=Path(args.output_dir) / "runs"
     )
     args.check_processes(accelerator.num_processes)
     set_seed(args.seed)  # the same weights in every process
     with accelerator.main_process_first():
         source = hub.folder(args.init_from) if args.init_from else None
-    policy, critic = build_models(args, accelerator, source)
+    checkpoint = Path(args.output_dir) / "checkpoint"
+    found = find_checkpoint(args, checkpoint) if args.resume else None
+    progress = runs.read_json(found / "progress.json") if found else {}
+    policy, critic = build_models(args, accelerator, source, progress.get("widths"))
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     groups = [
         {"params": policy.parameters(), "lr": args.learning_rate},
@@ -230,13 +232,13 @@ def main(args: Arguments) -> None:
     rank_seed = args.seed + 1000 * accelerator.process_index
     set_seed(rank_seed)  # other bodies, commands and noise
     collector = Collector(args, rank_seed)
-    progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
-    progress |= {"best_score": None, "best": {}}
-    checkpoint = Path(args.output_dir) / "checkpoint"
-    if args.resume:
-        progress = load_checkpoint(args, checkpoint, accelerator, policy, average_policy, critic, optimizer, collector)
+    if found:
+        load_checkpoint(found, accelerator, policy, average_policy, critic, optimizer, collector)
+    else:
+        progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
+        progress |= {"best_score": None, "best": {}, "widths": policy.config.widths}
     if accelerator.is_main_process:
-        metrics = runs.Metrics(args.output_dir, progress["step"])
+        metrics = runs.Metrics(args.output_dir, progress["step"] if found else None)
         if not args.resume:
             shutil.rmtree(checkpoint, ignore_errors=True)  # of another run
             upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
@@ -272,7 +274,7 @@ def main(args: Arguments) -> None:
                 adapt_learning_rate(args, optimizer, kl, annealed_kl(args, progress["step"]))
             progress["skipped"] += int(row["loss/skipped"])
             if progress["skipped"] > MAX_SKIPPED:
-                stop_with(rollout, args)
+                stop_with(rollout, args, accelerator)
             progress["update"] += 1
             progress["step"] += batch_steps
             progress["seconds"] += time.perf_counter() - started
@@ -341,8 +343,12 @@ class Critic(nn.Module):
         return self.network(features)[0].squeeze(-1)
 
 
-def build_models(args: Arguments, accelerator: Accelerator, source: Path | None = None) -> tuple[MotorPolicy, Critic]:
-    """A new policy and its critic, or those in the folder `source`, which may have no critic."""
+def build_models(
+    args: Arguments, accelerator: Accelerator, source: Path | None = None, widths: list[int] | None = None
+) -> tuple[MotorPolicy, Critic]:
+    """A policy of `widths`, where a run goes on, or of those asked for, and its critic; or those in the folder
+    `source`, which may have no critic.
+    """
     if source:
         policy = MotorPolicy.from_pretrained(source)
         if policy.config.frame != args.frame:
@@ -352,7 +358,7 @@ def build_models(args: Arguments, accelerator: Accelerator, source: Path | None 
             )
         policy.config.goal_conditioned = args.goal_conditioned
     else:
-        widths = [int(width) for width in args.widths.split(",")]
+        widths = widths or [int(width) for width in args.widths.split(",")]
         policy = MotorPolicy(
             MotorPolicyConfig(widths=widths, goal_conditioned=args.goal_conditioned, frame=args.frame)
         )
@@ -482,8 +488,7 @@ class Collector:
         commands[fast] = fast_commands(self.rng, int(fast.sum()), difficulty)
         commands[kind > 1 - self.args.stand_share] = 0
         self.task.goals[rows] = commands
-        self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
-        self.command_left[rows[~moving(commands)]] *= STAND_FACTOR
+        self._time(rows)
         self.begun_qpos[rows], self.begun_qvel[rows] = self.envs.start.qpos[rows], self.envs.start.qvel[rows]
         self.command_left -= 1
 
@@ -526,7 +531,12 @@ class Collector:
         """
         rows = rows[self.rng.random(len(rows)) < self.args.retry_share]
         self.observations[rows] = self.envs.set_state(rows, self.begun_qpos[rows], self.begun_qvel[rows])
-        self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows))
+        self._time(rows)
+
+    def _time(self, rows: np.ndarray) -> None:
+        """Draw how long the bodies in `rows` have for their goals."""
+        stands = ~moving(self.task.goals[rows])
+        self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows)) * np.where(stands, STAND_FACTOR, 1)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything that the next rollout depends on, as arrays."""
@@ -595,8 +605,9 @@ def update(
         ("loss/policy", "loss/value", "policy/entropy", "policy/kl", "policy/clip_share", "policy/gradient_norm"), 0.0
     )
     count = skipped = 0
+    minibatches = -(-args.batch_size // args.minibatch_size)  # as many in every process, however many steps are valid
     for _ in range(args.epochs):
-        for rows in torch.randperm(int(valid.sum()), device=valid.device).split(args.minibatch_size):
+        for rows in torch.randperm(int(valid.sum()), device=valid.device).tensor_split(minibatches):
             mb = {name: value[rows] for name, value in b.items()}
             policy_loss, value_loss, entropy, kl, share = losses(policy, critic, mb, args.clip_coefficient)
             loss = args.value_coefficient * value_loss
@@ -653,13 +664,14 @@ def compiled(function: Callable, device_type: str) -> Callable:
     return torch.compile(function, mode="reduce-overhead" if device_type == "cuda" else "default")
 
 
-def stop_with(rollout: dict[str, Tensor], args: Arguments) -> NoReturn:
+def stop_with(rollout: dict[str, Tensor], args: Arguments, accelerator: Accelerator) -> NoReturn:
     """Keep the rollout whose gradients are not finite for a look at it, and end the run."""
     path = Path(args.output_dir) / "not_finite.safetensors"
-    save_file({name: value.contiguous().cpu() for name, value in rollout.items()}, path)
+    if accelerator.is_main_process:
+        save_file({name: value.contiguous().cpu() for name, value in rollout.items()}, path)
     raise ValueError(
-        f"the gradients of {MAX_SKIPPED} minibatches were not finite: look at {path}, "
-        "then --resume with the last checkpoint or start anew with a lower learning_rate_max"
+        f"the gradients of more than {MAX_SKIPPED} minibatches were not finite: look at {path}, "
+        "then start anew, --init_from what is the best so far, with a lower learning_rate_max"
     )
 
 
@@ -844,7 +856,10 @@ def save_checkpoint(
 ) -> None:
     """Write all that --resume needs, the bodies of every process too; the folder appears when all of it is there."""
     own = {f"collector.{name}": np.ascontiguousarray(value) for name, value in collector.state_dict().items()}
-    processes = gather_object([own | {"torch_generator": torch.get_rng_state().numpy()}])
+    own["torch_generator"] = torch.get_rng_state().numpy()
+    if accelerator.device.type == "cuda":
+        own["cuda_generator"] = torch.cuda.get_rng_state().numpy()
+    processes = gather_object([own])
     if not accelerator.is_main_process:
         return
     models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
@@ -861,8 +876,16 @@ def save_checkpoint(
         runs.write_json(beside / "progress.json", progress | {"learning_rate": optimizer.param_groups[0]["lr"]})
 
 
+def find_checkpoint(args: Arguments, folder: Path) -> Path:
+    """The last whole checkpoint of a run. Raises ValueError where there is none, or the arguments are others."""
+    found = runs.newest(folder)
+    if found is None:
+        raise ValueError(f"no checkpoint in {folder}: start without --resume")
+    runs.check_resume(args.output_dir, args, FREE)
+    return found
+
+
 def load_checkpoint(
-    args: Arguments,
     folder: Path,
     accelerator: Accelerator,
     policy: MotorPolicy,
@@ -870,13 +893,9 @@ def load_checkpoint(
     critic: Critic,
     optimizer: torch.optim.Adam,
     collector: Collector,
-) -> dict:
-    """Put everything back as `save_checkpoint` found it; returns the progress."""
-    found = runs.newest(folder)
-    if found is None:
-        raise ValueError(f"no checkpoint in {folder}: start without --resume")
-    runs.check_resume(args.output_dir, args, FREE)
-    models = load_file(found / "models.safetensors", device=str(accelerator.device))
+) -> None:
+    """Put everything back as `save_checkpoint` found it."""
+    models = load_file(folder / "models.safetensors", device=str(accelerator.device))
     for prefix, module in (("policy.", policy), ("average.", average_policy), ("critic.", critic)):
         module.load_state_dict(
             {name.removeprefix(prefix): value for name, value in models.items() if name.startswith(prefix)}
@@ -886,14 +905,14 @@ def load_checkpoint(
         if name.startswith("optimizer."):
             _, index, entry = name.split(".")
             state.setdefault(int(index), {})[entry] = value
-    progress = json.loads((found / "progress.json").read_text())
     groups = optimizer.state_dict()["param_groups"]
-    groups[0]["lr"] = progress.pop("learning_rate")
+    groups[0]["lr"] = runs.read_json(folder / "progress.json")["learning_rate"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-    tensors = load_file(found / f"process_{accelerator.process_index}.safetensors")
+    tensors = load_file(folder / f"process_{accelerator.process_index}.safetensors")
     torch.set_rng_state(tensors.pop("torch_generator"))
+    if accelerator.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors.pop("cuda_generator"))
     collector.load_state_dict({name.removeprefix("collector."): value.numpy() for name, value in tensors.items()})
-    return progress
 
 
 if __name__ == "__main__":

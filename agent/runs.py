@@ -46,7 +46,7 @@ MANIFEST = "manifest.json"
 SEALED = (".safetensors", ".json", ".parquet", ".txt", ".model", ".jinja", ".bin", ".pkl", ".pt", ".pth")
 UNSEALED = (PROVENANCE, SUMMARY, MANIFEST)
 # What only served the training of an artefact, in its folder.
-TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", ".*")
+TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", "not_finite.safetensors", ".*")
 
 
 def claim(folder: str | Path) -> filelock.BaseFileLock:
@@ -77,7 +77,8 @@ def writing(path: str | Path, size: int = 0) -> Generator[None]:
     try:
         if size:
             with tempfile.TemporaryFile(dir=place) as stream:
-                os.posix_fallocate(stream.fileno(), 0, size)
+                if hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(stream.fileno(), 0, size)
         yield
     except Exception as error:
         # safetensors says in words what the system said
@@ -126,17 +127,19 @@ def digest(path: str | Path) -> str:
 
 
 def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:
-    """Look whether the run in `folder` may go on with `arguments` and the libraries that there are; the arguments in
-    `free` may have changed.
+    """Look whether the run in `folder` may go on with `arguments`, as many processes, and the libraries that there
+    are; what is in `free` may have changed.
 
     Raises:
         ValueError: others have changed; all of them are listed.
     """
     record = read_json(Path(folder) / PROVENANCE)
-    before = record["arguments"] | record["libraries"]
-    now = {name: value for name, value in resolved(arguments).items() if name not in free} | library_versions()
+    before = record["arguments"] | record["libraries"] | {"processes": record["processes"]}
+    now = resolved(arguments) | library_versions() | {"processes": started_processes()}
     changed = [
-        f"{name} was {before.get(name)!r} and is {value!r}" for name, value in now.items() if before.get(name) != value
+        f"{name} was {before.get(name)!r} and is {value!r}"
+        for name, value in now.items()
+        if name not in free and before.get(name) != value
     ]
     if changed:
         raise ValueError(f"{folder} cannot be resumed with other arguments or versions: {', '.join(changed)}")
@@ -293,7 +296,7 @@ def record_provenance(
     provenance = {
         "command": shlex.join([Path(sys.argv[0]).name, *map(without_place, sys.argv[1:])]),
         "arguments": resolved(arguments),
-        "processes": int(os.environ.get("WORLD_SIZE", 1)),
+        "processes": started_processes(),
         "python": platform.python_version(),
         "libraries": library_versions(),
         "upstream": dict(upstream or {}),
@@ -302,16 +305,24 @@ def record_provenance(
     return provenance
 
 
+def started_processes() -> int:
+    """How many processes the launcher says it starts."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
 def library_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def resolved(arguments: "DataclassInstance") -> dict:
     """Arguments by name, as anyone may read them."""
-    return {
-        name: without_place(value) if isinstance(value, str) else value
-        for name, value in dataclasses.asdict(arguments).items()
-    }
+
+    def readable(value: object) -> object:
+        if isinstance(value, list):
+            return [readable(each) for each in value]
+        return without_place(value) if isinstance(value, str) else value
+
+    return {name: readable(value) for name, value in dataclasses.asdict(arguments).items()}
 
 
 def without_place(value: str) -> str:
@@ -338,21 +349,22 @@ def table(folders: Iterable[str | Path]) -> str:
 class Metrics:
     """Rows of numbers over steps, in `metrics.jsonl`, and their curves as a picture.
 
-    A row is a dict of floats with a `step`. A resumed run drops the rows after the step that it resumes from.
+    A row is a dict of floats with a `step`. A resumed run drops the rows after the step that it resumes from, a new
+    one all of them.
 
     Raises:
         ValueError: another run writes into `folder`.
     """
 
-    def __init__(self, folder: str | Path, resume_step: int = 0):
+    def __init__(self, folder: str | Path, resume_step: int | None = None):
         self.folder = Path(folder)
         self.lock = claim(folder)
-        path = self.folder / METRICS
-        rows = (
-            [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
-        )
-        self.rows = [row for row in rows if row["step"] <= resume_step]
-        path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        path, self.rows = self.folder / METRICS, []
+        if resume_step is not None and path.exists():
+            rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+            self.rows = [row for row in rows if row["step"] <= resume_step]
+        with replacing(path) as beside:
+            beside.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, **{name: float(value) for name, value in values.items()}}

@@ -314,8 +314,10 @@ def test_a_resumed_run_drops_the_rows_after_the_step_that_it_resumes_from(tmp_pa
 
 
 def test_a_new_run_in_the_same_folder_starts_its_curves_anew(tmp_path):
-    runs.Metrics(tmp_path).add(10, {"loss/value": 1})
+    for step in (0, 10):
+        runs.Metrics(tmp_path, resume_step=step).add(step, {"loss/value": 1})
     assert runs.Metrics(tmp_path).rows == []
+    assert (tmp_path / runs.METRICS).read_text() == ""
 
 
 def test_curves_are_drawn_from_rows_with_different_columns(tmp_path):
@@ -403,4 +405,10 @@ def test_a_first_signal_is_noted_and_a_second_one_ends_the_process(number, code)
     ],
 )
 def test_of_a_path_that_leads_out_only_the_name_is_recorded(path, public):
+    @dataclass
+    class Arguments:
+        one: str
+        several: list[str]
+
     assert runs.without_place(path) == public
+    assert runs.resolved(Arguments(path, [path])) == {"one": public, "several": [public]}
