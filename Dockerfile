@@ -1,6 +1,7 @@
 # Training on a GPU, or anything else, with nothing installed but Docker.
 #
 #     docker build --tag humanoid-agent .
+#     mkdir -p runs
 #     docker run --gpus all --volume "$PWD/runs:/home/humanoid/agent/runs" humanoid-agent \
 #         python pretrain_ppo.py --config configs/ppo/humanoid.yaml --output_dir runs/ppo
 #
@@ -8,8 +9,9 @@
 
 FROM python:3.11-slim-bookworm
 
+# What renders without a display, and what pretrain_ppo.py --compile compiles with.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libegl1 libegl-mesa0 libgl1-mesa-dri libgles2 \
+    && apt-get install --yes --no-install-recommends libegl1 libegl-mesa0 libgl1-mesa-dri libgles2 gcc g++ \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 humanoid
 

