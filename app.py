@@ -9,6 +9,7 @@ Writes  nothing but clips for download
 import functools
 import math
 import random
+import socket
 import tempfile
 import threading
 import time
@@ -49,6 +50,7 @@ class Arguments:
 
 
 def main(args: Arguments) -> None:
+    check_port(args.port)
     torch.set_num_threads(1)  # steps of one body are small, and the other cores belong to the other visitors
     stage = Stage(args.agent, args.visitors, args.seed)
     page(stage, args.agent).launch(
@@ -58,6 +60,18 @@ def main(args: Arguments) -> None:
         footer_links=[],
         ssr_mode=False,
     )
+
+
+def check_port(port: int) -> None:
+    """Raise ValueError where the page cannot be had at `port`, which Gradio does not explain."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Gradio does
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ValueError(
+                f"port={port} cannot be used ({error.strerror}): give another, or 0 for the first free one"
+            ) from error
 
 
 @dataclass(frozen=True)

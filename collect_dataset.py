@@ -41,6 +41,7 @@ from agent import arguments, cards, hindsight, hub, proposals, runs, schema
 from agent.env import (
     ACTION_LIMIT,
     CONTROL_SECONDS,
+    RECOVERY_NOISE,
     GoalTask,
     RewardWeights,
     heading_velocity,
@@ -52,18 +53,15 @@ from agent.motor_policy import MotorPolicy
 from agent.pursuit import observed_velocity
 from agent.schema import Shard
 from agent.trials import expected_seconds
-from agent.vector_env import HumanoidVectorEnv, make_vector_env
+from agent.vector_env import MAX_DIVERGED, HumanoidVectorEnv, make_vector_env
 from agent.video import FRAME_EVERY, make_rendering_env, write_video
 
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds
 FILM_STEPS = 400  # 6 seconds
 FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 35
-RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
-
-MAX_DIVERGED = 1e-3  # share of the steps of a shard; more than that is no accident
-# What may change when a collection goes on: how much of it there is to be, and where.
-FREE = {"policy", "num_steps", "num_threads", *arguments.ALWAYS_FREE}
+# What may change when a collection goes on: how much, where and by how many processes; not what is in the files.
+FREE = {"policy", "proposals", "num_steps", "num_threads", "processes", *arguments.ALWAYS_FREE}
 
 
 @strict
@@ -199,7 +197,8 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
     if paths:
         runs.check(folder, may_lack=True)  # what was removed at the end is collected again
         runs.check_resume(folder, args, FREE)
-        if runs.read_json(folder / runs.PROVENANCE)["upstream"] != upstream:
+        before = runs.read_json(folder / runs.PROVENANCE)["upstream"]
+        if before | {"policy": upstream["policy"]} != upstream:  # its place may change, its weights may not
             raise ValueError(
                 f"{folder} was collected by another policy than {args.policy}, or for other proposals: "
                 "give another --output_dir"
@@ -582,13 +581,9 @@ def finish(args: Arguments, folder: Path, numbers: dict[str, float], seconds: fl
     with runs.placing(folder) as beside:
         runs.write_json(beside / "meta" / "stats.json", measure_columns(folder))
     film(next(schema.read_shards(folder)), folder / "replay.mp4")
-    summary = {
-        "stage": "dataset",
-        "made": f"{numbers['steps']:,} steps in {numbers['episodes']:,} episodes",
-        "seconds": round(seconds, 1),
-        "metric": f"{numbers['falls_per_minute']:.2f} falls per minute under noise",
-    }
-    runs.write_json(folder / "summary.json", summary)
+    made = f"{numbers['steps']:,} steps in {numbers['episodes']:,} episodes"
+    metric = f"{numbers['falls_per_minute']:.2f} falls per minute under noise"
+    runs.write_summary(folder, stage="dataset", made=made, seconds=seconds, metric=metric)
     if args.push_to_hub:
         hub.publish(folder, args.push_to_hub, private=args.private, tag=args.tag)
 

@@ -89,8 +89,9 @@ def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # the cores belong to the physics
     names = [args.agent, *args.against]
     actors = [load_actor(name, args.actor) for name in names]
-    if args.proposals:
-        actors[0].planner.check_taught()
+    if args.proposals or args.suite == "feedback":
+        for actor in actors:
+            actor.planner.check_taught()
     results = [
         {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed} | measure(actor, args)
         for name, actor in zip(names, actors, strict=True)

@@ -41,6 +41,7 @@ from agent import arguments, cards, hub, runs, vector_env
 from agent.env import (
     CONTROL_SECONDS,
     FOOT_RADIUS,
+    RECOVERY_NOISE,
     GoalTask,
     RewardWeights,
     fast_commands,
@@ -49,19 +50,17 @@ from agent.env import (
     stride_poses,
     uprightness,
 )
-from agent.evaluation import COMMANDS, measure_commands, measure_native
+from agent.evaluation import COMMANDS, measure_commands, measure_native, score_commands
 from agent.mirror import MirrorMLP, Pair
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.vector_env import HumanoidVectorEnv, make_vector_env
+from agent.vector_env import MAX_DIVERGED, HumanoidVectorEnv, make_vector_env
 from agent.video import film
 
 COMMAND_STEPS = (80, 260)  # a goal lasts 1.2 to 3.9 seconds
 STAND_FACTOR = 3  # a goal to stand lasts longer: a body that tips over slowly falls late
 PUSH_STEPS = (120, 400)  # a shove every 1.8 to 6 seconds
-RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
-MAX_DIVERGED = 1e-3  # share of steps; more than that is no accident
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on. Widths are in its checkpoint.
 FREE = {"init_from", "widths", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
@@ -748,11 +747,10 @@ def evaluate(policy: MotorPolicy, args: Arguments) -> dict:
 
 
 def score(args: Arguments, mean: dict[str, float | None]) -> float:
-    """How good an evaluation is, the greater the better. An error that could not be measured counts as 1."""
+    """How good an evaluation is, the greater the better."""
     if args.reward == "native":
         return mean["humanoid_return"]
-    errors = [1.0 if mean[name] is None else mean[name] for name in ("velocity_error", "yaw_error")]
-    return 2 * mean["survival"] - sum(errors)
+    return score_commands(mean)
 
 
 def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:

@@ -8,7 +8,7 @@ Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
     accelerate launch train_decision_transformer.py --init_from pretrained/humanoid/decision_transformer \
         --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
-The folder itself is the best model by evaluation in physics, or by its loss where the dataset is of another body;
+The folder itself is the best model by evaluation in physics, or by its loss where the dataset is another's;
 last/ is the newest one; checkpoint/ is what --resume goes on from. The windows of an update depend only on the seed
 and its number, so a run that is resumed, or split over processes, sees the same ones.
 
@@ -38,17 +38,22 @@ from agent.decision_transformer import (
     GoalMLPConfig,
     GoalModelOutput,
 )
-from agent.env import ACTION_SIZE, OBSERVATION_SIZE
-from agent.evaluation import COMMANDS, measure_commands
+from agent.evaluation import COMMANDS, measure_commands, score_commands
 from agent.video import film
-from agent.windows import Steps, open_steps, sample_windows, take_windows
+from agent.windows import Steps, fingerprint, open_steps, sample_windows, take_windows
 
 GOAL_PROMPTS = ("prefix", "state")
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
 Model = GoalDecisionTransformer | GoalMLP
+# What a model has of its own that an argument says, too.
+OWN = {
+    "transformer": ("context_length", "hidden_size", "n_layer", "n_head", "goal_prompt", "return_horizon"),
+    "mlp": ("hidden_size", "n_layer"),
+}
 MEASURED = ("survival", "velocity_error", "yaw_error")
+LOSS_WINDOWS = 1024  # of an evaluation without physics
 MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
-# What may change when a run goes on: where it is, what it reports.
+# What may change when a run goes on: where its dataset is, what it reports.
 FREE = {"init_from", "dataset", "evaluate_every", "checkpoint_every", "log_every"}
 FREE |= arguments.ALWAYS_FREE
 
@@ -113,12 +118,17 @@ class Arguments(arguments.TrainingArguments):
             raise ValueError("--dataset is missing: give the folder or Hub repo of a dataset")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
+        if self.init_from and self.target_quantile != type(self).target_quantile:
+            raise ValueError(
+                f"target_quantile={self.target_quantile} is for a new model, {self.init_from} keeps its target: "
+                "leave it out"
+            )
 
 
 def main(args: Arguments) -> None:
     accelerator = Accelerator(
         log_with=None if args.report_to == "none" else args.report_to,
-        project_dir=args.output_dir,
+        project_dir=Path(args.output_dir) / "runs",
         gradient_accumulation_steps=args.gradient_accumulation_steps,
     )
     args.check_processes(accelerator.num_processes)
@@ -135,6 +145,12 @@ def main(args: Arguments) -> None:
     returns_to_go = steps.returns_to_go(args.return_horizon)
     checkpoint = Path(args.output_dir) / "checkpoint"
     ema = build_model(args, steps, returns_to_go, source, checkpoint).to(accelerator.device).eval()
+    upstream = {
+        "dataset": ", ".join(map(hub.origin, args.dataset, datasets)),
+        "dataset_sha256": ", ".join(map(fingerprint, datasets)),
+    }
+    if args.resume:
+        check_dataset(args, upstream)
     model = deepcopy(ema).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
     model, optimizer = accelerator.prepare(model, optimizer)
@@ -142,8 +158,7 @@ def main(args: Arguments) -> None:
     if args.resume:
         progress = load_checkpoint(checkpoint, accelerator)
     if accelerator.is_main_process:
-        metrics = runs.Metrics(args.output_dir, progress["update"])
-        upstream = {"dataset": ", ".join(map(hub.origin, args.dataset, datasets))}
+        metrics = runs.Metrics(args.output_dir, progress["update"] if args.resume else None)
         if source:
             upstream["init_from"] = hub.origin(args.init_from, source)
         if not args.resume:
@@ -249,10 +264,14 @@ def build_model(
                 f"{args.init_from} is for observations and actions of {sizes} numbers, "
                 f"{' '.join(args.dataset)} has {steps.sizes}"
             )
-        for name in ("context_length", "goal_prompt", "return_horizon") if args.model == "transformer" else ():
+        for name in OWN[args.model]:
             found, asked = getattr(model.config, name), getattr(args, name)
             if found != asked:
                 raise ValueError(f"{args.init_from} has {name}={found}, not {asked}: give --{name} {found}")
+        if args.model == "transformer" and model.config.next_state_weight != args.next_state_weight:
+            changed = model.config.to_dict() | {"next_state_weight": args.next_state_weight}
+            weights, model = model.state_dict(), kind(kind.config_class.from_dict(changed))
+            model.load_state_dict(weights, strict=False)  # the head that predicts states comes, or goes
         return model
     body = dict(zip(("state_dim", "act_dim"), steps.sizes, strict=True)) | {"action_limit": steps.action_limit}
     if args.model == "mlp":
@@ -272,6 +291,16 @@ def build_model(
         model = GoalDecisionTransformer(config)
     model.set_statistics(*steps.moments(), float(returns_to_go.mean()), float(returns_to_go.std()))
     return model
+
+
+def check_dataset(args: Arguments, upstream: dict[str, str]) -> None:
+    """Raise ValueError where the run that goes on was trained on other steps than those of the dataset."""
+    before = runs.read_json(Path(args.output_dir) / runs.PROVENANCE)["upstream"]
+    if before.get("dataset_sha256") != upstream["dataset_sha256"]:
+        raise ValueError(
+            f"{' '.join(args.dataset)} is not the data that {args.output_dir}/{runs.PROVENANCE} has, which was in "
+            f"{before['dataset']}: give that, or start without --resume"
+        )
 
 
 def learning_rate(update: int, args: Arguments) -> float:
@@ -330,8 +359,7 @@ def judge(
     model: Model, args: Arguments, steps: Steps, returns_to_go: np.ndarray, progress: dict, provenance: dict
 ) -> dict[str, float]:
     """Measure the model, save it as the last one and, if none was better, as the best."""
-    ours = steps.sizes == (OBSERVATION_SIZE, ACTION_SIZE)
-    score, evaluation = evaluate(model, args) if ours else evaluate_loss(model, args, steps, returns_to_go)
+    score, evaluation = evaluate(model, args) if steps.ours else evaluate_loss(model, args, steps, returns_to_go)
     model.save_pretrained(Path(args.output_dir) / "last")
     if progress["best_score"] is None or score > progress["best_score"]:
         progress |= {"best_score": score, "best": evaluation | {"update": progress["update"]}}
@@ -346,16 +374,15 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
     mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
     torch.set_num_threads(threads)
     measured = {f"evaluation/{name}": mean[name] for name in MEASURED if mean[name] is not None}
-    errors = [1.0 if mean[name] is None else mean[name] for name in ("velocity_error", "yaw_error")]
-    return 2 * mean["survival"] - sum(errors), measured
+    return score_commands(mean), measured
 
 
 @torch.no_grad()
 def evaluate_loss(
     model: Model, args: Arguments, steps: Steps, returns_to_go: np.ndarray
 ) -> tuple[float, dict[str, float]]:
-    """As `evaluate`, for a body that is not simulated here: the error of its actions in a thousand windows."""
-    first = sample_windows(np.random.default_rng(args.seed), steps, 1024, args.context_length)
+    """As `evaluate`, for a dataset of others: the error of its actions in a thousand windows."""
+    first = sample_windows(np.random.default_rng(args.seed), steps, LOSS_WINDOWS, args.context_length)
     windows = take_windows(steps, returns_to_go, first, args.context_length)
     output: GoalModelOutput = model(
         **{name: torch.from_numpy(value).to(model.device) for name, value in windows.items()}
@@ -370,28 +397,36 @@ def publish(model: Model, args: Arguments, steps: Steps, progress: dict, provena
     model.save_pretrained(args.output_dir)
     name, kind = args.push_to_hub or Path(args.output_dir).name, type(model).__name__
     results = {metric.removeprefix("evaluation/"): value for metric, value in progress["best"].items()}
-    card = cards.Card(
-        data=cards.model_data(name, {each: results.get(each) for each in MEASURED}, tags=("decision-transformer",)),
-        title=f"{kind} for Humanoid-v5",
-        what=WHAT.format(
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            steps=len(steps),
-            version=model.config.goal_version,
-        ),
-        use=USE.format(kind=kind, name=name),
-        results=RESULTS.format(
-            episodes=args.evaluation_episodes, table=cards.table([["measure", "value"], *map(list, results.items())])
-        ),
-        limits=LIMITS,
-    )
+    data = cards.model_data(name, {each: results.get(each) for each in MEASURED}, tags=("decision-transformer",))
+    if not steps.ours:
+        data.tags = [tag for tag in data.tags or () if tag not in cards.TAGS]
+    observation_size, action_size = steps.sizes
+    facts = {
+        "kind": kind,
+        "name": name,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "steps": len(steps),
+        "version": model.config.goal_version,
+        "observation_size": observation_size,
+        "action_size": action_size,
+        "limit": model.config.action_limit,
+        "windows": LOSS_WINDOWS,
+        "episodes": args.evaluation_episodes,
+        "table": cards.table([["measure", "value"], *map(list, results.items())]),
+    }
+    texts = HUMANOID if steps.ours else OTHERS
+    card = cards.Card(data=data, **{part: text.format(**facts) for part, text in texts.items()})
     cards.write_card(Path(args.output_dir), card, provenance)
 
 
-WHAT = """
+# What the card says of a model that moves the humanoid.
+HUMANOID = {
+    "title": "{kind} for Humanoid-v5",
+    "what": """
 {parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} steps of it; speaks goal vocabulary
 {version}. The statistics of its observations are inside.
-"""
-USE = """
+""",
+    "use": """
 from agent.decision_transformer import {kind}
 from agent import Goal, make_env
 
@@ -400,16 +435,44 @@ model.prompt(Goal(vx=1.0))
 observation, _ = env.reset(seed=0)
 for _ in range(1000):
     observation, *_ = env.step(model.act(observation))
-"""
-RESULTS = """
+""",
+    "results": """
 Measured during training, {episodes} episodes of 1,000 steps for each command of the commands suite; errors in m/s and
 rad/s, survival as the share of steps before a fall.
 
 {table}
-"""
-LIMITS = """
+""",
+    "limits": """
 It does what the policy in its data did, and nothing else: velocities on flat ground, in simulation. It sees nothing.
-"""
+""",
+}
+# And of one that learned from episodes of others.
+OTHERS = {
+    "title": "{kind} of a dataset of others",
+    "what": """
+{parameters:,} parameters. Imitates {steps:,} steps of episodes that were not collected here: {observation_size}
+numbers in an observation, {action_size} in an action, each of these within ±{limit:.3g}. The goal is always the same.
+The statistics of its observations are inside.
+""",
+    "use": """
+import numpy as np
+
+from agent.decision_transformer import {kind}
+
+model = {kind}.from_pretrained("{name}").eval()
+observation = np.zeros({observation_size}, dtype=np.float32)  # as the body's own environment returns it
+action = model.act(observation)
+""",
+    "results": """
+Measured on {windows:,} windows of the steps it was trained on: the mean squared error of its actions, in shares of
+their range. It was not tried in physics.
+
+{table}
+""",
+    "limits": """
+It does what is in its data, and nothing else. It follows no goals, and its body is not simulated here.
+""",
+}
 
 
 def save_checkpoint(folder: Path, accelerator: Accelerator, average: Model, progress: dict) -> None:
@@ -444,13 +507,8 @@ def finish(args: Arguments, progress: dict) -> None:
         for name, unit in units.items()
         if f"evaluation/{name}" in best
     ]
-    summary = {
-        "stage": "transformer",
-        "made": f"a {args.model} after {progress['update']:,} updates",
-        "seconds": round(progress["seconds"], 1),
-        "metric": ", ".join(measured),
-    }
-    runs.write_json(Path(args.output_dir) / "summary.json", summary)
+    made, metric = f"a {args.model} after {progress['update']:,} updates", ", ".join(measured)
+    runs.write_summary(args.output_dir, stage="transformer", made=made, seconds=progress["seconds"], metric=metric)
     if args.push_to_hub:
         if "evaluation/survival" in best:  # in physics
             film(MODELS[args.model].from_pretrained(args.output_dir).eval(), Path(args.output_dir))

@@ -217,6 +217,7 @@ RIGHT_HIP, RIGHT_KNEE, LEFT_HIP, LEFT_KNEE = 12, 13, 16, 17
 # m/s², m/s², rad/s²: how fast the command that is followed goes to a new goal, away from rest and towards it. A body
 # may set off almost at once, but of runners whose command jumped to a stop two in five fell (docs/log.md).
 ACCELERATION, BRAKING = np.array([8.0, 4.0, 8.0]), np.array([2.5, 2.5, 6.0])
+RECOVERY_NOISE = np.array([0.5] * 3 + [1.0] * 3 + [2.0] * 17)  # m/s and rad/s of the torso, rad/s of the joints
 GENTLE_SPEED = 1.2  # m/s, fastest command at difficulty 0
 
 

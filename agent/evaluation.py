@@ -133,6 +133,14 @@ def measure_commands(
     }
 
 
+def score_commands(mean: dict[str, float | None]) -> float:
+    """How good the mean of `measure_commands` is, the greater the better. An error that could not be measured counts
+    as 1.
+    """
+    errors = (mean["velocity_error"], mean["yaw_error"])
+    return 2 * (mean["survival"] or 0.0) - sum(1.0 if error is None else error for error in errors)
+
+
 def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """Rows of Humanoid-v5's own episodes of 1,000 steps, and their mean: what others publish of Humanoid.
 

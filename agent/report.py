@@ -65,13 +65,28 @@ def write_report(path: str | Path, results: Sequence[Mapping], clips: Sequence[b
         beside.write_text(PAGE.format(title=html.escape(title), body="\n".join(sections)))
 
 
-def numbers(values: Mapping) -> dict[str, float | None]:
-    """What can be compared: numbers, and what could not be measured; no settings."""
-    return {
-        key: value
-        for key, value in values.items()
-        if key not in ("seed", "episodes") and (value is None or isinstance(value, int | float))
-    }
+def numbers(values: Mapping) -> dict[str, float | str | None]:
+    """What can be compared: numbers, shares with their intervals, and what could not be measured; no settings.
+
+    What is in a group has the name of that before its own.
+    """
+    found: dict[str, float | str | None] = {}
+    for key, value in values.items():
+        if key in ("seed", "episodes", "mean"):
+            continue
+        if isinstance(value, Mapping):
+            inside = numbers(value)
+            found |= {key: interval(value)} if "share" in value else {f"{key}/{each}": inside[each] for each in inside}
+        elif value is None or isinstance(value, int | float):
+            found[key] = value
+    return found
+
+
+def interval(share: Mapping) -> str | None:
+    """What `evaluation.share` returned, in one cell."""
+    if share["share"] is None:
+        return None
+    return f"{share['share']:.3f} ({share['low']:.3f} to {share['high']:.3f}, of {share['of']})"
 
 
 def label(row: Mapping) -> str:

@@ -35,6 +35,7 @@ CONTACT_WEIGHT = 5e-7
 CONTACT_LIMIT = 10.0
 # A speed that no body reaches: beyond it the simulation has diverged even where it is still finite.
 DIVERGED_SPEED = 1e3
+MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
 HANG_SECONDS = 30.0  # a step of all bodies takes a fraction of a second
 MAX_FAILED = 0.1  # share of the bodies whose step may fail at once; more than that is no accident
 

@@ -8,11 +8,12 @@ Shapes: R rows of the dataset, B windows, K steps of context, S observation, A a
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+import filelock
 import numpy as np
 from datasets.config import HF_DATASETS_CACHE
 
@@ -27,6 +28,7 @@ STAND = int(schema.task_indices(np.zeros(len(AXES))))
 # Field of a record, or of Steps -> its column in the dataset.
 RECORD_SOURCES = {"states": "observation.state", "actions": "action", "labels": "teacher.action"}
 SOURCES = {"rewards": "next.reward", "tasks": "task_index", "done": "next.done", "terminated": "next.terminated"}
+DATA_SUFFIXES = (".parquet", ".arrow", ".hdf5")
 Window = dict[str, np.ndarray]
 
 
@@ -49,6 +51,7 @@ class Steps:
     done: np.ndarray  # [R] last step of an episode
     terminated: np.ndarray  # [R] fell
     action_limit: float = ACTION_LIMIT  # actions are in ± this
+    ours: bool = True  # collected here: of the body that is simulated here, following goals
     starts: np.ndarray = field(init=False)  # [R] first row of the row's episode
     ends: np.ndarray = field(init=False)  # [R] row after the last of the row's episode
 
@@ -90,6 +93,20 @@ class Steps:
         return mean, np.sqrt(np.sum([np.square(part - mean).sum(0) for part in parts], axis=0) / len(self))
 
 
+def fingerprint(folder: Path) -> str:
+    """The sha256 of what the data files of a dataset hold, wherever it is.
+
+    What its manifest has, which hub.folder has compared with the files, is not read again.
+    """
+    known = runs.read_manifest(folder)
+    hashes = {
+        name: known.get(name) or runs.digest(folder / name)
+        for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+        if name.endswith(DATA_SUFFIXES)
+    }
+    return hashlib.sha256(repr(hashes).encode()).hexdigest()
+
+
 def open_steps(*folders: Path) -> Steps:
     """The steps of the datasets in `folders`, one after the other, be they collected here or another's.
 
@@ -118,24 +135,32 @@ def _map_steps(folders: Sequence[Path]) -> Steps:
     types = {"records": record_type(*(schema.COLUMNS[name].size for name in ("observation.state", "action")))}
     types |= {name: np.dtype(schema.COLUMNS[source].dtype) for name, source in SOURCES.items()}
     if not cache.is_dir():
-        count = sum(totals)
-        size = count * sum(dtype.itemsize for dtype in types.values())
-        with runs.replacing(cache, size) as beside:  # without room, writing to a memory map would end the process
-            beside.mkdir()
-            columns = {
-                name: np.lib.format.open_memmap(beside / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
-                for name, dtype in types.items()
-            }
-            for folder, before in zip(folders, np.cumsum([0, *totals[:-1]]).tolist(), strict=True):
-                for shard in schema.read_shards(folder):
-                    rows = slice(before + int(shard["index"][0]), before + int(shard["index"][-1]) + 1)
-                    for name, source in RECORD_SOURCES.items():
-                        columns["records"][name][rows] = shard[source]
-                    for name, source in SOURCES.items():
-                        columns[name][rows] = shard[source]
-            for column in columns.values():
-                column.flush()
+        lock = cache.with_name(f"{version}.lock")
+        with runs.writing(lock), filelock.FileLock(lock):
+            if not cache.is_dir():  # another run may have made it while this one waited
+                _write_columns(cache, folders, totals, types)
     return Steps(**{name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types})
+
+
+def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], types: Mapping[str, np.dtype]) -> None:
+    """Write the columns of datasets of `totals` rows, one after the other, as files of their `types` in `cache`."""
+    count = sum(totals)
+    size = count * sum(dtype.itemsize for dtype in types.values())
+    with runs.replacing(cache, size) as beside:  # without room, writing to a memory map would end the process
+        beside.mkdir()
+        columns = {
+            name: np.lib.format.open_memmap(beside / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
+            for name, dtype in types.items()
+        }
+        for folder, before in zip(folders, np.cumsum([0, *totals[:-1]]).tolist(), strict=True):
+            for shard in schema.read_shards(folder):
+                rows = slice(before + int(shard["index"][0]), before + int(shard["index"][-1]) + 1)
+                for name, source in RECORD_SOURCES.items():
+                    columns["records"][name][rows] = shard[source]
+                for name, source in SOURCES.items():
+                    columns[name][rows] = shard[source]
+        for column in columns.values():
+            column.flush()
 
 
 def _gather_steps(folders: Sequence[Path]) -> Steps:
@@ -154,7 +179,8 @@ def _gather_steps(folders: Sequence[Path]) -> Steps:
     last = np.cumsum([len(episode.rewards) for episode in episodes]) - 1
     done[last], terminated[last] = True, [episode.terminations[-1] for episode in episodes]
     tasks = np.full(len(states), STAND)
-    return Steps(records, rewards, tasks, done, terminated, action_limit=max(float(np.abs(actions).max()), 1e-6))
+    limit = max(float(np.abs(actions).max()), 1e-6)
+    return Steps(records, rewards, tasks, done, terminated, action_limit=limit, ours=False)
 
 
 def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:

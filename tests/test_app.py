@@ -124,6 +124,14 @@ def seconds_until(page: Page, axis: int, speed: float) -> float:
     ).json_value()["seconds"]
 
 
+def test_a_port_that_is_taken_is_refused_in_one_line(refusal):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"port={port} cannot be used (Address already in use)" in refusal("app", "--port", str(port))
+
+
 @needs_browser
 def test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk(page):
     before = page.evaluate("document.querySelector('#live .picture').toDataURL()")

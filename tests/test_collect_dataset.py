@@ -1,6 +1,7 @@
 """Collecting: what is written, that it opens without our code, and that a run that dies can go on as if it had not."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -198,6 +199,8 @@ def test_a_run_goes_on_with_its_own_proposals_alone(policy, tmp_path):
     file = tmp_path / "proposals.jsonl"
     write_programs(file, [GoalProgram((Goal(1.0, seconds=1.0),))])
     collect(policy, tmp_path / "out", proposals=file, num_steps=240)
+    file = file.rename(tmp_path / "moved.jsonl")
+    collect(policy, tmp_path / "out", proposals=file, resume=True, num_steps=240)
     write_programs(file, [GoalProgram((Goal(-0.4, seconds=1.0),))])
     with pytest.raises(ValueError, match="or for other proposals"):
         collect(policy, tmp_path / "out", proposals=file, resume=True)
@@ -233,6 +236,13 @@ def test_a_run_that_died_goes_on_and_writes_what_it_would_have_written(dataset, 
     whole, resumed = columns_of(dataset), columns_of(tmp_path)
     for name, values in whole.items():
         np.testing.assert_array_equal(resumed[name], values, err_msg=name)
+
+
+def test_a_run_goes_on_with_its_policy_wherever_that_is(policy, tmp_path):
+    collect(policy, tmp_path / "out", num_steps=240)
+    moved = shutil.copytree(policy, tmp_path / "moved")
+    collect(moved, tmp_path / "out", num_steps=480, resume=True)
+    assert len(schema.shard_paths(tmp_path / "out")) == 2
 
 
 def test_a_run_that_was_killed_leaves_whole_shards_and_goes_on(dataset, policy, tmp_path):

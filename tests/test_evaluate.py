@@ -12,6 +12,7 @@ import evaluate
 from agent import evaluation, report
 from agent.env import HUMANOID
 from agent.goals import Goal
+from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.proposals import GOALS, read_programs
 
@@ -94,6 +95,14 @@ def test_feedback_is_measured_beside_the_same_runs_without_it(tmp_path, monkeypa
     assert len(result["rows"]) == result["right_with"]["of"] == result["verdict"]["of"] == 4
     assert [row["disturbance"] for row in result["rows"]] == ["none", "shove", "none", "swap"]
     assert result["right_without"]["share"] == sum(row["without"] for row in result["rows"]) / 4
+
+
+def test_feedback_of_an_untaught_planner_is_refused_before_anything_is_tried(monkeypatch, refusal):
+    agent = MotorAgent.from_pretrained(SHIPPED)
+    agent.planner.feedback = None
+    monkeypatch.setattr(evaluate, "load_actor", lambda name, kind: agent)
+    monkeypatch.setattr(evaluation, "run_trials", lambda *args: pytest.fail("something was tried"))
+    assert "teach it by finetune_llm.py --stage feedback" in refusal("evaluate", "--suite", "feedback")
 
 
 def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):

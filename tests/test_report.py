@@ -9,6 +9,7 @@ import numpy as np
 from conftest import ROOT
 
 from agent import report
+from agent.evaluation import share
 from agent.motor_policy import MotorPolicy
 
 ROWS = [{"command": [1.0, 0.0, 0.0], "skill": "walk_forward", "episodes": 5, "survival": 1.0, "yaw_error": 0.0625}]
@@ -27,6 +28,17 @@ def test_a_page_holds_every_number_and_needs_nothing_beside_it(tmp_path):
     for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         ElementTree.fromstring(svg)
     assert [base64.b64decode(clip) for clip in re.findall(r"data:video/mp4;base64,([^\"]*)", page)] == [b"one", b"two"]
+
+
+def test_a_page_holds_shares_with_their_intervals_and_the_numbers_of_groups(tmp_path):
+    shares = {"verdict": share([True] * 3 + [False]), "cause": share([])}
+    rows = [{"text": "walk", "without": True}]
+    result = {"agent": "a", "actor": "agent", "suite": "feedback", "seed": 0, "misses": {"fall": 2}, "rows": rows}
+    report.write_report(tmp_path / "report.html", [result | shares], [b""])
+    page = (tmp_path / "report.html").read_text()
+    assert '<th scope="row">verdict</th><td>0.750 (0.250 to 1.000, of 4)</td>' in page
+    assert '<th scope="row">cause</th><td>-</td>' in page
+    assert '<th scope="row">misses/fall</th><td>2</td>' in page
 
 
 def test_a_clip_shows_an_actor_going_through_the_scenes(tmp_path, monkeypatch):

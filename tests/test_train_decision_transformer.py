@@ -3,13 +3,15 @@
 import gc
 import json
 import os
+import re
+import shutil
 import signal
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from conftest import run_script
+from conftest import contents, run_script
 from pyarrow import parquet
 
 import collect_dataset
@@ -133,6 +135,24 @@ def test_a_run_that_was_interrupted_has_the_losses_of_one_that_was_not(dataset, 
         assert torch.equal(resumed.state_dict()[name], value), name
 
 
+def test_a_run_goes_on_with_its_own_data_alone_wherever_that_is(dataset, trained, tmp_path):
+    run, moved, other = (
+        shutil.copytree(source, tmp_path / name)
+        for source, name in ((trained, "run"), (dataset, "moved"), (dataset, "other"))
+    )
+    train(moved, run, resume=True)
+    path = other / schema.DATA_PATH.format(**schema.place(0))
+    shard = next(schema.read_shards(dataset))
+    schema.write_shard(path, shard | {"next.reward": shard["next.reward"] + 1})
+    (other / "manifest.json").unlink()
+    before = contents(run)
+    with pytest.raises(
+        ValueError, match=rf"other is not the data that .*provenance.json has, which was in {dataset.name}"
+    ):
+        train(other, run, resume=True)
+    assert contents(run) == before
+
+
 def test_windows_in_parts_give_the_losses_of_windows_at_once(dataset, trained, tmp_path):
     rows = train(dataset, tmp_path, gradient_accumulation_steps=4)
     np.testing.assert_allclose(losses(rows), losses(read_metrics(trained)), rtol=1e-4)
@@ -170,8 +190,24 @@ def test_a_run_goes_on_from_a_model_with_its_statistics(dataset, trained, tmp_pa
     assert torch.equal(first.observation_mean, second.observation_mean)
     assert second.config.target_return == first.config.target_return
     assert not torch.equal(first.predict_action[0].bias, second.predict_action[0].bias)
-    with pytest.raises(ValueError, match="has context_length=4, not 5: give --context_length 4"):
-        train(dataset, tmp_path, init_from=trained, context_length=5)
+    with pytest.raises(ValueError, match=r"target_quantile=0\.5 is for a new model"):
+        train(dataset, tmp_path, init_from=trained, target_quantile=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "asked"), [("context_length", 4, 5), ("hidden_size", 16, 32), ("n_layer", 1, 2), ("n_head", 2, 4)]
+)
+def test_a_model_to_start_from_keeps_its_sizes(dataset, trained, tmp_path, name, own, asked):
+    with pytest.raises(ValueError, match=f"has {name}={own}, not {asked}: give --{name} {own}"):
+        train(dataset, tmp_path, init_from=trained, **{name: asked})
+
+
+def test_a_model_to_start_from_learns_to_predict_the_next_state_or_no_longer_does(dataset, trained, tmp_path):
+    rows = train(dataset, tmp_path / "with", init_from=trained, updates=1, next_state_weight=0.1)
+    assert rows[-1]["loss/next_state"] > 0
+    assert GoalDecisionTransformer.from_pretrained(tmp_path / "with" / "last").config.next_state_weight == 0.1
+    rows = train(dataset, tmp_path / "without", init_from=tmp_path / "with" / "last", updates=1)
+    assert "loss/next_state" not in rows[-1]
 
 
 def test_what_a_run_starts_from_stays_the_best_until_something_is_better(dataset, trained, tmp_path, monkeypatch):
@@ -237,7 +273,7 @@ def test_a_dataset_of_other_dimensions_is_refused(dataset, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("model", ["transformer", "mlp"])
-def test_episodes_of_another_body_train_a_model_of_its_sizes(tmp_path, model):
+def test_episodes_of_another_body_train_a_model_of_its_sizes(tmp_path, monkeypatch, model):
     """Actions that the observations tell, in the layout of one row per episode."""
     states = np.random.default_rng(0).uniform(-1, 1, (8, 30, 3))
     actions = 1.5 * states[..., :2]
@@ -252,6 +288,22 @@ def test_episodes_of_another_body_train_a_model_of_its_sizes(tmp_path, model):
     assert trained.config.action_limit == pytest.approx(np.abs(actions).max())
     assert trained.act(np.zeros((5, 3), dtype=np.float32)).shape == (5, 2)
     assert "action loss" in json.loads((tmp_path / "out" / "summary.json").read_text())["metric"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "240 steps of episodes that were not collected here: 3\nnumbers in an observation, 2 in an action" in card
+    assert not re.search("Humanoid-v5|motor policy|commands suite|make_env", card)
+    monkeypatch.chdir(tmp_path)
+    exec(card.split("```python")[1].split("```")[0], found := {})
+    assert found["action"].shape == (2,)
+
+
+def test_a_dataset_of_others_is_judged_by_its_loss_even_with_the_sizes_of_our_body(tmp_path):
+    states, actions = np.zeros((2, 5, 45)), np.full((2, 5, 17), 0.3)
+    episodes = {"observations": states.tolist(), "actions": actions.tolist()}
+    episodes |= {"rewards": np.zeros((2, 5)).tolist(), "dones": np.zeros((2, 5), dtype=bool).tolist()}
+    (tmp_path / "data").mkdir()
+    parquet.write_table(pa.table(episodes), tmp_path / "data" / "0000.parquet")
+    rows = train(tmp_path / "data", tmp_path / "out", updates=1)
+    assert "evaluation/action_loss" in rows[-1] and "evaluation/survival" not in rows[-1]
 
 
 def test_predicting_the_next_state_is_an_option(dataset, tmp_path):

@@ -1,16 +1,22 @@
 """Windows: what they hold, what they never hold, and returns-to-go by hand."""
 
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
+from agent import runs, windows
 from agent.goals import Goal
-from agent.schema import task_indices
-from agent.windows import GOAL_IDS, Steps, record_type, sample_windows, take_windows
+from agent.schema import COLUMNS, DATA_PATH, EPISODES_PATH, place, task_indices, write_shard
+from agent.windows import GOAL_IDS, Steps, fingerprint, open_steps, record_type, sample_windows, take_windows
 
 COMMANDS = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.6, -0.2, 0.4], [-0.6, 0.6, -1.2]], dtype=np.float32)
 TASKS = task_indices(COMMANDS)
@@ -115,6 +121,49 @@ def test_a_window_becomes_tensors_without_a_copy():
     window = take_windows(steps, steps.returns_to_go(1), np.array([0, 2]), 3)
     for value in window.values():
         assert torch.from_numpy(value).data_ptr() == value.ctypes.data
+
+
+def write_dataset(folder) -> None:
+    """Two standing episodes of three steps in the layout of schema.py."""
+    count, frame = 6, np.tile(np.arange(3), 2)
+    shard = {name: np.zeros((count, *column.shape), dtype=column.dtype) for name, column in COLUMNS.items()}
+    shard |= {"index": np.arange(count), "frame_index": frame, "timestamp": 0.015 * frame}
+    shard |= {"next.done": frame == 2, "next.truncated": frame == 2, "episode_index": np.arange(count) // 3}
+    shard["task_index"] = task_indices(shard["goal.command"])
+    path, episodes = (folder / layout.format(**place(0)) for layout in (DATA_PATH, EPISODES_PATH))
+    for each in (path, episodes):
+        each.parent.mkdir(parents=True)
+    write_shard(path, shard)
+    places = {"episode_index": [0, 1], "length": [3, 3], "dataset_from_index": [0, 3], "dataset_to_index": [3, 6]}
+    parquet.write_table(pa.table(places), episodes)
+    runs.write_json(folder / "meta" / "info.json", {"goal_version": "1", "total_frames": 6, "total_episodes": 2})
+
+
+def test_two_runs_that_start_on_a_new_dataset_together_make_its_records_once(tmp_path, monkeypatch):
+    write_dataset(tmp_path / "data")
+    monkeypatch.setattr(windows, "HF_DATASETS_CACHE", tmp_path / "cache")
+    read_shards, calls = windows.schema.read_shards, []
+
+    def slowly(folder):
+        calls.append(folder)
+        time.sleep(0.3)
+        yield from read_shards(folder)
+
+    monkeypatch.setattr(windows.schema, "read_shards", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(open_steps, [tmp_path / "data"] * 2))
+    assert len(calls) == 1
+    assert [len(steps) for steps in found] == [6, 6]
+
+
+def test_a_fingerprint_is_of_what_a_dataset_holds_with_or_without_a_manifest(tmp_path):
+    write_dataset(tmp_path / "a")
+    first = fingerprint(shutil.copytree(tmp_path / "a", tmp_path / "b"))
+    runs.seal(tmp_path / "a")
+    (tmp_path / "a" / "README.md").write_text("about it")
+    assert fingerprint(tmp_path / "a") == first
+    (tmp_path / "b" / DATA_PATH.format(**place(0))).write_bytes(b"other steps")
+    assert fingerprint(tmp_path / "b") != first
 
 
 @pytest.mark.parametrize("task", TASKS)
