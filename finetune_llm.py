@@ -13,14 +13,17 @@ Both trainings see generated instructions and have their loss on the program alo
 and PEFT. The held-out instructions are generated with another seed, and none of them is trained on. With --stage
 feedback a planner gets a second adapter beside the first, for assessing and correcting what a body did and proposing
 what it should practice; how it reads instructions stays as it is. With --stage grpo it goes on by reinforcement: it is
-paid for what the body does with the programs that it draws (GRPO, Shao et al., 2024, arXiv:2402.03300).
+paid for what the body does with the programs that it draws (GRPO, Shao et al., 2024, arXiv:2402.03300). The second
+adapter is for the weights that it was trained over: a planner that goes on from another leaves that one's behind, and
+is taught to judge again.
 """
 
+import hashlib
 import itertools
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +52,11 @@ from agent.instructions import Instruction, generate, prompt
 from agent.motor_agent import MotorAgent, describe
 from agent.motor_policy import MotorPolicy
 from agent.planner import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
     ASSESS_FORMAT,
+    BASE,
+    CONFIG,
     CORRECT_FORMAT,
     FEEDBACK,
     FEEDBACK_CONFIG,
@@ -57,6 +64,7 @@ from agent.planner import (
     VOCABULARY,
     Parse,
     Planner,
+    discard,
     load_language_model,
     load_tokenizer,
     score,
@@ -68,15 +76,19 @@ from agent.video import film
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
 PHASES = ("base", "adapter")
+# Each stage with its phases; the checkpoints of one are in PHASE_training/.
+STAGES = {"instructions": PHASES, "feedback": (FEEDBACK,), "grpo": ("grpo",)}
 Grade = Callable[[Planner], dict[str, float]]  # what a planner in training is worth, by name
+START = ("base_model", "init_from")  # weights that a run starts from
 PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, beside the planner
 HELD_OUT_SEED, CALIBRATION_SEED = 1_000_003, 2_000_003  # added to the seed
-# What may change when a run goes on: what it starts from is in its checkpoint, and what comes of it later is free.
-FREE = {"init_from", "base_model", "eval_examples", "eval_steps", "save_steps"}
+# What may change when a run goes on: where what it starts from lies, which is known by its content, and what comes of
+# it later.
+FREE = {"init_from", "base_model", "base_revision", "eval_examples", "eval_steps", "save_steps"}
 FREE |= {"agent_dir", "policy", "decision_transformer", *arguments.ALWAYS_FREE}
 UNSURE = 0.01  # share of right programs that may be refused for want of confidence
 DOUBTED = 0.005  # share of goals that were met that may be called missed
-STAGES = ("instructions", "feedback", "grpo")
+MOST_DRAWN = 20_000  # instructions in a row of which none is short enough
 
 WHAT = """
 Turns an instruction into a program of goals for a humanoid body, decoded under a grammar: it always gives a valid
@@ -112,7 +124,12 @@ class Arguments(arguments.TrainingArguments):
         default="", metadata={"help": "folder or Hub repo of a causal LM; empty: a small Llama is trained first"}
     )
     base_revision: str = field(default="", metadata={"help": "revision of the Hub repo in base_model"})
-    init_from: str = field(default="", metadata={"help": "folder or Hub repo of a planner to go on from"})
+    init_from: str = field(
+        default="",
+        metadata={
+            "help": "folder or Hub repo of a planner to go on from; its feedback/ is for --stage feedback alone"
+        },
+    )
     resume: bool = field(default=False, metadata={"help": "go on from the last checkpoint in output_dir"})
     seed: int = 0
 
@@ -176,6 +193,8 @@ class Arguments(arguments.TrainingArguments):
             raise ValueError(f"hidden_size={self.hidden_size} must be a multiple of {HEAD_SIZE}, the size of a head")
         if self.vocab_size < 512:
             raise ValueError(f"vocab_size={self.vocab_size} must be at least 512: bytes and goal tokens come first")
+        if self.longest_seconds <= 0:
+            raise ValueError(f"longest_seconds={self.longest_seconds} must be above 0")
 
     def validate_stage(self):
         if self.stage not in STAGES:
@@ -202,12 +221,24 @@ class Arguments(arguments.TrainingArguments):
         if self.agent_dir and not (self.policy and self.decision_transformer):
             raise ValueError("--agent_dir assembles an agent: give --policy and --decision_transformer too")
 
+    def check_processes(self, started: int, *, may_shard: bool = False) -> None:
+        super().check_processes(started, may_shard=may_shard)
+        if self.stage != "instructions" and started > 1:
+            raise ValueError(f"--stage {self.stage} is for one process, {started} work on this: launch it by python")
+
+    @property
+    def examples_in_full(self) -> int:
+        """Instructions that the whole model is trained on; 0 where only an adapter is."""
+        in_full = not self.base_model and (self.full or not self.init_from)
+        return max(self.base_examples, self.train_examples) if in_full else 0
+
 
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # which only Accelerator looks at by itself
     on_gpus = process.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
     args.check_processes(process.num_processes, may_shard=on_gpus)
+    args = replace(args, base_model=by_name(args.base_model))
     # Whatever is missing is missed before any work.
     asked = {
         name: getattr(args, name) for name in ("base_model", "init_from", "dataset", *PARTS) if getattr(args, name)
@@ -221,28 +252,24 @@ def main(args: Arguments) -> None:
             )
             for name, value in asked.items()
         }
-    if args.push_to_hub and "base_model" in sources and not hub.repo_cache(sources["base_model"]):
+    if args.push_to_hub and args.base_model and Path(args.base_model).is_dir():
         raise ValueError(
             f"base_model={args.base_model} is a folder that nobody else has: give a Hub repo to push over"
         )
     for name in PARTS.keys() & sources.keys():
         PARTS[name].from_pretrained(sources[name])
     set_seed(args.seed)
-    if args.stage == "feedback":
-        teach_feedback(args, sources, started)
-        return
-    if args.stage == "grpo":
-        reinforce(args, sources, started)
-        return
     output = Path(args.output_dir)
     upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
-    if args.resume:
-        runs.check_resume(output, args, FREE)
-    metrics = runs.Metrics(output, resumed_step(args)) if process.is_main_process else None
-    if metrics and not args.resume:
-        for phase in PHASES:
-            shutil.rmtree(output / f"{phase}_training", ignore_errors=True)  # of another run
-        runs.record_provenance(output, args, upstream)
+    upstream |= {f"{name}_sha256": content(sources[name]) for name in START if name in sources}
+    if args.stage == "feedback":
+        with runs.claim(output):  # its numbers are in a folder within
+            teach_feedback(args, sources, upstream, started)
+        return
+    if args.stage == "grpo":
+        reinforce(args, sources, upstream, started)
+        return
+    metrics = begin(args, output, upstream)
     process.wait_for_everyone()
     held_out, examples = draw_examples(args)
     planner = base_planner(args, metrics, sources, examples, held_out)
@@ -293,12 +320,52 @@ def main(args: Arguments) -> None:
     process.destroy_process_group()
 
 
+def by_name(base_model: str) -> str:
+    """`owner/name@commit` of a snapshot that lies in the cache of the Hub, else what is given."""
+    path = Path(base_model).resolve()
+    repo = hub.repo_cache(path) if Path(base_model).is_dir() else None
+    if repo is None or path.parent != repo / "snapshots":
+        return base_model
+    return f"{repo.name.removeprefix('models--').replace('--', '/')}@{path.name}"
+
+
+def content(folder: Path) -> str:
+    """The sha256 of the weights, the tokenizer and the planner.json in the folder of a language model or a planner."""
+    patterns = ("*.safetensors", f"{BASE}/*.safetensors", "tokenizer*", CONFIG)
+    files = sorted(file.relative_to(folder).as_posix() for pattern in patterns for file in folder.glob(pattern))
+    return hashlib.sha256(repr([(file, runs.digest(folder / file)) for file in files]).encode()).hexdigest()
+
+
+def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metrics | None:
+    """Take the folder that a run records itself in, and what its numbers go to; None but for the main process.
+
+    Raises:
+        ValueError: another run is in it, or the one that was cannot go on like this.
+    """
+    if args.resume:
+        runs.check_resume(folder, args, FREE)
+        before = runs.read_json(folder / runs.PROVENANCE)["upstream"]
+        for name in START:
+            if before.get(f"{name}_sha256") != upstream.get(f"{name}_sha256"):
+                raise ValueError(
+                    f"{folder} cannot be resumed: it began with weights of {name}={before.get(name, '')}, those of "
+                    f"{name}={upstream.get(name, '')} are others: give what it began with"
+                )
+    if not PartialState().is_main_process:
+        return None
+    metrics = runs.Metrics(folder, resumed_step(args))
+    if not args.resume:
+        for phase in STAGES[args.stage]:
+            shutil.rmtree(Path(args.output_dir) / f"{phase}_training", ignore_errors=True)  # of another run
+        runs.record_provenance(folder, args, upstream)
+    return metrics
+
+
 def draw_examples(args: Arguments) -> tuple[list[Instruction], list[Instruction]]:
     """Held-out instructions, and those to train on, in which none of the former occurs."""
     held_out = draw(args.seed + HELD_OUT_SEED, args.eval_examples)
     kept = {prompt(each.text) for each in held_out}
-    in_full = args.full or not (args.base_model or args.init_from)
-    count = max(args.base_examples if in_full else 0, args.train_examples)
+    count = max(args.examples_in_full, args.train_examples)
     drawn = (each for each in generate(args.seed) if prompt(each.text) not in kept)
     return held_out, list(itertools.islice(drawn, count))
 
@@ -315,18 +382,16 @@ def base_planner(
     held_out: list[Instruction],
 ) -> Planner:
     """The language model that the adapter is for, as a planner that may not know anything yet."""
-    if args.init_from and not args.full:
-        return Planner.from_pretrained(sources["init_from"])
     if args.base_model:
         folder = sources["base_model"]
         model = load_language_model(folder, args.base_model, torch.bfloat16 if args.bf16 else torch.float32)
         tokenizer = load_tokenizer(folder, args.base_model)
         ids = spare_token_ids(tokenizer, model.config.vocab_size)
-        from_hub = hub.repo_cache(folder) is not None
+        from_hub = not Path(args.base_model).is_dir()
         name, revision = hub.origin(args.base_model, folder).split("@") if from_hub else (args.base_model, "")
         return Planner(model, tokenizer, ids, base_model=name, base_revision=revision)
     trained = Path(args.output_dir) / "base_training" / "planner"
-    if not (args.resume and runs.newest(trained)):
+    if args.examples_in_full and not (args.resume and runs.newest(trained)):
         if args.init_from:
             planner = Planner.from_pretrained(sources["init_from"])
             planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
@@ -339,7 +404,11 @@ def base_planner(
             with runs.replacing(trained) as beside:
                 planner.save_pretrained(beside, weights)
         PartialState().wait_for_everyone()
-    return Planner.from_pretrained(runs.newest(trained) or trained)
+    planner = Planner.from_pretrained(
+        runs.newest(trained) or trained if args.examples_in_full else sources["init_from"]
+    )
+    planner.base_model = planner.base_revision = ""  # what it was merged into travels with the adapter to come
+    return planner
 
 
 def lora(args: Arguments) -> LoraConfig:
@@ -496,14 +565,8 @@ def calibrate(planner: Planner, examples: list[Instruction]) -> float:
 
 
 def understand(planner: Planner, examples: list[Instruction]) -> list[Parse]:
-    """What the planner makes of each, in batches of about equal length."""
-    order = sorted(range(len(examples)), key=lambda place: len(examples[place].text))
-    results: dict[int, Parse] = {}
-    for first in range(0, len(order), 64):
-        places = order[first : first + 64]
-        parsed = planner.parse_with_confidence([examples[place].text for place in places])
-        results |= zip(places, parsed, strict=True)
-    return [results[place] for place in range(len(examples))]
+    """What the planner makes of each."""
+    return planner.parse_with_confidence([each.text for each in examples])
 
 
 class Accuracy(TrainerCallback):
@@ -577,22 +640,24 @@ class StopWhenAsked(TrainerCallback):
 
 
 def first_adapter_step(args: Arguments) -> int:
-    """Updates before the adapter's first: those of the small Llama."""
+    """Updates before the adapter's first: those of the model in full."""
     batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * PartialState().num_processes
-    return 0 if args.base_model or args.init_from else -(-args.base_examples // batch)
+    return -(-args.examples_in_full // batch)
 
 
-def resumed_step(args: Arguments) -> int:
-    """The update that --resume goes on from."""
-    if args.resume:
-        for phase, offset in (("adapter", first_adapter_step(args)), ("base", 0)):
-            checkpoint = last_checkpoint(Path(args.output_dir) / f"{phase}_training")
-            if checkpoint:
-                return offset + int(checkpoint.name.rsplit("-", 1)[1])
+def resumed_step(args: Arguments) -> int | None:
+    """The update that --resume goes on from; None where a run starts anew."""
+    if not args.resume:
+        return None
+    for phase in reversed(STAGES[args.stage]):
+        checkpoint = last_checkpoint(Path(args.output_dir) / f"{phase}_training")
+        if checkpoint:
+            offset = first_adapter_step(args) if phase == "adapter" else 0
+            return offset + int(checkpoint.name.rsplit("-", 1)[1])
     return 0
 
 
-def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) -> None:
+def teach_feedback(args: Arguments, sources: dict[str, Path], upstream: dict[str, str], started: float) -> None:
     """Give a planner its second adapter, in the folder feedback/, by lessons from a dataset."""
     output = Path(args.output_dir)
     folder = output / FEEDBACK
@@ -600,8 +665,8 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) ->
     planner.model.requires_grad_(True)  # a merged adapter leaves its base frozen
     held_out = lessons.draw(sources["dataset"], args.eval_examples, args.seed + HELD_OUT_SEED, held_out=True)
     rows = feedback_rows(planner, lessons.draw(sources["dataset"], args.train_examples, args.seed), args.seed)
-    metrics = runs.Metrics(folder, resumed_step(args))
-
+    metrics = begin(args, folder, upstream)
+    assert metrics, "this is the only process"
     tables = list(itertools.islice(proposals.draw_tables(args.seed + HELD_OUT_SEED), args.eval_examples))
 
     def grade(planner: Planner) -> dict[str, float]:
@@ -625,11 +690,10 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], started: float) ->
     runs.write_json(folder / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": least_doubt})
     planner.least_doubt = least_doubt
     if output.resolve() != sources["init_from"].resolve():
+        discard(output, BASE, ADAPTER, ADAPTER_WEIGHTS, runs.MANIFEST)  # of another planner
         unwanted = shutil.ignore_patterns(FEEDBACK, *runs.TRAINING_ONLY, "metrics.jsonl")
         shutil.copytree(sources["init_from"], output, ignore=unwanted, dirs_exist_ok=True)
     row = grade_feedback(planner, held_out) | grade_proposals(planner, tables)
-    asked = {"init_from": args.init_from, "dataset": args.dataset}
-    upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
     runs.record_provenance(folder, args, upstream)
     metrics.draw()
     metric = (
@@ -713,19 +777,20 @@ class Referee:
         return [self.known[pair] for pair in pairs]
 
 
-def reinforce(args: Arguments, sources: dict[str, Path], started: float) -> None:
+def reinforce(args: Arguments, sources: dict[str, Path], upstream: dict[str, str], started: float) -> None:
     """Let a planner go on with the programs that it draws, paid for exactness and for what the body does with them."""
     output, folder = Path(args.output_dir), Path(args.output_dir) / "grpo_training"
+    held_out = list(itertools.islice(bodily(args, args.seed + HELD_OUT_SEED), args.eval_examples))
+    kept = {prompt(each.text) for each in held_out}
+    rows = [
+        {"prompt": prompt(each.text), "program": each.program.tokens}
+        for each in itertools.islice(bodily(args, args.seed, kept), args.train_examples)
+    ]
+    metrics = begin(args, output, upstream)
+    assert metrics, "this is the only process"
     planner = Planner.from_pretrained(sources["init_from"])
     planner.save_pretrained(output)  # the base that the new adapter is for
     referee = Referee(GoalDecisionTransformer.from_pretrained(sources["decision_transformer"]).eval())
-    held_out = list(itertools.islice(bodily(args, args.seed + HELD_OUT_SEED), args.eval_examples))
-    kept = {prompt(each.text) for each in held_out}
-    examples = (each for each in bodily(args, args.seed) if prompt(each.text) not in kept)
-    rows = [
-        {"prompt": prompt(each.text), "program": each.program.tokens}
-        for each in itertools.islice(examples, args.train_examples)
-    ]
     before = grade_bodily(planner, referee, held_out)
 
     def roll_out(prompts: list[str], trainer: GRPOTrainer) -> dict[str, list]:
@@ -788,7 +853,11 @@ def reinforce(args: Arguments, sources: dict[str, Path], started: float) -> None
     trained.save_pretrained(output)
     after = grade_bodily(Planner.from_pretrained(output), referee, held_out)
     runs.write_json(output / "grpo.json", {"before": before, "after": after, "log": trainer.state.log_history})
-    upstream = {name: hub.origin(getattr(args, name), sources[name]) for name in ("init_from", "decision_transformer")}
+    for row in trainer.state.log_history:
+        if "loss" in row:
+            names = ("loss", "kl", "rewards/physical/mean", "rewards/exact/mean")
+            metrics.add(row["step"], {f"grpo/{name}": row[name] for name in names})
+    metrics.draw()
     runs.record_provenance(output, args, upstream)
     metric = (
         f"{before['physical']['share']:.1%} of {len(held_out)} done before, {after['physical']['share']:.1%} after"
@@ -798,12 +867,24 @@ def reinforce(args: Arguments, sources: dict[str, Path], started: float) -> None
     runs.write_summary(output, stage="grpo", made=made, seconds=time.perf_counter() - started, metric=metric)
 
 
-def bodily(args: Arguments, seed: int) -> Iterator[Instruction]:
-    """Generated instructions of goals with ends that a body is done with in `longest_seconds`."""
-    for each in generate(seed):
+def bodily(args: Arguments, seed: int, kept: Container[str | None] = ()) -> Iterator[Instruction]:
+    """Generated instructions, but for those `kept`, of goals with ends that a body is done with in `longest_seconds`.
+
+    Raises:
+        ValueError: there are hardly any.
+    """
+
+    def fits(each: Instruction) -> bool:
         goals = each.program.goals
-        if goals and all(goal.end for goal in goals) and sum(map(expected_seconds, goals)) <= args.longest_seconds:
-            yield each
+        ends = bool(goals) and all(goal.end for goal in goals)
+        return ends and sum(map(expected_seconds, goals)) <= args.longest_seconds and prompt(each.text) not in kept
+
+    drawn = generate(seed)
+    while found := next(filter(fits, itertools.islice(drawn, MOST_DRAWN)), None):
+        yield found
+    raise ValueError(
+        f"longest_seconds={args.longest_seconds} leaves no instruction among {MOST_DRAWN:,} that are drawn: give more"
+    )
 
 
 def grade_bodily(planner: Planner, referee: Referee, examples: list[Instruction]) -> dict[str, dict]:
@@ -826,13 +907,12 @@ class ProgressOnly(ProgressCallback):
 def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str, float], provenance: dict) -> None:
     """Write the agent: a folder per part, without what only served its training."""
     with runs.replacing(folder) as beside:
-        beside.mkdir()
         for part, source in parts.items():
-            shutil.copytree(
-                source,
-                beside / part,
-                ignore=shutil.ignore_patterns(*runs.TRAINING_ONLY, "metrics.jsonl"),
-            )
+            for file in hub.published_files(source):
+                if Path(file).name != runs.METRICS:
+                    (beside / part / file).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source / file, beside / part / file)
+            runs.seal(beside / part, runs.read_manifest(source))
         runs.write_json(beside / runs.PROVENANCE, provenance)
         describe(beside, name, results)
 

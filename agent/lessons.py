@@ -32,12 +32,19 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
     They are from every tenth episode where they are held out, else from the others.
 
     Raises:
-        ValueError: there is no dataset in the folder, or one of another goal vocabulary.
+        ValueError: there is no dataset in the folder, one of another goal vocabulary, or none of its episodes is long
+        enough.
     """
     schema.read_info(folder)
     rng = np.random.default_rng(seed)
     episodes = [episode for shard in schema.read_shards(folder) for episode in _episodes(shard)]
+    long = len(episodes)
     episodes = [each for place, each in enumerate(episodes) if (place % HELD_OUT_EVERY == 0) == held_out]
+    if not episodes:
+        raise ValueError(
+            f"{folder} has {long} episodes of more than {STRETCH_SECONDS[1]:g} s, lessons need 2: "
+            f"collect more, with --shard_steps above {round(STRETCH_SECONDS[1] / CONTROL_SECONDS)}"
+        )
     found = []
     for _ in range(count):
         wanted = rng.choice(["met", "fall", "missed"], p=[MET_SHARE, FALL_SHARE, 1 - MET_SHARE - FALL_SHARE])
@@ -68,7 +75,7 @@ def _outcome(
 ) -> GoalOutcome:
     steps = round(rng.uniform(*STRETCH_SECONDS) / CONTROL_SECONDS)
     fell = fall and terminated
-    begin = len(observations) - steps if fell else int(rng.integers(len(observations) - steps))
+    begin = len(observations) - steps if fell else int(rng.integers(len(observations) - steps + 1))
     stretch = observations[begin : begin + steps]
     goal = Goal(*commands[begin + steps // 2].astype(float).round(1).tolist())
     if rng.random() < OTHER_SHARE:

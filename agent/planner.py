@@ -75,7 +75,7 @@ SLOTS = tuple(f"<#{number}>" for number in range(1, 17))  # the amounts of a tex
 VOCABULARY = (*TOKENS, *SLOTS)  # what a language model has an id for
 COMMAND = len(VOCABULARY) - 1  # the last slot: in a repair, the command of the goal that was missed
 SURE = 0.5  # probability of a step that is read alone; a step that is less sure is read among the others
-PROPOSED_AT_ONCE = 64
+AT_ONCE = 64  # texts that are read together, or proposals that are drawn
 MAX_PROMPT_TOKENS = (
     512  # English within the limit of characters has half of it; other scripts may have many times more
 )
@@ -199,21 +199,26 @@ class Planner:
     def save_pretrained(self, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json.
 
-        `weights` are those of the model by name, where it does not hold them itself.
+        What another planner left in the folder goes: its adapter, a base/ that is not that of this adapter, and a
+        feedback/, which was trained over other weights. `weights` are those of the model by name, where it does not
+        hold them itself.
         """
+        folder = Path(path)
+        stale = [FEEDBACK] if self.feedback_folder != folder / FEEDBACK else []
         with runs.placing(path, sum(value.nbytes for value in self.model.state_dict().values())) as beside:
             if isinstance(self.model, PreTrainedModel):  # with an adapter attached it is a PeftModel
-                for file in (ADAPTER, ADAPTER_WEIGHTS):  # of another planner, or merged into this one
-                    (Path(path) / file).unlink(missing_ok=True)
+                stale += [ADAPTER, ADAPTER_WEIGHTS]
                 self.model.save_pretrained(beside / BASE, state_dict=weights)
             else:
+                stale += [BASE] if self.base_model else []
                 # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
                 self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
                 self.model.save_pretrained(beside, state_dict=weights, save_embedding_layers=False)
             self.tokenizer.save_pretrained(beside)
             runs.write_json(beside / CONFIG, self.config)
-            if self.feedback_folder and self.feedback_folder != Path(path) / FEEDBACK:
+            if self.feedback_folder and FEEDBACK in stale:
                 shutil.copytree(self.feedback_folder, beside / FEEDBACK)
+            discard(folder, *stale)
 
     def save_config(self, folder: Path) -> None:
         """Save planner.json alone."""
@@ -242,7 +247,15 @@ class Planner:
         return [result.program for result in self.parse_with_confidence(texts)]
 
     def parse_with_confidence(self, texts: Sequence[str]) -> list[Parse]:
-        """Programs with the probability that the model gave to each."""
+        """Programs with the probability that the model gave to each. Texts of about equal length are read together."""
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        results: dict[int, Parse] = {}
+        for first in range(0, len(order), AT_ONCE):
+            places = order[first : first + AT_ONCE]
+            results |= zip(places, self._parse_together([texts[place] for place in places]), strict=True)
+        return [results[place] for place in range(len(texts))]
+
+    def _parse_together(self, texts: Sequence[str]) -> list[Parse]:
         results: dict[int, Parse] = {}
         whole: dict[int, str] = {}
         lists: dict[int, Steps] = {}
@@ -303,7 +316,7 @@ class Planner:
         return [GoalProgram.from_token_ids(draft.ids).goals if len(draft.ids) > 1 else () for draft in drafts]
 
     def judge(self, outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
-        """What is wrong with a goal, and what to do about it: see `agent.feedback.Pursuit`."""
+        """What is wrong with a goal, and what to do about it: see `agent.pursuit.Pursuit`."""
         (assessment,) = self.assess([outcome])
         return assessment, () if assessment.met else self.correct([outcome])[0]
 
@@ -318,9 +331,7 @@ class Planner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             while len(programs) < count:
-                drafts = [
-                    Draft([], table_commands(table)) for _ in range(min(PROPOSED_AT_ONCE, count - len(programs)))
-                ]
+                drafts = [Draft([], table_commands(table)) for _ in range(min(AT_ONCE, count - len(programs)))]
                 self._decode([self.table_ids(table)] * len(drafts), drafts, model, pick=draw)
                 programs += [GoalProgram.from_token_ids(draft.ids) for draft in drafts]
         return programs
@@ -567,6 +578,15 @@ def spelled_end(ids: Sequence[int]) -> tuple[str, str] | None:
     """The kind and the spelling of the end of a goal with these token ids; None where it is open."""
     kind = END_KINDS.get(ids[3])
     return (kind, "".join(DIGIT_IDS[index] for index in ids[4:])) if kind else None
+
+
+def discard(folder: Path, *names: str) -> None:
+    """Remove these files and folders of a planner from `folder`, where they are."""
+    for name in names:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
 
 
 def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype) -> PreTrainedModel:

@@ -1,18 +1,24 @@
 """Stage 4: the small Llama and its adapter, any other causal LM, going on after a stop, and the assembled agent."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from conftest import ROOT, run_script
 from peft import get_peft_model
+from safetensors.torch import save_file
 from test_lessons import write_dataset
+from test_planner import small_planner, with_adapter
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+import finetune_llm
+from agent import runs
 from agent.arguments import parse_arguments
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.goals import GOAL_VERSION, Goal, GoalProgram
@@ -20,7 +26,19 @@ from agent.instructions import generate, prompt
 from agent.motor_agent import MotorAgent
 from agent.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.planner import VOCABULARY, Planner
-from finetune_llm import Arguments, Referee, draw_examples, lora, tokenized, train_tokenizer
+from finetune_llm import (
+    Arguments,
+    Referee,
+    base_planner,
+    begin,
+    bodily,
+    by_name,
+    draw_examples,
+    first_adapter_step,
+    lora,
+    tokenized,
+    train_tokenizer,
+)
 
 TINY = [
     *("--hidden_size", "64", "--num_hidden_layers", "1", "--vocab_size", "600", "--base_examples", "64"),
@@ -54,6 +72,9 @@ def trained(tmp_path_factory):
     GoalDecisionTransformer(small).save_pretrained(folder / "decision_transformer")
     for part in ("policy", "decision_transformer"):
         (folder / part / "checkpoint").mkdir()
+        (folder / part / "tracker").mkdir()
+        (folder / part / "tracker" / "events.out.tfevents.1").touch()
+        save_file({"rewards": torch.tensor([torch.nan])}, folder / part / "not_finite.safetensors")
     parts = ("--agent_dir", folder / "agent", "--policy", folder / "policy")
     parts += ("--decision_transformer", folder / "decision_transformer")
     done = run_script("finetune_llm.py", *TINY, *parts, "--output_dir", folder / "planner")
@@ -99,7 +120,8 @@ def test_the_agent_is_assembled_from_the_three_parts_without_what_only_trained_t
         "model_type": "motor_agent",
     }
     assert {path.name for path in agent.iterdir() if path.is_dir()} == {"policy", "decision_transformer", "planner"}
-    assert not list(agent.rglob("*checkpoint*")) and not list(agent.rglob("*_training"))
+    unwanted = ("*checkpoint*", "*_training", "tracker", "not_finite.safetensors", "metrics.jsonl")
+    assert not [path for pattern in unwanted for path in agent.rglob(pattern)]
     assert MotorAgent.from_pretrained(agent).act(np.zeros(45, dtype=np.float32)).shape == (17,)
 
 
@@ -112,14 +134,27 @@ def test_a_finished_run_resumes_to_the_same_planner(trained):
     assert [each.program for each in after] == [each.program for each in before]
 
 
-def test_a_planner_learns_to_judge_and_reads_instructions_as_before(trained, tmp_path):
-    folder, _ = trained
-    write_dataset(tmp_path / "rollouts")
-    stage = ("--stage", "feedback", "--init_from", folder / "planner", "--dataset", tmp_path / "rollouts")
-    done = run_script("finetune_llm.py", *TINY, *stage, "--output_dir", tmp_path / "planner")
+@pytest.fixture(scope="module")
+def taught(trained, tmp_path_factory):
+    """The folder of a planner that learned to judge, where another one was, and the flags and the result of that."""
+    folder = tmp_path_factory.mktemp("feedback")
+    write_dataset(folder / "rollouts")
+    (folder / "planner" / "base").mkdir(parents=True)
+    (folder / "planner" / "base" / "model-00001-of-00002.safetensors").touch()
+    stage = ("--stage", "feedback", "--init_from", trained[0] / "planner", "--dataset", folder / "rollouts")
+    done = run_script("finetune_llm.py", *TINY, *stage, "--output_dir", folder / "planner")
     assert done.returncode == 0, done.stderr
+    return folder / "planner", stage, done
+
+
+def test_a_planner_learns_to_judge_and_reads_instructions_as_before(trained, taught, tmp_path):
+    folder, _ = trained
+    planner, _, done = taught
     assert "of the verdicts" in done.stdout and "of the proposals" in done.stdout
-    before, after = Planner.from_pretrained(folder / "planner"), Planner.from_pretrained(tmp_path / "planner")
+    assert {path.name for path in (planner / "base").iterdir()} == {
+        path.name for path in (folder / "planner/base").iterdir()
+    }
+    before, after = Planner.from_pretrained(folder / "planner"), Planner.from_pretrained(planner)
     assert before.feedback is None and after.feedback is not None
     assert after.parse_with_confidence(TEXTS) == before.parse_with_confidence(TEXTS)
     after.save_pretrained(tmp_path / "again")
@@ -128,6 +163,130 @@ def test_a_planner_learns_to_judge_and_reads_instructions_as_before(trained, tmp
     assert all(
         torch.equal(a, b) for a, b in zip(again.feedback.parameters(), after.feedback.parameters(), strict=True)
     )
+
+
+def test_judging_goes_on_only_as_it_began(taught, refusal):
+    planner, stage, _ = taught
+    flags = (*TINY, *stage, "--output_dir", planner, "--resume", "--lora_rank", "4")
+    assert "lora_rank was 2 and is 4" in refusal("finetune_llm", *flags)
+
+
+def test_a_planner_that_goes_on_leaves_feedback_behind_that_is_for_other_weights(taught, tmp_path):
+    planner, _, _ = taught
+    flags = ["--init_from", str(planner), "--output_dir", str(tmp_path / "planner")]
+    finetune_llm.main(parse_arguments(Arguments, [*TINY, *flags]))
+    assert Planner.from_pretrained(planner).feedback is not None
+    assert Planner.from_pretrained(tmp_path / "planner").feedback is None
+    assert not (tmp_path / "planner" / "feedback").exists()
+
+
+FEEDBACK_RUN = {"stage": "feedback", "dataset": "a", "init_from": "b"}
+
+
+def test_a_new_run_of_feedback_drops_the_checkpoints_of_another_and_a_resumed_one_keeps_its_rows(tmp_path):
+    args, folder = Arguments(**FEEDBACK_RUN, output_dir=str(tmp_path)), tmp_path / "feedback"
+    checkpoint = tmp_path / "feedback_training" / "checkpoint-4"
+    checkpoint.mkdir(parents=True)
+    runs.seal(checkpoint)
+    metrics = begin(args, folder, {})
+    assert not checkpoint.exists()
+    for step in (3, 5):
+        metrics.add(step, {"feedback/loss": 1.0})
+    del metrics
+    checkpoint.mkdir(parents=True)
+    runs.seal(checkpoint)
+    assert [row["step"] for row in begin(replace(args, resume=True), folder, {}).rows] == [3]
+    assert checkpoint.exists()
+
+
+@pytest.mark.parametrize("stage", ["feedback", "grpo"])
+def test_two_runs_of_a_later_stage_are_not_in_one_folder(stage, tmp_path, refusal):
+    flags = ["--stage", stage, "--init_from", f"{SHIPPED}/planner", "--output_dir", tmp_path / "planner"]
+    flags += ["--decision_transformer", f"{SHIPPED}/decision_transformer", "--eval_examples", "1"]
+    flags += ["--train_examples", "1", "--dataset", tmp_path] if stage == "feedback" else ["--train_examples", "1"]
+    first = runs.claim(tmp_path / "planner")
+    assert "another run writes into" in refusal("finetune_llm", *flags)
+    del first
+
+
+@pytest.mark.parametrize("stage", [FEEDBACK_RUN, {"stage": "grpo", "init_from": "a", "decision_transformer": "b"}])
+def test_a_later_stage_is_for_one_process(stage):
+    args = Arguments(**stage, num_processes=2)
+    with pytest.raises(ValueError, match="is for one process, 2 work on this"):
+        args.check_processes(2)
+    Arguments(num_processes=2).check_processes(2)
+
+
+def test_a_run_goes_on_only_over_the_weights_that_it_began_with_wherever_they_lie(tmp_path, monkeypatch, refusal):
+    def stop(args):
+        raise ValueError("it goes on")
+
+    monkeypatch.setattr(finetune_llm, "draw_examples", stop)
+    for name, value in (("base", 0.0), ("other", 1.0)):
+        (tmp_path / name).mkdir()
+        save_file({"weight": torch.full((2,), value)}, tmp_path / name / "model.safetensors")
+    shutil.copytree(tmp_path / "base", tmp_path / "moved")
+    run = ("finetune_llm", *TINY, "--output_dir", tmp_path / "planner")
+    assert "it goes on" in refusal(*run, "--base_model", tmp_path / "base")
+    assert "it goes on" in refusal(*run, "--resume", "--base_model", tmp_path / "moved")
+    assert "base_model=other are others: give what it began" in refusal(
+        *run, "--resume", "--base_model", tmp_path / "other"
+    )
+    assert "base_model= are others" in refusal(*run, "--resume")
+    assert "base_model= are others" in refusal(*run, "--resume", "--init_from", tmp_path / "base")
+
+
+@pytest.mark.parametrize(
+    ("flags", "updates"),
+    [
+        ({}, 4),
+        ({"train_examples": 96}, 6),
+        ({"init_from": "a"}, 0),
+        ({"init_from": "a", "full": True}, 4),
+        ({"base_model": "a", "full": True}, 0),
+    ],
+)
+def test_the_adapter_counts_on_from_the_updates_in_full(flags, updates):
+    sizes = {"base_examples": 64, "train_examples": 32, "eval_examples": 1, "per_device_train_batch_size": 16}
+    args = Arguments(**sizes | flags)
+    assert first_adapter_step(args) == updates
+    assert len(draw_examples(args)[1]) == 16 * updates or not updates
+
+
+def test_a_snapshot_in_the_cache_is_its_repo_and_a_folder_in_one_is_a_folder(tmp_path):
+    snapshot = tmp_path / "hub" / "models--me--it" / "snapshots" / ("0" * 40)
+    _, examples = draw_examples(Arguments(base_examples=50, train_examples=10, eval_examples=1))
+    train_tokenizer(examples, 600).save_pretrained(snapshot / "model")
+    config = LlamaConfig(
+        vocab_size=600, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1
+    )
+    LlamaForCausalLM(config).save_pretrained(snapshot / "model")
+    assert by_name(str(snapshot)) == f"me/it@{'0' * 40}"
+    assert [by_name(name) for name in ("", "me/it", str(tmp_path))] == ["", "me/it", str(tmp_path)]
+    inner = str(snapshot / "model")
+    planner = base_planner(Arguments(base_model=by_name(inner)), None, {"base_model": snapshot / "model"}, [], [])
+    assert (planner.base_model, planner.base_revision) == (inner, "")
+
+
+def test_what_goes_on_from_a_planner_over_another_base_brings_its_own(tmp_path):
+    """Its adapter is merged, so the base that it names is not the one of the next adapter."""
+    planner = small_planner(list(VOCABULARY))
+    planner.model.save_pretrained(tmp_path / "base_model")
+    with_adapter(planner, str(tmp_path / "base_model")).save_pretrained(tmp_path / "planner")
+    source = {"init_from": tmp_path / "planner"}
+    further = base_planner(Arguments(init_from=str(tmp_path / "planner")), None, source, [], [])
+    assert (further.base_model, further.base_revision) == ("", "")
+    further.save_pretrained(tmp_path / "further")
+    with_adapter(further).save_pretrained(tmp_path / "further")
+    assert (tmp_path / "further" / "base").is_dir() and Planner.from_pretrained(tmp_path / "further")
+
+
+def test_where_hardly_any_instruction_is_short_enough_there_is_an_end(monkeypatch):
+    monkeypatch.setattr(finetune_llm, "MOST_DRAWN", 200)
+    with pytest.raises(ValueError, match=r"longest_seconds=0.001 leaves no instruction among 200"):
+        next(bodily(Arguments(longest_seconds=0.001), seed=0))
+    found = next(bodily(Arguments(), seed=0))
+    assert next(bodily(Arguments(), seed=0, kept={prompt(found.text)})) != found
 
 
 def test_reinforcement_moves_the_body_and_says_what_came_of_it(tmp_path):
@@ -147,6 +306,9 @@ def test_reinforcement_moves_the_body_and_says_what_came_of_it(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "of 2 done before" in done.stdout
     measured = json.loads((tmp_path / "grpo.json").read_text())
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows[0]["grpo/rewards/physical/mean"] == measured["log"][0]["rewards/physical/mean"]
+    assert not (tmp_path / "feedback").exists(), "it was over other weights"
     assert {"before", "after"} <= set(measured) and 0 <= measured["log"][0]["rewards/physical/mean"] <= 1
     assert not Planner.from_pretrained(tmp_path).parse("walk forward 1 metre").refused
 
@@ -235,6 +397,7 @@ def test_any_unicode_survives_the_tokenizer():
         (["--stage", "grpo", "--init_from", "a"], "give --decision_transformer"),
         (["--agent_dir", "a"], "give --policy and --decision_transformer"),
         (["--hidden_size", "100"], "hidden_size=100"),
+        (["--longest_seconds", "0"], "longest_seconds=0"),
         (["--init_from", "/nowhere"], "/nowhere is no folder"),
         (["--agent_dir", "a", "--policy", SHIPPED, "--decision_transformer", SHIPPED], "holds a motor_agent"),
     ],

@@ -10,9 +10,11 @@ import torch
 from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from agent import planner as planner_module
 from agent import runs
 from agent.feedback import CAUSES, GoalOutcome, repairs
 from agent.goals import GOAL_VERSION, TOKEN_IDS, Goal, GoalProgram, reach
@@ -21,6 +23,8 @@ from agent.planner import (
     ASSESS_FORMAT,
     COMMAND,
     CONFIG,
+    FEEDBACK,
+    FEEDBACK_CONFIG,
     PROMPT_FORMAT,
     VOCABULARY,
     Draft,
@@ -225,6 +229,18 @@ def test_a_batch_gives_what_its_texts_give_alone(planner):
     assert planner.parse_batch(texts) == [planner.parse(text) for text in texts]
 
 
+def test_many_texts_are_read_in_batches_of_about_equal_length_and_answered_in_their_order(planner, monkeypatch):
+    monkeypatch.setattr(planner_module, "AT_ONCE", 3)
+    sizes, decode = [], planner._decode
+    monkeypatch.setattr(
+        planner, "_decode", lambda prompts, *rest: sizes.append(len(prompts)) or decode(prompts, *rest)
+    )
+    texts = ["walk", "run for a while and mind the step", "jump", "", "turn to the left side", "stop", "go on", "up"]
+    programs = planner.parse_batch(texts)
+    assert max(sizes) <= 3
+    assert programs == [planner.parse(text) for text in texts]
+
+
 def test_confidence_is_the_probability_of_the_program_under_the_grammar(planner):
     (result,) = planner.parse_with_confidence(["walk forward 2 metres"])
     assert 0 < result.confidence <= 1
@@ -237,6 +253,50 @@ def test_a_saved_planner_reads_the_same(planner, tmp_path):
     assert again.config == planner.config
     assert again.parse_with_confidence(texts) == planner.parse_with_confidence(texts)
     assert not list(tmp_path.rglob("*.bin")) and list(tmp_path.rglob("*.safetensors"))
+
+
+def with_adapter(planner: Planner, base_model: str = "") -> Planner:
+    """The planner with an adapter attached that changes what it says."""
+    adapter = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    model = get_peft_model(planner.model, adapter)
+    return Planner(model, planner.tokenizer, planner.goal_token_ids, base_model=base_model)
+
+
+def teach(folder) -> Planner:
+    """A planner in `folder`, with a second adapter."""
+    small_planner(list(VOCABULARY)).save_pretrained(folder)
+    with_adapter(small_planner(list(VOCABULARY))).model.save_pretrained(folder / FEEDBACK, save_embedding_layers=False)
+    runs.write_json(folder / FEEDBACK / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": 0.5})
+    runs.seal(folder / FEEDBACK)
+    return Planner.from_pretrained(folder)
+
+
+def test_a_planner_over_another_base_leaves_nothing_of_the_one_that_was_in_the_folder(tmp_path):
+    teach(tmp_path / "planner")
+    base, tokenizer = tmp_path / "base_model", small_tokenizer([])
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    other = Planner(LlamaForCausalLM(config), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
+    other.model.save_pretrained(base)
+    with_adapter(other, str(base)).save_pretrained(tmp_path / "planner")
+    again = Planner.from_pretrained(tmp_path / "planner")
+    assert again.model.config.hidden_size == 16 and again.feedback is None
+    assert not (tmp_path / "planner" / "base").exists()
+    again.save_pretrained(tmp_path / "planner")
+    assert (tmp_path / "planner" / "base").exists() and not list((tmp_path / "planner").glob("adapter*"))
+
+
+def test_feedback_stays_with_the_weights_that_it_was_trained_over(tmp_path):
+    taught = teach(tmp_path / "planner")
+    taught.save_pretrained(tmp_path / "planner")
+    taught.save_pretrained(tmp_path / "copy")
+    for name in ("planner", "copy"):
+        again = Planner.from_pretrained(tmp_path / name)
+        assert again.assess([SHORT]) == taught.assess([SHORT])
+    with_adapter(taught).save_pretrained(tmp_path / "copy")
+    changed = Planner.from_pretrained(tmp_path / "copy")
+    assert changed.feedback is None and not (tmp_path / "copy" / FEEDBACK).exists()
 
 
 def test_another_goal_vocabulary_is_refused_by_both_versions(planner, tmp_path):
