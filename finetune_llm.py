@@ -31,6 +31,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType, gather_object, parse_flag_from_env, set_seed
 from datasets import Dataset
+from huggingface_hub import constants
 from huggingface_hub.dataclasses import strict
 from peft import LoraConfig, PeftModel
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -238,7 +239,8 @@ def main(args: Arguments) -> None:
     process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # which only Accelerator looks at by itself
     on_gpus = process.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
     args.check_processes(process.num_processes, may_shard=on_gpus)
-    args = replace(args, base_model=by_name(args.base_model))
+    named = by_name(args.base_model)
+    args = replace(args, base_model=named, base_revision=args.base_revision if named == args.base_model else "")
     # Whatever is missing is missed before any work.
     asked = {
         name: getattr(args, name) for name in ("base_model", "init_from", "dataset", *PARTS) if getattr(args, name)
@@ -260,6 +262,8 @@ def main(args: Arguments) -> None:
         PARTS[name].from_pretrained(sources[name])
     set_seed(args.seed)
     output = Path(args.output_dir)
+    if args.stage == "instructions" and "init_from" in sources and output.resolve() == sources["init_from"].resolve():
+        raise ValueError(f"init_from={args.init_from} would be overwritten: give another --output_dir")
     upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
     upstream |= {f"{name}_sha256": content(sources[name]) for name in START if name in sources}
     if args.stage == "feedback":
@@ -324,7 +328,7 @@ def by_name(base_model: str) -> str:
     """`owner/name@commit` of a snapshot that lies in the cache of the Hub, else what is given."""
     path = Path(base_model).resolve()
     repo = hub.repo_cache(path) if Path(base_model).is_dir() else None
-    if repo is None or path.parent != repo / "snapshots":
+    if repo is None or path.parent != repo / "snapshots" or repo.parent != Path(constants.HF_HUB_CACHE).resolve():
         return base_model
     return f"{repo.name.removeprefix('models--').replace('--', '/')}@{path.name}"
 
@@ -680,6 +684,7 @@ def teach_feedback(args: Arguments, sources: dict[str, Path], upstream: dict[str
         adapter = None  # it goes on with the one that is there
     planner, weights = train(args, FEEDBACK, planner, rows, grade, metrics, args.learning_rate, adapter)
     planner.model.peft_config["default"].base_model_name_or_path = "."  # of the planner around it
+    discard(folder, runs.MANIFEST)  # of what was here before
     planner.model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
     runs.write_json(folder / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": 0.5})
     planner = Planner.from_pretrained(sources["init_from"])
@@ -856,7 +861,7 @@ def reinforce(args: Arguments, sources: dict[str, Path], upstream: dict[str, str
     for row in trainer.state.log_history:
         if "loss" in row:
             names = ("loss", "kl", "rewards/physical/mean", "rewards/exact/mean")
-            metrics.add(row["step"], {f"grpo/{name}": row[name] for name in names})
+            metrics.add(row["step"], {f"grpo/{name}": row[name] for name in names if name in row})
     metrics.draw()
     runs.record_provenance(output, args, upstream)
     metric = (

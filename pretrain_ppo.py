@@ -62,8 +62,8 @@ PUSH_STEPS = (120, 400)  # a shove every 1.8 to 6 seconds
 CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
-# What may change when a run goes on: where it ends, what it reports, what it runs on. Widths are in its checkpoint.
-FREE = {"init_from", "widths", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
+# What may change when a run goes on: where it ends, what it reports, what it runs on.
+FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
 FREE |= arguments.ALWAYS_FREE
 
 
@@ -908,8 +908,9 @@ def load_checkpoint(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     tensors = load_file(folder / f"process_{accelerator.process_index}.safetensors")
     torch.set_rng_state(tensors.pop("torch_generator"))
-    if accelerator.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors.pop("cuda_generator"))
+    cuda_generator = tensors.pop("cuda_generator", None)
+    if cuda_generator is not None and accelerator.device.type == "cuda":  # what it runs on may have changed
+        torch.cuda.set_rng_state(cuda_generator)
     collector.load_state_dict({name.removeprefix("collector."): value.numpy() for name, value in tensors.items()})
 
 

@@ -218,7 +218,7 @@ class Planner:
             runs.write_json(beside / CONFIG, self.config)
             if self.feedback_folder and FEEDBACK in stale:
                 shutil.copytree(self.feedback_folder, beside / FEEDBACK)
-            discard(folder, *stale)
+            discard(folder, runs.MANIFEST, *stale)
 
     def save_config(self, folder: Path) -> None:
         """Save planner.json alone."""

@@ -77,8 +77,7 @@ def writing(path: str | Path, size: int = 0) -> Generator[None]:
     try:
         if size:
             with tempfile.TemporaryFile(dir=place) as stream:
-                if hasattr(os, "posix_fallocate"):  # not on macOS
-                    os.posix_fallocate(stream.fileno(), 0, size)
+                os.posix_fallocate(stream.fileno(), 0, size)
         yield
     except Exception as error:
         # safetensors says in words what the system said

@@ -55,8 +55,7 @@ def make_vector_env(
     a key of `agent.env.FRAMES`, is what bodies observe. Without `contact_cost`, which is dear to compute, rewards lack
     that part of Humanoid-v5's.
     """
-    own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)  # macOS has none
-    cores = len(own) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     return HumanoidVectorEnv(
         num_envs, num_threads or max(1, cores), max_episode_steps, integrator, frame, contact_cost
     )

@@ -141,6 +141,9 @@ def taught(trained, tmp_path_factory):
     write_dataset(folder / "rollouts")
     (folder / "planner" / "base").mkdir(parents=True)
     (folder / "planner" / "base" / "model-00001-of-00002.safetensors").touch()
+    (folder / "planner" / "feedback").mkdir()
+    (folder / "planner" / "feedback" / "feedback.json").write_text("{}")
+    runs.seal(folder / "planner" / "feedback")
     stage = ("--stage", "feedback", "--init_from", trained[0] / "planner", "--dataset", folder / "rollouts")
     done = run_script("finetune_llm.py", *TINY, *stage, "--output_dir", folder / "planner")
     assert done.returncode == 0, done.stderr
@@ -253,7 +256,7 @@ def test_the_adapter_counts_on_from_the_updates_in_full(flags, updates):
     assert len(draw_examples(args)[1]) == 16 * updates or not updates
 
 
-def test_a_snapshot_in_the_cache_is_its_repo_and_a_folder_in_one_is_a_folder(tmp_path):
+def test_a_snapshot_in_the_cache_is_its_repo_and_a_folder_in_one_is_a_folder(tmp_path, monkeypatch):
     snapshot = tmp_path / "hub" / "models--me--it" / "snapshots" / ("0" * 40)
     _, examples = draw_examples(Arguments(base_examples=50, train_examples=10, eval_examples=1))
     train_tokenizer(examples, 600).save_pretrained(snapshot / "model")
@@ -261,11 +264,19 @@ def test_a_snapshot_in_the_cache_is_its_repo_and_a_folder_in_one_is_a_folder(tmp
         vocab_size=600, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1
     )
     LlamaForCausalLM(config).save_pretrained(snapshot / "model")
+    assert by_name(str(snapshot)) == str(snapshot), "in the cache of somebody else"
+    monkeypatch.setattr(finetune_llm.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     assert by_name(str(snapshot)) == f"me/it@{'0' * 40}"
     assert [by_name(name) for name in ("", "me/it", str(tmp_path))] == ["", "me/it", str(tmp_path)]
     inner = str(snapshot / "model")
     planner = base_planner(Arguments(base_model=by_name(inner)), None, {"base_model": snapshot / "model"}, [], [])
     assert (planner.base_model, planner.base_revision) == (inner, "")
+
+
+def test_a_planner_does_not_go_on_in_the_folder_that_it_starts_from(trained, refusal):
+    planner = trained[0] / "planner"
+    line = refusal("finetune_llm", "--init_from", planner, "--output_dir", planner)
+    assert "would be overwritten: give another --output_dir" in line
 
 
 def test_what_goes_on_from_a_planner_over_another_base_brings_its_own(tmp_path):

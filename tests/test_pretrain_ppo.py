@@ -17,6 +17,7 @@ import torch
 from accelerate import Accelerator
 from conftest import ROOT, run_script
 from safetensors.torch import load_file, save_file
+from torch.distributions import Normal
 
 import pretrain_ppo
 from agent import evaluation, runs
@@ -100,22 +101,30 @@ def test_updates_make_rewarded_actions_more_likely(learner):
 
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # of torch, by torch
-def test_compiled_updates_are_those_of_the_interpreter(learner):
+def test_compiled_actions_and_updates_are_those_of_the_interpreter(learner, monkeypatch):
     args, accelerator, policy, critic, optimizer, collector = learner
+    compile, compiled = torch.compile, []
+    monkeypatch.setattr(torch, "compile", lambda each, **how: compiled.append(each) or compile(each, **how))
+    pretrain_ppo.compiled.cache_clear()
+    collector.args = dataclasses.replace(args, compile=True)
     rollout, _ = collector.collect(policy, 0.3)
+    noise = Normal(*policy(*(rollout[name].flatten(0, 1) for name in ("observations", "commands", "phase"))))
+    log_probs = noise.log_prob(rollout["actions"].flatten(0, 1)).sum(-1)
+    torch.testing.assert_close(rollout["log_probs"].flatten(), log_probs, atol=1e-4, rtol=1e-4)
     before = copy.deepcopy((policy.state_dict(), critic.state_dict(), optimizer.state_dict()))
     learned = []
-    for compile in (False, True):
+    for fused in (False, True):
         for model, state in zip((policy, critic, optimizer), before, strict=True):
             model.load_state_dict(copy.deepcopy(state))
         torch.manual_seed(1)
-        chosen = dataclasses.replace(args, compile=compile, epochs=1)
+        chosen = dataclasses.replace(args, compile=fused, epochs=1)
         row = update(chosen, accelerator, policy, critic, optimizer, rollout, critic_only=False)
         learned.append((row, [value.clone() for value in policy.parameters()]))
     (row, weights), (compiled_row, compiled_weights) = learned
     assert compiled_row == pytest.approx(row, abs=1e-5)
     torch.testing.assert_close(compiled_weights, weights, atol=1e-5, rtol=1e-4)
     assert not torch.equal(weights[0], before[0]["network.hidden.0.even.weight"])
+    assert compiled == [pretrain_ppo.explore, pretrain_ppo.minibatch_losses]
 
 
 def test_compiling_without_a_compiler_is_refused(monkeypatch):
@@ -370,7 +379,6 @@ def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupt
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain_ppo, "COMMANDS", [(1.0, 0.0, 0.0)])
     MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[4, 4])).save_pretrained(tmp_path / "narrow")
@@ -380,12 +388,14 @@ def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path, monkeypatch):
     assert curves(tmp_path / "run")[-1]["step"] == 128
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_by_another_number_of_processes(whole, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="processes was 1 and is 2"):
         pretrain_ppo.find_checkpoint(tiny(output_dir=whole, **RUN), whole / "checkpoint")
 
 
+@pytest.mark.slow
 def test_resuming_with_other_arguments_lists_the_differences_and_changes_nothing(whole):
     before = (whole / "checkpoint/progress.json").read_bytes(), (whole / "metrics.jsonl").read_bytes()
     with pytest.raises(ValueError, match=r"num_envs was \d+ and is 3, gamma was 0.99 and is 0.9"):
