@@ -75,7 +75,7 @@ SLOTS = tuple(f"<#{number}>" for number in range(1, 17))  # the amounts of a tex
 VOCABULARY = (*TOKENS, *SLOTS)  # what a language model has an id for
 COMMAND = len(VOCABULARY) - 1  # the last slot: in a repair, the command of the goal that was missed
 SURE = 0.5  # probability of a step that is read alone; a step that is less sure is read among the others
-AT_ONCE = 64  # texts that are read together, or proposals that are drawn
+READ_AT_ONCE, PROPOSED_AT_ONCE = 128, 64  # texts, and programs drawn for one table
 MAX_PROMPT_TOKENS = (
     512  # English within the limit of characters has half of it; other scripts may have many times more
 )
@@ -250,8 +250,8 @@ class Planner:
         """Programs with the probability that the model gave to each. Texts of about equal length are read together."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         results: dict[int, Parse] = {}
-        for first in range(0, len(order), AT_ONCE):
-            places = order[first : first + AT_ONCE]
+        for first in range(0, len(order), READ_AT_ONCE):
+            places = order[first : first + READ_AT_ONCE]
             results |= zip(places, self._parse_together([texts[place] for place in places]), strict=True)
         return [results[place] for place in range(len(texts))]
 
@@ -331,7 +331,9 @@ class Planner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             while len(programs) < count:
-                drafts = [Draft([], table_commands(table)) for _ in range(min(AT_ONCE, count - len(programs)))]
+                drafts = [
+                    Draft([], table_commands(table)) for _ in range(min(PROPOSED_AT_ONCE, count - len(programs)))
+                ]
                 self._decode([self.table_ids(table)] * len(drafts), drafts, model, pick=draw)
                 programs += [GoalProgram.from_token_ids(draft.ids) for draft in drafts]
         return programs

@@ -230,7 +230,7 @@ def test_a_batch_gives_what_its_texts_give_alone(planner):
 
 
 def test_many_texts_are_read_in_batches_of_about_equal_length_and_answered_in_their_order(planner, monkeypatch):
-    monkeypatch.setattr(planner_module, "AT_ONCE", 3)
+    monkeypatch.setattr(planner_module, "READ_AT_ONCE", 3)
     sizes, decode = [], planner._decode
     monkeypatch.setattr(
         planner, "_decode", lambda prompts, *rest: sizes.append(len(prompts)) or decode(prompts, *rest)
