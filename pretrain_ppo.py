@@ -111,7 +111,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     compile: bool = field(
         default=False,
         metadata={
-            "help": "torch.compile what acts and what learns, with CUDA graphs where a GPU is: pays in long runs"
+            "help": "torch.compile acting and learning, with CUDA graphs where a GPU is: a minute for a little speed"
         },
     )
     integrator: str = field(

@@ -343,8 +343,8 @@ def stop_with(batches: list[dict], args: Arguments) -> NoReturn:
         {f"{name}.{part}": value.cpu() for part, batch in enumerate(batches) for name, value in batch.items()}, path
     )
     raise ValueError(
-        f"the gradients of {MAX_SKIPPED} updates were not finite: look at {path}, "
-        "then --resume with the last checkpoint or start anew with a lower learning_rate"
+        f"the gradients of more than {MAX_SKIPPED} updates were not finite: look at {path}, "
+        "then start anew, --init_from what is the best so far, with a lower learning_rate"
     )
 
 
