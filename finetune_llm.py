@@ -18,7 +18,6 @@ adapter is for the weights that it was trained over: a planner that goes on from
 is taught to judge again.
 """
 
-import hashlib
 import itertools
 import shutil
 import time
@@ -31,7 +30,6 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType, gather_object, parse_flag_from_env, set_seed
 from datasets import Dataset
-from huggingface_hub import constants
 from huggingface_hub.dataclasses import strict
 from peft import LoraConfig, PeftModel
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -239,7 +237,7 @@ def main(args: Arguments) -> None:
     process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # which only Accelerator looks at by itself
     on_gpus = process.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
     args.check_processes(process.num_processes, may_shard=on_gpus)
-    named = by_name(args.base_model)
+    named = hub.by_name(args.base_model)
     args = replace(args, base_model=named, base_revision=args.base_revision if named == args.base_model else "")
     # Whatever is missing is missed before any work.
     asked = {
@@ -265,7 +263,11 @@ def main(args: Arguments) -> None:
     if args.stage == "instructions" and "init_from" in sources and output.resolve() == sources["init_from"].resolve():
         raise ValueError(f"init_from={args.init_from} would be overwritten: give another --output_dir")
     upstream = {name: hub.origin(value, sources[name]) for name, value in asked.items()}
-    upstream |= {f"{name}_sha256": content(sources[name]) for name in START if name in sources}
+    upstream |= {
+        f"{name}_sha256": runs.fingerprint(sources[name], what_acts(sources[name]))
+        for name in START
+        if name in sources
+    }
     if args.stage == "feedback":
         with runs.claim(output):  # its numbers are in a folder within
             teach_feedback(args, sources, upstream, started)
@@ -324,20 +326,10 @@ def main(args: Arguments) -> None:
     process.destroy_process_group()
 
 
-def by_name(base_model: str) -> str:
-    """`owner/name@commit` of a snapshot that lies in the cache of the Hub, else what is given."""
-    path = Path(base_model).resolve()
-    repo = hub.repo_cache(path) if Path(base_model).is_dir() else None
-    if repo is None or path.parent != repo / "snapshots" or repo.parent != Path(constants.HF_HUB_CACHE).resolve():
-        return base_model
-    return f"{repo.name.removeprefix('models--').replace('--', '/')}@{path.name}"
-
-
-def content(folder: Path) -> str:
-    """The sha256 of the weights, the tokenizer and the planner.json in the folder of a language model or a planner."""
+def what_acts(folder: Path) -> list[Path]:
+    """The weights, the tokenizer and the planner.json in the folder of a language model or a planner."""
     patterns = ("*.safetensors", f"{BASE}/*.safetensors", "tokenizer*", CONFIG)
-    files = sorted(file.relative_to(folder).as_posix() for pattern in patterns for file in folder.glob(pattern))
-    return hashlib.sha256(repr([(file, runs.digest(folder / file)) for file in files]).encode()).hexdigest()
+    return [file for pattern in patterns for file in folder.glob(pattern)]
 
 
 def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metrics | None:

@@ -33,7 +33,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.distributions import Normal
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
@@ -408,54 +407,46 @@ class Collector:
         """One rollout: tensors [T, N, ...] and the means of what happened."""
         args, envs, task, device = self.args, self.envs, self.task, policy.device
         steps, bodies = args.rollout_steps, args.num_envs
-        act = compiled(explore, device.type) if args.compile else explore
-        store = {
-            "observations": torch.zeros(steps, bodies, envs.single_observation_space.shape[0]),
-            "final_observations": torch.zeros(steps, bodies, envs.single_observation_space.shape[0]),
-            "even": torch.zeros(steps, bodies, task.EVEN_FEATURES),
-            "odd": torch.zeros(steps, bodies, task.ODD_FEATURES),
-            "final_even": torch.zeros(steps, bodies, task.EVEN_FEATURES),
-            "final_odd": torch.zeros(steps, bodies, task.ODD_FEATURES),
-            "commands": torch.zeros(steps, bodies, 3),
-            "phase": torch.zeros(steps, bodies),
-            "actions": torch.zeros(steps, bodies, envs.single_action_space.shape[0]),
-            "log_probs": torch.zeros(steps, bodies),
-            "rewards": torch.zeros(steps, bodies),
-            "terminated": torch.zeros(steps, bodies, dtype=torch.bool),
-            "done": torch.zeros(steps, bodies, dtype=torch.bool),
-            "valid": torch.zeros(steps, bodies, dtype=torch.bool),
+        act = compiled(MotorPolicy.forward, device.type) if args.compile else MotorPolicy.forward
+        std, noise = policy.std, torch.randn(steps, bodies, *envs.single_action_space.shape, device=device)
+        sizes: dict[str, tuple[int, ...]] = {
+            "observations": envs.single_observation_space.shape,
+            "final_observations": envs.single_observation_space.shape,
+            "even": (task.EVEN_FEATURES,),
+            "odd": (task.ODD_FEATURES,),
+            "final_even": (task.EVEN_FEATURES,),
+            "final_odd": (task.ODD_FEATURES,),
+            "commands": (3,),
+            "phase": (),
+            "actions": envs.single_action_space.shape,
+            "rewards": (),
         }
+        store = {name: np.zeros((steps, bodies, *size), dtype=np.float32) for name, size in sizes.items()}
+        store |= {name: np.zeros((steps, bodies), dtype=bool) for name in ("terminated", "done", "valid")}
         sums: dict[str, np.ndarray | float] = {}  # [N]
         for t in range(steps):
             self._renew_commands(difficulty)
             self._push(difficulty)
             task.lead()
-            even, odd = task.features(envs.start)
-            observations = torch.from_numpy(self.observations)
-            commands = torch.from_numpy(task.commands.copy())
-            phase = torch.from_numpy(task.phase.astype(np.float32))
-            actions, store["log_probs"][t] = act(
-                policy, observations.to(device), commands.to(device), phase.to(device)
-            )
-            store["observations"][t], store["actions"][t] = observations, actions
-            store["commands"][t], store["phase"][t] = commands, phase
-            store["even"][t], store["odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
+            store["observations"][t] = self.observations
+            store["commands"][t], store["phase"][t] = task.commands, task.phase
+            store["even"][t], store["odd"][t] = task.features(envs.start)
+            seen = (torch.from_numpy(store[name][t]).to(device) for name in ("observations", "commands", "phase"))
+            actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
+            store["actions"][t], executed = actions, actions.clip(-1, 1)
 
-            executed = actions.clamp(-1, 1).cpu().numpy()
             self.observations, native, terminated, truncated, info = envs.step(executed * policy.config.action_limit)
             parts = task.step(envs.body, executed) if args.reward == "goal" else {"native": native}
             done, diverged = terminated | truncated, info["diverged"]
             even, odd = task.features(envs.body)
-            even[diverged] = odd[diverged] = (
-                0.0  # not a number would run back through the advantages of the whole rollout
-            )
-            store["final_observations"][t] = torch.from_numpy(info["final_obs"])
-            store["final_even"][t], store["final_odd"][t] = torch.from_numpy(even), torch.from_numpy(odd)
+            # Not a number would run back through the advantages of the whole rollout.
+            even[diverged] = odd[diverged] = 0.0
+            store["final_observations"][t] = info["final_obs"]
+            store["final_even"][t], store["final_odd"][t] = even, odd
             parts = {f"reward/{name}": np.where(diverged, 0.0, values) for name, values in parts.items()}
             reward = sum(parts.values())
-            store["rewards"][t] = torch.from_numpy(reward)
-            store["terminated"][t], store["done"][t] = torch.from_numpy(terminated), torch.from_numpy(done)
-            store["valid"][t] = torch.from_numpy(~diverged)
+            store["rewards"][t] = reward
+            store["terminated"][t], store["done"][t], store["valid"][t] = terminated, done, ~diverged
 
             happened = parts | {"rollout/reward": reward, "rollout/falls": terminated, "rollout/diverged": diverged}
             for name, values in happened.items():
@@ -477,7 +468,8 @@ class Collector:
         row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / CONTROL_SECONDS
         row["rollout/episode_seconds"] = float(np.mean(self.finished_seconds)) if self.finished_seconds else 0.0
         row["policy/std"] = float(policy.std.mean())
-        return {name: value.to(device) for name, value in store.items()}, row
+        rollout = {name: torch.from_numpy(value).to(device) for name, value in store.items()}
+        return rollout | {"log_probs": log_density(noise, std)}, row
 
     def _renew_commands(self, difficulty: float) -> None:
         rows = np.flatnonzero(self.command_left <= 0)
@@ -574,30 +566,9 @@ def update(
     critic_only: bool,
 ) -> dict[str, float]:
     """Improve policy and critic on one rollout by clipped PPO (Schulman et al., 2017); returns what to log."""
-    with torch.no_grad():
-        features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
-        values = critic(critic_features(features, rollout["even"], rollout["odd"])) * critic.return_scale
-        next_values = critic(critic_features(final, rollout["final_even"], rollout["final_odd"])) * critic.return_scale
-        advantages = generalized_advantages(
-            rollout["rewards"],
-            values,
-            next_values,
-            rollout["terminated"],
-            rollout["done"],
-            gamma=args.gamma,
-            lam=args.gae_lambda,
-        )
-        returns = advantages + values
-        scale = accelerator.reduce(returns.std(), "mean")
-        critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
-
-    names = ("actions", "log_probs", "commands", "phase", "even", "odd")
-    b = {name: rollout[name] for name in names} | dict(zip(("even_features", "odd_features"), features, strict=True))
-    b |= {"advantages": advantages, "returns": returns / critic.return_scale}
-    valid = rollout["valid"].flatten()
-    b = {name: value.flatten(0, 1)[valid] for name, value in b.items()}
-    b["advantages"] = (b["advantages"] - b["advantages"].mean()) / (b["advantages"].std() + 1e-8)
-
+    b = learning_batch(args, accelerator, policy, critic, rollout)
+    returns, values = b["returns"], b.pop("values")
+    explained = 1 - (returns - values).var() / returns.var()
     losses = compiled(minibatch_losses, policy.device.type) if args.compile else minibatch_losses
     parameters = [*policy.parameters(), *critic.parameters()]
     totals = dict.fromkeys(
@@ -606,7 +577,7 @@ def update(
     count = skipped = 0
     minibatches = -(-args.batch_size // args.minibatch_size)  # as many in every process, however many steps are valid
     for _ in range(args.epochs):
-        for rows in torch.randperm(int(valid.sum()), device=valid.device).tensor_split(minibatches):
+        for rows in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
             mb = {name: value[rows] for name, value in b.items()}
             policy_loss, value_loss, entropy, kl, share = losses(policy, critic, mb, args.clip_coefficient)
             loss = args.value_coefficient * value_loss
@@ -627,15 +598,45 @@ def update(
             for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
                 totals[name] += float(value.detach())
     row = {name: total / max(1, count) for name, total in totals.items()} | {"loss/skipped": skipped}
-    explained = 1 - (returns - values)[rollout["valid"]].var() / returns[rollout["valid"]].var()
     return row | {"loss/explained_variance": float(explained)}
 
 
-def explore(policy: MotorPolicy, observations: Tensor, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
-    """Actions [N, A] with noise, and the logarithms [N] of their densities."""
-    noise = Normal(*policy(observations, commands, phase), validate_args=False)
-    actions = noise.sample()
-    return actions, noise.log_prob(actions).sum(-1)
+@torch.no_grad()
+def learning_batch(
+    args: Arguments, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, rollout: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The valid steps of a rollout, each with its features, its advantage, and its return and value in units of the
+    critic's scale, which follows the returns.
+    """
+    features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
+    values = critic(critic_features(features, rollout["even"], rollout["odd"])) * critic.return_scale
+    next_values = critic(critic_features(final, rollout["final_even"], rollout["final_odd"])) * critic.return_scale
+    advantages = generalized_advantages(
+        rollout["rewards"],
+        values,
+        next_values,
+        rollout["terminated"],
+        rollout["done"],
+        gamma=args.gamma,
+        lam=args.gae_lambda,
+    )
+    returns = advantages + values
+    scale = accelerator.reduce(returns.std(), "mean")
+    critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
+
+    b = {name: rollout[name] for name in ("actions", "log_probs", "commands", "phase", "even", "odd")}
+    b |= {"even_features": features[0], "odd_features": features[1], "advantages": advantages}
+    b |= {"returns": returns / critic.return_scale, "values": values / critic.return_scale}
+    b = {name: value[rollout["valid"]] for name, value in b.items()}
+    b["advantages"] = (b["advantages"] - b["advantages"].mean()) / (b["advantages"].std() + 1e-8)
+    return b
+
+
+def log_density(noise: Tensor, std: Tensor) -> Tensor:
+    """Logarithm [...] of the density of actions that are `noise` [..., A] standard deviations `std` [A] off the
+    mean.
+    """
+    return -noise.square().sum(-1) / 2 - (std.log() + math.log(2 * math.pi) / 2).sum()
 
 
 def minibatch_losses(
@@ -645,13 +646,13 @@ def minibatch_losses(
     one that acted: the KL divergence, and the share of the ratios that are clipped.
     """
     features = mb["even_features"], mb["odd_features"]
-    noise = Normal(*policy.from_features(features, mb["commands"], mb["phase"]), validate_args=False)
-    log_ratio = noise.log_prob(mb["actions"]).sum(-1) - mb["log_probs"]
+    mean, std = policy.from_features(features, mb["commands"], mb["phase"])
+    log_ratio = log_density((mb["actions"] - mean) / std, std) - mb["log_probs"]
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - clip_coefficient, 1 + clip_coefficient)
     policy_loss = -torch.minimum(ratio * mb["advantages"], clipped * mb["advantages"]).mean()
     value_loss = (critic(critic_features(features, mb["even"], mb["odd"])) - mb["returns"]).square().mean()
-    entropy = noise.entropy().sum(-1).mean()
+    entropy = (std.log() + math.log(2 * math.pi * math.e) / 2).sum()
     kl = ((ratio - 1) - log_ratio).detach().mean()  # Schulman's low-variance estimate
     share = ((ratio - 1).abs() > clip_coefficient).float().mean()
     return policy_loss, value_loss, entropy, kl, share
@@ -684,11 +685,10 @@ def generalized_advantages(
     """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al.,
     2016).
     """
-    advantages, running = torch.zeros_like(rewards), torch.zeros_like(rewards[0])
-    for t in reversed(range(len(rewards))):
-        delta = rewards[t] + gamma * next_values[t] * ~terminated[t] - values[t]
-        running = delta + gamma * lam * running * ~done[t]
-        advantages[t] = running
+    advantages = rewards + gamma * next_values * ~terminated - values
+    decay = gamma * lam * ~done
+    for t in reversed(range(len(rewards) - 1)):
+        advantages[t] += decay[t] * advantages[t + 1]
     return advantages
 
 

@@ -40,7 +40,7 @@ from agent.decision_transformer import (
 )
 from agent.evaluation import COMMANDS, measure_commands, score_commands
 from agent.video import film
-from agent.windows import Steps, fingerprint, open_steps, sample_windows, take_windows
+from agent.windows import Steps, data_files, open_steps, sample_windows, take_windows
 
 GOAL_PROMPTS = ("prefix", "state")
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
@@ -147,7 +147,7 @@ def main(args: Arguments) -> None:
     ema = build_model(args, steps, returns_to_go, source, checkpoint).to(accelerator.device).eval()
     upstream = {
         "dataset": ", ".join(map(hub.origin, args.dataset, datasets)),
-        "dataset_sha256": ", ".join(map(fingerprint, datasets)),
+        "dataset_sha256": ", ".join(runs.fingerprint(each, data_files(each)) for each in datasets),
     }
     if args.resume:
         check_dataset(args, upstream)

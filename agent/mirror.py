@@ -9,13 +9,14 @@ MorphoSymm, 2023).
 Shapes: B batch (any leading axes), W pairs of a hidden layer.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 Pair = tuple[Tensor, Tensor]  # (even, odd)
 
@@ -70,5 +71,6 @@ class MirrorMLP(nn.Module):
 
 def mirror_elu(even: Tensor, odd: Tensor) -> Pair:
     """ELU of each unit and its mirror image, in even and odd form."""
-    unit, image = functional.elu(even + odd, inplace=True), functional.elu(even - odd, inplace=True)
-    return (unit + image).mul_(0.5), (unit - image).mul_(0.5)
+    halves = functools.partial(torch.ops.aten.elu_, alpha=1.0, scale=0.5)  # which functional.elu does not scale
+    unit, image = halves(even + odd), halves(even - odd)
+    return unit + image, unit - image

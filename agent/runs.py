@@ -125,6 +125,17 @@ def digest(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def fingerprint(folder: Path, files: Iterable[Path]) -> str:
+    """The sha256 of what `files` of a folder hold, wherever it is.
+
+    What its manifest has, which hub.folder has compared with the files, is not read again.
+    """
+    known = read_manifest(folder)
+    names = sorted(file.relative_to(folder).as_posix() for file in files)
+    hashes = {name: known.get(name) or digest(folder / name) for name in names}
+    return hashlib.sha256(repr(hashes).encode()).hexdigest()
+
+
 def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:
     """Look whether the run in `folder` may go on with `arguments`, as many processes, and the libraries that there
     are; what is in `free` may have changed.

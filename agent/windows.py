@@ -93,18 +93,9 @@ class Steps:
         return mean, np.sqrt(np.sum([np.square(part - mean).sum(0) for part in parts], axis=0) / len(self))
 
 
-def fingerprint(folder: Path) -> str:
-    """The sha256 of what the data files of a dataset hold, wherever it is.
-
-    What its manifest has, which hub.folder has compared with the files, is not read again.
-    """
-    known = runs.read_manifest(folder)
-    hashes = {
-        name: known.get(name) or runs.digest(folder / name)
-        for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
-        if name.endswith(DATA_SUFFIXES)
-    }
-    return hashlib.sha256(repr(hashes).encode()).hexdigest()
+def data_files(folder: Path) -> list[Path]:
+    """The files of the dataset in `folder` that hold its steps."""
+    return [file for file in folder.rglob("*") if file.name.endswith(DATA_SUFFIXES)]
 
 
 def open_steps(*folders: Path) -> Steps:

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import finetune_llm
-from agent import runs
+from agent import hub, runs
 from agent.arguments import parse_arguments
 from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.goals import GOAL_VERSION, Goal, GoalProgram
@@ -32,7 +32,6 @@ from finetune_llm import (
     base_planner,
     begin,
     bodily,
-    by_name,
     draw_examples,
     first_adapter_step,
     lora,
@@ -264,12 +263,12 @@ def test_a_snapshot_in_the_cache_is_its_repo_and_a_folder_in_one_is_a_folder(tmp
         vocab_size=600, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1
     )
     LlamaForCausalLM(config).save_pretrained(snapshot / "model")
-    assert by_name(str(snapshot)) == str(snapshot), "in the cache of somebody else"
-    monkeypatch.setattr(finetune_llm.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    assert by_name(str(snapshot)) == f"me/it@{'0' * 40}"
-    assert [by_name(name) for name in ("", "me/it", str(tmp_path))] == ["", "me/it", str(tmp_path)]
+    assert hub.by_name(str(snapshot)) == str(snapshot), "in the cache of somebody else"
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert hub.by_name(str(snapshot)) == f"me/it@{'0' * 40}"
+    assert [hub.by_name(name) for name in ("", "me/it", str(tmp_path))] == ["", "me/it", str(tmp_path)]
     inner = str(snapshot / "model")
-    planner = base_planner(Arguments(base_model=by_name(inner)), None, {"base_model": snapshot / "model"}, [], [])
+    planner = base_planner(Arguments(base_model=hub.by_name(inner)), None, {"base_model": snapshot / "model"}, [], [])
     assert (planner.base_model, planner.base_revision) == (inner, "")
 
 

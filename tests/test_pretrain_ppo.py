@@ -124,7 +124,7 @@ def test_compiled_actions_and_updates_are_those_of_the_interpreter(learner, monk
     assert compiled_row == pytest.approx(row, abs=1e-5)
     torch.testing.assert_close(compiled_weights, weights, atol=1e-5, rtol=1e-4)
     assert not torch.equal(weights[0], before[0]["network.hidden.0.even.weight"])
-    assert compiled == [pretrain_ppo.explore, pretrain_ppo.minibatch_losses]
+    assert compiled == [MotorPolicy.forward, pretrain_ppo.minibatch_losses]
 
 
 def test_compiling_without_a_compiler_is_refused(monkeypatch):

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from agent import runs, windows
 from agent.goals import Goal
 from agent.schema import COLUMNS, DATA_PATH, EPISODES_PATH, place, task_indices, write_shard
-from agent.windows import GOAL_IDS, Steps, fingerprint, open_steps, record_type, sample_windows, take_windows
+from agent.windows import GOAL_IDS, Steps, data_files, open_steps, record_type, sample_windows, take_windows
 
 COMMANDS = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.6, -0.2, 0.4], [-0.6, 0.6, -1.2]], dtype=np.float32)
 TASKS = task_indices(COMMANDS)
@@ -158,6 +158,10 @@ def test_two_runs_that_start_on_a_new_dataset_together_make_its_records_once(tmp
 
 def test_a_fingerprint_is_of_what_a_dataset_holds_with_or_without_a_manifest(tmp_path):
     write_dataset(tmp_path / "a")
+
+    def fingerprint(folder):
+        return runs.fingerprint(folder, data_files(folder))
+
     first = fingerprint(shutil.copytree(tmp_path / "a", tmp_path / "b"))
     runs.seal(tmp_path / "a")
     (tmp_path / "a" / "README.md").write_text("about it")
