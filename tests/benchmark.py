@@ -3,12 +3,14 @@ alone and beside others.
 
     make benchmark
 
-64 bodies on 1 core and on all, in a process that may use no others. Everyone gets the same small random actions, under
-which a body falls about every half second and starts again. Datasets are collected by one process for each core, with
-as many bodies as collect_dataset.py has by itself: one whole shard, which is written, while `mj_step` alone goes
-through its states and actions. The windows are of a million steps on the disk. The sentences are written by hand; the
-shipped planner reads them, and `generate` of the same model without its grammar. The shipped transformer acts for one
-body and for 64; transformers' own model of its sizes computes the whole context anew.
+64 bodies on 1 core and on all, in processes that may use no others. Everyone gets the same small random actions,
+under which a body falls about every half second and starts again. Policies are trained by one process for each core,
+which share the bodies, and on several cores by one process with as many threads as well. Datasets are collected by
+one process for each core, with as many bodies as collect_dataset.py has by itself: one whole shard, which is written,
+while `mj_step` alone goes through its states and actions. The windows are of a million steps on the disk. The
+sentences are written by hand; the shipped planner reads them, and `generate` of the same model without its grammar.
+The shipped transformer acts for one body and for 64; transformers' own model of its sizes computes the whole context
+anew.
 Peers take turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the
 rounds of ratios within one round.
 
@@ -19,12 +21,14 @@ import json
 import multiprocessing
 import os
 import platform
+import socket
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import envpool
@@ -39,6 +43,7 @@ from pyarrow import parquet
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from transformers import DecisionTransformerConfig, DecisionTransformerModel, GenerationConfig
 
@@ -52,7 +57,7 @@ from agent.motor_policy import MotorPolicy
 from agent.planner import END_ID, Planner
 from agent.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
 from agent.windows import open_steps, sample_windows, take_windows
-from pretrain_ppo import Arguments, Collector, build_models, update, update_statistics
+from pretrain_ppo import Arguments, Collector, average, build_models, update, update_statistics
 
 BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
@@ -107,13 +112,16 @@ def measure(cores: list[int]) -> None:
             "Gymnasium AsyncVectorEnv": gymnasium_async,
         }
         print_rates(f"stepping, {len(cores)} core(s)", env_steps, "agent.vector_env", ENV_ROUNDS)
-    training = {
-        "bare mj_step": bare_steps(envs),
-        "pretrain_ppo.py": training_steps(Arguments(num_envs=BODIES)),
-        "pretrain_ppo.py --compile": training_steps(Arguments(num_envs=BODIES, compile=True)),
-        "Stable-Baselines3 PPO": stable_baselines_steps(),
-    }
-    print_rates(f"training, {len(cores)} core(s)", training, "pretrain_ppo.py", TRAINING_ROUNDS)
+    with launched_steps(len(cores)) as launched, launched_steps(len(cores), compile=True) as compiled:
+        training = {
+            "bare mj_step": bare_steps(envs),
+            "pretrain_ppo.py": launched,
+            "pretrain_ppo.py --compile": compiled,
+            "Stable-Baselines3 PPO": stable_baselines_steps(),
+        }
+        if len(cores) > 1:
+            training["pretrain_ppo.py, threads"] = training_steps(Arguments(num_envs=BODIES))
+        print_rates(f"training, {len(cores)} core(s)", training, "pretrain_ppo.py", TRAINING_ROUNDS)
 
 
 def measure_collecting(cores: list[int], folder: Path) -> None:
@@ -299,21 +307,68 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
 
 
 def training_steps(args: Arguments) -> Slice:
-    """The loop of pretrain_ppo.py: a rollout, an update, the statistics."""
+    """The loop of pretrain_ppo.py: a rollout, an update, the statistics, and the means over weights and processes."""
     accelerator = Accelerator(cpu=True)
     policy, critic = build_models(args, accelerator)
+    average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, fused=True)
     collector = Collector(args, args.seed)
 
     def run() -> int:
         torch.set_num_threads(1)
-        rollout, _ = collector.collect(policy, args.difficulty)
+        rollout, row = collector.collect(policy, args.difficulty)
+        average(accelerator, row)
         torch.set_num_threads(collector.num_threads)
         update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
         update_statistics(accelerator, policy, rollout)
+        average_policy.update_parameters(policy)
         return args.batch_size
 
     return run
+
+
+@contextmanager
+def launched_steps(processes: int, **options) -> Iterator[Slice]:
+    """pretrain_ppo.py in processes that share the bodies, as `accelerate launch --cpu` starts them."""
+    context = multiprocessing.get_context("spawn")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    places = [
+        {
+            "OMP_NUM_THREADS": 1,
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "WORLD_SIZE": processes,
+            "LOCAL_WORLD_SIZE": processes,
+        }
+        | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for rank in range(processes)
+    ]
+    args = Arguments(num_envs=BODIES // processes, **options)
+    pipes = []
+    for place in places:
+        pipe, far = context.Pipe()
+        context.Process(target=train_on_call, args=(args, place, far), daemon=True).start()
+        far.close()
+        pipes.append(pipe)
+
+    def run() -> int:
+        for pipe in pipes:
+            pipe.send(None)
+        return sum(pipe.recv() for pipe in pipes)
+
+    yield run
+    for pipe in pipes:
+        pipe.close()
+
+
+def train_on_call(args: Arguments, place: dict[str, str | int], pipe: Connection) -> None:
+    os.environ.update({name: str(value) for name, value in place.items()})
+    run = training_steps(args)
+    with suppress(EOFError):  # the other end is closed when all is measured
+        while True:
+            pipe.recv()
+            pipe.send(run())
 
 
 def stable_baselines_steps() -> Slice:
