@@ -1,4 +1,5 @@
-"""What goal-blind pretraining gains: stage 1 and then stage 2, against stage 2 alone, over as many steps in all.
+"""What goal-blind pretraining gains, and how far seeds differ: stage 1 and then stage 2, against stage 2 alone, over
+as many steps in all.
 
     make stages
 
@@ -18,38 +19,43 @@ from matplotlib import pyplot
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "stages"
 STEPS, BLIND_STEPS = 10_000_000, 2_000_000
-# Arm -> its runs in order: folder, config, and steps.
-ARMS: dict[str, list[tuple[str, str, int]]] = {
-    "stage 2 alone": [("goals", "humanoid", STEPS)],
-    "stage 1, then stage 2": [("blind", "blind", BLIND_STEPS), ("after", "humanoid", STEPS - BLIND_STEPS)],
+# Arm -> its seeds, and its runs in order: folder, config, and steps.
+ARMS: dict[str, tuple[range, list[tuple[str, str, int]]]] = {
+    "stage 2 alone": (range(2), [("goals", "humanoid", STEPS)]),
+    "stage 1, then stage 2": (
+        range(4),
+        [("blind", "blind", BLIND_STEPS), ("after", "humanoid", STEPS - BLIND_STEPS)],
+    ),
 }
 MEASURES = {"survival": "survival", "velocity_error": "velocity error, m/s", "yaw_error": "yaw error, rad/s"}
 
 
 def main() -> None:
     figure, axes = pyplot.subplots(1, len(MEASURES), figsize=(12, 3.2))
-    for arm, stages in ARMS.items():
-        rows = curve(stages)
-        print(arm, *rows, sep="\n")
-        for axis, (measure, title) in zip(axes, MEASURES.items(), strict=True):
-            known = [row for row in rows if measure in row]
-            axis.plot([row["step"] / 1e6 for row in known], [row[measure] for row in known], marker=".", label=arm)
-            axis.set(title=title, xlabel="million steps")
+    for color, (arm, (seeds, stages)) in enumerate(ARMS.items()):
+        for seed in seeds:
+            rows = curve(stages, seed)
+            print(f"{arm}, seed {seed}", *rows, sep="\n")
+            for axis, (measure, title) in zip(axes, MEASURES.items(), strict=True):
+                known = [row for row in rows if measure in row]
+                steps, values = [row["step"] / 1e6 for row in known], [row[measure] for row in known]
+                axis.plot(steps, values, marker=".", color=f"C{color}", label=arm if seed == seeds[0] else None)
+                axis.set(title=title, xlabel="million steps")
     axes[0].legend()
     figure.tight_layout()
     figure.savefig(ROOT / "docs" / "stages.png", dpi=80)
 
 
-def curve(stages: list[tuple[str, str, int]]) -> list[dict[str, float]]:
+def curve(stages: list[tuple[str, str, int]], seed: int) -> list[dict[str, float]]:
     """Every evaluation on the commands suite on the way, by steps since the first stage began."""
     rows, before, source = [], 0, ""
     for name, config, steps in stages:
-        folder = RUNS / name
+        folder = RUNS / f"{name}_{seed}"
         if not (folder / "summary.json").exists():
             start = "--resume" if (folder / "checkpoint").exists() else f"--init_from {source}" if source else ""
             command = (
                 f"pretrain_ppo.py --config configs/ppo/{config}.yaml --total_steps {steps} --evaluate_every 100 "
-                f"--report_to none --output_dir {folder} {start}"
+                f"--seed {seed} --report_to none --output_dir {folder} {start}"
             )
             subprocess.run([sys.executable, *command.split()], cwd=ROOT, check=True)
         for line in (folder / "metrics.jsonl").read_text().splitlines():
