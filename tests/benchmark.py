@@ -333,21 +333,13 @@ def launched_steps(processes: int, **options) -> Iterator[Slice]:
     context = multiprocessing.get_context("spawn")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    places = [
-        {
-            "OMP_NUM_THREADS": 1,
-            "RANK": rank,
-            "LOCAL_RANK": rank,
-            "WORLD_SIZE": processes,
-            "LOCAL_WORLD_SIZE": processes,
-        }
-        | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        for rank in range(processes)
-    ]
+    shared = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "OMP_NUM_THREADS": 1}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     args = Arguments(num_envs=BODIES // processes, **options)
     pipes = []
-    for place in places:
+    for rank in range(processes):
         pipe, far = context.Pipe()
+        place = shared | {"RANK": rank, "LOCAL_RANK": rank}
         context.Process(target=train_on_call, args=(args, place, far), daemon=True).start()
         far.close()
         pipes.append(pipe)
