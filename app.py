@@ -56,7 +56,7 @@ def main(args: Arguments) -> None:
     page(stage, args.agent).launch(
         server_port=args.port or None,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),  # no font from elsewhere
-        css_paths=HERE / "app.css",
+        css_paths=HERE / "web" / "app.css",
         footer_links=[],
         ssr_mode=False,
     )
@@ -158,8 +158,8 @@ def page(stage: Stage, agent: str) -> gr.Blocks:
             with gr.Column(scale=3, min_width=320):
                 picture = gr.HTML(
                     {},
-                    html_template=(HERE / "app.html").read_text(),
-                    js_on_load=(HERE / "app.js").read_text(),
+                    html_template=(HERE / "web" / "app.html").read_text(),
+                    js_on_load=(HERE / "web" / "app.js").read_text(),
                     apply_default_css=False,
                     elem_id="live",
                     **figure(),
@@ -215,7 +215,7 @@ def figure() -> dict[str, list]:
 
 
 def motion(moment: Moment) -> dict:
-    """What app.js draws. Poses come in millimeters, which is shorter."""
+    """What web/app.js draws. Poses come in millimeters, which is shorter."""
     return {
         "seconds": moment.seconds,
         "every": video.FRAME_EVERY * CONTROL_SECONDS,
