@@ -24,7 +24,7 @@ START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
 # call picks up where the first one stopped.
 quickstart: $(RUN)/replay.mp4
-	@$(BIN)/python -c "import sys; from agent import runs; print(runs.table(sys.argv[1:]))" $(STAGES:%=$(RUN)/%)
+	@$(BIN)/python -c "import sys; from agent.artefacts import runs; print(runs.table(sys.argv[1:]))" $(STAGES:%=$(RUN)/%)
 
 # The first thing to know is whether there is a way to draw: look, install it where that is allowed, or say how. Without one
 # play.py draws a stick figure.

@@ -21,11 +21,12 @@ import gradio as gr
 import torch
 from huggingface_hub.dataclasses import strict
 
-from agent import arguments, video
-from agent.env import CONTROL_SECONDS, humanoid, make_env
+from agent.artefacts import arguments
 from agent.goals import SKILLS, SPEEDS, Goal
 from agent.live import CLIP_SECONDS, LiveHumanoid, Moment
 from agent.motor_agent import MotorAgent
+from agent.simulation import video
+from agent.simulation.env import CONTROL_SECONDS, humanoid, make_env
 
 HERE = Path(__file__).parent
 IDLE_SECONDS = 600  # after which a humanoid that nobody tells anything makes room for another visitor

@@ -15,7 +15,7 @@ written. Under `accelerate launch` the processes take turns at the shards.
 
 With --proposals the goals are those of programs that a planner proposed (evaluate.py --suite goals), one program after
 the other. With --relabel no body moves: a dataset is written again, its goals in hindsight what was achieved
-(agent/hindsight.py).
+(agent/data/hindsight.py).
 
 Shapes: T steps of a shard, N parallel bodies.
 """
@@ -37,8 +37,14 @@ from huggingface_hub.dataclasses import strict
 from pyarrow import parquet
 from tqdm import tqdm
 
-from agent import arguments, cards, hindsight, hub, proposals, runs, schema
-from agent.env import (
+from agent.artefacts import arguments, cards, hub, runs
+from agent.data import hindsight, schema
+from agent.data.schema import Shard
+from agent.feedback import proposals
+from agent.feedback.trials import expected_seconds
+from agent.goals import GOAL_VERSION, SKILLS, SPEEDS, Goal, GoalProgram
+from agent.models.motor_policy import MotorPolicy
+from agent.simulation.env import (
     ACTION_LIMIT,
     CONTROL_SECONDS,
     RECOVERY_NOISE,
@@ -46,15 +52,11 @@ from agent.env import (
     RewardWeights,
     heading_velocity,
     humanoid,
+    observed_velocity,
     sample_commands,
 )
-from agent.goals import GOAL_VERSION, SKILLS, SPEEDS, Goal, GoalProgram
-from agent.motor_policy import MotorPolicy
-from agent.pursuit import observed_velocity
-from agent.schema import Shard
-from agent.trials import expected_seconds
-from agent.vector_env import MAX_DIVERGED, HumanoidVectorEnv, make_vector_env
-from agent.video import FRAME_EVERY, make_rendering_env, write_video
+from agent.simulation.vector_env import MAX_DIVERGED, HumanoidVectorEnv, make_vector_env
+from agent.simulation.video import FRAME_EVERY, make_rendering_env, write_video
 
 COMMAND_STEPS = (150, 400)  # a goal lasts 2.25 to 6 seconds
 PUSH_STEPS = (200, 600)  # a shove every 3 to 9 seconds

@@ -15,11 +15,13 @@ from pathlib import Path
 import torch
 from huggingface_hub.dataclasses import strict
 
-from agent import arguments, evaluation, hub, proposals, report, runs
-from agent.decision_transformer import GoalDecisionTransformer, GoalMLP
+from agent.artefacts import arguments, hub, runs
+from agent.evaluation import report, suites
+from agent.feedback import proposals
 from agent.goals import Goal, GoalProgram
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
+from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent
-from agent.motor_policy import MotorPolicy
 
 ACTORS = ("policy", "transformer", "mlp", "agent")
 SUITES = ("commands", "switches", "shoves", "gait", "goals", "instructions", "feedback", "native")
@@ -125,24 +127,24 @@ def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | 
 def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent, args: Arguments) -> dict:
     """What the suite measures of one actor."""
     threads = args.num_threads or None
-    commands = evaluation.COMMANDS
+    commands = suites.COMMANDS
     if args.random_commands:
-        commands = evaluation.random_commands(args.random_commands, args.seed)
+        commands = suites.random_commands(args.random_commands, args.seed)
     if args.suite == "commands":
-        return evaluation.measure_commands(actor, commands, args.episodes, args.seed, threads)
+        return suites.measure_commands(actor, commands, args.episodes, args.seed, threads)
     if args.suite == "switches":
-        return evaluation.measure_switches(actor, args.episodes, args.seed, threads, args.minutes)
+        return suites.measure_switches(actor, args.episodes, args.seed, threads, args.minutes)
     if args.suite == "shoves":
-        return evaluation.measure_shoves(actor, commands, args.episodes, args.seed, threads)
+        return suites.measure_shoves(actor, commands, args.episodes, args.seed, threads)
     if args.suite == "gait":
-        return evaluation.measure_gait(actor, args.episodes, args.seed, threads)
+        return suites.measure_gait(actor, args.episodes, args.seed, threads)
     if args.suite == "goals":
-        return evaluation.measure_goals(actor, args.episodes, args.seed, threads)
+        return suites.measure_goals(actor, args.episodes, args.seed, threads)
     if args.suite == "native":
-        return evaluation.measure_native(actor, args.episodes, args.seed, threads)
+        return suites.measure_native(actor, args.episodes, args.seed, threads)
     if args.suite == "feedback":
-        return evaluation.measure_feedback(actor, args.episodes, args.seed, threads)
-    return evaluation.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
+        return suites.measure_feedback(actor, args.episodes, args.seed, threads)
+    return suites.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
 
 
 def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:

@@ -43,14 +43,14 @@ from transformers import (
 )
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
-from agent import arguments, cards, evaluation, hub, lessons, proposals, runs
-from agent.decision_transformer import GoalDecisionTransformer
-from agent.feedback import GoalOutcome, cause, repairs
+from agent.artefacts import arguments, cards, hub, runs
+from agent.evaluation import suites
+from agent.feedback import lessons, proposals
+from agent.feedback.outcomes import GoalOutcome, cause, repairs
+from agent.feedback.trials import Trial, expected_seconds, run_trials
 from agent.goals import GOAL_VERSION, GoalProgram
-from agent.instructions import Instruction, generate, prompt
-from agent.motor_agent import MotorAgent, describe
-from agent.motor_policy import MotorPolicy
-from agent.planner import (
+from agent.language.corpus.generator import Instruction, generate, prompt
+from agent.language.planner import (
     ADAPTER,
     ADAPTER_WEIGHTS,
     ASSESS_FORMAT,
@@ -69,8 +69,10 @@ from agent.planner import (
     score,
     spare_token_ids,
 )
-from agent.trials import Trial, expected_seconds, run_trials
-from agent.video import film
+from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.models.motor_policy import MotorPolicy
+from agent.motor_agent import MotorAgent, describe
+from agent.simulation.video import film
 
 EXAMPLES_FOR_TOKENIZER = 20_000
 HEAD_SIZE = 32  # of the small Llama: many small heads, each of which can follow one word
@@ -890,7 +892,7 @@ def grade_bodily(planner: Planner, referee: Referee, examples: list[Instruction]
     given = [result.program for result in understand(planner, examples)]
     done = [share == 1 for share in referee(meant, given)]
     exact = [mine == gold for mine, gold in zip(given, meant, strict=True)]
-    return {"physical": evaluation.share(done), "exact": evaluation.share(exact)}
+    return {"physical": suites.share(done), "exact": suites.share(exact)}
 
 
 class ProgressOnly(ProgressCallback):

@@ -21,11 +21,12 @@ import gymnasium
 import numpy as np
 from huggingface_hub.dataclasses import strict
 
-from agent import arguments, hub, video
-from agent.env import CONTROL_SECONDS, humanoid, yaw
-from agent.feedback import asked
+from agent.artefacts import arguments, hub
+from agent.feedback.outcomes import asked
+from agent.language.planner import Planner
 from agent.motor_agent import MotorAgent, RunResult
-from agent.planner import Planner
+from agent.simulation import video
+from agent.simulation.env import CONTROL_SECONDS, humanoid, yaw
 
 
 @strict
@@ -106,7 +107,7 @@ def view(args: Arguments) -> None:
 
     from agent.live import LiveHumanoid
     from agent.motor_agent import MotorAgent
-    from agent.video import FRAME_EVERY
+    from agent.simulation.video import FRAME_EVERY
 
     live = LiveHumanoid(MotorAgent.from_pretrained(args.agent), args.seed)
     if args.instruction:

@@ -36,8 +36,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from agent import arguments, cards, hub, runs, vector_env
-from agent.env import (
+from agent.artefacts import arguments, cards, hub, runs
+from agent.evaluation.suites import COMMANDS, measure_commands, measure_native, score_commands
+from agent.models.mirror import MirrorMLP, Pair
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.simulation import vector_env
+from agent.simulation.env import (
     CONTROL_SECONDS,
     FOOT_RADIUS,
     RECOVERY_NOISE,
@@ -49,11 +53,8 @@ from agent.env import (
     stride_poses,
     uprightness,
 )
-from agent.evaluation import COMMANDS, measure_commands, measure_native, score_commands
-from agent.mirror import MirrorMLP, Pair
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.vector_env import MAX_DIVERGED, HumanoidVectorEnv, make_vector_env
-from agent.video import film
+from agent.simulation.vector_env import MAX_DIVERGED, HumanoidVectorEnv, make_vector_env
+from agent.simulation.video import film
 
 COMMAND_STEPS = (80, 260)  # a goal lasts 1.2 to 3.9 seconds
 STAND_FACTOR = 3  # a goal to stand lasts longer: a body that tips over slowly falls late
@@ -824,7 +825,7 @@ NATIVE_USE = """
 import gymnasium
 
 from agent import MotorPolicy
-from agent.env import HUMANOID
+from agent.simulation.env import HUMANOID
 
 policy, env = MotorPolicy.from_pretrained("{name}"), gymnasium.make("Humanoid-v5", **HUMANOID)
 observation, _ = env.reset(seed=0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from huggingface_hub.dataclasses import strict
 
-from agent import arguments, hub
+from agent.artefacts import arguments, hub
 
 
 @strict

@@ -1,6 +1,6 @@
 """Train a Decision Transformer, or an MLP to hold it against, to move as the policy that a dataset was collected from.
 
-Reads   datasets of trajectories      (collect_dataset.py, or one of the layouts in agent/episodes.py)
+Reads   datasets of trajectories      (collect_dataset.py, or one of the layouts in agent/data/episodes.py)
 Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
 
     accelerate launch train_decision_transformer.py --config configs/decision_transformer/humanoid.yaml \
@@ -30,17 +30,17 @@ from huggingface_hub.dataclasses import strict
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from agent import arguments, cards, hub, runs
-from agent.decision_transformer import (
+from agent.artefacts import arguments, cards, hub, runs
+from agent.data.windows import Steps, data_files, open_steps, sample_windows, take_windows
+from agent.evaluation.suites import COMMANDS, measure_commands, score_commands
+from agent.models.decision_transformer import (
     GoalDecisionTransformer,
     GoalDecisionTransformerConfig,
     GoalMLP,
     GoalMLPConfig,
     GoalModelOutput,
 )
-from agent.evaluation import COMMANDS, measure_commands, score_commands
-from agent.video import film
-from agent.windows import Steps, data_files, open_steps, sample_windows, take_windows
+from agent.simulation.video import film
 
 GOAL_PROMPTS = ("prefix", "state")
 MODELS = {"transformer": GoalDecisionTransformer, "mlp": GoalMLP}
@@ -427,7 +427,7 @@ HUMANOID = {
 {version}. The statistics of its observations are inside.
 """,
     "use": """
-from agent.decision_transformer import {kind}
+from agent.models.decision_transformer import {kind}
 from agent import Goal, make_env
 
 model, env = {kind}.from_pretrained("{name}").eval(), make_env()
@@ -457,7 +457,7 @@ The statistics of its observations are inside.
     "use": """
 import numpy as np
 
-from agent.decision_transformer import {kind}
+from agent.models.decision_transformer import {kind}
 
 model = {kind}.from_pretrained("{name}").eval()
 observation = np.zeros({observation_size}, dtype=np.float32)  # as the body's own environment returns it

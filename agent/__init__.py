@@ -3,13 +3,13 @@
 With it, transformers' AutoConfig and AutoModel know the models of this package.
 """
 
-from agent.decision_transformer import GoalDecisionTransformer
-from agent.env import make_env
 from agent.goals import Goal, GoalProgram
+from agent.language.planner import Planner
+from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent
-from agent.motor_policy import MotorPolicy
-from agent.planner import Planner
-from agent.vector_env import make_vector_env
+from agent.simulation.env import make_env
+from agent.simulation.vector_env import make_vector_env
 
 __all__ = [
     "Goal",

@@ -316,6 +316,18 @@ class GoalProgram:
         return {"refused": self.refused, "reason": self.reason, "goals": goals, "tokens": self.tokens}
 
 
+def snap(amount: float, kind: str) -> float | None:
+    """The nearest amount of this kind that has a spelling in tokens, or None beyond half a step outside of them."""
+    if kind in AMOUNTS:
+        spellings = _values(kind)
+    else:
+        spellings = tuple(value for value in GRID["vx" if kind == "m/s" else "wz"] if value > 0)
+    place = min(max(bisect.bisect_left(spellings, amount), 1), len(spellings) - 1)
+    nearest = min(spellings[place - 1 : place + 1], key=lambda value: abs(value - amount))
+    low, high = spellings[0] / 2, spellings[-1] + (spellings[-1] - spellings[-2]) / 2
+    return nearest if low <= amount <= high else None
+
+
 def next_token_ids(ids: Sequence[int]) -> tuple[int, ...]:
     """The ids that may follow `ids`, which begin a program: the grammar that the planner decodes under.
 

@@ -14,11 +14,11 @@ from queue import SimpleQueue
 import mujoco
 import numpy as np
 
-from agent.env import ACTION_SIZE, CONTROL_SECONDS, SMOOTHING, heading_velocity, humanoid, make_env, yaw
-from agent.feedback import verdict
+from agent.feedback.outcomes import verdict
 from agent.goals import Goal, GoalProgram
 from agent.motor_agent import STAND, MotorAgent
-from agent.video import FRAME_EVERY
+from agent.simulation.env import ACTION_SIZE, CONTROL_SECONDS, SMOOTHING, heading_velocity, humanoid, make_env, yaw
+from agent.simulation.video import FRAME_EVERY
 
 MOMENT_STEPS = 4  # control steps from one moment to the next: 17 moments a second
 CLIP_SECONDS = 10.0  # what is remembered of the past

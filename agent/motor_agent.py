@@ -14,9 +14,14 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
-from agent import cards, hub, runs
-from agent.decision_transformer import GoalDecisionTransformer
-from agent.env import (
+from agent.artefacts import cards, hub, runs
+from agent.feedback.outcomes import STAND, Correction, GoalOutcome, summarize, verdict
+from agent.feedback.pursuit import Pursuit
+from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
+from agent.language.planner import Planner
+from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.models.motor_policy import MotorPolicy
+from agent.simulation.env import (
     ACTION_LIMIT,
     ACTION_SIZE,
     CONTROL_SECONDS,
@@ -26,12 +31,7 @@ from agent.env import (
     humanoid,
     make_env,
 )
-from agent.feedback import STAND, Correction, GoalOutcome, summarize, verdict
-from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
-from agent.motor_policy import MotorPolicy
-from agent.planner import Planner
-from agent.pursuit import Pursuit
-from agent.video import FRAME_EVERY, film
+from agent.simulation.video import FRAME_EVERY, film
 
 RECORDS = ("README.md", runs.PROVENANCE)  # of how something was made
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent import cards
+from agent.artefacts import cards
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "ablations"

@@ -19,9 +19,9 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from agent.goals import SPEEDS, Goal, GoalProgram
-from agent.instructions import generate, prompt
-from agent.planner import Planner, score
-from agent.quantities import CANONICAL
+from agent.language.corpus.generator import generate, prompt
+from agent.language.planner import Planner, score
+from agent.language.quantities import CANONICAL
 from evaluate import read_instructions
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def main() -> None:
     corpus = list(itertools.islice(generate(NEIGHBOR_SEED), NEIGHBORS))
     vectors = embed([each.text for each in corpus])
     for file in FILES:
-        path = ROOT / "tests" / "data" / file
+        path = ROOT / "tests" / "instructions" / file
         by_hand = read_instructions(str(path))
         categories = [json.loads(line)["category"] for line in path.read_text().splitlines()]
         texts, meant = [text for text, _ in by_hand], [program for _, program in by_hand]

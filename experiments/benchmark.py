@@ -48,15 +48,16 @@ from torch.utils.data import DataLoader
 from transformers import DecisionTransformerConfig, DecisionTransformerModel, GenerationConfig
 
 import collect_dataset
-from agent import runs, schema
-from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
-from agent.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
+from agent.artefacts import runs
+from agent.data import schema
+from agent.data.windows import open_steps, sample_windows, take_windows
 from agent.goals import GOAL_VERSION, Goal
-from agent.instructions import prompt
-from agent.motor_policy import MotorPolicy
-from agent.planner import END_ID, Planner
-from agent.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
-from agent.windows import open_steps, sample_windows, take_windows
+from agent.language.corpus.generator import prompt
+from agent.language.planner import END_ID, Planner
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
+from agent.models.motor_policy import MotorPolicy
+from agent.simulation.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
+from agent.simulation.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
 from pretrain_ppo import Arguments, Collector, average, build_models, update, update_statistics
 
 BODIES = 64
@@ -107,11 +108,11 @@ def measure(cores: list[int]) -> None:
     with asynchronous_steps() as gymnasium_async:
         env_steps = {
             "bare mj_step": bare_steps(envs),
-            "agent.vector_env": vector_steps(envs),
+            "agent.simulation.vector_env": vector_steps(envs),
             "EnvPool": envpool_steps(len(cores)),
             "Gymnasium AsyncVectorEnv": gymnasium_async,
         }
-        print_rates(f"stepping, {len(cores)} core(s)", env_steps, "agent.vector_env", ENV_ROUNDS)
+        print_rates(f"stepping, {len(cores)} core(s)", env_steps, "agent.simulation.vector_env", ENV_ROUNDS)
     with launched_steps(len(cores)) as launched, launched_steps(len(cores), compile=True) as compiled:
         training = {
             "bare mj_step": bare_steps(envs),
@@ -141,24 +142,24 @@ def measure_windows(cores: list[int], folder: Path) -> None:
     write_dataset(folder)
     dataset = load_dataset("parquet", data_dir=folder / "data", split="train")
     peers = {
-        "agent.windows": our_windows(folder),
+        "agent.data.windows": our_windows(folder),
         "slices of datasets": sliced_windows(dataset),
         "DataLoader": loaded_windows(dataset),
     }
-    print_rates(f"windows of {CONTEXT} steps, 1 core", peers, "agent.windows", WINDOW_ROUNDS, "windows/s")
+    print_rates(f"windows of {CONTEXT} steps, 1 core", peers, "agent.data.windows", WINDOW_ROUNDS, "windows/s")
 
 
 def measure_parsing(cores: list[int]) -> None:
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(len(cores))
     planner = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
-    lines = (ROOT / "tests" / "data" / "instructions.jsonl").read_text().splitlines()
+    lines = (ROOT / "tests" / "instructions" / "instructions.jsonl").read_text().splitlines()
     two_goals = ["walk forward 2 metres, then turn left 90 degrees"]
     batch = [json.loads(line)["text"] for line in lines if json.loads(line)["text"].strip()][:100]
     for texts in (two_goals, batch):
-        peers = {"agent.planner": parsed(planner, texts), "transformers generate": generated(planner, texts)}
+        peers = {"agent.language.planner": parsed(planner, texts), "transformers generate": generated(planner, texts)}
         title = f"parsing {len(texts)}, {len(cores)} core(s)"
-        print_rates(title, peers, "agent.planner", PARSING_ROUNDS, "texts/s")
+        print_rates(title, peers, "agent.language.planner", PARSING_ROUNDS, "texts/s")
 
 
 def measure_acting(cores: list[int], bodies: int) -> None:
@@ -166,11 +167,11 @@ def measure_acting(cores: list[int], bodies: int) -> None:
     torch.set_num_threads(len(cores))
     transformer = GoalDecisionTransformer.from_pretrained(ROOT / "pretrained" / "humanoid" / "decision_transformer")
     peers = {
-        "agent.decision_transformer": cached_actions(transformer, bodies),
+        "agent.models.decision_transformer": cached_actions(transformer, bodies),
         "the stock model": recomputed_actions(transformer.config, bodies),
     }
     title = f"acting for {bodies}, {len(cores)} core(s)"
-    print_rates(title, peers, "agent.decision_transformer", ACTING_ROUNDS, "actions/s")
+    print_rates(title, peers, "agent.models.decision_transformer", ACTING_ROUNDS, "actions/s")
     act, seconds = cached_actions(transformer, bodies, steps=1), []
     for _ in range(LATENCIES):
         started = time.perf_counter()

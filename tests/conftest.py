@@ -14,9 +14,21 @@ import pytest
 from huggingface_hub import constants
 from hypothesis import settings
 
-from agent import arguments, hub, runs, windows
+from agent.artefacts import arguments, hub, runs
+from agent.data import windows
 
 ROOT = Path(__file__).parent.parent
+# Script -> flags without which it has nothing to do, and its flag that names an artefact.
+SCRIPTS = {
+    "pretrain_ppo": ([], "--init_from"),
+    "collect_dataset": (["--policy", "nowhere"], "--policy"),
+    "train_decision_transformer": (["--dataset", "nowhere"], "--dataset"),
+    "finetune_llm": ([], "--init_from"),
+    "play": (["--instruction", "turn left"], "--agent"),
+    "evaluate": ([], "--agent"),
+    "publish": (["--folder", "nowhere", "--push_to_hub", "me/it"], "--folder"),
+    "app": ([], "--agent"),
+}
 
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")

@@ -10,7 +10,7 @@ from accelerate import PartialState
 from accelerate.utils import DistributedType
 
 import finetune_llm
-from agent.arguments import parse_arguments
+from agent.artefacts.arguments import parse_arguments
 
 if __name__ == "__main__":
     os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"

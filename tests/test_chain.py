@@ -17,7 +17,8 @@ from hub_server import TOKEN, Fault
 from huggingface_hub import DatasetCard, ModelCard
 
 import play
-from agent import Goal, MotorAgent, arguments
+from agent import Goal, MotorAgent
+from agent.artefacts import arguments
 
 SECRET = "nobody's business"
 PPO = [

@@ -17,13 +17,12 @@ from datasets import load_dataset
 from pyarrow import parquet
 
 import collect_dataset
-from agent import schema
-from agent.arguments import parse_arguments
-from agent.env import ACTION_LIMIT, COMMAND_RANGE, advance_phase, approach
+from agent.artefacts.arguments import parse_arguments
+from agent.data import schema
+from agent.feedback.proposals import write_programs
 from agent.goals import SKILLS, Goal, GoalProgram
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.proposals import write_programs
-from agent.pursuit import observed_velocity
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.simulation.env import ACTION_LIMIT, COMMAND_RANGE, advance_phase, approach, observed_velocity
 from collect_dataset import Arguments, instructions, merge_statistics
 
 TINY = {"num_envs": 4, "num_threads": 1, "shard_steps": 60, "num_steps": 700, "noise_steps": 20}

@@ -5,10 +5,9 @@ import importlib
 import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
-from conftest import ROOT
-from test_arguments import SCRIPTS
+from conftest import ROOT, SCRIPTS
 
-from agent.arguments import parse_arguments
+from agent.artefacts.arguments import parse_arguments
 
 # Folder, or file of configs/quickstart -> the script that reads it.
 READERS = {

@@ -25,8 +25,10 @@ from conftest import ROOT, run_script
 from nbclient import NotebookClient
 from test_app import serving
 
-from agent import Goal, GoalProgram, arguments, evaluation, report
-from agent.proposals import write_programs
+from agent import Goal, GoalProgram
+from agent.artefacts import arguments
+from agent.evaluation import report, suites
+from agent.feedback.proposals import write_programs
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCHERS = ("python", "accelerate launch", "docker run")
@@ -41,7 +43,7 @@ TINY = {
     "publish": "",
 }
 FIRST_MODEL = "--vocab_size 600 --base_examples 32"  # of finetune_llm.py where it begins with none
-FEW = "tests/data/few.jsonl"  # instructions, in place of those that take minutes
+FEW = "tests/instructions/few.jsonl"  # instructions, in place of those that take minutes
 # What a command begins with -> the test that runs it, or the step of continuous integration.
 ELSEWHERE = {
     "python finetune_llm.py --config configs/llm/feedback.yaml": (
@@ -59,8 +61,8 @@ ELSEWHERE = {
     ),
     "make test": ".ci/run",
     "make torture": "test_torture.py::test_nothing_is_lost",
-    'python -c "from agent import runs; runs.seal(': (
-        "test_runs.py::test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_anew"
+    'python -c "from agent.artefacts import runs; runs.seal(': (
+        "artefacts/test_runs.py::test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_anew"
     ),
     "make app": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
     "python app.py": "test_app.py::test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk",
@@ -138,7 +140,7 @@ def clone(tmp_path_factory):
     for name in ("configs", "pretrained"):
         (folder / name).symlink_to(ROOT / name)
     (folder / FEW).parent.mkdir(parents=True)
-    with (ROOT / "tests" / "data" / "instructions_physical.jsonl").open() as lines:
+    with (ROOT / "tests" / "instructions" / "instructions_physical.jsonl").open() as lines:
         (folder / FEW).write_text(next(lines))
     # Collecting comes before measuring here, and reads what measuring proposes.
     (folder / "runs").mkdir()
@@ -158,9 +160,9 @@ def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
         flags += ["--instructions_file", FEW]
     monkeypatch.chdir(clone)
     monkeypatch.setattr(sys, "argv", flags)
-    monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 150)
-    monkeypatch.setattr(evaluation, "MINUTE_STEPS", 700)
-    monkeypatch.setattr(evaluation, "GOAL_SECONDS", 0.3)
+    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 150)
+    monkeypatch.setattr(suites, "MINUTE_STEPS", 700)
+    monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)
     monkeypatch.setattr(report, "SCENES", [(Goal(vx=1.0), 0.3)])
     script = importlib.import_module(name)
     gc.collect()  # the lock that a run before, in this process, has on its folder

@@ -9,12 +9,12 @@ import torch
 from conftest import ROOT, run_script
 
 import evaluate
-from agent import evaluation, report
-from agent.env import HUMANOID
+from agent.evaluation import report, suites
+from agent.feedback.proposals import GOALS, read_programs
 from agent.goals import Goal
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.proposals import GOALS, read_programs
+from agent.simulation.env import HUMANOID
 
 SHIPPED = ROOT / "pretrained" / "humanoid"
 
@@ -37,7 +37,7 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path):
 
 
 def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 80)
+    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 80)
     monkeypatch.setattr(report, "SCENES", ((Goal(1.0), 0.3),))
     page, policy = tmp_path / "report.html", str(SHIPPED / "policy")
     evaluate.main(evaluate.Arguments(str(SHIPPED), "policy", episodes=1, against=[policy] * 2, report=str(page)))
@@ -88,7 +88,7 @@ def test_instructions_are_parsed_and_done(tmp_path):
 
 
 def test_feedback_is_measured_beside_the_same_runs_without_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "LONGEST_TRIAL", 1.5)
+    monkeypatch.setattr(suites, "LONGEST_TRIAL", 1.5)
     out = tmp_path / "out.json"
     evaluate.main(evaluate.Arguments(str(SHIPPED), suite="feedback", episodes=4, num_threads=1, json=str(out)))
     result = json.loads(out.read_text())
@@ -101,13 +101,13 @@ def test_feedback_of_an_untaught_planner_is_refused_before_anything_is_tried(mon
     agent = MotorAgent.from_pretrained(SHIPPED)
     agent.planner.feedback = None
     monkeypatch.setattr(evaluate, "load_actor", lambda name, kind: agent)
-    monkeypatch.setattr(evaluation, "run_trials", lambda *args: pytest.fail("something was tried"))
+    monkeypatch.setattr(suites, "run_trials", lambda *args: pytest.fail("something was tried"))
     assert "teach it by finetune_llm.py --stage feedback" in refusal("evaluate", "--suite", "feedback")
 
 
 def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "BEFORE_SECONDS", 0.3)
-    monkeypatch.setattr(evaluation, "GOAL_SECONDS", 0.3)
+    monkeypatch.setattr(suites, "BEFORE_SECONDS", 0.3)
+    monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)
     monkeypatch.setattr(evaluate, "PROPOSED", 5)
     out, file = tmp_path / "out.json", tmp_path / "proposals.jsonl"
     evaluate.main(
@@ -124,10 +124,10 @@ def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner
 
 
 def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
-    few, many = evaluation.share([True, False] * 10), evaluation.share([True, False] * 1000)
+    few, many = suites.share([True, False] * 10), suites.share([True, False] * 1000)
     assert few["share"] == many["share"] == 0.5
     assert few["low"] < many["low"] < 0.5 < many["high"] < few["high"]
-    assert evaluation.share([]) == {"share": None, "low": None, "high": None, "of": 0}
+    assert suites.share([]) == {"share": None, "low": None, "high": None, "of": 0}
 
 
 @pytest.mark.parametrize(

@@ -12,20 +12,19 @@ import torch
 from conftest import ROOT, run_script
 from peft import get_peft_model
 from safetensors.torch import save_file
-from test_lessons import write_dataset
-from test_planner import small_planner, with_adapter
+from samples import small_planner, with_adapter, write_dataset
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import finetune_llm
-from agent import hub, runs
-from agent.arguments import parse_arguments
-from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
+from agent.artefacts import hub, runs
+from agent.artefacts.arguments import parse_arguments
 from agent.goals import GOAL_VERSION, Goal, GoalProgram
-from agent.instructions import generate, prompt
+from agent.language.corpus.generator import generate, prompt
+from agent.language.planner import VOCABULARY, Planner
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.planner import VOCABULARY, Planner
 from finetune_llm import (
     Arguments,
     Referee,
@@ -353,7 +352,7 @@ def test_tinyllama_takes_the_same_path_and_a_new_process_reads_the_same(tmp_path
     parses = Planner.from_pretrained(output).parse_with_confidence(TEXTS)
     here = [[parse.program.tokens, parse.confidence] for parse in parses]
     code = """import json, sys
-from agent.planner import VOCABULARY, Planner
+from agent.language.planner import VOCABULARY, Planner
 parses = Planner.from_pretrained(sys.argv[1]).parse_with_confidence(json.loads(sys.argv[2]))
 print(json.dumps([[parse.program.tokens, parse.confidence] for parse in parses]))"""
     there = subprocess.run(

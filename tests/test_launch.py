@@ -11,9 +11,9 @@ from conftest import run_script
 from safetensors.torch import load_file
 from test_chain import DATASET, LANGUAGE, PPO
 
-from agent import schema
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.planner import Planner
+from agent.data import schema
+from agent.language.planner import Planner
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 
 QUIET = ("--report_to", "none")
 TEXTS = ["walk forward for 2 seconds, then turn left", "jump"]

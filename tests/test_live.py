@@ -9,10 +9,10 @@ import pytest
 from conftest import ROOT
 
 from agent import live
-from agent.env import CONTROL_SECONDS, heading_velocity
 from agent.goals import Goal
 from agent.live import LiveHumanoid
 from agent.motor_agent import MotorAgent
+from agent.simulation.env import CONTROL_SECONDS, heading_velocity
 
 MOMENT = live.MOMENT_STEPS * CONTROL_SECONDS
 

@@ -5,15 +5,15 @@ import sys
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
-from test_planner import small_planner
+from samples import small_planner
 
-from agent import hub
-from agent.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
-from agent.env import make_env
+from agent.artefacts import hub
 from agent.goals import GOAL_VERSION, Goal, GoalProgram
+from agent.language.planner import VOCABULARY
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent, describe
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.planner import VOCABULARY
+from agent.simulation.env import make_env
 
 
 @pytest.fixture(scope="module")

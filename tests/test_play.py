@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, run_script
 from PIL import Image
 
-from agent import video
+from agent.simulation import video
 
 SHIPPED = ROOT / "pretrained" / "humanoid"
 

@@ -20,10 +20,11 @@ from safetensors.torch import load_file, save_file
 from torch.distributions import Normal
 
 import pretrain_ppo
-from agent import evaluation, runs
-from agent.arguments import parse_arguments
-from agent.env import heading_observation, world_observation
-from agent.motor_policy import MotorPolicy
+from agent.artefacts import runs
+from agent.artefacts.arguments import parse_arguments
+from agent.evaluation import suites
+from agent.models.motor_policy import MotorPolicy
+from agent.simulation.env import heading_observation, world_observation
 from pretrain_ppo import Arguments, Collector, adapt_learning_rate, annealed_kl, generalized_advantages, update, widen
 
 TINY = {
@@ -324,7 +325,7 @@ def test_goals_are_followed_in_the_heading_frame_and_contact_is_left_out_of_the_
 
 
 def test_a_native_policy_is_measured_and_shown_without_goals(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "MAX_EPISODE_STEPS", 30)
+    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 30)
     pretrain_ppo.main(tiny(**NATIVE, output_dir=tmp_path))
     card = (tmp_path / "README.md").read_text()
     assert "| episode | survival | forward_speed | humanoid_return |" in card

@@ -12,9 +12,9 @@ from test_chain import DATASET
 
 import collect_dataset
 import publish
-from agent import hub
-from agent.arguments import parse_arguments
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.artefacts import hub
+from agent.artefacts.arguments import parse_arguments
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 
 FILES = {"README.md": b"# A policy\n", "config.json": b"{}", "model.safetensors": bytes(range(256)) * 40}
 NAME = "me/policy"

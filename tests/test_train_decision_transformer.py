@@ -16,10 +16,10 @@ from pyarrow import parquet
 
 import collect_dataset
 import train_decision_transformer as script
-from agent import schema
-from agent.arguments import parse_arguments
-from agent.decision_transformer import GoalDecisionTransformer, GoalMLP
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.artefacts.arguments import parse_arguments
+from agent.data import schema
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from train_decision_transformer import Arguments, learning_rate, update_average
 
 TINY = {
@@ -63,7 +63,7 @@ def dataset(tmp_path_factory):
 def small_world(tmp_path_factory):
     """A cache of our own, and evaluations of two commands."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agent.windows.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        patch.setattr("agent.data.windows.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
         patch.setattr(script, "COMMANDS", script.COMMANDS[:2])
         yield
 

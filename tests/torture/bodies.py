@@ -13,12 +13,12 @@ import torch
 from accelerate import Accelerator
 
 import pretrain_ppo
-from agent import vector_env
-from agent.arguments import parse_arguments
-from agent.env import ACTION_SIZE, CONTROL_SECONDS, OBSERVATION_SIZE, make_env, sample_commands
+from agent.artefacts.arguments import parse_arguments
 from agent.goals import Goal
 from agent.motor_agent import MotorAgent
-from agent.vector_env import make_vector_env
+from agent.simulation import vector_env
+from agent.simulation.env import ACTION_SIZE, CONTROL_SECONDS, OBSERVATION_SIZE, make_env, sample_commands
+from agent.simulation.vector_env import make_vector_env
 from torture import Tally
 from torture.files import SHIPPED, refusal
 from torture.stages import FLAGS

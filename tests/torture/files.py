@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from conftest import SCRIPTS
 from pyarrow import parquet
-from test_arguments import SCRIPTS
 
-from agent import arguments, runs, schema
-from agent.decision_transformer import GoalDecisionTransformer
+from agent.artefacts import arguments, runs
+from agent.data import schema
+from agent.data.windows import open_steps, sample_windows, take_windows
+from agent.language.planner import Planner
+from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent
-from agent.motor_policy import MotorPolicy
-from agent.planner import Planner
-from agent.windows import open_steps, sample_windows, take_windows
 from torture import Tally
 from torture.stages import SCRIPTS as STAGES
 from torture.stages import SHARD_ROWS, prepare

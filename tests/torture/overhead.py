@@ -7,7 +7,7 @@ import pytest
 
 import pretrain_ppo
 import train_decision_transformer
-from agent.arguments import parse_arguments
+from agent.artefacts.arguments import parse_arguments
 from torture import Tally
 from torture.files import ROOT
 from torture.stages import prepare

@@ -16,10 +16,10 @@ from pyarrow import parquet
 from safetensors.torch import load_file
 
 import finetune_llm
-from agent import arguments, runs
-from agent.decision_transformer import GoalDecisionTransformer
-from agent.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.planner import Planner
+from agent.artefacts import arguments, runs
+from agent.language.planner import Planner
+from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 
 SCRIPTS = ["pretrain_ppo", "collect_dataset", "train_decision_transformer", "finetune_llm"]
 SHARD_ROWS = 4 * 30
@@ -53,7 +53,7 @@ def work(script: str, words: list[str], log: str, cache: str, before: Callable[[
         if hasattr(module, name):
             setattr(module, name, {"COMMANDS": ((0.0, 0.0, 0.0),), "FILM_STEPS": 4}[name])
     runs.Metrics.draw = lambda metrics: None
-    importlib.import_module("agent.windows").HF_DATASETS_CACHE = Path(cache)
+    importlib.import_module("agent.data.windows").HF_DATASETS_CACHE = Path(cache)
     sys.argv = [f"{script}.py", *words]
     if before:
         before()

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import hypothesis
 import numpy as np
+from conftest import SCRIPTS
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from test_arguments import SCRIPTS
 
-from agent.arguments import parse_arguments
-from agent.env import ACTION_LIMIT, OBSERVATION_SIZE
+from agent.artefacts.arguments import parse_arguments
 from agent.goals import GoalProgram, reach
 from agent.motor_agent import MotorAgent
+from agent.simulation.env import ACTION_LIMIT, OBSERVATION_SIZE
 from torture import Tally
 from torture.files import SHIPPED
 

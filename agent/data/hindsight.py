@@ -1,0 +1,107 @@
+"""Hindsight: a dataset in which the goals are what was achieved (HER, Andrychowicz et al., 2017, arXiv:1707.01495).
+
+What a body did is the right answer to the goal that asks for just that (GCSL, Ghosh et al., 2021, arXiv:1912.06088),
+also where it was asked for something else. Shapes: R rows of a shard, T steps, N episodes.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+from agent.data.schema import Shard
+from agent.goals import AXES, GRID, GRID_STEP
+from agent.simulation.env import (
+    ACTION_LIMIT,
+    CONTROL_SECONDS,
+    GoalTask,
+    RewardWeights,
+    advance_phase,
+    approach,
+    heading_velocity,
+    observed_velocity,
+    yaw,
+)
+from agent.simulation.vector_env import make_vector_env
+
+STRETCH_SECONDS = 1.0  # of one achieved goal, about
+
+
+def after(shard: Shard) -> np.ndarray:
+    """What the env returned after each step [R, 45]. The last one of an episode is in no row: it counts as the one
+    before.
+    """
+    observations = shard["observation.state"]
+    rows = np.arange(len(observations))
+    return observations[np.where(shard["next.done"], rows, rows + 1)]
+
+
+def achieved(shard: Shard) -> np.ndarray:
+    """Commands [R, 3] on the grid: the mean velocity of stretches of about a second, in each of which one goal was in
+    force.
+    """
+    asked, done = shard["goal.command"], shard["next.done"]
+    velocity = observed_velocity(after(shard)).astype(float)
+    switches = np.flatnonzero((asked[1:] != asked[:-1]).any(1) | done[:-1]) + 1
+    low, high = (np.array([GRID[axis][end] for axis in AXES]) for end in (0, -1))
+    found = np.empty_like(asked)
+    for begin, end in pairwise([0, *switches.tolist(), len(asked)]):
+        count = max(1, round((end - begin) * CONTROL_SECONDS / STRETCH_SECONDS))
+        for rows in np.array_split(np.arange(begin, end), count):
+            mean = velocity[rows].mean(0)
+            found[rows] = np.clip(np.rint(mean / GRID_STEP) * GRID_STEP, low, high) + 0.0  # no -0.0
+    return found
+
+
+def rewards(shard: Shard, commands: np.ndarray) -> np.ndarray:
+    """Rewards [R] of GoalTask for the same motion under other `commands` [R, 3], with the default RewardWeights.
+
+    The body's states are put together again from the observations; its place and heading, in which only the slip of a
+    foot is measured, are summed from velocities. The gait keeps the time of the goals that were in force. Of the
+    last step of an episode, the state before it counts, for the one after it is in no row.
+    """
+    ends = np.flatnonzero(shard["next.done"]) + 1
+    starts = np.concatenate([[0], ends[:-1]])
+    lengths = ends - starts
+    observations, everyone = shard["observation.state"], np.arange(len(ends))
+    qpos = np.concatenate([positions(observations[begin:end]) for begin, end in zip(starts, ends, strict=True)])
+    qvel = velocities(observations, qpos)
+    envs = make_vector_env(len(ends), 1)
+    envs.set_state(everyone, qpos[starts], qvel[starts])
+    task = GoalTask(len(ends), RewardWeights())
+    task.begin(everyone, envs.start)
+    clock, led = task.phase, task.commands
+    found = np.zeros(len(commands), dtype=np.float32)
+    for step in range(lengths.max()):
+        going = np.flatnonzero(step < lengths)
+        rows, next_rows = (starts + np.minimum(each, lengths - 1) for each in (step, step + 1))
+        envs.set_state(going, qpos[next_rows[going]], qvel[next_rows[going]])
+        task.goals = commands[rows]
+        task.lead()
+        led = approach(led, shard["goal.command"][rows])
+        clock = advance_phase(clock, led)
+        parts = task.step(envs.start, shard["action"][rows] / ACTION_LIMIT, phase=clock)
+        found[rows[going]] = np.sum([*parts.values()], axis=0)[going]
+    envs.close()
+    return found
+
+
+def positions(observations: np.ndarray) -> np.ndarray:
+    """MuJoCo's positions [T, 24] of consecutive observations [T, 45]; place and heading are summed from velocities."""
+    count = len(observations)
+    height, tilt, joints, qvel = np.split(observations.astype(float), [1, 5, 22], axis=1)
+    velocity = heading_velocity(np.hstack([np.zeros((count, 2)), height, tilt]), qvel)
+    heading = np.cumsum(velocity[:, 2]) * CONTROL_SECONDS
+    ahead = velocity[:, 0] + 1j * velocity[:, 1]
+    place = np.cumsum(ahead * np.exp(1j * heading)) * CONTROL_SECONDS
+    cos, sin = np.cos(heading / 2), np.sin(heading / 2)
+    w, x, y, z = tilt.T
+    orientation = np.column_stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w])
+    return np.hstack([place.real[:, None], place.imag[:, None], height, orientation, joints])
+
+
+def velocities(observations: np.ndarray, qpos: np.ndarray) -> np.ndarray:
+    """MuJoCo's velocities [..., 23] of observations [..., 45] of bodies at positions [..., 24]."""
+    qvel = observations[..., 22:].astype(float)
+    ahead = (qvel[..., 0] + 1j * qvel[..., 1]) * np.exp(1j * yaw(qpos))
+    qvel[..., 0], qvel[..., 1] = ahead.real, ahead.imag
+    return qvel

@@ -1,0 +1,261 @@
+"""The dataset: its columns, its files, and what makes it whole.
+
+A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/lerobot-dataset-v3), one row per step:
+
+    data/chunk-000/file-000.parquet           the steps of one shard, episode after episode
+    meta/episodes/chunk-000/file-000.parquet  its episodes: where they lie, instructions, a summary in numbers
+    meta/info.json  meta/stats.json  meta/tasks.parquet
+    README.md                                 the card, by which `datasets.load_dataset` finds the data
+
+Actions are in the env's own units, ±0.4, so that any Humanoid-v5 can replay them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from datasets import Features, List, Value
+from pyarrow import parquet
+
+from agent.artefacts import runs
+from agent.goals import AXES, GOAL_VERSION, GRID, GRID_STEP, GRID_STEPS, Goal, check_goal_version
+from agent.simulation.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, OBSERVATION_SIZE
+
+LAYOUT_VERSION = "v3.0"
+FILES_PER_CHUNK = 1000
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `size` numbers of `dtype` per step, or one where `size` is 0."""
+
+    dtype: str
+    size: int
+    meaning: str
+
+    @property
+    def feature(self) -> Value | List:
+        return List(Value(self.dtype), length=self.size) if self.size else Value(self.dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.size,) if self.size else ()
+
+
+COLUMNS = {
+    "observation.state": Column("float32", OBSERVATION_SIZE, "what the env returned before the step, heading frame"),
+    "action": Column("float32", ACTION_SIZE, "as executed, noise included, ±0.4"),
+    "teacher.action": Column("float32", ACTION_SIZE, "the teacher's mean action in the same state, ±0.4: the label"),
+    "goal.command": Column(
+        "float32", len(AXES), "vx m/s, vy m/s, wz rad/s in force during the step, on the token grid"
+    ),
+    "next.reward": Column("float32", 0, "goal reward of the step: GoalTask with the default RewardWeights"),
+    "next.done": Column("bool", 0, "last step of its episode"),
+    "next.terminated": Column("bool", 0, "the step ended in a fall"),
+    "next.truncated": Column("bool", 0, "the episode was ended here by the time limit"),
+    "timestamp": Column("float32", 0, "seconds since the episode began"),
+    "frame_index": Column("int64", 0, "steps since the episode began"),
+    "episode_index": Column("int64", 0, "number of the episode"),
+    "index": Column("int64", 0, "number of the step in the dataset"),
+    "task_index": Column("int64", 0, "number of the goal's text in meta/tasks.parquet"),
+}
+FEATURES = Features({name: column.feature for name, column in COLUMNS.items()})
+Shard = dict[str, np.ndarray]
+
+
+def place(file_number: int) -> dict[str, int]:
+    """Chunk and file index of a shard, to format DATA_PATH and EPISODES_PATH with."""
+    return {"chunk_index": file_number // FILES_PER_CHUNK, "file_index": file_number % FILES_PER_CHUNK}
+
+
+def task_indices(commands: np.ndarray) -> np.ndarray:
+    """Number of the text of each command [..., 3] on the grid: every command has one, whether or not it occurs."""
+    steps = np.rint(commands / GRID_STEP).astype(np.int64)
+    first = np.array([GRID_STEPS[axis][0] for axis in AXES])
+    sizes = tuple(len(GRID[axis]) for axis in AXES)
+    return np.ravel_multi_index(tuple(np.moveaxis(steps - first, -1, 0)), sizes)
+
+
+def task_texts() -> list[str]:
+    """What each task index asks for, in words and numbers."""
+    goals = [Goal(vx, vy, wz) for vx in GRID["vx"] for vy in GRID["vy"] for wz in GRID["wz"]]
+    return [
+        f"{goal.skill.replace('_', ' ')} ({goal.vx:g} m/s ahead, {goal.vy:g} m/s left, {goal.wz:g} rad/s left)"
+        for goal in goals
+    ]
+
+
+def write_shard(path: Path, shard: Shard) -> None:
+    """Write the steps of a shard as Parquet. Floats are split into bytes, which compresses them by a fifth more."""
+    arrays = []
+    for name, column in COLUMNS.items():
+        values = pa.array(np.ascontiguousarray(shard[name], dtype=column.dtype).reshape(-1))
+        arrays.append(pa.FixedSizeListArray.from_arrays(values, column.size) if column.size else values)
+    table = pa.Table.from_arrays(arrays, schema=FEATURES.arrow_schema)
+    floats = [
+        name + ".list.element" * bool(column.size) for name, column in COLUMNS.items() if column.dtype == "float32"
+    ]
+    others = [name for name, column in COLUMNS.items() if column.dtype != "float32"]
+    parquet.write_table(table, path, compression="zstd", use_dictionary=others, use_byte_stream_split=floats)
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """Data files of a dataset, in order. Raises ValueError when there are none."""
+    paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
+    if not paths:
+        raise ValueError(f"{folder} has no data/chunk-*/file-*.parquet: give the folder of a dataset, or collect one")
+    return paths
+
+
+def read_info(folder: Path) -> dict:
+    """The dataset's meta/info.json. Raises ValueError when it is missing or speaks another goal vocabulary."""
+    path = folder / "meta" / "info.json"
+    info = runs.read_json(path)
+    check_goal_version(info.get("goal_version"), str(folder))
+    for name in ("total_frames", "total_episodes"):
+        if not isinstance(info.get(name), int):
+            raise ValueError(f"{path} has no {name}: collect with --resume to complete the dataset")
+    return info
+
+
+def read_shards(folder: Path) -> Iterator[Shard]:
+    """The steps of a dataset, shard by shard, each checked.
+
+    Raises:
+        ValueError: names the file, the row and what is wrong: columns or dimensions, values that are not finite or out
+            of range, a goal off the grid, episodes that do not begin or end where they should, indices that are
+            missing or double, another goal vocabulary, or other episodes or totals than meta/ says.
+    """
+    info = read_info(folder)
+    rows = episodes = 0
+    for path in shard_paths(folder):
+        shard = _read_shard(path)
+        _check_values(path, shard)
+        _check_order(path, shard, rows, episodes)
+        _check_episodes(folder / "meta" / "episodes" / path.parent.name / path.name, shard)
+        rows += len(shard["index"])
+        episodes += int(shard["next.done"].sum())
+        if rows > info["total_frames"]:
+            break
+        yield shard
+    if (rows, episodes) != (info["total_frames"], info["total_episodes"]):
+        raise ValueError(
+            f"{folder}/meta/info.json counts {info['total_frames']} steps and {info['total_episodes']} episodes, "
+            f"{path.name} ends with {rows} and {episodes}: collect with --resume to complete the dataset"
+        )
+
+
+def validate(folder: Path) -> None:
+    """Raise ValueError, naming file and row, unless the dataset is whole."""
+    for _ in read_shards(folder):
+        pass
+
+
+def _read_table(path: Path) -> pa.Table:
+    try:
+        table = parquet.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(
+            f"{path} is no whole Parquet file ({str(error).splitlines()[0]}): remove it and collect with --resume"
+        ) from error
+    if not len(table):
+        raise ValueError(f"{path} has no rows: remove it and collect with --resume")
+    return table
+
+
+def _read_shard(path: Path) -> Shard:
+    table = _read_table(path)
+    shard = {}
+    for name, column in COLUMNS.items():
+        if name not in table.column_names:
+            raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.column_names)}")
+        found, expected = table.schema.field(name).type, FEATURES.arrow_schema.field(name).type
+        if found != expected:
+            raise ValueError(
+                f"{path}: column {name!r} is {found}, this code needs {expected}: collect again for this body"
+            )
+        values = table.column(name).combine_chunks()
+        flat = values.flatten() if column.size else values
+        for array, width in ((values, 1), (flat, column.size or 1)):
+            if array.null_count:
+                missing = array.is_null().to_numpy(zero_copy_only=False).reshape(-1, width)
+                _refuse(path, missing.any(1), f"{name} is missing")
+        shard[name] = flat.to_numpy(zero_copy_only=False).reshape(len(table), *column.shape)
+    return shard
+
+
+def _refuse(path: Path, wrong: np.ndarray | np.bool, what: str) -> None:
+    """Raise ValueError for the first row where `wrong` [rows] is true."""
+    if wrong.any():
+        raise ValueError(f"{path} row {int(np.argmax(wrong))}: {what}")
+
+
+def _check_values(path: Path, shard: Shard) -> None:
+    for name, column in COLUMNS.items():
+        if column.dtype == "float32":
+            values = shard[name].reshape(len(shard[name]), -1)
+            _refuse(path, ~np.isfinite(values).all(1), f"{name} is not finite")
+    for name in ("action", "teacher.action"):
+        _refuse(path, np.abs(shard[name]).max(1, initial=0) > ACTION_LIMIT + 1e-6, f"{name} is beyond ±{ACTION_LIMIT}")
+    commands = shard["goal.command"]
+    low, high = (np.array([GRID[axis][end] for axis in AXES], dtype=np.float32) for end in (0, -1))
+    _refuse(path, ((commands < low - 1e-6) | (commands > high + 1e-6)).any(1), "goal.command is out of range")
+    _refuse(
+        path,
+        (np.abs(commands / GRID_STEP - np.rint(commands / GRID_STEP)) > 1e-4).any(1),
+        f"goal.command is not on the grid of vocabulary {GOAL_VERSION}",
+    )
+    _refuse(path, shard["task_index"] != task_indices(commands), "task_index is not that of goal.command")
+
+
+def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int) -> None:
+    done, frame, episode = shard["next.done"], shard["frame_index"], shard["episode_index"]
+    expected = first_row + np.arange(len(done))
+    _refuse(
+        path, shard["index"] != expected, f"index does not go on by one from {first_row}: a step is missing or double"
+    )
+    begins = np.concatenate([[True], done[:-1]])
+    _refuse(
+        path,
+        episode != first_episode + np.cumsum(begins) - 1,
+        "episode_index does not count the episodes: one is cut, joined or double",
+    )
+    start = np.maximum.accumulate(np.where(begins, expected, 0))
+    _refuse(path, frame != expected - start, "frame_index does not count the steps of its episode from 0")
+    _refuse(
+        path,
+        np.abs(shard["timestamp"] - frame * CONTROL_SECONDS) > 1e-3,
+        f"timestamp is not frame_index * {CONTROL_SECONDS}",
+    )
+    _refuse(
+        path, done != (shard["next.terminated"] | shard["next.truncated"]), "next.done is not terminated or truncated"
+    )
+    _refuse(path, shard["next.terminated"] & shard["next.truncated"], "an episode is both terminated and truncated")
+    _refuse(
+        path,
+        np.arange(len(done)) == (len(done) if done[-1:].all() else len(done) - 1),
+        "the file ends inside an episode",
+    )
+
+
+def _check_episodes(path: Path, shard: Shard) -> None:
+    """Compare what meta/episodes says about the episodes of a shard with its steps."""
+    table = _read_table(path)
+    ends = np.flatnonzero(shard["next.done"])
+    lengths = np.diff(ends, prepend=-1)
+    expected = {
+        "episode_index": shard["episode_index"][ends],
+        "length": lengths,
+        "dataset_from_index": shard["index"][ends] + 1 - lengths,
+        "dataset_to_index": shard["index"][ends] + 1,
+    }
+    if len(table) != len(ends):
+        raise ValueError(f"{path} has {len(table)} rows for {len(ends)} episodes")
+    for name, values in expected.items():
+        if name not in table.column_names:
+            raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.column_names)}")
+        _refuse(path, table[name].to_numpy() != values, f"{name} is not that of the steps")

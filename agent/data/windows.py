@@ -1,0 +1,202 @@
+"""Training windows: a few consecutive steps of one episode, taken straight from memory-mapped records.
+
+Of a dataset that collect_dataset.py wrote, the columns that a window needs lie in `.npy` files, made and checked once
+per version of the dataset in the cache of `datasets`. What is gathered for every step of a window lies side by side in
+one record, so a batch costs one gather, whatever the size of the dataset.
+
+Shapes: R rows of the dataset, B windows, K steps of context, S observation, A action, G = 3 goal tokens.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import filelock
+import numpy as np
+from datasets.config import HF_DATASETS_CACHE
+
+from agent.artefacts import runs
+from agent.data import schema
+from agent.data.episodes import read_episodes
+from agent.goals import AXES, AXIS_IDS
+from agent.simulation.env import ACTION_LIMIT
+
+# Token ids [tasks, G] of every goal, in the order of schema.task_indices.
+GOAL_IDS = np.array(list(product(*(AXIS_IDS[axis] for axis in AXES))))
+STAND = int(schema.task_indices(np.zeros(len(AXES))))
+# Field of a record, or of Steps -> its column in the dataset.
+RECORD_SOURCES = {"states": "observation.state", "actions": "action", "labels": "teacher.action"}
+SOURCES = {"rewards": "next.reward", "tasks": "task_index", "done": "next.done", "terminated": "next.terminated"}
+DATA_SUFFIXES = (".parquet", ".arrow", ".hdf5")
+Window = dict[str, np.ndarray]
+
+
+def record_type(state_size: int, action_size: int) -> np.dtype:
+    """What a window has of a step: the observation, the executed action and the teacher's, in the env's units."""
+    return np.dtype([("states", "f4", state_size), ("actions", "f4", action_size), ("labels", "f4", action_size)])
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a dataset, one row each, episode after episode.
+
+    Raises:
+        ValueError: no rows, columns of different lengths, or a last episode that is not done.
+    """
+
+    records: np.ndarray  # [R] of a record_type
+    rewards: np.ndarray  # [R]
+    tasks: np.ndarray  # [R] number of the goal, as schema.task_indices counts them
+    done: np.ndarray  # [R] last step of an episode
+    terminated: np.ndarray  # [R] fell
+    action_limit: float = ACTION_LIMIT  # actions are in ± this
+    ours: bool = True  # collected here: of the body that is simulated here, following goals
+    starts: np.ndarray = field(init=False)  # [R] first row of the row's episode
+    ends: np.ndarray = field(init=False)  # [R] row after the last of the row's episode
+
+    def __post_init__(self):
+        lengths = {len(column) for column in (self.records, self.rewards, self.tasks, self.done, self.terminated)}
+        if len(lengths) != 1 or not len(self.done):
+            raise ValueError(f"columns have {sorted(lengths)} rows: give every column the same number, at least one")
+        if not self.done[-1]:
+            raise ValueError(f"row {len(self.done) - 1} is the last, and its episode is not done")
+        last = np.flatnonzero(self.done)
+        lengths_of_episodes = np.diff(last, prepend=-1)
+        object.__setattr__(self, "ends", np.repeat(last + 1, lengths_of_episodes))
+        object.__setattr__(self, "starts", np.repeat(last + 1 - lengths_of_episodes, lengths_of_episodes))
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers in an observation and in an action."""
+        return self.records.dtype["states"].shape[0], self.records.dtype["actions"].shape[0]
+
+    def __len__(self) -> int:
+        return len(self.done)
+
+    def returns_to_go(self, horizon: int) -> np.ndarray:
+        """Mean reward [R] of the coming `horizon` steps, so that it means the same at every time of an episode.
+
+        After a fall there is no reward; a horizon of 0 sees none anywhere. What a time limit cut off is
+        unknown: the mean is then over what is there.
+        """
+        total = np.concatenate([[0.0], np.cumsum(self.rewards, dtype=np.float64)])
+        rows = np.arange(len(self))
+        until = np.minimum(rows + horizon, self.ends)
+        counted = np.where(self.terminated[self.ends - 1], horizon, until - rows)
+        return ((total[until] - total[rows]) / np.maximum(counted, 1)).astype(np.float32)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation [S] of the observations."""
+        parts = np.array_split(self.records["states"], 1 + len(self) // 100_000)
+        mean = np.sum([part.sum(0, dtype=np.float64) for part in parts], axis=0) / len(self)
+        return mean, np.sqrt(np.sum([np.square(part - mean).sum(0) for part in parts], axis=0) / len(self))
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The files of the dataset in `folder` that hold its steps."""
+    return [file for file in folder.rglob("*") if file.name.endswith(DATA_SUFFIXES)]
+
+
+def open_steps(*folders: Path) -> Steps:
+    """The steps of the datasets in `folders`, one after the other, be they collected here or another's.
+
+    Raises:
+        ValueError: as schema.read_shards and episodes.read_episodes do, both kinds are mixed, or bodies of different
+            sizes.
+    """
+    ours = [(folder / "meta" / "info.json").exists() for folder in folders]
+    if any(ours) and not all(ours):
+        raise ValueError(
+            f"{folders[ours.index(True)]} was collected here, {folders[ours.index(False)]} is in another layout: "
+            "give datasets of one kind"
+        )
+    return _map_steps(folders) if all(ours) else _gather_steps(folders)
+
+
+def _map_steps(folders: Sequence[Path]) -> Steps:
+    """The steps of datasets in the layout of schema.py, memory-mapped."""
+    totals = [schema.read_info(folder)["total_frames"] for folder in folders]
+    files = [
+        (folder.resolve(), total, [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths])
+        for folder, total, paths in zip(folders, totals, map(schema.shard_paths, folders), strict=True)
+    ]
+    version = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+    cache = Path(HF_DATASETS_CACHE) / "records" / version
+    types = {"records": record_type(*(schema.COLUMNS[name].size for name in ("observation.state", "action")))}
+    types |= {name: np.dtype(schema.COLUMNS[source].dtype) for name, source in SOURCES.items()}
+    if not cache.is_dir():
+        lock = cache.with_name(f"{version}.lock")
+        with runs.writing(lock), filelock.FileLock(lock):
+            if not cache.is_dir():  # another run may have made it while this one waited
+                _write_columns(cache, folders, totals, types)
+    return Steps(**{name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types})
+
+
+def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], types: Mapping[str, np.dtype]) -> None:
+    """Write the columns of datasets of `totals` rows, one after the other, as files of their `types` in `cache`."""
+    count = sum(totals)
+    size = count * sum(dtype.itemsize for dtype in types.values())
+    with runs.replacing(cache, size) as beside:  # without room, writing to a memory map would end the process
+        beside.mkdir()
+        columns = {
+            name: np.lib.format.open_memmap(beside / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
+            for name, dtype in types.items()
+        }
+        for folder, before in zip(folders, np.cumsum([0, *totals[:-1]]).tolist(), strict=True):
+            for shard in schema.read_shards(folder):
+                rows = slice(before + int(shard["index"][0]), before + int(shard["index"][-1]) + 1)
+                for name, source in RECORD_SOURCES.items():
+                    columns["records"][name][rows] = shard[source]
+                for name, source in SOURCES.items():
+                    columns[name][rows] = shard[source]
+        for column in columns.values():
+            column.flush()
+
+
+def _gather_steps(folders: Sequence[Path]) -> Steps:
+    """The steps of others' datasets, in memory: the actions are their own labels, and the goal is always the same."""
+    episodes = [episode for folder in folders for episode in read_episodes(folder)]
+    sizes = sorted({(each.observations.shape[1], each.actions.shape[1]) for each in episodes})
+    if len(sizes) > 1:
+        raise ValueError(f"the datasets have observations and actions of {sizes} numbers: give those of one body")
+    states, actions, rewards = (
+        np.concatenate([getattr(episode, name) for episode in episodes])
+        for name in ("observations", "actions", "rewards")
+    )
+    records = np.empty(len(states), record_type(states.shape[1], actions.shape[1]))
+    records["states"], records["actions"], records["labels"] = states, actions, actions
+    done, terminated = np.zeros((2, len(states)), dtype=bool)
+    last = np.cumsum([len(episode.rewards) for episode in episodes]) - 1
+    done[last], terminated[last] = True, [episode.terminations[-1] for episode in episodes]
+    tasks = np.full(len(states), STAND)
+    limit = max(float(np.abs(actions).max()), 1e-6)
+    return Steps(records, rewards, tasks, done, terminated, action_limit=limit, ours=False)
+
+
+def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:
+    """First rows [count] of random windows, which hold every step about as often, those at an episode's ends half."""
+    rows = rng.integers(0, len(steps), count)
+    return np.maximum(rows - rng.integers(0, context, count), steps.starts[rows])
+
+
+def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, context: int) -> Window:
+    """The windows that begin at rows `first` [B] and end after `context` steps, or with their episode.
+
+    A window is prompted with the goal of its last step. Steps of an earlier goal are its history, and do not count in
+    the loss. Steps after the end of an episode repeat its last one, and are masked out of everything.
+    """
+    rows = first[:, None] + np.arange(context)
+    ends = steps.ends[first][:, None]
+    attention_mask = rows < ends
+    rows = np.minimum(rows, ends - 1)
+    records = steps.records.take(rows)  # an index would copy field by field
+    tasks = steps.tasks[rows]
+    return {
+        **{name: records[name] for name in RECORD_SOURCES},
+        "returns_to_go": returns_to_go[rows],
+        "goal_ids": GOAL_IDS[tasks[:, -1]],
+        "attention_mask": attention_mask,
+        "loss_mask": attention_mask & (tasks == tasks[:, -1:]),
+    }

@@ -1,0 +1,111 @@
+"""Proposals: programs worth collecting, for an agent that does some goals worse than others.
+
+What an agent is measured at (agent.evaluation.suites.measure_goals) is told to a language model as a short table, the
+goals that it does worst with how often each was met; the model answers with a program that practices the worst, led
+into from other motions. `example` says what a table calls for, and is what a language model learns from.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agent.artefacts import runs
+from agent.goals import SKILLS, SPEEDS, Goal, GoalProgram
+
+GOALS = tuple(dict.fromkeys(Goal.from_skill(skill, speed) for skill in SKILLS for speed in SPEEDS))  # 28
+TOLD = 8  # goals of a table that are told
+WEAKEST = 3  # goals of a table that are worth practicing
+LEAD_SECONDS, PRACTICE_SECONDS = (2, 3), (4, 5, 6)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How often a goal was met.
+
+    Raises:
+        ValueError: the share is not from 0 to 1.
+    """
+
+    goal: Goal
+    met: float
+
+    def __post_init__(self):
+        if not 0 <= self.met <= 1:
+            raise ValueError(f"a goal was met in a share of {self.met:g}: give one from 0 to 1")
+
+    @property
+    def tenths(self) -> int:
+        """The share as a digit is: what a language model is told."""
+        return min(9, int(10 * self.met + 1e-9))
+
+
+def told(table: Sequence[Score]) -> list[Score]:
+    """The rows that a language model is told: the worst, the worst first."""
+    return sorted(table, key=lambda score: score.tenths)[:TOLD]
+
+
+def weakest(table: Sequence[Score]) -> set[Goal]:
+    """The goals that are done worst, three of them, and those that were met as often as the third, in tenths."""
+    limit = sorted(score.tenths for score in table)[:WEAKEST][-1]
+    return {score.goal for score in told(table) if score.tenths <= limit}
+
+
+def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
+    """A program that practices the worst goal, the two or the three worst, each led into from what goes better."""
+    rows = told(table)
+    better = {Goal.from_skill(skill) for skill in SKILLS} - {score.goal for score in rows}
+    goals: list[Goal] = []
+    for score in rows[: rng.integers(1, WEAKEST + 1)]:
+        leads = [goal for goal in GOALS if goal in better and goal.skill != score.goal.skill]
+        lead = leads[rng.integers(len(leads))]
+        goals += [
+            Goal(*lead.velocity, seconds=float(rng.choice(LEAD_SECONDS))),
+            Goal(*score.goal.velocity, seconds=float(rng.choice(PRACTICE_SECONDS))),
+        ]
+    return GoalProgram(tuple(goals))
+
+
+def draw_tables(seed: int) -> Iterator[list[Score]]:
+    """Tables of agents good and bad, which differ in what they do worst: now a skill at all speeds, now one goal."""
+    rng = np.random.default_rng(seed)
+    while True:
+        worst = rng.uniform(0.3, 1.0)
+        skills = dict(zip(SKILLS, rng.random(len(SKILLS)) ** 4, strict=True))  # few of many are bad
+        missed = [worst * (0.4 * skills[goal.skill] + rng.random() ** 4) for goal in GOALS]
+        met = np.clip(1 - np.array(missed), 0, 1)
+        yield [Score(goal, float(share)) for goal, share in zip(GOALS, met, strict=True)]
+
+
+def practices(program: GoalProgram, goals: Collection[Goal]) -> bool:
+    """Whether one of these goals is in a program, however it ends."""
+    return not {goal.velocity for goal in goals}.isdisjoint(goal.velocity for goal in program.goals)
+
+
+def write_programs(path: Path, programs: Sequence[GoalProgram]) -> None:
+    """Write programs as JSON lines, each with its tokens."""
+    with runs.replacing(path) as beside:
+        beside.write_text("".join(json.dumps({"program": program.tokens}) + "\n" for program in programs))
+
+
+def read_programs(path: Path) -> list[GoalProgram]:
+    """The programs of JSON lines. Raises ValueError naming the line that has none, or a refusal."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read proposals={path}: {error}") from error
+    programs = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            programs.append(GoalProgram.from_tokens(json.loads(line)["program"]))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"{path}, line {number}: give a JSON object with program (its tokens), not {line[:60]!r}: {error}"
+            ) from error
+        if programs[-1].refused:
+            raise ValueError(f"{path}, line {number}: a refusal cannot be collected: give a program of goals")
+    if not programs:
+        raise ValueError(f"{path} has no programs: give at least one")
+    return programs

@@ -1,0 +1,207 @@
+"""The motor policy: observation and goal in, 17 torques out. It is the teacher of everything after it.
+
+Shapes: B batch (any leading axes), S = 45 observation, A = 17 action.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
+
+from agent.artefacts import hub, runs
+from agent.goals import GOAL_VERSION, Goal
+from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
+from agent.simulation.env import (
+    ACTION_LIMIT,
+    ACTION_MIRROR,
+    ACTION_SIZE,
+    FRAMES,
+    OBSERVATION_MIRROR,
+    OBSERVATION_SIZE,
+    advance_phase,
+    approach,
+    check_observation,
+)
+
+FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
+GOAL_FEATURES = (3, 2)  # vx, |vy|, |wz| are even; vy and wz are odd
+OBSERVATION_CLIP = 10.0  # standard deviations
+
+
+class MotorPolicyConfig(PreTrainedConfig):
+    """Sizes of a MotorPolicy. `widths` counts pairs of units; goal-blind pretraining is not `goal_conditioned`.
+
+    `frame` is what it observes, a key of `agent.simulation.env.FRAMES`: one that was trained for Humanoid-v5's own
+    reward, along the world's x axis, sees the world's.
+    """
+
+    model_type = "motor_policy"
+
+    observation_size: int = OBSERVATION_SIZE
+    action_size: int = ACTION_SIZE
+    action_limit: float = ACTION_LIMIT
+    widths: list[int] | tuple[int, ...] = (128, 128, 64)
+    goal_conditioned: bool = True
+    frame: str = "heading"
+    goal_version: str = GOAL_VERSION
+
+
+class MotorPolicy(PreTrainedModel):
+    """A mirror-symmetric Gaussian policy with its observation statistics inside.
+
+    As an actor it is deterministic: `reset()`, `prompt(goal)`, `act(observation)`.
+    """
+
+    config_class = MotorPolicyConfig
+    base_model_prefix = "policy"
+    even_basis: Tensor
+    odd_basis: Tensor
+    even_action_basis: Tensor
+    odd_action_basis: Tensor
+    even_mean: Tensor
+    even_variance: Tensor
+    odd_variance: Tensor
+    count: Tensor
+
+    def __init__(self, config: MotorPolicyConfig):
+        super().__init__(config)
+        if config.frame not in FRAMES:
+            raise ValueError(f"frame={config.frame!r} is unknown: choose {' or '.join(FRAMES)}")
+        even, odd = mirror_basis(*OBSERVATION_MIRROR)
+        even_action, odd_action = mirror_basis(*ACTION_MIRROR)
+        for name, value in {
+            "even_basis": even,
+            "odd_basis": odd,
+            "even_action_basis": even_action,
+            "odd_action_basis": odd_action,
+            "even_mean": np.zeros(len(even), dtype=np.float32),
+            "even_variance": np.ones(len(even), dtype=np.float32),
+            "odd_variance": np.ones(len(odd), dtype=np.float32),
+            "count": np.zeros(()),
+        }.items():
+            self.register_buffer(name, torch.tensor(value))
+        self.network = MirrorMLP((len(even), len(odd)), config.widths, (len(even_action), len(odd_action)))
+        self.goal_embedding = MirrorLinear(GOAL_FEATURES, (config.widths[0], config.widths[0]), bias=False)
+        self.clock_embedding = nn.Linear(2, config.widths[0], bias=False)
+        self.log_std = nn.Parameter(torch.zeros(config.action_size))
+        self._goal = np.zeros(3, dtype=np.float32)
+        self.command = self._goal
+        self.phase = np.zeros(())
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **kwargs) -> "MotorPolicy":
+        """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal
+        vocabulary.
+        """
+        sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
+        policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        hub.check_acts(policy, OBSERVATION_SIZE, path)
+        return policy
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
+        """Save to a folder, whole and sealed."""
+        with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as beside:
+            super().save_pretrained(beside, **kwargs)
+
+    @torch.no_grad()
+    def _init_weights(self, module):
+        if isinstance(module, nn.Linear):
+            init.orthogonal_(module.weight, gain=2**0.5)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        if isinstance(module, MotorPolicy):
+            for head in (module.network.head.even, module.network.head.odd):
+                init.orthogonal_(head.weight, gain=0.01)
+            for embedding in (module.goal_embedding.even, module.goal_embedding.odd):
+                init.zeros_(embedding.weight)  # a goal-blind policy becomes goal-conditioned without a jump
+            init.normal_(module.clock_embedding.weight, std=0.3)
+            init.constant_(module.log_std, float(np.log(FIRST_STD)))
+
+    def forward(self, observations: Tensor, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S], commands [B, 3] and the
+        phase [B] of the gait in cycles.
+
+        Half a cycle later is the mirror image, so the clock also decides which foot takes the first step from a
+        symmetric stance.
+        """
+        return self.from_features(self.normalize(observations), commands, phase)
+
+    def from_features(self, features: Pair, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, for observations that are normalized already."""
+        angle = 2 * torch.pi * phase
+        odd_shift = self.clock_embedding(torch.stack([angle.sin(), angle.cos()], dim=-1))
+        even_shift = torch.zeros_like(odd_shift)
+        if self.config.goal_conditioned:
+            even_shift, odd_goal = self.goal_embedding(goal_features(commands))
+            odd_shift = odd_shift + odd_goal
+        even, odd = self.network(features, (even_shift, odd_shift))
+        return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
+
+    @property
+    def std(self) -> Tensor:
+        """Standard deviation [A] of the exploration noise, equal for left and right."""
+        source = torch.as_tensor(ACTION_MIRROR[0], device=self.log_std.device)
+        return ((self.log_std + self.log_std[source]) / 2).exp()
+
+    def normalize(self, observations: Tensor) -> Pair:
+        """Observations [B, S] as even and odd features of unit variance."""
+        even = (observations @ self.even_basis.T - self.even_mean) / (self.even_variance + 1e-6).sqrt()
+        odd = (observations @ self.odd_basis.T) / (self.odd_variance + 1e-6).sqrt()
+        return even.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP), odd.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+
+    @torch.no_grad()
+    def update_statistics(self, even_moments: Tensor, odd_moments: Tensor, count: float) -> None:
+        """Merge sums over `count` observations: both moments of even features [2, E], the second of odd [O]."""
+        total = self.count + count
+        mean = (self.even_mean * self.count + even_moments[0]) / total
+        square = ((self.even_variance + self.even_mean**2) * self.count + even_moments[1]) / total
+        self.even_variance.copy_((square - mean**2).clamp_min(0))
+        self.even_mean.copy_(mean)
+        self.odd_variance.copy_((self.odd_variance * self.count + odd_moments) / total)
+        self.count.copy_(total)
+
+    def reset(self) -> None:
+        """Start anew, with the gait's clock, from standing."""
+        self.phase, self.command = np.zeros(()), np.zeros(3, dtype=np.float32)
+
+    def prompt(self, goal: Goal | Sequence[Goal]) -> None:
+        """Go over to `goal` from now on (agent.simulation.env.approach); one goal per body when bodies are batched.
+
+        Raises:
+            ValueError: the policy sees the world's frame, in which goals mean nothing.
+        """
+        if self.config.frame != "heading":
+            raise ValueError(
+                "this policy was trained for Humanoid-v5's own reward and follows no goals: "
+                "measure it by evaluate.py --actor policy --suite native"
+            )
+        self._goal = np.array(
+            goal.velocity if isinstance(goal, Goal) else [each.velocity for each in goal], dtype=np.float32
+        )
+
+    @torch.no_grad()
+    def act(self, observation: np.ndarray) -> np.ndarray:
+        """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
+        check_observation(observation)
+        observations = torch.as_tensor(observation, dtype=torch.float32, device=self.device)
+        self.command = approach(self.command, self._goal)
+        commands = torch.as_tensor(self.command, device=self.device).expand(*observations.shape[:-1], 3)
+        phase = torch.as_tensor(self.phase, dtype=torch.float32, device=self.device).expand(observations.shape[:-1])
+        mean, _ = self(observations, commands, phase)
+        self.phase = advance_phase(self.phase, self.command)
+        return (mean.clamp(-1, 1) * self.config.action_limit).cpu().numpy()
+
+
+def goal_features(commands: Tensor) -> Pair:
+    """Commands [B, 3] as even [B, 3] and odd [B, 2] features."""
+    even = torch.cat([commands[..., :1], commands[..., 1:].abs()], dim=-1)
+    return even, commands[..., 1:]
+
+
+AutoConfig.register(MotorPolicyConfig.model_type, MotorPolicyConfig)
+AutoModel.register(MotorPolicyConfig, MotorPolicy)

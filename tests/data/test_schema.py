@@ -1,0 +1,241 @@
+"""The dataset's files: written and read back exactly, and refused, by file and row, when they are broken."""
+
+from itertools import product
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from agent.artefacts import runs
+from agent.data import schema
+from agent.data.schema import (
+    COLUMNS,
+    DATA_PATH,
+    EPISODES_PATH,
+    FEATURES,
+    place,
+    read_shards,
+    task_indices,
+    task_texts,
+    validate,
+    write_shard,
+)
+from agent.goals import GRID, Goal
+
+LENGTHS = (4, 3, 5)
+
+
+def make_shard(first_row: int = 0, first_episode: int = 0) -> dict[str, np.ndarray]:
+    """Three episodes of 4, 3 and 5 steps; the second one ends in a fall."""
+    rng = np.random.default_rng(first_row)
+    count = sum(LENGTHS)
+    done = np.zeros(count, dtype=bool)
+    done[np.cumsum(LENGTHS) - 1] = True
+    terminated = done & (np.arange(count) == 6)
+    commands = np.repeat(np.array([[1.0, 0, 0], [0, 0.4, 0], [0, 0, -0.8]], dtype=np.float32), LENGTHS, axis=0)
+    frame = np.concatenate([np.arange(length) for length in LENGTHS])
+    return {
+        "observation.state": rng.normal(size=(count, 45)).astype(np.float32),
+        "action": rng.uniform(-0.4, 0.4, (count, 17)).astype(np.float32),
+        "teacher.action": rng.uniform(-0.4, 0.4, (count, 17)).astype(np.float32),
+        "goal.command": commands,
+        "next.reward": rng.normal(size=count).astype(np.float32),
+        "next.done": done,
+        "next.terminated": terminated,
+        "next.truncated": done & ~terminated,
+        "timestamp": (frame * 0.015).astype(np.float32),
+        "frame_index": frame,
+        "episode_index": first_episode + np.repeat(np.arange(3), LENGTHS),
+        "index": first_row + np.arange(count),
+        "task_index": task_indices(commands),
+    }
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A folder of two shards, with as much of meta/ as makes it whole."""
+    for number in (0, 1):
+        path = tmp_path / DATA_PATH.format(**place(number))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_shard(path, make_shard(12 * number, 3 * number))
+        write_episodes(tmp_path, number)
+    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "1", "total_frames": 24, "total_episodes": 6})
+    return tmp_path
+
+
+def write_episodes(folder, number: int, **changes) -> None:
+    """The episodes of shard `number`, as far as they are checked."""
+    ends = 12 * number + np.cumsum(LENGTHS)
+    episodes = {
+        "episode_index": 3 * number + np.arange(3),
+        "length": np.array(LENGTHS),
+        "dataset_from_index": ends - LENGTHS,
+        "dataset_to_index": ends,
+    }
+    path = folder / EPISODES_PATH.format(**place(number))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.table(episodes | changes), path)
+
+
+def break_shard(folder, name: str, row, value) -> None:
+    """Put `value` into a column of the second shard."""
+    shard = make_shard(12, 3)
+    shard[name][row] = value
+    write_shard(folder / DATA_PATH.format(**place(1)), shard)
+
+
+def test_a_shard_is_read_back_exactly(dataset):
+    for number, shard in enumerate(read_shards(dataset)):
+        for name, values in make_shard(12 * number, 3 * number).items():
+            np.testing.assert_array_equal(shard[name], values)
+            assert shard[name].dtype == COLUMNS[name].dtype
+
+
+def test_files_are_numbered_in_chunks_of_a_thousand():
+    assert DATA_PATH.format(**place(7)) == "data/chunk-000/file-007.parquet"
+    assert DATA_PATH.format(**place(1002)) == "data/chunk-001/file-002.parquet"
+
+
+def test_every_command_on_the_grid_has_a_text_of_its_own():
+    commands = np.array(list(product(*GRID.values())), dtype=np.float32)
+    assert task_indices(commands).tolist() == list(range(len(task_texts())))
+    assert len(set(task_texts())) == len(commands)
+    index = int(task_indices(np.array(Goal(1.0, 0.0, -0.4).velocity, dtype=np.float32)))
+    assert task_texts()[index] == "curve right (1 m/s ahead, 0 m/s left, -0.4 rad/s left)"
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "value", "message"),
+    [
+        ("observation.state", (5, 3), np.nan, "row 5: observation.state is not finite"),
+        ("next.reward", 2, np.inf, "row 2: next.reward is not finite"),
+        ("action", (7, 0), 0.5, "row 7: action is beyond ±0.4"),
+        ("teacher.action", (0, 16), -0.41, "row 0: teacher.action is beyond ±0.4"),
+        ("goal.command", (4, 0), 3.2, "row 4: goal.command is out of range"),
+        ("goal.command", (4, 0), 0.5, "row 4: goal.command is not on the grid of vocabulary 1"),
+        ("task_index", 3, 0, "row 3: task_index"),
+        ("index", 8, 19, "row 8: index does not go on by one from 12"),
+        ("episode_index", slice(4, 7), 3, "row 4: episode_index"),
+        ("frame_index", 1, 0, "row 1: frame_index"),
+        ("timestamp", 9, 1.0, "row 9: timestamp"),
+        ("next.done", 5, True, "row 6: episode_index"),
+        ("next.terminated", 3, True, "row 3: an episode is both"),
+        ("next.truncated", 3, False, "row 3: next.done is not terminated or truncated"),
+        ("next.done", 11, False, "row 11: next.done"),
+    ],
+)
+def test_a_broken_value_is_refused_with_its_file_and_row(dataset, name, row, value, message):
+    validate(dataset)
+    break_shard(dataset, name, row, value)
+    with pytest.raises(ValueError, match=r"file-001\.parquet") as error:
+        validate(dataset)
+    assert message in str(error.value)
+
+
+def test_a_file_that_ends_inside_an_episode_is_refused(dataset):
+    shard = {name: values[:-1] for name, values in make_shard(12, 3).items()}
+    write_shard(dataset / DATA_PATH.format(**place(1)), shard)
+    with pytest.raises(ValueError, match=r"file-001\.parquet row 10: the file ends inside an episode"):
+        validate(dataset)
+
+
+def test_a_shard_twice_or_missing_is_refused(dataset):
+    first, second = (dataset / DATA_PATH.format(**place(number)) for number in (0, 1))
+    whole = second.read_bytes()
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(ValueError, match=r"file-001\.parquet row 0: index"):
+        validate(dataset)
+    second.unlink()
+    with pytest.raises(ValueError, match=r"counts 24 steps and 6 episodes, file-000\.parquet ends with 12 and 3"):
+        validate(dataset)
+    second.write_bytes(whole)
+    (dataset / DATA_PATH.format(**place(2))).write_bytes(second.read_bytes())
+    with pytest.raises(ValueError, match=r"file-002\.parquet row 0: index"):
+        validate(dataset)
+
+
+def test_a_damaged_file_is_refused(dataset):
+    path = dataset / DATA_PATH.format(**place(1))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"file-001\.parquet is no whole Parquet file"):
+        validate(dataset)
+
+
+def test_other_dimensions_columns_and_missing_values_are_refused(dataset):
+    path = dataset / DATA_PATH.format(**place(1))
+    table = parquet.read_table(path)
+    parquet.write_table(table.drop_columns(["teacher.action"]), path)
+    with pytest.raises(ValueError, match=r"file-001\.parquet has no column 'teacher\.action'"):
+        validate(dataset)
+    states = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(12 * 17, dtype=np.float32)), 17)
+    position = table.column_names.index("observation.state")
+    parquet.write_table(table.set_column(position, "observation.state", states), path)
+    with pytest.raises(ValueError, match=r"file-001\.parquet: column 'observation\.state'.*17.*45"):
+        validate(dataset)
+    position = table.column_names.index("next.reward")
+    holes = pa.array([1.0] * 5 + [None] + [1.0] * 6, pa.float32())
+    parquet.write_table(table.set_column(position, "next.reward", holes), path)
+    with pytest.raises(ValueError, match=r"file-001\.parquet row 5: next\.reward is missing"):
+        validate(dataset)
+
+
+def test_a_missing_number_inside_a_vector_is_refused_with_its_row(dataset):
+    path = dataset / DATA_PATH.format(**place(1))
+    table = parquet.read_table(path)
+    actions = table["action"].to_pylist()
+    actions[7][3] = None
+    position = table.column_names.index("action")
+    parquet.write_table(
+        table.set_column(position, "action", pa.array(actions, table.schema.field("action").type)), path
+    )
+    with pytest.raises(ValueError, match=r"file-001\.parquet row 7: action is missing"):
+        validate(dataset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"episode_index": [3, 3, 5]}, "row 1: episode_index is not that of the steps"),
+        ({"length": [4, 3, 6]}, "row 2: length is not that of the steps"),
+        ({"dataset_from_index": [12, 15, 19]}, "row 1: dataset_from_index is not that of the steps"),
+        ({"dataset_to_index": [15, 19, 24]}, "row 0: dataset_to_index is not that of the steps"),
+    ],
+)
+def test_episodes_that_are_not_those_of_the_steps_are_refused(dataset, changes, message):
+    write_episodes(dataset, 1, **changes)
+    with pytest.raises(ValueError, match=rf"meta/episodes/chunk-000/file-001\.parquet {message}"):
+        validate(dataset)
+
+
+def test_a_file_without_rows_or_with_other_episodes_is_refused(dataset):
+    path = dataset / EPISODES_PATH.format(**place(1))
+    table = parquet.read_table(path)
+    for changed, message in (
+        (table[:0], "has no rows"),
+        (table[:2], "has 2 rows for 3 episodes"),
+        (table.drop_columns(["length"]), "has no column 'length'"),
+    ):
+        parquet.write_table(changed, path)
+        with pytest.raises(ValueError, match=rf"meta/episodes/chunk-000/file-001\.parquet {message}"):
+            validate(dataset)
+
+
+def test_another_vocabulary_is_refused_with_both_versions(dataset):
+    info = runs.read_json(dataset / "meta" / "info.json")
+    runs.write_json(dataset / "meta" / "info.json", info | {"goal_version": "0"})
+    with pytest.raises(ValueError, match="vocabulary 0, this code 1"):
+        validate(dataset)
+
+
+def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"info\.json is missing"):
+        validate(tmp_path)
+    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "1", "total_frames": 0, "total_episodes": 0})
+    with pytest.raises(ValueError, match="has no data/chunk"):
+        validate(tmp_path)
+
+
+def test_the_features_are_the_columns():
+    assert list(FEATURES) == list(COLUMNS)
+    assert schema.FEATURES["observation.state"].length == 45

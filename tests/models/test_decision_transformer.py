@@ -1,0 +1,250 @@
+"""The goal-prompted models: what they may see, what counts in their loss, and how they act."""
+
+import json
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from torch import nn
+
+from agent.artefacts import runs
+from agent.evaluation.suites import roll_out
+from agent.goals import SKILLS, Goal
+from agent.models.decision_transformer import (
+    GoalDecisionTransformer,
+    GoalDecisionTransformerConfig,
+    GoalMLP,
+    GoalMLPConfig,
+    masked_square_error,
+)
+
+GOALS = [Goal(1.0), Goal(wz=-0.8), Goal(vy=0.4)]
+B, K = 3, 6
+
+
+def tiny_transformer(**changes) -> GoalDecisionTransformer:
+    torch.manual_seed(0)
+    sizes = {"context_length": K, "hidden_size": 16, "n_layer": 2, "n_head": 2, "target_return": 0.5}
+    return vivid(GoalDecisionTransformer(GoalDecisionTransformerConfig(**sizes | changes)))
+
+
+def tiny_mlp() -> GoalMLP:
+    torch.manual_seed(0)
+    return vivid(GoalMLP(GoalMLPConfig(hidden_size=16, n_layer=2)))
+
+
+def vivid(model):
+    """Weights large enough that everything that is seen shows in the action, and statistics of their own."""
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            nn.init.normal_(parameter, std=0.3)
+    model.set_statistics(np.linspace(-0.5, 0.5, 45), np.linspace(0.5, 2, 45), 0.1, 0.3)
+    return model.eval()
+
+
+MODELS = pytest.mark.parametrize("make", [tiny_transformer, tiny_mlp])
+GOAL_PROMPTS = pytest.mark.parametrize("goal_prompt", ["prefix", "state"])
+
+
+def make_window(seed: int = 0) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "states": torch.randn(B, K, 45, generator=generator),
+        "actions": torch.randn(B, K, 17, generator=generator) * 0.2,
+        "returns_to_go": torch.randn(B, K, generator=generator),
+        "goal_ids": torch.tensor([goal.command_ids for goal in GOALS]),
+        "attention_mask": torch.ones(B, K, dtype=torch.bool),
+        "labels": torch.randn(B, K, 17, generator=generator) * 0.2,
+        "loss_mask": torch.ones(B, K, dtype=torch.bool),
+    }
+
+
+@torch.no_grad()
+def actions_of(model, window) -> torch.Tensor:
+    return model(**{name: value for name, value in window.items() if name not in ("labels", "loss_mask")}).action_preds
+
+
+@GOAL_PROMPTS
+def test_an_action_depends_on_its_goal_its_state_and_the_past_but_not_on_itself_or_the_future(goal_prompt):
+    model, window = tiny_transformer(goal_prompt=goal_prompt), make_window()
+    before = actions_of(model, window)
+    for name, step, seen_from in (("states", 3, 3), ("returns_to_go", 3, 3), ("actions", 3, 4)):
+        changed = window | {name: window[name].clone()}
+        changed[name][:, step] += 0.3
+        difference = (actions_of(model, changed) - before).abs().amax((0, 2))
+        assert (difference[:seen_from] < 1e-6).all(), f"{name} is seen before it is there"
+        assert (difference[seen_from:] > 1e-6).all(), f"{name} is not seen"
+    other = window | {"goal_ids": window["goal_ids"].flip(0)}
+    assert ((actions_of(model, other) - before).abs().amax(-1)[0] > 1e-4).all(), "the goal is not seen"
+
+
+def test_the_order_of_the_past_matters():
+    model, window = tiny_transformer(), make_window()
+    swapped = {name: window[name].clone() for name in ("states", "actions", "returns_to_go")}
+    for value in swapped.values():
+        value[:, [0, 1]] = value[:, [1, 0]]
+    assert (actions_of(model, window | swapped) - actions_of(model, window))[:, -1].abs().max() > 1e-4
+
+
+def test_masked_steps_have_no_part_in_actions_and_loss():
+    model, window = tiny_transformer(next_state_weight=0.5), make_window()
+    window["attention_mask"][:, 4:] = window["loss_mask"][:, 4:] = False
+    loss = model(**window).loss
+    for name in ("states", "actions", "returns_to_go", "labels"):
+        window[name] = window[name].clone()
+        window[name][:, 4:] = 7.0
+    assert torch.equal(model(**window).loss, loss)
+
+
+def test_the_loss_is_a_mean_over_the_steps_that_count():
+    prediction, target = torch.zeros(1, 2, 2), torch.tensor([[[1.0, 3.0], [5.0, 5.0]]])
+    assert masked_square_error(prediction, target, torch.tensor([[True, False]]), 1) == 5.0
+    assert masked_square_error(prediction, target, torch.tensor([[True, True]]), 2) == 15.0
+    model, window = tiny_transformer(), make_window()
+    with torch.no_grad():
+        error = (actions_of(model, window) - window["labels"]) / 0.4
+        assert model(**window).loss == pytest.approx(error.square().mean().item(), rel=1e-5)
+
+
+@MODELS
+def test_every_parameter_learns(make):
+    model = make()
+    model(**make_window()).loss.backward()
+    assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+
+
+def test_a_transformer_that_predicts_states_learns_to():
+    model = tiny_transformer(next_state_weight=0.1)
+    output = model(**make_window())
+    assert output.loss == output.action_loss + 0.1 * output.state_loss
+    output.loss.backward()
+    assert model.predict_state.weight.grad.abs().sum() > 0
+
+
+@MODELS
+def test_a_saved_model_acts_identically(make, tmp_path):
+    model = make()
+    model.save_pretrained(tmp_path)
+    again = type(model).from_pretrained(tmp_path)
+    observations = np.random.default_rng(0).normal(size=(10, B, 45)).astype(np.float32)
+    for one in (model, again):
+        one.prompt(GOALS)
+    for observation in observations:
+        np.testing.assert_array_equal(model.act(observation), again.act(observation))
+    assert not again.training
+
+
+@MODELS
+def test_another_vocabulary_or_kind_of_model_is_refused_with_both_names(make, tmp_path):
+    model = make()
+    model.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"goal_version": "0"}))
+    with pytest.raises(ValueError, match="vocabulary 0, this code 1"):
+        type(model).from_pretrained(tmp_path)
+    path.write_text(json.dumps(config | {"model_type": "bert"}))
+    with pytest.raises(ValueError, match=f"bert.*{model.config.model_type}"):
+        type(model).from_pretrained(tmp_path)
+
+
+@MODELS
+def test_actions_are_float32_in_the_limit_and_shaped_like_the_observations(make):
+    model = make()
+    for shape in ((45,), (4, 45)):
+        model.reset()
+        model.prompt(Goal(1.0))
+        action = model.act(10 * np.ones(shape, dtype=np.float32))
+        assert action.dtype == np.float32
+        assert action.shape == (*shape[:-1], 17)
+        assert np.abs(action).max() <= np.float32(0.4)
+
+
+def recomputed(model, observations, actions, goals) -> np.ndarray:
+    """The last action as `forward` computes it from a whole context."""
+    states = torch.from_numpy(np.stack(observations, axis=1))
+    past = torch.from_numpy(np.stack([*actions, np.zeros_like(observations[0][:, :17])], axis=1))
+    ids = torch.tensor([goal.command_ids for goal in goals])
+    returns = torch.full(states.shape[:2], model.config.target_return)
+    with torch.no_grad():
+        output = model(states, past, returns, ids, torch.ones(states.shape[:2], dtype=torch.bool))
+    return output.action_preds[:, -1].clamp(-0.4, 0.4).numpy()
+
+
+@GOAL_PROMPTS
+def test_acting_from_the_cache_is_acting_from_the_whole_context(goal_prompt):
+    model = tiny_transformer(goal_prompt=goal_prompt)
+    observations = list(np.random.default_rng(0).normal(size=(20, B, 45)).astype(np.float32))
+    model.prompt(GOALS)
+    actions = [model.act(observation) for observation in observations]
+    # The context grows to 6 steps, is cut to the last 3 when the next comes, and grows again.
+    for step, begin in ((0, 0), (5, 0), (6, 3), (8, 3), (9, 6), (19, 15)):
+        expected = recomputed(model, observations[begin : step + 1], actions[begin:step], GOALS)
+        np.testing.assert_allclose(actions[step], expected, atol=1e-5)
+
+
+@GOAL_PROMPTS
+def test_a_prompt_replaces_the_goal_and_keeps_the_history(goal_prompt):
+    model = tiny_transformer(goal_prompt=goal_prompt)
+    observations = list(np.random.default_rng(0).normal(size=(4, B, 45)).astype(np.float32))
+    model.prompt(GOALS)
+    actions = [model.act(observation) for observation in observations[:3]]
+    model.prompt(GOALS[::-1])
+    action = model.act(observations[3])
+    np.testing.assert_allclose(action, recomputed(model, observations, actions, GOALS[::-1]), atol=1e-5)
+    assert np.abs(action - recomputed(model, observations, actions, GOALS)).max() > 1e-3
+    assert np.abs(action - recomputed(model, observations[3:], [], GOALS[::-1])).max() > 1e-3
+
+
+def test_reset_forgets_the_past():
+    model = tiny_transformer()
+    observations = np.random.default_rng(0).normal(size=(3, 45)).astype(np.float32)
+    model.prompt(Goal(1.0))
+    first = model.act(observations[0])
+    model.act(observations[1])
+    assert not np.array_equal(model.act(observations[0]), first)
+    model.reset()
+    np.testing.assert_array_equal(model.act(observations[0]), first)
+
+
+def test_bodies_in_a_batch_do_not_see_each_other():
+    model = tiny_transformer()
+    observations = np.random.default_rng(0).normal(size=(9, B, 45)).astype(np.float32)
+    model.prompt(GOALS)
+    together = [model.act(observation) for observation in observations]
+    for body, goal in enumerate(GOALS):
+        model.reset()
+        model.prompt(goal)
+        alone = [model.act(observation[body]) for observation in observations]
+        np.testing.assert_allclose(alone, [action[body] for action in together], atol=1e-5)
+
+
+@pytest.mark.parametrize("context", [1, 2, 5])
+def test_the_context_never_outgrows_its_length(context):
+    model = tiny_transformer(context_length=context)
+    for observation in np.random.default_rng(0).normal(size=(40, 45)).astype(np.float32):
+        model.act(observation)
+        assert model._states.shape[1] <= context
+        assert model._cache.get_seq_length() == 3 + 3 * model._states.shape[1] - 1
+
+
+def test_another_prompt_from_the_same_start_is_another_motion_for_every_pair_of_skills():
+    shipped = ROOT / "pretrained" / "humanoid" / "decision_transformer"
+    transformer = GoalDecisionTransformer.from_pretrained(shipped).eval()
+    first, then = ([Goal.from_skill(skill) for skill in part] for part in zip(*permutations(SKILLS, 2), strict=True))
+    trace = roll_out(
+        transformer,
+        lambda step: {0: first, 150: then}.get(step),
+        num_envs=len(first),
+        steps=380,
+        seed=[0] * len(first),
+        num_threads=1,
+    )
+    before = trace.velocity[149].reshape(len(SKILLS), len(SKILLS) - 1, 3)
+    assert np.ptp(before, axis=1).max() < 1e-6  # bodies of one first skill are the same until the second
+    wanted, velocity = trace.commands[-1], trace.second_means[-1]
+    near = np.abs(velocity - wanted) <= np.maximum(0.15, 0.2 * np.abs(wanted))
+    assert (near.all(1) & trace.alive[-1]).mean() > 0.95

@@ -1,0 +1,82 @@
+import av
+import numpy as np
+import pytest
+
+from agent.simulation import video
+from agent.simulation.env import ACTION_SIZE, make_env
+
+
+@pytest.fixture
+def figure():
+    env = video.StickFigure(make_env(max_episode_steps=100))
+    env.reset(seed=0)
+    yield env
+    env.close()
+
+
+def test_a_stick_figure_shows_both_sides_of_the_body_and_moves_with_it(figure):
+    before = figure.render()
+    assert before.shape == (video.SIZE, video.SIZE, 3)
+    assert before.dtype == np.uint8
+    colors = {tuple(color) for color in before.reshape(-1, 3)}
+    assert {(70, 130, 180), (255, 140, 0)} <= colors  # left and right
+    for _ in range(30):
+        figure.step(np.zeros(ACTION_SIZE, dtype=np.float32))
+    assert (figure.render() != before).any()
+
+
+# Gymnasium's viewer that could not open complains again when it is collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_without_opengl_a_stick_figure_is_drawn_and_the_remedy_named(monkeypatch, capsys):
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    monkeypatch.setattr("gymnasium.envs.mujoco.mujoco_rendering._ALL_RENDERERS", {})
+    env = video.make_rendering_env(max_episode_steps=10)
+    env.reset(seed=0)
+    assert isinstance(env, video.StickFigure)
+    assert env.render().shape == (video.SIZE, video.SIZE, 3)
+    assert video.REMEDY in capsys.readouterr().err
+    env.close()
+
+
+def test_a_video_holds_its_frames_in_h264(tmp_path):
+    frames = [np.full((64, 64, 3), shade, dtype=np.uint8) for shade in range(0, 250, 25)]
+    video.write_video(tmp_path / "clip.mp4", frames)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == video.FRAMES_PER_SECOND
+        shades = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(stream)]
+    assert np.allclose(shades, range(0, 250, 25), atol=4)
+
+
+class Limp:
+    """An actor that is asked for a goal, and falls."""
+
+    def __init__(self):
+        self.said = []
+
+    def reset(self):
+        self.said.append("reset")
+
+    def prompt(self, goal):
+        self.said.append(goal)
+
+    def act(self, observation):
+        return np.zeros(ACTION_SIZE, dtype=np.float32)
+
+
+def test_a_replay_ends_with_a_fall_and_stands_in_the_card(tmp_path):
+    (tmp_path / "README.md").write_text("# Limp\n\nIt is.\n\n## Use\n")
+    actor = Limp()
+    video.film(actor, tmp_path)
+    assert actor.said == ["reset", video.SHOWN[0], "reset"]
+    assert "`replay.mp4` shows it" in (tmp_path / "README.md").read_text()
+    with av.open(str(tmp_path / "replay.mp4")) as container:
+        frames = sum(1 for _ in container.decode(video=0))
+    assert 5 < frames < video.SHOWN_STEPS / video.FRAME_EVERY
+
+
+def test_nothing_to_show_is_said(tmp_path):
+    with pytest.raises(ValueError, match="did not move"):
+        video.write_video(tmp_path / "clip.mp4", [])
+    assert not list(tmp_path.iterdir())
