@@ -9,8 +9,8 @@ Writes  a MotorPolicy                            (collect_dataset.py, evaluate.p
 The folder itself is the best policy by evaluation, with the critic that --init_from goes on with; last/ is the newest
 policy; checkpoint/ is what --resume goes on from.
 
-Shapes: T steps of a rollout, N parallel bodies, A = 17 action; features come as (even, odd) pairs under the mirror.
-`b` is the batch of a rollout, `mb` a minibatch of it.
+Shapes: T steps of a rollout, N parallel bodies, S body state, C = 3 command, A actions; features come as (even, odd)
+pairs under the mirror. `b` is the batch of a rollout, `mb` a minibatch of it.
 """
 
 import functools
@@ -18,49 +18,32 @@ import math
 import os
 import shutil
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from huggingface_hub.dataclasses import strict
-from safetensors import SafetensorError
-from safetensors.numpy import save_file as save_arrays
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from agent.artefacts import arguments, cards, hub, runs
+from agent.artefacts import arguments, cards, checkpoints, hub, runs
+from agent.artefacts.arguments import option
+from agent.bodies import BODIES, find_body
 from agent.evaluation.suites import COMMANDS, measure_commands, measure_native, score_commands
-from agent.models.mirror import MirrorMLP, Pair
-from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.simulation import vector_env
-from agent.simulation.env import (
-    CONTROL_SECONDS,
-    FOOT_RADIUS,
-    RECOVERY_NOISE,
-    GoalTask,
-    RewardWeights,
-    fast_commands,
-    moving,
-    sample_commands,
-    stride_poses,
-    uprightness,
-)
-from agent.simulation.vector_env import MAX_DIVERGED, HumanoidVectorEnv, make_vector_env
+from agent.models.mirror import Pair
+from agent.models.motor_policy import CRITIC, Critic, MotorPolicy, MotorPolicyConfig
+from agent.simulation.curriculum import Curriculum
+from agent.simulation.physics import INTEGRATORS
+from agent.simulation.task import GoalTask, RewardWeights
+from agent.simulation.vector_env import MAX_DIVERGED, REWARDS, GoalVectorEnv
 from agent.simulation.video import film
 
-COMMAND_STEPS = (80, 260)  # a goal lasts 1.2 to 3.9 seconds
-STAND_FACTOR = 3  # a goal to stand lasts longer: a body that tips over slowly falls late
-PUSH_STEPS = (120, 400)  # a shove every 1.8 to 6 seconds
-CRITIC = Path("critic") / "model.safetensors"  # beside a policy, for a training that goes on from it
-UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
 FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
@@ -70,139 +53,85 @@ FREE |= arguments.ALWAYS_FREE
 @strict
 @dataclass
 class Arguments(RewardWeights, arguments.TrainingArguments):
-    output_dir: str = field(
-        default="runs/ppo", metadata={"help": "folder of the policy, its checkpoint and its curves"}
-    )
-    init_from: str = field(default="", metadata={"help": "folder or Hub repo of a MotorPolicy to start from"})
-    resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
+    output_dir: str = option("runs/ppo", "folder of the policy, its checkpoint and its curves")
+    init_from: str = option("", "folder or Hub repo of a MotorPolicy to start from")
+    resume: bool = option(False, "go on from the checkpoint in output_dir")
     seed: int = 0
 
-    reward: str = field(default="goal", metadata={"help": "goal: follow commands; native: Humanoid-v5's own reward"})
-    goal_conditioned: bool = field(
-        default=True, metadata={"help": "false: goal-blind pretraining under randomized goals"}
-    )
-    difficulty: float = field(
-        default=0.3, metadata={"help": "share of the trained region that commands are drawn from at the start"}
-    )
-    run_share: float = field(
-        default=0.0, metadata={"help": "share of the goals that are runs, beside those among all the others"}
-    )
-    stand_share: float = field(
-        default=0.0, metadata={"help": "share of the goals that are to stand, beside those among all the others"}
-    )
-    push_speed: float = field(
-        default=0.5, metadata={"help": "m/s, largest shove that a body gets now and then, at full difficulty"}
-    )
-    stride_share: float = field(default=0.2, metadata={"help": "share of episodes that start in mid-stride"})
-    recovery_share: float = field(
-        default=0.1, metadata={"help": "share of episodes that start in another body's state, disturbed"}
-    )
-    retry_share: float = field(
-        default=0.5,
-        metadata={"help": "share of the bodies that fell and start again where their last goal began, with that goal"},
-    )
-    widths: str = field(
-        default="128,128,64", metadata={"help": "pairs of units in each hidden layer of what starts from nothing"}
-    )
+    body: str = option("humanoid", f"robot to train, one of {', '.join(BODIES)}")
+    reward: str = option("goal", "goal: follow commands; native: the reward of Gymnasium's own env of this robot")
+    goal_conditioned: bool = option(True, "false: goal-blind pretraining under randomized goals")
+    difficulty: float = option(0.3, "share of the trained region that commands are drawn from at the start")
+    run_share: float = option(0.0, "share of the goals that are runs, in addition to those among all the others")
+    stand_share: float = option(0.0, "share of the goals that are to stand, in addition to those among the others")
+    push_speed: float = option(0.5, "m/s, largest shove that a body gets now and then, at full difficulty")
+    stride_share: float = option(0.2, "share of episodes that start in mid-stride")
+    recovery_share: float = option(0.1, "share of episodes that start in another body's state, disturbed")
+    retry_share: float = option(0.5, "share of the bodies that fell and retry their last goal from where it began")
+    widths: str = option("128,128,64", "pairs of units in each hidden layer of a policy that starts from scratch")
 
     total_steps: int = 20_000_000
     num_envs: int = 256
-    num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: its share of the cores"})
-    compile: bool = field(
-        default=False,
-        metadata={
-            "help": "torch.compile acting and learning, with CUDA graphs where a GPU is: a minute for a little speed"
-        },
-    )
-    integrator: str = field(
-        default="rk4",
-        metadata={
-            "help": "rk4: Humanoid-v5's own; implicitfast: three times as fast, to pretrain in; never evaluated in"
-        },
+    num_threads: int = option(0, "threads that step the physics; 0: this process's share of the cores")
+    compile: bool = option(False, "torch.compile acting and learning, with CUDA graphs on a GPU; takes a minute")
+    integrator: str = option(
+        "", "empty: the body's own; implicitfast: cheaper physics to train in, never evaluated in"
     )
     rollout_steps: int = 32
     epochs: int = 3
     minibatch_size: int = 2048
-    learning_rate: float = field(
-        default=5e-4, metadata={"help": "of the policy to start with; it adapts to target_kl"}
-    )
+    learning_rate: float = option(5e-4, "of the policy to start with; it adapts to target_kl")
     critic_learning_rate: float = 1e-3
     learning_rate_min: float = 2e-4
     learning_rate_max: float = 3e-3
-    target_kl: float = field(
-        default=0.04, metadata={"help": "the learning rate adapts to keep the change per update near this"}
-    )
-    last_kl: float = field(default=0.01, metadata={"help": "what target_kl goes down to, by the end of the run"})
-    average_decay: float = field(
-        default=0.98,
-        metadata={"help": "per update, of the mean of the weights: the policy that is evaluated and kept"},
-    )
+    target_kl: float = option(0.04, "the learning rate adapts to keep the change per update near this")
+    last_kl: float = option(0.01, "what target_kl goes down to, by the end of the run")
+    average_decay: float = option(0.98, "per update, of the mean of the weights, which is evaluated and kept")
     gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
-    value_coefficient: float = 1.0
-    entropy_coefficient: float = 0.0
     max_grad_norm: float = 1.0
-    critic_updates: int = field(
-        default=0, metadata={"help": "updates at the start in which only the critic learns, after --init_from"}
-    )
-    first_std: float = field(
-        default=0.0, metadata={"help": "exploration noise to start with; 0: that of init_from, or 0.35"}
-    )
-    evaluate_every: int = field(
-        default=100, metadata={"help": "updates between evaluations, on the commands or the native suite"}
-    )
-    checkpoint_every: int = field(default=20, metadata={"help": "updates between checkpoints"})
+    critic_updates: int = option(0, "updates at the start in which only the critic learns, after --init_from")
+    first_std: float = option(0.0, "exploration noise to start with; 0: that of init_from, or 0.35")
+    evaluate_every: int = option(100, "updates between evaluations, on the commands or the native suite")
+    checkpoint_every: int = option(20, "updates between checkpoints")
 
     def validate_numbers(self):
-        for name in (
-            "total_steps",
-            "num_envs",
-            "rollout_steps",
-            "epochs",
-            "minibatch_size",
-            "evaluate_every",
-            "checkpoint_every",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.num_threads < 0:
-            raise ValueError(f"num_threads={self.num_threads} must be at least 0")
+        find_body(self.body)
+        arguments.check_counts(
+            self,
+            *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
+            *("evaluate_every", "checkpoint_every"),
+        )
+        arguments.check_shares(self, "difficulty", "retry_share", "gamma", "gae_lambda")
+        arguments.check_shares(self, "stride_share", "recovery_share", together=True)
+        arguments.check_shares(self, "run_share", "stand_share", together=True)
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
             raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 128,128,64")
-        if self.reward not in ("goal", "native"):
-            raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
-        if self.reward == "native" and self.goal_conditioned:
-            raise ValueError("reward=native has no goals: give --config configs/ppo/native.yaml")
-        if self.integrator not in vector_env.INTEGRATORS:
-            raise ValueError(
-                f"integrator={self.integrator!r} is unknown: choose {' or '.join(vector_env.INTEGRATORS)}"
-            )
-        for name in (
-            *("difficulty", "run_share", "stand_share", "stride_share", "recovery_share", "retry_share"),
-            *("gamma", "gae_lambda"),
-        ):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
         if not 0 < self.last_kl <= self.target_kl:
             raise ValueError(f"last_kl={self.last_kl} must be above 0 and at most target_kl={self.target_kl}")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay={self.average_decay} must be at least 0 and less than 1")
-        for names in (("stride_share", "recovery_share"), ("run_share", "stand_share")):
-            shares = [getattr(self, name) for name in names]
-            if sum(shares) > 1:
-                given = " and ".join(f"{name}={share}" for name, share in zip(names, shares, strict=True))
-                raise ValueError(f"{given} must not add up to more than 1")
-        on_gpu = torch.cuda.is_available()
-        compiler = os.environ.get("CC", "gcc") if on_gpu else os.environ.get("CXX", "g++")  # that torch calls
-        if self.compile and not shutil.which(compiler):
-            raise ValueError(f"compile={self.compile} needs the compiler {compiler}: install it, or leave it out")
+
+    def validate_choices(self):
+        if self.reward not in REWARDS:
+            raise ValueError(f"reward={self.reward!r} is unknown: choose {' or '.join(REWARDS)}")
+        if self.reward == "native" and self.goal_conditioned:
+            raise ValueError("reward=native has no goals: give --config configs/ppo/native.yaml")
+        if self.integrator and self.integrator not in INTEGRATORS:
+            raise ValueError(f"integrator={self.integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
+    def validate_compile(self):
+        on_gpu = torch.cuda.is_available()
+        compiler = os.environ.get("CC", "gcc") if on_gpu else os.environ.get("CXX", "g++")  # the one that torch calls
+        if self.compile and not shutil.which(compiler):
+            raise ValueError(f"compile={self.compile} needs the compiler {compiler}: install it, or leave it out")
+
     @property
     def frame(self) -> str:
-        """What the bodies observe: Humanoid-v5's own reward is for the way along the world's x axis."""
+        """What the bodies observe: the native reward is for the way along the world's x axis."""
         return "world" if self.reward == "native" else "heading"
 
     @property
@@ -218,32 +147,33 @@ def main(args: Arguments) -> None:
     set_seed(args.seed)  # the same weights in every process
     with accelerator.main_process_first():
         source = hub.folder(args.init_from) if args.init_from else None
-    checkpoint = Path(args.output_dir) / "checkpoint"
-    found = find_checkpoint(args, checkpoint) if args.resume else None
+    checkpoint = Path(args.output_dir) / checkpoints.FOLDER
+    found = checkpoints.find(args.output_dir, args, FREE) if args.resume else None
     progress = runs.read_json(found / "progress.json") if found else {}
-    policy, critic = build_models(args, accelerator, source, progress.get("widths"))
+    policy, critic = build_models(args, accelerator.device, source, progress.get("widths"))
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
+    modules = {"policy": policy, "average": average_policy, "critic": critic}
     groups = [
         {"params": policy.parameters(), "lr": args.learning_rate},
         {"params": critic.parameters(), "lr": args.critic_learning_rate},
     ]
     optimizer = torch.optim.Adam(groups, eps=1e-5, fused=True)
     rank_seed = args.seed + 1000 * accelerator.process_index
-    set_seed(rank_seed)  # other bodies, commands and noise
-    collector = Collector(args, rank_seed)
+    set_seed(rank_seed)  # different starts, goals and noise in each
+    envs = build_envs(args, rank_seed)
     if found:
-        load_checkpoint(found, accelerator, policy, average_policy, critic, optimizer, collector)
+        checkpoints.load(found, accelerator, modules, optimizer, envs)
     else:
         progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
         progress |= {"best_score": None, "best": {}, "widths": policy.config.widths}
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"] if found else None)
         if not args.resume:
-            shutil.rmtree(checkpoint, ignore_errors=True)  # of another run
+            shutil.rmtree(checkpoint, ignore_errors=True)  # from a different run
             upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
-            # What the training starts from is the one to beat.
+            # The policy that the training starts from is the one to beat.
             metrics.add(0, keep_if_best(policy, critic, args, progress))
     if accelerator.log_with:
         accelerator.init_trackers("ppo", config=vars(args))
@@ -260,10 +190,11 @@ def main(args: Arguments) -> None:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
             torch.set_num_threads(1)  # the cores belong to the physics
-            rollout, row = collector.collect(policy, progress["difficulty"])
+            envs.difficulty = progress["difficulty"]
+            rollout, row = collect(args, envs, policy)
             row = average(accelerator, row)  # all processes decide alike
             collected = time.perf_counter()
-            torch.set_num_threads(collector.num_threads)
+            torch.set_num_threads(envs.num_threads)
             critic_only = progress["update"] < args.critic_updates
             row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             update_statistics(accelerator, policy, rollout)
@@ -273,7 +204,10 @@ def main(args: Arguments) -> None:
                 adapt_learning_rate(args, optimizer, kl, annealed_kl(args, progress["step"]))
             progress["skipped"] += int(row["loss/skipped"])
             if progress["skipped"] > MAX_SKIPPED:
-                stop_with(rollout, args, accelerator)
+                raise ValueError(
+                    f"the gradients of more than {MAX_SKIPPED} minibatches were not finite: start again, --init_from "
+                    "the best policy so far, with a lower learning_rate_max"
+                )
             progress["update"] += 1
             progress["step"] += batch_steps
             progress["seconds"] += time.perf_counter() - started
@@ -298,9 +232,7 @@ def main(args: Arguments) -> None:
                     metrics.draw()
             interrupted = max(gather_object([interruption.signal]))
             if done or interrupted or progress["update"] % args.checkpoint_every == 0:
-                save_checkpoint(
-                    checkpoint, accelerator, policy, average_policy, critic, optimizer, collector, progress
-                )
+                checkpoints.save(checkpoint, accelerator, modules, optimizer, envs, progress)
             bar.update(batch_steps)
             bar.set_postfix_str(f"reward {row['rollout/reward']:.2f}, episode {row['rollout/episode_seconds']:.1f} s")
             if interrupted:
@@ -321,240 +253,114 @@ def main(args: Arguments) -> None:
     accelerator.end_training()
 
 
-class Critic(nn.Module):
-    """Value of a state under the mirror, in units of the running standard deviation of returns.
-
-    It sees what the reward remembers beside the observation, so that the value is a function of the state.
-    """
-
-    def __init__(self, inputs: tuple[int, int], widths: list[int]):
-        super().__init__()
-        self.network = MirrorMLP(inputs, widths, (1, 0))
-        self.register_buffer("return_scale", torch.ones(()))
-        for module in self.network.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.orthogonal_(module.weight, gain=2**0.5)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        nn.init.orthogonal_(self.network.head.even.weight)
-
-    def forward(self, features: Pair) -> Tensor:
-        return self.network(features)[0].squeeze(-1)
-
-
 def build_models(
-    args: Arguments, accelerator: Accelerator, source: Path | None = None, widths: list[int] | None = None
+    args: Arguments, device: torch.device, source: Path | None = None, widths: list[int] | None = None
 ) -> tuple[MotorPolicy, Critic]:
-    """A policy of `widths`, where a run goes on, or of those asked for, and its critic; or those in the folder
-    `source`, which may have no critic.
-    """
+    """The policy and the critic in the folder `source`, or new ones of the given or else the asked `widths`."""
     if source:
         policy = MotorPolicy.from_pretrained(source)
-        if policy.config.frame != args.frame:
-            raise ValueError(
-                f"{args.init_from} observes the {policy.config.frame} frame, and reward={args.reward} takes one of "
-                f"the {args.frame} frame: give another --init_from"
-            )
+        for name in ("body", "frame"):
+            if getattr(policy.config, name) != getattr(args, name):
+                raise ValueError(
+                    f"{args.init_from} has {name}={getattr(policy.config, name)}, this run {getattr(args, name)}: "
+                    "give another --init_from"
+                )
         policy.config.goal_conditioned = args.goal_conditioned
     else:
         widths = widths or [int(width) for width in args.widths.split(",")]
         policy = MotorPolicy(
-            MotorPolicyConfig(widths=widths, goal_conditioned=args.goal_conditioned, frame=args.frame)
+            MotorPolicyConfig(body=args.body, widths=widths, goal_conditioned=args.goal_conditioned, frame=args.frame)
         )
     if args.first_std:
         nn.init.constant_(policy.log_std, math.log(args.first_std))
-    sizes = len(policy.even_basis) + GoalTask.EVEN_FEATURES, len(policy.odd_basis) + GoalTask.ODD_FEATURES
-    critic = Critic(sizes, policy.config.widths)
+    critic = Critic(policy.config)
     if source and (source / CRITIC).is_file():
-        runs.check(source / CRITIC.parent)
-        try:
-            critic.load_state_dict(load_file(source / CRITIC))
-        except (RuntimeError, SafetensorError) as error:
-            reason = hub.first_line(error)
-            raise ValueError(
-                f"{args.init_from} has no fitting {CRITIC} ({reason}): take it away to start one"
-            ) from error
-        hub.check_finite(critic, args.init_from)
-    return policy.to(accelerator.device), critic.to(accelerator.device)
+        critic.load(source / CRITIC, args.init_from)
+    return policy.to(device), critic.to(device)
 
 
-class Collector:
-    """N bodies with their tasks and statistics of their episodes; collects rollouts of T steps."""
+def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
+    """The bodies to train with, somewhere in their episodes, so that time limits do not come in waves."""
+    envs = GoalVectorEnv(
+        args.num_envs,
+        args.num_threads or None,
+        args.body,
+        reward=args.reward,
+        frame=args.frame,
+        integrator=args.integrator,
+        curriculum=Curriculum(
+            run_share=args.run_share,
+            stand_share=args.stand_share,
+            push_speed=args.push_speed,
+            stride_share=args.stride_share,
+            recovery_share=args.recovery_share,
+            retry_share=args.retry_share,
+        ),
+        weights=args,
+        privileged=True,
+    )
+    envs.difficulty = args.difficulty
+    envs.reset(seed=seed)
+    envs.episode_steps[:] = np.random.default_rng(seed).integers(0, envs.max_episode_steps, args.num_envs)
+    return envs
 
-    def __init__(self, args: Arguments, seed: int):
-        self.args = args
-        self.envs: HumanoidVectorEnv = make_vector_env(
-            args.num_envs,
-            args.num_threads or None,
-            integrator=args.integrator,
-            frame=args.frame,
-            contact_cost=args.reward == "native",
+
+@torch.no_grad()
+def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """One rollout: tensors [T, N, ...] and the means of what happened."""
+    steps, bodies, device = args.rollout_steps, args.num_envs, policy.device
+    act = compiled(MotorPolicy.forward, device.type) if args.compile else MotorPolicy.forward
+    std, noise = policy.std, torch.randn(steps, *envs.action_space.shape, device=device)
+    state_size = envs.body.observation_size
+    sizes: dict[str, tuple[int, ...]] = {
+        "observations": (state_size,),
+        "final_observations": (state_size,),
+        "even": (GoalTask.EVEN_FEATURES,),
+        "odd": (GoalTask.ODD_FEATURES,),
+        "final_even": (GoalTask.EVEN_FEATURES,),
+        "final_odd": (GoalTask.ODD_FEATURES,),
+        "commands": envs.goals.shape[1:],
+        "phase": (),
+        "actions": envs.single_action_space.shape,
+        "rewards": (),
+    }
+    store = {name: np.zeros((steps, bodies, *size), dtype=np.float32) for name, size in sizes.items()}
+    store |= {name: np.zeros((steps, bodies), dtype=bool) for name in ("terminated", "done", "valid")}
+    sums: dict[str, np.ndarray | float] = {}  # [N]
+    episode_steps: list[int] = []  # of the episodes that end
+    for t in range(steps):
+        observations = envs.observe()
+        store["observations"][t], store["commands"][t] = np.split(observations, [state_size], axis=1)
+        store["phase"][t] = envs.phase
+        store["even"][t], store["odd"][t] = envs.privileged
+        seen = (torch.from_numpy(store[name][t]).to(device) for name in ("observations", "commands", "phase"))
+        actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
+        store["actions"][t] = actions
+        lengths = envs.episode_steps + 1
+
+        _, rewards, terminated, truncated, info = envs.step(actions.clip(-1, 1) * envs.body.scale)
+        done = terminated | truncated
+        store["final_observations"][t] = info["final_obs"][:, :state_size]
+        store["final_even"][t], store["final_odd"][t] = info["final_privileged"]
+        store["rewards"][t] = rewards
+        store["terminated"][t], store["done"][t], store["valid"][t] = terminated, done, ~info["diverged"]
+
+        happened = {name.replace("_", "/", 1): values for name, values in info.items() if name.startswith("reward_")}
+        happened |= {"rollout/reward": rewards, "rollout/falls": terminated, "rollout/diverged": info["diverged"]}
+        for name, values in happened.items():
+            sums[name] = sums.get(name, 0.0) + values
+        episode_steps += lengths[done].tolist()
+    row = {name: float(np.mean(total)) / steps for name, total in sums.items()}
+    if row["rollout/diverged"] > MAX_DIVERGED:
+        raise ValueError(
+            f"{row['rollout/diverged']:.2%} of the simulation steps diverged: "
+            "lower push_speed or start from a sounder policy"
         )
-        self.num_threads = self.envs.num_threads
-        self.task = GoalTask(args.num_envs, args)
-        self.rng = np.random.default_rng(seed)
-        self.observations, _ = self.envs.reset(seed=seed)
-        self.task.begin(np.arange(args.num_envs), self.envs.start)
-        self.command_left = np.zeros(args.num_envs, dtype=np.int64)
-        self.begun_qpos, self.begun_qvel = self.envs.start.qpos.copy(), self.envs.start.qvel.copy()
-        self.push_left = self.rng.integers(1, PUSH_STEPS[1], args.num_envs)
-        # Spread over the episode, so that time limits do not come in waves.
-        self.envs.episode_steps[:] = self.rng.integers(0, self.envs.max_episode_steps, args.num_envs)
-        self.episode_length = np.zeros(args.num_envs, dtype=np.int64)
-        self.finished_seconds: deque[float] = deque(maxlen=200)
-
-    @torch.no_grad()
-    def collect(self, policy: MotorPolicy, difficulty: float) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """One rollout: tensors [T, N, ...] and the means of what happened."""
-        args, envs, task, device = self.args, self.envs, self.task, policy.device
-        steps, bodies = args.rollout_steps, args.num_envs
-        act = compiled(MotorPolicy.forward, device.type) if args.compile else MotorPolicy.forward
-        std, noise = policy.std, torch.randn(steps, bodies, *envs.single_action_space.shape, device=device)
-        sizes: dict[str, tuple[int, ...]] = {
-            "observations": envs.single_observation_space.shape,
-            "final_observations": envs.single_observation_space.shape,
-            "even": (task.EVEN_FEATURES,),
-            "odd": (task.ODD_FEATURES,),
-            "final_even": (task.EVEN_FEATURES,),
-            "final_odd": (task.ODD_FEATURES,),
-            "commands": (3,),
-            "phase": (),
-            "actions": envs.single_action_space.shape,
-            "rewards": (),
-        }
-        store = {name: np.zeros((steps, bodies, *size), dtype=np.float32) for name, size in sizes.items()}
-        store |= {name: np.zeros((steps, bodies), dtype=bool) for name in ("terminated", "done", "valid")}
-        sums: dict[str, np.ndarray | float] = {}  # [N]
-        for t in range(steps):
-            self._renew_commands(difficulty)
-            self._push(difficulty)
-            task.lead()
-            store["observations"][t] = self.observations
-            store["commands"][t], store["phase"][t] = task.commands, task.phase
-            store["even"][t], store["odd"][t] = task.features(envs.start)
-            seen = (torch.from_numpy(store[name][t]).to(device) for name in ("observations", "commands", "phase"))
-            actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
-            store["actions"][t], executed = actions, actions.clip(-1, 1)
-
-            self.observations, native, terminated, truncated, info = envs.step(executed * policy.config.action_limit)
-            parts = task.step(envs.body, executed) if args.reward == "goal" else {"native": native}
-            done, diverged = terminated | truncated, info["diverged"]
-            even, odd = task.features(envs.body)
-            # Not a number would run back through the advantages of the whole rollout.
-            even[diverged] = odd[diverged] = 0.0
-            store["final_observations"][t] = info["final_obs"]
-            store["final_even"][t], store["final_odd"][t] = even, odd
-            parts = {f"reward/{name}": np.where(diverged, 0.0, values) for name, values in parts.items()}
-            reward = sum(parts.values())
-            store["rewards"][t] = reward
-            store["terminated"][t], store["done"][t], store["valid"][t] = terminated, done, ~diverged
-
-            happened = parts | {"rollout/reward": reward, "rollout/falls": terminated, "rollout/diverged": diverged}
-            for name, values in happened.items():
-                sums[name] = sums.get(name, 0.0) + values
-            self.episode_length += 1
-            if done.any():
-                rows = np.flatnonzero(done)
-                self.finished_seconds.extend(self.episode_length[rows] * CONTROL_SECONDS)
-                self.episode_length[rows] = self.command_left[rows] = 0
-                self._recover(rows, difficulty)
-                self._retry(np.flatnonzero(terminated & ~diverged))
-                task.begin(rows, envs.start)
-        row = {name: float(np.mean(total)) / steps for name, total in sums.items()}
-        if row["rollout/diverged"] > MAX_DIVERGED:
-            raise ValueError(
-                f"{row['rollout/diverged']:.2%} of the simulation steps diverged: "
-                "lower push_speed or start from a sounder policy"
-            )
-        row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / CONTROL_SECONDS
-        row["rollout/episode_seconds"] = float(np.mean(self.finished_seconds)) if self.finished_seconds else 0.0
-        row["policy/std"] = float(policy.std.mean())
-        rollout = {name: torch.from_numpy(value).to(device) for name, value in store.items()}
-        return rollout | {"log_probs": log_density(noise, std)}, row
-
-    def _renew_commands(self, difficulty: float) -> None:
-        rows = np.flatnonzero(self.command_left <= 0)
-        commands = sample_commands(self.rng, len(rows), difficulty)
-        kind = self.rng.random(len(rows))
-        fast = kind < self.args.run_share
-        commands[fast] = fast_commands(self.rng, int(fast.sum()), difficulty)
-        commands[kind > 1 - self.args.stand_share] = 0
-        self.task.goals[rows] = commands
-        self._time(rows)
-        self.begun_qpos[rows], self.begun_qvel[rows] = self.envs.start.qpos[rows], self.envs.start.qvel[rows]
-        self.command_left -= 1
-
-    def _push(self, difficulty: float) -> None:
-        rows = np.flatnonzero(self.push_left <= 0)
-        direction = self.rng.uniform(0, 2 * math.pi, len(rows))
-        speed = self.rng.uniform(0, self.args.push_speed * difficulty, len(rows))
-        self.envs.push(
-            rows, np.column_stack([speed * np.cos(direction), speed * np.sin(direction), np.zeros(len(rows))])
-        )
-        self.push_left[rows] = self.rng.integers(*PUSH_STEPS, len(rows))
-        self.push_left -= 1
-
-    def _recover(self, rows: np.ndarray, difficulty: float) -> None:
-        """Let some of the bodies in `rows`, which start anew, start in mid-stride, or in a disturbed state of another
-        body.
-
-        From its usual start, with both feet side by side, a body on spherical feet tips over before it has learned to
-        step.
-        """
-        kind = self.rng.random(len(rows))
-        strides, others = rows[kind < self.args.stride_share], rows[kind > 1 - self.args.recovery_share]
-        if len(strides):
-            qpos, qvel = stride_poses(self.rng, len(strides))
-            self.envs.set_state(strides, qpos, qvel)
-            qpos[:, 2] -= (
-                self.envs.start.feet[strides][..., 2].min(1) - FOOT_RADIUS
-            )  # the lower foot touches the ground
-            self.observations[strides] = self.envs.set_state(strides, qpos, qvel)
-        upright = np.flatnonzero(uprightness(self.envs.start.qpos) > UPRIGHT)
-        if len(others) and len(upright):
-            models = self.rng.choice(upright, len(others))
-            qpos, qvel = self.envs.start.qpos[models], self.envs.start.qvel[models]
-            qvel += difficulty * self.rng.normal(0, RECOVERY_NOISE, qvel.shape)
-            self.observations[others] = self.envs.set_state(others, qpos, qvel)
-
-    def _retry(self, rows: np.ndarray) -> None:
-        """Let some of the bodies in `rows`, which fell, try the same change of goal again: what is hard, like a stop
-        from a run, is practiced until it is not.
-        """
-        rows = rows[self.rng.random(len(rows)) < self.args.retry_share]
-        self.observations[rows] = self.envs.set_state(rows, self.begun_qpos[rows], self.begun_qvel[rows])
-        self._time(rows)
-
-    def _time(self, rows: np.ndarray) -> None:
-        """Draw how long the bodies in `rows` have for their goals."""
-        stands = ~moving(self.task.goals[rows])
-        self.command_left[rows] = self.rng.integers(*COMMAND_STEPS, len(rows)) * np.where(stands, STAND_FACTOR, 1)
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything that the next rollout depends on, as arrays."""
-        own = {
-            "observations": self.observations,
-            "command_left": self.command_left,
-            "begun_qpos": self.begun_qpos,
-            "begun_qvel": self.begun_qvel,
-            "push_left": self.push_left,
-            "episode_length": self.episode_length,
-            "finished_seconds": np.array(self.finished_seconds),
-            "generator": vector_env.generator_words(self.rng),
-        }
-        task = {f"task.{name}": value for name, value in self.task.memory.items()}
-        return own | task | {f"envs.{name}": value for name, value in self.envs.state_dict().items()}
-
-    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        for name in ("observations", "command_left", "begun_qpos", "begun_qvel", "push_left", "episode_length"):
-            setattr(self, name, state[name])
-        self.finished_seconds = deque(state["finished_seconds"].tolist(), maxlen=self.finished_seconds.maxlen)
-        self.rng = vector_env.generator_from_words(state["generator"])
-        for name in self.task.memory:
-            setattr(self.task, name, state[f"task.{name}"])
-        self.envs.load_state_dict(
-            {name.removeprefix("envs."): value for name, value in state.items() if name.startswith("envs.")}
-        )
+    row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / envs.body.control_seconds
+    row["rollout/episode_seconds"] = float(np.mean(episode_steps or [0])) * envs.body.control_seconds
+    row["policy/std"] = float(policy.std.mean())
+    rollout = {name: torch.from_numpy(value).to(device) for name, value in store.items()}
+    return rollout | {"log_probs": log_density(noise, std)}, row
 
 
 def update(
@@ -581,12 +387,8 @@ def update(
         for rows in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
             mb = {name: value[rows] for name, value in b.items()}
             policy_loss, value_loss, entropy, kl, share = losses(policy, critic, mb, args.clip_coefficient)
-            loss = args.value_coefficient * value_loss
-            if not critic_only:
-                loss = loss + policy_loss - args.entropy_coefficient * entropy
-
             optimizer.zero_grad()
-            loss.backward()
+            (value_loss if critic_only else value_loss + policy_loss).backward()
             average_gradients(parameters, accelerator)
             norm, critic_norm = (
                 nn.utils.clip_grad_norm_(module.parameters(), args.max_grad_norm) for module in (policy, critic)
@@ -663,17 +465,6 @@ def minibatch_losses(
 def compiled(function: Callable, device_type: str) -> Callable:
     """The function as fused kernels; on a GPU launched at once, as a CUDA graph."""
     return torch.compile(function, mode="reduce-overhead" if device_type == "cuda" else "default")
-
-
-def stop_with(rollout: dict[str, Tensor], args: Arguments, accelerator: Accelerator) -> NoReturn:
-    """Keep the rollout whose gradients are not finite for a look at it, and end the run."""
-    path = Path(args.output_dir) / "not_finite.safetensors"
-    if accelerator.is_main_process:
-        save_file({name: value.contiguous().cpu() for name, value in rollout.items()}, path)
-    raise ValueError(
-        f"the gradients of more than {MAX_SKIPPED} minibatches were not finite: look at {path}, "
-        "then start anew, --init_from what is the best so far, with a lower learning_rate_max"
-    )
 
 
 def critic_features(features: Pair, even: Tensor, odd: Tensor) -> Pair:
@@ -767,152 +558,18 @@ def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress:
 def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: dict, progress: dict) -> None:
     """Save the policy, with its critic and its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
-    with runs.placing(Path(args.output_dir) / CRITIC.parent) as beside:
-        save_file(critic.state_dict(), beside / CRITIC.name)
-    rows, mean = evaluation["rows"], evaluation["mean"]
-    columns = [name for name in rows[0] if name != "episodes"]
-    returns = [row["humanoid_return"] for row in rows]
-    results = {name: value for name, value in mean.items() if name not in ("episodes", "humanoid_return")}
-    results["mean_reward"] = f"{np.mean(returns):.2f} +/- {np.std(returns):.2f}"
-    cells = [[row.get(name, "") for name in columns] for row in (mean | {columns[0]: "mean"}, *rows)]
-    name = args.push_to_hub or Path(args.output_dir).name
-    stage = "goal-conditioned" if args.goal_conditioned else "goal-blind"
-    what, use, said, limits = (
-        (NATIVE_WHAT, NATIVE_USE, NATIVE_RESULTS, NATIVE_LIMITS)
-        if args.reward == "native"
-        else (WHAT, USE, RESULTS, LIMITS)
+    with runs.placing(Path(args.output_dir) / CRITIC.parent) as new:
+        save_file(critic.state_dict(), new / CRITIC.name)
+    cards.write_policy_card(
+        Path(args.output_dir),
+        name=args.push_to_hub or Path(args.output_dir).name,
+        body=args.body,
+        native=args.reward == "native",
+        stage="goal-conditioned" if args.goal_conditioned else "goal-blind",
+        steps=progress["step"],
+        seconds=progress["seconds"],
+        evaluation=evaluation,
     )
-    card = cards.Card(
-        data=cards.model_data(name, results, tags=("ppo",)),
-        title="Motor policy for Humanoid-v5",
-        what=what.format(stage=stage, steps=progress["step"], hours=progress["seconds"] / 3600),
-        use=use.format(name=name),
-        results=said.format(episodes=rows[0].get("episodes"), table=cards.table([columns, *cells])),
-        limits=limits,
-    )
-    cards.write_card(Path(args.output_dir), card, runs.read_json(Path(args.output_dir) / runs.PROVENANCE))
-
-
-WHAT = """
-A mirror-symmetric Gaussian policy: heading-frame observation [45] and velocity command in, 17 torques out.
-Trained {stage} by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the training.
-"""
-USE = """
-from agent import Goal, MotorPolicy, make_env
-
-policy, env = MotorPolicy.from_pretrained("{name}"), make_env()
-policy.prompt(Goal(1.0, 0.0, 0.4))
-observation, _ = env.reset(seed=0)
-for _ in range(1000):
-    observation, *_ = env.step(policy.act(observation))
-"""
-RESULTS = """
-Per command {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute differences
-between the command and the velocity averaged over a sliding second (m/s and rad/s); survival is the share of steps
-before a fall. The reward is Humanoid-v5's own, its deviation the one between commands.
-
-{table}
-"""
-LIMITS = """
-It walks on flat ground and sees nothing; commands are velocities. It is a simulation: nothing here has seen a robot.
-"""
-NATIVE_WHAT = """
-A Gaussian policy for Humanoid-v5's own reward: its observation [45], without the `include_*` parts, in, 17 torques
-out. The gait's clock stands still. Trained by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the
-training.
-"""
-NATIVE_USE = """
-import gymnasium
-
-from agent import MotorPolicy
-from agent.simulation.env import HUMANOID
-
-policy, env = MotorPolicy.from_pretrained("{name}"), gymnasium.make("Humanoid-v5", **HUMANOID)
-observation, _ = env.reset(seed=0)
-for _ in range(1000):
-    observation, *_ = env.step(policy.act(observation))
-"""
-NATIVE_RESULTS = """
-Per episode of 1,000 steps with the deterministic policy, `evaluate.py --actor policy --suite native`: the share of it
-before a fall, the speed along the world's x axis (m/s), and the sum of Humanoid-v5's rewards.
-
-{table}
-"""
-NATIVE_LIMITS = """
-It goes ahead, and follows no goals. It is a simulation: nothing here has seen a robot.
-"""
-
-
-def save_checkpoint(
-    folder: Path,
-    accelerator: Accelerator,
-    policy: MotorPolicy,
-    average_policy: AveragedModel,
-    critic: Critic,
-    optimizer: torch.optim.Adam,
-    collector: Collector,
-    progress: dict,
-) -> None:
-    """Write all that --resume needs, the bodies of every process too; the folder appears when all of it is there."""
-    own = {f"collector.{name}": np.ascontiguousarray(value) for name, value in collector.state_dict().items()}
-    own["torch_generator"] = torch.get_rng_state().numpy()
-    if accelerator.device.type == "cuda":
-        own["cuda_generator"] = torch.cuda.get_rng_state().numpy()
-    processes = gather_object([own])
-    if not accelerator.is_main_process:
-        return
-    models = {f"policy.{name}": value for name, value in policy.state_dict().items()}
-    models |= {f"average.{name}": value for name, value in average_policy.state_dict().items()}
-    models |= {f"critic.{name}": value for name, value in critic.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        models |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    size = sum(value.nbytes for arrays in (models, *processes) for value in arrays.values())
-    with runs.replacing(folder, size) as beside:
-        beside.mkdir()
-        for index, arrays in enumerate(processes):
-            save_arrays(arrays, beside / f"process_{index}.safetensors")
-        save_file({name: value.contiguous() for name, value in models.items()}, beside / "models.safetensors")
-        runs.write_json(beside / "progress.json", progress | {"learning_rate": optimizer.param_groups[0]["lr"]})
-
-
-def find_checkpoint(args: Arguments, folder: Path) -> Path:
-    """The last whole checkpoint of a run. Raises ValueError where there is none, or the arguments are others."""
-    found = runs.newest(folder)
-    if found is None:
-        raise ValueError(f"no checkpoint in {folder}: start without --resume")
-    runs.check_resume(args.output_dir, args, FREE)
-    return found
-
-
-def load_checkpoint(
-    folder: Path,
-    accelerator: Accelerator,
-    policy: MotorPolicy,
-    average_policy: AveragedModel,
-    critic: Critic,
-    optimizer: torch.optim.Adam,
-    collector: Collector,
-) -> None:
-    """Put everything back as `save_checkpoint` found it."""
-    models = load_file(folder / "models.safetensors", device=str(accelerator.device))
-    for prefix, module in (("policy.", policy), ("average.", average_policy), ("critic.", critic)):
-        module.load_state_dict(
-            {name.removeprefix(prefix): value for name, value in models.items() if name.startswith(prefix)}
-        )
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in models.items():
-        if name.startswith("optimizer."):
-            _, index, entry = name.split(".")
-            state.setdefault(int(index), {})[entry] = value
-    groups = optimizer.state_dict()["param_groups"]
-    groups[0]["lr"] = runs.read_json(folder / "progress.json")["learning_rate"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-    tensors = load_file(folder / f"process_{accelerator.process_index}.safetensors")
-    torch.set_rng_state(tensors.pop("torch_generator"))
-    cuda_generator = tensors.pop("cuda_generator", None)
-    if cuda_generator is not None and accelerator.device.type == "cuda":  # what it runs on may have changed
-        torch.cuda.set_rng_state(cuda_generator)
-    collector.load_state_dict({name.removeprefix("collector."): value.numpy() for name, value in tensors.items()})
 
 
 if __name__ == "__main__":

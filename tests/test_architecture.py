@@ -9,8 +9,9 @@ from conftest import ROOT
 # it, so neither two folders nor two files ever import each other.
 ORDER: dict[str, list[str]] = {
     "goals": [],
-    "artefacts": ["arguments", "runs", "cards", "hub"],
-    "simulation": ["env", "vector_env", "video"],
+    "artefacts": ["arguments", "runs", "cards", "checkpoints", "hub"],
+    "bodies": ["body", "humanoid"],
+    "simulation": ["heading", "physics", "task", "curriculum", "vector_env", "env", "video"],
     "models": ["mirror", "motor_policy", "decision_transformer"],
     "data": ["schema", "episodes", "windows", "hindsight"],
     "feedback": ["outcomes", "pursuit", "lessons", "proposals", "trials"],

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import yaml
 from accelerate.tracking import get_available_trackers
@@ -27,6 +27,28 @@ UNWRITABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
 }
+
+
+def option(default: Any, help: str) -> Any:
+    """A field of an arguments dataclass with its help text."""
+    return field(default=default, metadata={"help": help})
+
+
+def check_counts(arguments: object, *names: str) -> None:
+    """Raise ValueError for an argument that is less than 1."""
+    for name in names:
+        if getattr(arguments, name) < 1:
+            raise ValueError(f"{name}={getattr(arguments, name)} must be at least 1")
+
+
+def check_shares(arguments: object, *names: str, together: bool = False) -> None:
+    """Raise ValueError for an argument that is not from 0 to 1, or for several that are more than 1 `together`."""
+    for name in names:
+        if not 0 <= getattr(arguments, name) <= 1:
+            raise ValueError(f"{name}={getattr(arguments, name)} must be from 0 to 1")
+    if together and sum(getattr(arguments, name) for name in names) > 1:
+        given = " and ".join(f"{name}={getattr(arguments, name)}" for name in names)
+        raise ValueError(f"{given} must not add up to more than 1")
 
 
 @dataclass

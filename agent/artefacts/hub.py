@@ -154,7 +154,7 @@ def load_pretrained(
     load: Callable[..., Any],
     name: str | Path,
     *,
-    sizes: Mapping[str, float],
+    sizes: Callable[[dict], Mapping[str, float]],
     revision: str | None = None,
     token: str | None = None,
     **kwargs,
@@ -165,7 +165,7 @@ def load_pretrained(
         kind: the class of the model.
         load: what loads it from a folder.
         name: a folder or a Hub repo.
-        sizes: what its config must say, by name.
+        sizes: what a config must say, by name.
         revision: of the repo.
         token: for the Hub.
         kwargs: for `load`.
@@ -177,7 +177,7 @@ def load_pretrained(
     path = folder(name, revision=revision, token=token)
     config = check_artefact(path, name, model_type=kind.config_class.model_type)
     check_goal_version(config.get("goal_version"), str(name))
-    for field, size in sizes.items():
+    for field, size in sizes(config).items():
         if config.get(field, size) != size:
             raise ValueError(f"{name} has {field}={config[field]}, here it is {size}: give a model of this body")
     check_sizes(path, name, lambda: kind(kind.config_class.from_dict(config)))

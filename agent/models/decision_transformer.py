@@ -111,7 +111,7 @@ class GoalPrompted(PreTrainedModel):
     def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
         sizes = {"vocab_size": len(TOKENS)}  # other bodies have other observations and actions
-        model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
+        model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=lambda config: sizes, **kwargs)
         model.prompt(Goal())
         hub.check_acts(model, model.config.state_dim, path)
         return model

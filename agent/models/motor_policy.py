@@ -1,6 +1,6 @@
-"""The motor policy: observation and goal in, 17 torques out. It is the teacher of everything after it.
+"""The motor policy: observation and goal in, actions out. It is the teacher of everything after it.
 
-Shapes: B batch (any leading axes), S = 45 observation, A = 17 action.
+Shapes: B batch (any leading axes), S body state, C = 3 command, A actions.
 """
 
 from collections.abc import Sequence
@@ -8,46 +8,54 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
 from agent.artefacts import hub, runs
+from agent.bodies import find_body
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
-from agent.simulation.env import (
-    ACTION_LIMIT,
-    ACTION_MIRROR,
-    ACTION_SIZE,
-    FRAMES,
-    OBSERVATION_MIRROR,
-    OBSERVATION_SIZE,
-    advance_phase,
-    approach,
-    check_observation,
-)
+from agent.simulation.heading import FRAMES, check_observation
+from agent.simulation.task import COMMAND_SIZE, GoalTask, advance_phase, approach
 
 FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
 GOAL_FEATURES = (3, 2)  # vx, |vy|, |wz| are even; vy and wz are odd
 OBSERVATION_CLIP = 10.0  # standard deviations
+CRITIC = Path("critic") / "model.safetensors"  # next to a policy, for a training that goes on from it
 
 
 class MotorPolicyConfig(PreTrainedConfig):
-    """Sizes of a MotorPolicy. `widths` counts pairs of units; goal-blind pretraining is not `goal_conditioned`.
+    """Sizes of a MotorPolicy.
 
-    `frame` is what it observes, a key of `agent.simulation.env.FRAMES`: one that was trained for Humanoid-v5's own
-    reward, along the world's x axis, sees the world's.
+    Args:
+        body: name of the robot that it moves.
+        widths: pairs of units in each hidden layer.
+        goal_conditioned: false for goal-blind pretraining.
+        frame: what it observes, a key of `agent.simulation.heading.FRAMES`. A policy that was trained for the native
+            reward, along the world's x axis, sees the world's.
+        observation_size, action_size, action_scale: those of the body, by default.
     """
 
     model_type = "motor_policy"
 
-    observation_size: int = OBSERVATION_SIZE
-    action_size: int = ACTION_SIZE
-    action_limit: float = ACTION_LIMIT
+    body: str = "humanoid"
     widths: list[int] | tuple[int, ...] = (128, 128, 64)
     goal_conditioned: bool = True
     frame: str = "heading"
+    observation_size: int | None = None
+    action_size: int | None = None
+    action_scale: list[float] | tuple[float, ...] | None = None
     goal_version: str = GOAL_VERSION
+
+    def __post_init__(self, **kwargs):
+        body = find_body(self.body)
+        self.observation_size = self.observation_size or body.observation_size
+        self.action_size = self.action_size or body.action_size
+        self.action_scale = list(self.action_scale or body.action_scale)
+        super().__post_init__(**kwargs)
 
 
 class MotorPolicy(PreTrainedModel):
@@ -71,8 +79,9 @@ class MotorPolicy(PreTrainedModel):
         super().__init__(config)
         if config.frame not in FRAMES:
             raise ValueError(f"frame={config.frame!r} is unknown: choose {' or '.join(FRAMES)}")
-        even, odd = mirror_basis(*OBSERVATION_MIRROR)
-        even_action, odd_action = mirror_basis(*ACTION_MIRROR)
+        self.body = find_body(config.body)
+        even, odd = mirror_basis(*self.body.observation_mirror)
+        even_action, odd_action = mirror_basis(*self.body.action_mirror)
         for name, value in {
             "even_basis": even,
             "odd_basis": odd,
@@ -87,8 +96,8 @@ class MotorPolicy(PreTrainedModel):
         self.network = MirrorMLP((len(even), len(odd)), config.widths, (len(even_action), len(odd_action)))
         self.goal_embedding = MirrorLinear(GOAL_FEATURES, (config.widths[0], config.widths[0]), bias=False)
         self.clock_embedding = nn.Linear(2, config.widths[0], bias=False)
-        self.log_std = nn.Parameter(torch.zeros(config.action_size))
-        self._goal = np.zeros(3, dtype=np.float32)
+        self.log_std = nn.Parameter(torch.zeros(self.body.action_size))
+        self._goal = np.zeros(COMMAND_SIZE, dtype=np.float32)
         self.command = self._goal
         self.phase = np.zeros(())
         self.post_init()
@@ -98,9 +107,8 @@ class MotorPolicy(PreTrainedModel):
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal
         vocabulary.
         """
-        sizes = {"observation_size": OBSERVATION_SIZE, "action_size": ACTION_SIZE, "action_limit": ACTION_LIMIT}
-        policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=sizes, **kwargs)
-        hub.check_acts(policy, OBSERVATION_SIZE, path)
+        policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
+        hub.check_acts(policy, policy.body.observation_size, path)
         return policy
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
@@ -145,7 +153,7 @@ class MotorPolicy(PreTrainedModel):
     @property
     def std(self) -> Tensor:
         """Standard deviation [A] of the exploration noise, equal for left and right."""
-        source = torch.as_tensor(ACTION_MIRROR[0], device=self.log_std.device)
+        source = torch.as_tensor(self.body.action_mirror[0], device=self.log_std.device)
         return ((self.log_std + self.log_std[source]) / 2).exp()
 
     def normalize(self, observations: Tensor) -> Pair:
@@ -167,10 +175,10 @@ class MotorPolicy(PreTrainedModel):
 
     def reset(self) -> None:
         """Start anew, with the gait's clock, from standing."""
-        self.phase, self.command = np.zeros(()), np.zeros(3, dtype=np.float32)
+        self.phase, self.command = np.zeros(()), np.zeros(COMMAND_SIZE, dtype=np.float32)
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
-        """Go over to `goal` from now on (agent.simulation.env.approach); one goal per body when bodies are batched.
+        """Go over to `goal` from now on (`agent.simulation.task.approach`); one goal per body when bodies are batched.
 
         Raises:
             ValueError: the policy sees the world's frame, in which goals mean nothing.
@@ -186,15 +194,59 @@ class MotorPolicy(PreTrainedModel):
 
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:
-        """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
-        check_observation(observation)
-        observations = torch.as_tensor(observation, dtype=torch.float32, device=self.device)
-        self.command = approach(self.command, self._goal)
-        commands = torch.as_tensor(self.command, device=self.device).expand(*observations.shape[:-1], 3)
+        """Action [B, A] float32 in the env's units for observations [B, S or more], as the env returned them.
+
+        What follows the body state is the env's command; the policy follows its own prompt.
+        """
+        size = self.body.observation_size
+        check_observation(observation, size)
+        observations = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device)
+        self.command = approach(self.command, self._goal, self.body)
+        commands = torch.as_tensor(self.command, device=self.device).expand(*observations.shape[:-1], COMMAND_SIZE)
         phase = torch.as_tensor(self.phase, dtype=torch.float32, device=self.device).expand(observations.shape[:-1])
         mean, _ = self(observations, commands, phase)
-        self.phase = advance_phase(self.phase, self.command)
-        return (mean.clamp(-1, 1) * self.config.action_limit).cpu().numpy()
+        self.phase = advance_phase(self.phase, self.command, self.body)
+        return mean.clamp(-1, 1).cpu().numpy() * self.body.scale
+
+
+class Critic(nn.Module):
+    """Value of a state under the mirror, in units of the running standard deviation of returns.
+
+    It sees the observation and what the reward remembers, so that the value is a function of the state.
+    """
+
+    def __init__(self, config: MotorPolicyConfig):
+        super().__init__()
+        even, odd = mirror_basis(*find_body(config.body).observation_mirror)
+        inputs = len(even) + GoalTask.EVEN_FEATURES, len(odd) + GoalTask.ODD_FEATURES
+        self.network = MirrorMLP(inputs, config.widths, (1, 0))
+        self.register_buffer("return_scale", torch.ones(()))
+        for module in self.network.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.orthogonal_(module.weight, gain=2**0.5)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.orthogonal_(self.network.head.even.weight)
+
+    def forward(self, features: Pair) -> Tensor:
+        """Value [B] of features (even [B, E], odd [B, O])."""
+        return self.network(features)[0].squeeze(-1)
+
+    def load(self, path: Path, name: str) -> None:
+        """Load the weights in a file of the artifact `name`. Raises ValueError where they do not fit."""
+        runs.check(path.parent)
+        try:
+            self.load_state_dict(load_file(path))
+        except (RuntimeError, SafetensorError) as error:
+            reason = hub.first_line(error)
+            raise ValueError(f"{name} has no fitting {CRITIC} ({reason}): remove it to start a new one") from error
+        hub.check_finite(self, name)
+
+
+def _sizes(config: dict) -> dict[str, int]:
+    """What the config of a policy must say, whose body is in it: artifacts of version 1 are of the humanoid."""
+    body = find_body(config.get("body", "humanoid"))
+    return {"observation_size": body.observation_size, "action_size": body.action_size}
 
 
 def goal_features(commands: Tensor) -> Pair:

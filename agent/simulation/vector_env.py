@@ -1,342 +1,339 @@
-"""Many Humanoid-v5 bodies, stepped by native threads inside MuJoCo.
+"""Many bodies that follow goals: a `gymnasium.vector.VectorEnv` on native threads.
 
-The physics, its order of operations, the reward, the start noise and the seeding are those of Gymnasium's Humanoid-v5,
-so that body `i` after `reset(seed=s)` does exactly what `make_env()` does after `reset(seed=s + i)`. `mj_step`
-releases the GIL; everything that is not `mj_step` is done once for all bodies, in NumPy.
+For Humanoid-v5 the physics, its order of operations, the native reward, the start noise and the seeding are
+Gymnasium's: body `i` after `reset(seed=s)` does exactly what `gymnasium.make("Humanoid-v5")` does after
+`reset(seed=s + i)`.
+
+Shapes: N bodies, S = 11 + 2 J body state, C = 3 command, A actions.
 """
 
 import os
-import queue
-import sys
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Sequence
 
 import gymnasium
-import mujoco
 import numpy as np
-from gymnasium.envs import mujoco as gymnasium_mujoco
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from agent.simulation.env import ACTION_LIMIT, ACTION_SIZE, FRAMES, MAX_EPISODE_STEPS, OBSERVATION_SIZE, BodyState
+from agent.bodies import find_body
+from agent.goals import Goal
+from agent.simulation.curriculum import Curriculum, stride_poses
+from agent.simulation.heading import FRAMES, uprightness
+from agent.simulation.physics import BodyState, Physics
+from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights
 
-MODEL_PATH = Path(gymnasium_mujoco.__file__).parent / "assets" / "humanoid.xml"
-FRAME_SKIP = 5
-# Humanoid-v5's own evaluates the dynamics four times a physics step, the other one once (measured in docs/log.md).
-INTEGRATORS = {"rk4": mujoco.mjtIntegrator.mjINT_RK4, "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST}
-HEALTHY_HEIGHT = (1.0, 2.0)
-RESET_NOISE = 0.01
-HEALTHY_REWARD = 5.0
-FORWARD_WEIGHT = 1.25
-CONTROL_WEIGHT = 0.1
-CONTACT_WEIGHT = 5e-7
-CONTACT_LIMIT = 10.0
-# A speed that no body reaches: beyond it the simulation has diverged even where it is still finite.
-DIVERGED_SPEED = 1e3
+MAX_EPISODE_STEPS = 1000
 MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
-HANG_SECONDS = 30.0  # a step of all bodies takes a fraction of a second
-MAX_FAILED = 0.1  # share of the bodies whose step may fail at once; more than that is no accident
+REWARDS = ("goal", "native")
+NEVER = 2**62  # control steps
+UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
+# m/s of the torso, rad/s of the torso, rad/s of the joints
+RECOVERY_NOISE = (0.5, 1.0, 2.0)
 
 
 def make_vector_env(
-    num_envs: int,
-    num_threads: int | None = None,
-    max_episode_steps: int = MAX_EPISODE_STEPS,
-    integrator: str = "rk4",
-    frame: str = "heading",
-    contact_cost: bool = True,
-) -> "HumanoidVectorEnv":
+    num_envs: int, num_threads: int | None = None, body: str = "humanoid", **settings
+) -> "GoalVectorEnv":
     """`num_envs` bodies stepped by `num_threads` threads (default: all cores, shared out among the launcher's
-    processes).
-
-    `integrator` is a key of `INTEGRATORS`: all but rk4 are other physics than Humanoid-v5's, to pretrain in. `frame`,
-    a key of `agent.simulation.env.FRAMES`, is what bodies observe. Without `contact_cost`, which is dear to
-    compute, rewards lack that part of Humanoid-v5's.
+    processes). Goals are given, unless the `settings` of GoalVectorEnv have a curriculum.
     """
-    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    return HumanoidVectorEnv(
-        num_envs, num_threads or max(1, cores), max_episode_steps, integrator, frame, contact_cost
-    )
+    return GoalVectorEnv(num_envs, num_threads, body, **({"curriculum": None} | settings))
 
 
-class HumanoidVectorEnv(VectorEnv):
-    """A `gymnasium.vector.VectorEnv` of Humanoid-v5 with observations [N, 45] float32 and actions [N, 17] in ±0.4.
+class GoalVectorEnv(VectorEnv):
+    """N bodies with observations [N, S + C] float32, the state and then the command, and actions [N, A] within the
+    body's action scale.
 
     A body that falls, diverges or reaches the time limit starts again in the same step (`AutoresetMode.SAME_STEP`):
-    `info["final_obs"]` [N, 45] then holds what it saw last, and `body` the state that the step ended in. A body whose
-    physics raises, or hangs for a minute, counts as diverged, and stderr says why.
+    `info["final_obs"]` [N, S + C] then holds what it saw last, and `final_state` the state that the step ended in.
+
+    Args:
+        num_envs: N.
+        num_threads: threads that step the physics; None: this process's share of the cores.
+        body: name of the robot.
+        max_episode_steps: time limit.
+        reward: `goal`, or `native` for that of Gymnasium's own env of this robot.
+        frame: what the bodies observe, a key of FRAMES.
+        integrator: empty for the body's own; another one is other physics, to pretrain in.
+        contact_cost: whether the native reward has the cost of contacts, which is expensive to compute.
+        curriculum: what the env draws goals, starts and shoves from; None: a body stands until it is given a goal.
+        weights: of the parts of the goal reward.
+        privileged: whether `info` has `final_privileged`, the property `privileged` before any restart.
+        autoreset: false: a body that is done goes on as it is, until `reset`.
+
+    Raises:
+        ValueError: a setting is out of range, or the body has no native reward.
     """
 
     def __init__(
         self,
-        num_envs: int,
-        num_threads: int,
-        max_episode_steps: int,
-        integrator: str,
-        frame: str,
-        contact_cost: bool,
+        num_envs: int = 1,
+        num_threads: int | None = None,
+        body: str = "humanoid",
+        max_episode_steps: int = MAX_EPISODE_STEPS,
+        *,
+        reward: str = "goal",
+        frame: str = "heading",
+        integrator: str = "",
+        contact_cost: bool = True,
+        curriculum: Curriculum | None = Curriculum(),  # noqa: B008  it is frozen
+        weights: RewardWeights | None = None,
+        privileged: bool = False,
+        autoreset: bool = True,
     ):
-        if num_envs < 1 or num_threads < 1 or max_episode_steps < 1:
-            raise ValueError(
-                f"num_envs={num_envs}, num_threads={num_threads} and max_episode_steps={max_episode_steps} "
-                "must be at least 1"
-            )
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
+        cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        num_threads = max(1, cores) if num_threads is None else num_threads
+        for name, value in {
+            "num_envs": num_envs,
+            "num_threads": num_threads,
+            "max_episode_steps": max_episode_steps,
+        }.items():
+            if value < 1:
+                raise ValueError(f"{name}={value} must be at least 1")
+        self.body = find_body(body)
+        if reward not in REWARDS or (reward == "native" and not self.body.native):
+            raise ValueError(f"reward={reward!r} is no reward of body {body}: choose goal")
+        self.metadata = {
+            "autoreset_mode": AutoresetMode.SAME_STEP if autoreset else AutoresetMode.DISABLED,
+            "render_modes": [],
+        }
         self.num_envs, self.num_threads, self.max_episode_steps = num_envs, num_threads, max_episode_steps
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
-        self.single_action_space = gymnasium.spaces.Box(-ACTION_LIMIT, ACTION_LIMIT, (ACTION_SIZE,), np.float32)
+        size = self.body.observation_size + COMMAND_SIZE
+        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.single_action_space = gymnasium.spaces.Box(-self.body.scale, self.body.scale, dtype=np.float32)
         self.observation_space = gymnasium.vector.utils.batch_space(self.single_observation_space, num_envs)
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
 
-        self._observe, self._contact_cost = FRAMES[frame], contact_cost
-        self._model = model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
-        # A diverged simulation would restart itself without a word; we want to see it.
-        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        model.opt.integrator = INTEGRATORS[integrator]
-        right, left = model.geom("right_foot").id, model.geom("left_foot").id
-        self._data = [mujoco.MjData(model) for _ in range(num_envs)]
-        self._feet_rows = slice(right, left + 1, left - right)
-        self._views = [self._view(data) for data in self._data]
-        self._start_qpos = model.qpos0.copy()
-        self._body_shares = model.body_mass / model.body_mass.sum()
-        self._threads = [PhysicsThread() for _ in range(num_threads)]
-        self._end_threads = weakref.finalize(self, end, self._threads)
-        self._finished: queue.SimpleQueue[PhysicsThread] = queue.SimpleQueue()
-
-        self._qpos = np.zeros((num_envs, model.nq))
-        self._qvel = np.zeros((num_envs, model.nv))
-        self._feet = np.zeros((num_envs, 2, 3))
-        self._centers = np.zeros((num_envs, model.nbody, 3))
-        self._forces = np.zeros((num_envs, model.nbody, 6))
-        self._center_of_mass = np.zeros((num_envs, 2))
-        self.body = BodyState(self._qpos, self._qvel, self._feet)
+        self.reward, self.curriculum = reward, curriculum
+        self.difficulty = 1.0  # of what the curriculum draws, from 0 to 1
+        self._observe, self._privileged, self._autoreset = FRAMES[frame], privileged, autoreset
+        self.physics = Physics(
+            self.body, num_envs, num_threads, integrator, contact_forces=reward == "native" and contact_cost
+        )
+        self.task = GoalTask(self.body, num_envs, weights or RewardWeights())
+        self._start_qpos = self.body.start_qpos(self.physics.model)
+        self.final_state = self.state
         self.episode_steps = np.zeros(num_envs, dtype=np.int64)
+        self.goal_left = np.full(num_envs, NEVER)  # control steps
+        self.push_left = np.full(num_envs, NEVER)
+        self._goal_start = np.zeros((num_envs, self.physics.model.nq + self.physics.model.nv))  # where a goal began
+        self._mass_centers = np.zeros((num_envs, 2))
+        self._rng = np.random.default_rng()
         self._generators = [np.random.default_rng() for _ in range(num_envs)]
 
+    @property
+    def state(self) -> BodyState:
+        """Where the bodies are as the next step will find them."""
+        return self.physics.state
+
+    @property
+    def goals(self) -> np.ndarray:
+        """Goals in force [N, 3] float32: forward m/s, left m/s, yaw rate rad/s.
+
+        Set to a Goal for every body, or a sequence of N goals or velocities. A body keeps a goal that it was given
+        until `reset`, or, without a curriculum, until it is given another one.
+        """
+        return self.task.goals
+
+    @goals.setter
+    def goals(self, goals: Goal | Sequence[Goal] | np.ndarray) -> None:
+        velocities = [goals.velocity] * self.num_envs if isinstance(goals, Goal) else goals
+        velocities = [goal.velocity if isinstance(goal, Goal) else goal for goal in velocities]
+        self.task.goals = np.array(velocities, dtype=np.float32).reshape(self.num_envs, COMMAND_SIZE)
+        self.goal_left[:] = NEVER
+
+    @property
+    def phase(self) -> np.ndarray:
+        """Phase [N] of the gait's clock, in cycles of two steps."""
+        return self.task.phase
+
+    @property
+    def privileged(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the reward remembers, for a critic: even [N, 5] and odd [N, 8] features under the mirror."""
+        return self.task.features(self.state)
+
+    def observe(self) -> np.ndarray:
+        """What the bodies see before the next step: observations [N, S + C]."""
+        return self._seen(self.state)
+
     def reset(self, *, seed: int | list[int] | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
-        """Start every body anew: observations [N, 45] and an empty info."""
+        """Start every body anew: observations [N, S + C] and an info. `options={"goal": ...}` gives goals."""
         if seed is not None:
             seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
-            self._generators = [seeding.np_random(s)[0] for s in seeds]
-        return self._restart(np.arange(self.num_envs)), {}
+            self._generators = [seeding.np_random(each)[0] for each in seeds]
+            self._rng = np.random.default_rng(seed)
+        if self.curriculum:
+            self.push_left = self._rng.integers(
+                1, self.curriculum.steps(self.curriculum.push_seconds, self.body)[1], self.num_envs
+            )
+        everyone = np.arange(self.num_envs)
+        self._restart(everyone)
+        self._start_episodes(everyone, everyone[:0])
+        if options and "goal" in options:
+            self.goals = options["goal"]
+        self._prepare_step()
+        return self.observe(), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
-        """Advance every body by 15 ms under `actions` [N, 17].
+        """Advance every body by one control step under `actions` [N, A].
 
-        Returns observations [N, 45], Humanoid-v5's rewards [N] (without what contact costs where the env has no
-        `contact_cost`), terminations [N], truncations [N], and an info with
-        `final_obs` [N, 45] (before any restart), `diverged` [N] and the parts of the reward.
+        Returns observations [N, S + C], rewards [N], terminations [N], truncations [N], and an info with `final_obs`
+        [N, S + C] (before any restart), `diverged` [N] and the parts of the reward, `reward_...` [N].
 
         Raises:
             ValueError: an action is not finite; MuJoCo would replace all of them by zeros without a word.
-            Exception: that of the physics, where it fails for more than MAX_FAILED of the bodies at once.
+            Exception: that of the physics, where it fails for more than a tenth of the bodies at once.
         """
         actions = np.asarray(actions, dtype=np.float64)
-        if actions.shape != (self.num_envs, ACTION_SIZE):
-            raise ValueError(f"actions have shape {actions.shape}: give {(self.num_envs, ACTION_SIZE)}")
+        if actions.shape != self.action_space.shape:
+            raise ValueError(f"actions have shape {actions.shape}: give {self.action_space.shape}")
         if not np.isfinite(actions).all():
-            raise ValueError(
-                f"action of body {np.flatnonzero(~np.isfinite(actions).all(1))[0]} is not finite: "
-                "check the policy's output"
-            )
-        self._simulate(actions)
+            row = np.flatnonzero(~np.isfinite(actions).all(1))[0]
+            raise ValueError(f"action of body {row} is not finite: check the policy's output")
+        diverged = self.physics.step(self.body.control_center + actions)
         self.episode_steps += 1
 
-        diverged = ~(np.isfinite(self._qpos).all(1) & (np.abs(self._qvel).max(1) < DIVERGED_SPEED))
-        before, self._center_of_mass = self._center_of_mass, self._mass_centers(slice(None))
-        parts = {
-            "reward_survive": np.full(self.num_envs, HEALTHY_REWARD),
-            "reward_forward": FORWARD_WEIGHT
-            * (self._center_of_mass - before)[:, 0]
-            / (FRAME_SKIP * self._model.opt.timestep),
-            "reward_ctrl": -CONTROL_WEIGHT * np.square(actions).sum(1),
-            "reward_contact": -np.minimum(CONTACT_WEIGHT * np.square(self._forces).sum((1, 2)), CONTACT_LIMIT),
-        }
-        healthy = (self._qpos[:, 2] > HEALTHY_HEIGHT[0]) & (self._qpos[:, 2] < HEALTHY_HEIGHT[1]) & ~diverged
-        parts["reward_survive"][~healthy] = 0.0
-        rewards = np.where(diverged, 0.0, sum(parts.values()))
-        truncated = self.episode_steps >= self.max_episode_steps
-        final = self._observe(self._qpos, self._qvel)
+        state = self.final_state = self.state
+        low, high = self.body.healthy_height
+        healthy = (state.qpos[:, 2] > low) & (state.qpos[:, 2] < high) & ~diverged
+        truncated = (self.episode_steps >= self.max_episode_steps) & healthy
+        if self.reward == "native":
+            parts = self._native_reward(actions, healthy)
+        else:
+            parts = self.task.step(state, (actions / self.body.scale).astype(np.float32))
+        parts = {f"reward_{name}": np.where(diverged, 0.0, values) for name, values in parts.items()}
+        final = self._seen(state)
         final[diverged] = 0.0
-        done = ~healthy | truncated
-        observations = final
-        self.body = BodyState(self._qpos, self._qvel, self._feet)
-        if done.any():
-            self._qpos, self._qvel, self._feet = self._qpos.copy(), self._qvel.copy(), self._feet.copy()
-            observations = final.copy()
-            rows = np.flatnonzero(done)
-            observations[rows] = self._restart(rows)
-        return (
-            observations,
-            rewards,
-            ~healthy,
-            truncated & healthy,
-            {"final_obs": final, "diverged": diverged, **parts},
-        )
+        info = {"final_obs": final, "diverged": diverged, **parts}
+        if self._privileged:
+            info["final_privileged"] = even, odd = self.task.features(state)
+            even[diverged] = odd[diverged] = 0.0
 
-    def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-        """Put the bodies in `rows` into positions [len(rows), 24] and velocities [len(rows), 23]; returns what they
-        see.
-        """
-        for row, positions, velocities in zip(rows, qpos, qvel, strict=True):
-            data = self._data[row]
-            mujoco.mj_resetData(self._model, data)
-            data.qpos[:], data.qvel[:] = positions, velocities
-            mujoco.mj_forward(self._model, data)
-            self._read(row)
-        self._center_of_mass[rows] = self._mass_centers(rows)
-        return self._observe(self._qpos[rows], self._qvel[rows])
+        done = ~healthy | truncated
+        if done.any() and self._autoreset:
+            self.final_state = self.physics.freeze()
+            rows = np.flatnonzero(done)
+            self._restart(rows)
+            self._start_episodes(rows, np.flatnonzero(~healthy & ~diverged))
+        self._prepare_step()
+        return self.observe(), sum(parts.values()), ~healthy, truncated, info
+
+    def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
+        """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J], without a past."""
+        self.physics.set_state(rows, qpos, qvel)
+        self._mass_centers[rows] = self.physics.mass_centers(rows)
+        self.task.begin(rows, self.state)
 
     def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
-        """Add `velocity` [len(rows), 3] (world frame, m/s) to the whole body of each of `rows`; seen from the next
-        step on.
+        """Shove the bodies in `rows`: add `velocity` [rows, 2] (world frame, m/s) to the whole body. The next step
+        starts from there.
         """
-        for row, change in zip(rows, velocity, strict=True):
-            self._data[row].qvel[:3] += change
-            self._qvel[row] = self._data[row].qvel
-
-    @property
-    def start(self) -> BodyState:
-        """State of the bodies as the next step will find them."""
-        return BodyState(self._qpos, self._qvel, self._feet)
+        self.physics.push(rows, velocity)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything that the future depends on, as arrays with N rows: load it and the same actions give the same
-        states.
-        """
-        size = mujoco.mj_stateSize(self._model, mujoco.mjtState.mjSTATE_INTEGRATION)
-        physics = np.zeros((self.num_envs, size))
-        for row, data in zip(physics, self._data, strict=True):
-            mujoco.mj_getState(self._model, data, row, mujoco.mjtState.mjSTATE_INTEGRATION)
-        generators = np.stack([generator_words(generator) for generator in self._generators])
-        return {
-            "physics": physics,
-            "feet": self._feet.copy(),
-            "center_of_mass": self._center_of_mass.copy(),
-            "episode_steps": self.episode_steps.copy(),
-            "generators": generators,
+        """Everything that the future depends on, as arrays: load it and the same actions give the same states."""
+        own = {
+            "episode_steps": self.episode_steps,
+            "goal_left": self.goal_left,
+            "push_left": self.push_left,
+            "goal_start": self._goal_start,
+            "mass_centers": self._mass_centers,
         }
+        task = {f"task.{name}": value for name, value in self.task.memory.items()}
+        generators = np.stack([generator_words(generator) for generator in (self._rng, *self._generators)])
+        state = {name: value.copy() for name, value in (own | task).items()}
+        return state | {"generators": generators} | self.physics.state_dict()
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Continue from `state_dict()`; returns the observations [N, 45]."""
-        for data, row in zip(self._data, state["physics"], strict=True):
-            mujoco.mj_setState(self._model, data, np.ascontiguousarray(row), mujoco.mjtState.mjSTATE_INTEGRATION)
-        self._qpos = np.stack([data.qpos for data in self._data])
-        self._qvel = np.stack([data.qvel for data in self._data])
-        self._feet = state["feet"].copy()
-        self._center_of_mass = state["center_of_mass"].copy()
-        self.episode_steps = state["episode_steps"].copy()
-        self._generators = [generator_from_words(words) for words in state["generators"]]
-        self.body = self.start
-        return self._observe(self._qpos, self._qvel)
+        """Go on from `state_dict()`; returns the observations [N, S + C]."""
+        self.physics.load_state_dict(state)
+        self.episode_steps, self.goal_left, self.push_left, self._goal_start, self._mass_centers = (
+            state[name].copy() for name in ("episode_steps", "goal_left", "push_left", "goal_start", "mass_centers")
+        )
+        for name in self.task.memory:
+            setattr(self.task, name, state[f"task.{name}"].copy())
+        self._rng, *self._generators = (generator_from_words(words) for words in state["generators"])
+        self.final_state = self.state
+        return self.observe()
 
     def close_extras(self, **kwargs) -> None:
-        self._end_threads()
+        self.physics.close()
 
-    def _simulate(self, actions: np.ndarray) -> None:
-        """Step every body; one whose step fails has positions that are not numbers, and goes on in new data."""
-        failed: dict[int, Exception] = {}
-        rows = iter(range(self.num_envs))  # shared: a thread that is done with one body takes the next
-        arrays = self._qpos, self._qvel, self._feet, self._centers, self._forces
+    def _seen(self, state: BodyState) -> np.ndarray:
+        """Observations [N, S + C] of bodies at `state`."""
+        return np.concatenate([self._observe(state.qpos, state.qvel), self.task.commands], axis=1)
 
-        def work(thread: PhysicsThread) -> None:
-            self._work(thread, rows, actions, arrays, failed)
-            self._finished.put(thread)
-
-        waiting, patience = set(self._threads), 2  # the first wait may end late because all of the process stood still
-        for thread in waiting:
-            thread.jobs.put(work)
-        while waiting:
-            try:
-                waiting.discard(self._finished.get(timeout=HANG_SECONDS))
-            except queue.Empty:
-                patience -= 1
-                if not patience:
-                    failed |= {thread.row: TimeoutError("its physics hangs") for thread in waiting}
-                    waiting = self._leave_behind(waiting, work)
-                    patience = 2
-        if failed:
-            # What hangs may still write, into arrays that nobody reads any more.
-            self._qpos, self._qvel, self._feet, self._centers, self._forces = (array.copy() for array in arrays)
-            for row, error in failed.items():
-                print(f"body {row} starts anew: {error}", file=sys.stderr)
-                self._data[row] = mujoco.MjData(self._model)
-                self._views[row] = self._view(self._data[row])
-                self._qpos[row] = np.nan
-            if len(failed) > max(1, MAX_FAILED * self.num_envs):
-                raise next(iter(failed.values()))
-
-    def _leave_behind(self, hung: "set[PhysicsThread]", work: "Job") -> "set[PhysicsThread]":
-        """Put new threads, which go on with the work, in the place of those that hang; returns them."""
-        new = [PhysicsThread() for _ in hung]
-        end(hung)
-        self._threads[:] = [thread for thread in self._threads if thread not in hung] + new
-        for thread in new:
-            thread.jobs.put(work)
-        return set(new)
-
-    def _work(
-        self,
-        thread: "PhysicsThread",
-        rows: Iterator[int],
-        actions: np.ndarray,
-        arrays: tuple[np.ndarray, ...],
-        failed: dict[int, Exception],
-    ) -> None:
-        model, step, contact_forces = self._model, mujoco.mj_step, mujoco.mj_rnePostConstraint
-        qpos, qvel, feet, centers, forces = arrays
-        for row in rows:
-            thread.row = row
-            data, view = self._data[row], self._views[row]
-            try:
-                view[0][:] = actions[row]
-                step(model, data, FRAME_SKIP)
-                if self._contact_cost:
-                    contact_forces(model, data)  # which mj_step leaves out
-            except Exception as error:  # whatever it is, it is this body's alone
-                failed[row] = error
-            _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
-
-    def _view(self, data: mujoco.MjData) -> tuple[np.ndarray, ...]:
-        return data.ctrl, data.qpos, data.qvel, data.geom_xpos[self._feet_rows], data.xipos, data.cfrc_ext
-
-    def _read(self, row: int) -> None:
-        _, self._qpos[row], self._qvel[row], self._feet[row], self._centers[row], self._forces[row] = self._views[row]
-
-    def _mass_centers(self, rows) -> np.ndarray:
-        return np.einsum("b,nbc->nc", self._body_shares, self._centers[rows, :, :2])
-
-    def _restart(self, rows: np.ndarray) -> np.ndarray:
-        # Humanoid-v5 draws positions, then velocities, from one generator per body.
-        noise = [[self._generators[row].uniform(-RESET_NOISE, RESET_NOISE, size) for row in rows] for size in (24, 23)]
+    def _restart(self, rows: np.ndarray) -> None:
+        """Put the bodies in `rows` at their start, with noise of their own."""
+        # As Gymnasium's envs do: positions, then velocities, from one generator per body.
+        noise, model = self.body.reset_noise, self.physics.model
+        qpos, qvel = (
+            [self._generators[row].uniform(-noise, noise, size) for row in rows] for size in (model.nq, model.nv)
+        )
         self.episode_steps[rows] = 0
-        return self.set_state(rows, self._start_qpos + np.array(noise[0]), np.array(noise[1]))
+        self.set_state(rows, self._start_qpos + np.array(qpos), np.array(qvel))
+
+    def _start_episodes(self, rows: np.ndarray, fallen: np.ndarray) -> None:
+        """Begin episodes with the bodies in `rows`, which stand at their start; those in `fallen` may try again."""
+        if not self.curriculum:
+            return
+        rng, curriculum = self._rng, self.curriculum
+        self.goal_left[rows] = 0
+        kind = rng.random(len(rows))
+        striding = rows[kind < curriculum.stride_share] if self.body.hips else rows[:0]
+        if len(striding):
+            qpos, qvel = stride_poses(rng, len(striding), self.body, self._start_qpos[2])
+            self.physics.set_state(striding, qpos, qvel)
+            qpos[:, 2] -= self.state.feet[striding, :, 2].min(1) - self.body.sole_height  # the lower foot stands
+            self.set_state(striding, qpos, qvel)
+        recovering = rows[kind > 1 - curriculum.recovery_share]
+        upright = np.flatnonzero(uprightness(self.state.qpos) > UPRIGHT)
+        if len(recovering) and len(upright):
+            models = rng.choice(upright, len(recovering))
+            qpos, qvel = self.state.qpos[models], self.state.qvel[models]
+            deviation = np.repeat(RECOVERY_NOISE, (3, 3, len(self.body.joints)))
+            self.set_state(recovering, qpos, qvel + self.difficulty * rng.normal(0, deviation, qvel.shape))
+        retrying = fallen[rng.random(len(fallen)) < curriculum.retry_share]
+        if len(retrying):
+            self.set_state(retrying, *np.split(self._goal_start[retrying], [self.physics.model.nq], axis=1))
+            self.goal_left[retrying] = curriculum.draw_times(rng, self.goals[retrying], self.body)
+
+    def _prepare_step(self) -> None:
+        """Give out the goals and the shoves that are due, and move the commands towards the goals."""
+        if self.curriculum:
+            rows = np.flatnonzero(self.goal_left <= 0)
+            if len(rows):
+                goals = self.curriculum.draw_goals(self._rng, rows, self.body, self.difficulty)
+                self.task.goals[rows] = goals
+                self.goal_left[rows] = self.curriculum.draw_times(self._rng, goals, self.body)
+                self._goal_start[rows] = np.hstack([self.state.qpos[rows], self.state.qvel[rows]])
+            rows = np.flatnonzero(self.push_left <= 0)
+            if len(rows):
+                speed = self._rng.uniform(0, self.curriculum.push_speed * self.difficulty, len(rows))
+                self.push(rows, planar(speed, self._rng.uniform(0, 2 * np.pi, len(rows))))
+                self.push_left[rows] = self.curriculum.draw_push_times(self._rng, len(rows), self.body)
+            self.goal_left -= 1
+            self.push_left -= 1
+        self.task.lead()
+
+    def _native_reward(self, actions: np.ndarray, healthy: np.ndarray) -> dict[str, np.ndarray]:
+        """Parts [N] of the reward of Gymnasium's own env."""
+        native = self.body.native
+        assert native is not None
+        before, self._mass_centers = self._mass_centers, self.physics.mass_centers()
+        forward = (self._mass_centers - before)[:, 0] / self.body.control_seconds
+        contact = native.contact * np.square(self.physics.forces).sum((1, 2))
+        return {
+            "survive": np.where(healthy, native.survive, 0.0),
+            "forward": native.forward * forward,
+            "ctrl": -native.control * np.square(actions).sum(1),
+            "contact": -np.minimum(contact, native.contact_limit),
+        }
 
 
-class PhysicsThread(threading.Thread):
-    """Works on one job after the other, None ending it. A daemon: one that hangs does not keep the process alive."""
-
-    def __init__(self):
-        super().__init__(name="physics", daemon=True)
-        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self.row = -1  # of the body that it works on
-        self.start()
-
-    def run(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            job(self)
-            del job  # which knows the env, so that this one can be collected
-
-
-Job = Callable[[PhysicsThread], None]
-
-
-def end(threads: Iterable[PhysicsThread]) -> None:
-    """Let each of them end when it is done with its job."""
-    for thread in threads:
-        thread.jobs.put(None)
+def planar(speed: np.ndarray | float, direction: np.ndarray | float) -> np.ndarray:
+    """Velocity [..., 2] of a speed in a direction, radians counter-clockwise from the x axis."""
+    return np.stack([speed * np.cos(direction), speed * np.sin(direction)], axis=-1)
 
 
 def generator_words(generator: np.random.Generator) -> np.ndarray:
@@ -349,6 +346,7 @@ def generator_words(generator: np.random.Generator) -> np.ndarray:
 
 
 def generator_from_words(words: np.ndarray) -> np.random.Generator:
+    """The generator whose `generator_words` these are."""
     state, state_high, inc, inc_high, has_uint32, uinteger = (int(word) for word in words)
     generator = np.random.Generator(np.random.PCG64())
     generator.bit_generator.state = {

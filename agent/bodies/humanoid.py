@@ -1,0 +1,61 @@
+"""Gymnasium's Humanoid-v5, its physics unchanged: RK4, PGS, five steps of 3 ms per action, torques of ±0.4."""
+
+from pathlib import Path
+
+import mujoco
+from gymnasium.envs import mujoco as gymnasium_mujoco
+
+from agent.bodies.body import Body, Gait, NativeReward, register
+
+MODEL_PATH = Path(gymnasium_mujoco.__file__).parent / "assets" / "humanoid.xml"
+
+ABDOMEN = ("abdomen_z", "abdomen_y", "abdomen_x")
+LEGS = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("hip_x", "hip_z", "hip_y", "knee"))
+ARMS = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("shoulder1", "shoulder2", "elbow"))
+SHOULDERS = tuple(joint for joint in ARMS if "shoulder" in joint)
+
+HUMANOID = register(
+    Body(
+        name="humanoid",
+        load_model=lambda: mujoco.MjModel.from_xml_path(str(MODEL_PATH)),
+        frame_skip=5,
+        timestep=0.003,
+        joints=(*ABDOMEN, *LEGS, *ARMS),
+        actuated=("abdomen_y", "abdomen_z", "abdomen_x", *LEGS, *ARMS),
+        # The model mirrors the axes of hips, knees and elbows already.
+        odd_joints=frozenset({"abdomen_z", "abdomen_x", *SHOULDERS}),
+        action_kind="torque",
+        action_scale=(0.4,) * 17,
+        # Arms that hang, slightly bent. All zeros, as the model starts, holds the hands in front of the face.
+        rest_pose={
+            **{"right_shoulder1": 0.6, "right_shoulder2": -0.4, "right_elbow": -0.9},
+            **{"left_shoulder1": -0.6, "left_shoulder2": 0.4, "left_elbow": -0.9},
+        },
+        posture_joints=(*ABDOMEN, *ARMS),
+        healthy_height=(1.0, 2.0),
+        feet=("right_foot", "left_foot"),
+        sole_height=0.075,  # the radius of its spherical feet
+        hips=("right_hip_y", "left_hip_y"),
+        knees=("right_knee", "left_knee"),
+        # People take 1.7 steps per second at 1 m/s and 2.7 when they run at 3 m/s.
+        gait=Gait(
+            cadence=1.6,
+            cadence_per_speed=0.6,
+            longest_stride=0.6,
+            stance_width=0.2,
+            clearance=0.08,
+            high_step=0.15,
+            high_step_per_speed=0.08,
+        ),
+        speed_limits=((-0.6, 3.0), (-0.6, 0.6), (-1.2, 1.2)),
+        gentle_speed=1.2,
+        # A runner whose command jumps to a stop falls two times in five (docs/log.md).
+        acceleration=(8.0, 4.0, 8.0),
+        braking=(2.5, 2.5, 6.0),
+        camera_height=0.9,
+        camera_distance=4.0,
+        native=NativeReward(
+            env_id="Humanoid-v5", survive=5.0, forward=1.25, control=0.1, contact=5e-7, contact_limit=10.0
+        ),
+    )
+)

@@ -1,0 +1,147 @@
+"""What the bodies of an env are asked to do, where they start and how they are disturbed, when the env chooses.
+
+Shapes: N bodies, J joints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.bodies import Body
+from agent.goals import SKILLS
+from agent.simulation.task import moving
+
+MODERATE = 0.6  # share of the fastest speed; a run is faster
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Settings of what an env draws at random. Shares are from 0 to 1.
+
+    Args:
+        goal_seconds: shortest and longest time of a goal.
+        stand_factor: how much longer a goal to stand lasts: a body that tips over slowly falls late.
+        skill_share: share of the goals that are named skills.
+        run_share: share of the goals that go straight ahead at 60 % and more of the fastest speed.
+        stand_share: share of the goals that are to stand, in addition to those among all the others.
+        push_speed: m/s, the largest shove of the whole body.
+        push_seconds: shortest and longest time between two shoves.
+        stride_share: share of the episodes that start in mid-stride. From its usual start, with both feet side by
+            side, a body on small feet tips over before it has learned to step.
+        recovery_share: share of the episodes that start in another body's state, disturbed.
+        retry_share: share of the bodies that fell and start again where their last goal began, with that goal: what
+            is hard, like a stop from a run, is practiced until it is not.
+    """
+
+    goal_seconds: tuple[float, float] = (1.2, 3.9)
+    stand_factor: int = 3
+    skill_share: float = 0.0
+    run_share: float = 0.0
+    stand_share: float = 0.0
+    push_speed: float = 0.0
+    push_seconds: tuple[float, float] = (1.8, 6.0)
+    stride_share: float = 0.0
+    recovery_share: float = 0.0
+    retry_share: float = 0.0
+
+    def draw_goals(self, rng: np.random.Generator, rows: np.ndarray, body: Body, difficulty: float) -> np.ndarray:
+        """Goals [rows, 3] float32 for the bodies in `rows`."""
+        count = len(rows)
+        goals = sample_commands(rng, count, body, difficulty)
+        kind = rng.random(count)
+        fast = kind < self.run_share
+        goals[fast] = fast_commands(rng, int(fast.sum()), body, difficulty)
+        goals[kind > 1 - self.stand_share] = 0
+        if self.skill_share:
+            speeds = np.array(list(SKILLS.values()), dtype=np.float32).reshape(-1, goals.shape[1])
+            named = rng.random(count) < self.skill_share
+            goals[named] = speeds[rng.integers(len(speeds), size=int(named.sum()))]
+        return goals
+
+    def draw_times(self, rng: np.random.Generator, goals: np.ndarray, body: Body) -> np.ndarray:
+        """Control steps [N] that goals [N, 3] last."""
+        steps = rng.integers(*self.steps(self.goal_seconds, body), len(goals))
+        return steps * np.where(moving(goals), 1, self.stand_factor)
+
+    def draw_push_times(self, rng: np.random.Generator, count: int, body: Body) -> np.ndarray:
+        """Control steps [count] until the next shove."""
+        return rng.integers(*self.steps(self.push_seconds, body), count)
+
+    @staticmethod
+    def steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
+        """A range of times in control steps."""
+        return round(seconds[0] / body.control_seconds), round(seconds[1] / body.control_seconds)
+
+
+def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
+    """Commands [count, 3] float32 from the trained region: standing, straight, backward, turning, sidestepping, mixed.
+
+    `difficulty` in 0..1 widens the region from a gentle core to all of it.
+    """
+    fastest = body.limits[1, 0]
+    forward = _fastest(body, difficulty)
+    share = 0.5 + 0.5 * difficulty
+    backward, (sideways, turning) = -body.limits[0, 0] * share, body.limits[1, 1:] * share
+    side, ahead, amount = (
+        rng.choice([-1.0, 1.0], count),
+        rng.uniform(0.2, forward, count),
+        rng.uniform(0.25, 1.0, count),
+    )
+    turn = side * turning * amount
+    nothing = np.zeros(count)
+    mixed = rng.dirichlet([1.0, 1.0, 1.0, 0.5], count)[:, :3] * np.column_stack(
+        [
+            np.where(rng.random(count) < 0.75, forward, -backward),
+            side * sideways,
+            rng.choice([-1.0, 1.0], count) * turning,
+        ]
+    )
+    kinds = {
+        "stand": (0.10, np.column_stack([nothing, nothing, nothing])),
+        "straight": (0.30, np.column_stack([ahead, nothing, nothing])),
+        "backward": (0.10, np.column_stack([-backward * amount, nothing, nothing])),
+        "turn": (0.12, np.column_stack([nothing, nothing, turn])),
+        "sidestep": (0.13, np.column_stack([nothing, side * sideways * amount, nothing])),
+        "curve": (0.13, np.column_stack([ahead, nothing, turn * np.maximum(0, 1 - ahead / fastest)])),
+        "mixed": (0.12, mixed),
+    }
+    shares, commands = zip(*kinds.values(), strict=True)
+    chosen = rng.choice(len(shares), count, p=shares)
+    return np.stack(commands)[chosen, np.arange(count)].astype(np.float32)
+
+
+def fast_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
+    """Commands [count, 3] float32 to go straight ahead at 60 % and more of the fastest speed of the region."""
+    commands = np.zeros((count, 3), dtype=np.float32)
+    commands[:, 0] = rng.uniform(MODERATE, 1.0, count) * _fastest(body, difficulty)
+    return commands
+
+
+def stride_poses(rng: np.random.Generator, count: int, body: Body, height: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [count, 7 + J] and velocities [count, 6 + J] of bodies in mid-stride at a torso `height`: legs apart,
+    one knee bent, moving ahead.
+    """
+    joints = len(body.joints)
+    qpos, qvel = np.zeros((count, 7 + joints)), np.zeros((count, 6 + joints))
+    qpos[:, 2] = height
+    turn, pitch = rng.uniform(-np.pi, np.pi, count) / 2, rng.uniform(-0.05, 0.1, count) / 2
+    qpos[:, 3] = np.cos(turn) * np.cos(pitch)
+    qpos[:, 4] = -np.sin(turn) * np.sin(pitch)
+    qpos[:, 5] = np.cos(turn) * np.sin(pitch)
+    qpos[:, 6] = np.sin(turn) * np.cos(pitch)
+    qpos[:, 7:] = rng.normal(0, 0.03, (count, joints))
+    apart, ahead = rng.uniform(0.1, 0.4, count), rng.choice([-1.0, 1.0], count)
+    (right_hip, left_hip), (right_knee, left_knee) = body.joint_indices(body.hips), body.joint_indices(body.knees)
+    rear = np.where(ahead > 0, right_knee, left_knee)
+    qpos[:, right_hip], qpos[:, left_hip] = -0.1 + ahead * apart, -0.1 - ahead * apart
+    qpos[:, right_knee] = qpos[:, left_knee] = 0.1 * body.knee_bend
+    qpos[np.arange(count), rear] += body.knee_bend * rng.uniform(0, 0.6, count)
+    speed = rng.uniform(0, 1.2, count)
+    qvel[:, 0], qvel[:, 1] = speed * np.cos(2 * turn), speed * np.sin(2 * turn)
+    qvel[:, 3:] = rng.normal(0, 0.3, (count, 3 + joints))
+    return qpos, qvel
+
+
+def _fastest(body: Body, difficulty: float) -> float:
+    """m/s ahead."""
+    return body.gentle_speed + (body.limits[1, 0] - body.gentle_speed) * difficulty

@@ -1,0 +1,90 @@
+"""The heading frame: what a body observes of itself, the same in whatever direction it faces.
+
+An observation of a body with J joints is 11 + 2 J numbers, its positions and velocities with the yaw taken out:
+
+| index | quantity | frame, unit |
+|---|---|---|
+| 0 | height of the torso | m |
+| 1-4 | orientation quaternion w, x, y, z without yaw, w >= 0 | heading |
+| 5 to 4 + J | joint angles | rad |
+| 5 + J to 7 + J | linear velocity of the torso | heading, m/s |
+| 8 + J to 10 + J | angular velocity of the torso | body, rad/s |
+| 11 + J to the end | joint velocities | rad/s |
+
+The env appends the command to it. Shapes: S = 11 + 2 J, `...` any leading axes.
+"""
+
+import numpy as np
+
+
+def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """Observation [..., S] float32 of MuJoCo's positions [..., 7 + J] and velocities [..., 6 + J]."""
+    half = yaw(qpos) / 2
+    cos, sin = np.cos(half), np.sin(half)
+    w, x, y, z = quaternion(qpos)
+    # conj(yaw rotation) * orientation
+    tilt = np.stack([cos * w + sin * z, cos * x + sin * y, cos * y - sin * x, cos * z - sin * w], axis=-1)
+    tilt *= np.where(tilt[..., :1] < 0, -1.0, 1.0)
+    velocity = np.concatenate([heading_velocity(qpos, qvel)[..., :2], qvel[..., 2:3]], axis=-1)
+    parts = [qpos[..., 2:3], tilt, qpos[..., 7:], velocity, qvel[..., 3:]]
+    return np.concatenate(parts, axis=-1).astype(np.float32)
+
+
+def world_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """The same numbers [..., S] in the world's frame, as Gymnasium's own envs observe them: the yaw is in it."""
+    return np.concatenate([qpos[..., 2:], qvel], axis=-1).astype(np.float32)
+
+
+# Frame of an observation -> the function that makes it.
+FRAMES = {"heading": heading_observation, "world": world_observation}
+
+
+def quaternion(qpos: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The torso's orientation w, x, y, z, each [...]."""
+    return qpos[..., 3], qpos[..., 4], qpos[..., 5], qpos[..., 6]
+
+
+def yaw(qpos: np.ndarray) -> np.ndarray:
+    """Heading of the torso [...] in radians, counter-clockwise from the world's x axis."""
+    w, x, y, z = quaternion(qpos)
+    return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+
+
+def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """Velocity of the torso [..., 3] in the space of goals: forward m/s, left m/s, yaw rate rad/s."""
+    heading = yaw(qpos)
+    cos, sin = np.cos(heading), np.sin(heading)
+    yaw_rate = _yaw_rate(*quaternion(qpos), qvel[..., 3:6])
+    return np.stack(
+        [cos * qvel[..., 0] + sin * qvel[..., 1], cos * qvel[..., 1] - sin * qvel[..., 0], yaw_rate], axis=-1
+    )
+
+
+def observed_velocity(observation: np.ndarray) -> np.ndarray:
+    """The same velocity [..., 3] as observations [..., S] show it, the command left out."""
+    first = (observation.shape[-1] - 11) // 2 + 5
+    yaw_rate = _yaw_rate(*np.moveaxis(observation[..., 1:5], -1, 0), observation[..., first + 3 : first + 6])
+    return np.concatenate([observation[..., first : first + 2], yaw_rate[..., None]], axis=-1)
+
+
+def uprightness(qpos: np.ndarray) -> np.ndarray:
+    """Cosine [...] of the angle between the torso and the vertical."""
+    return 1 - 2 * (qpos[..., 4] ** 2 + qpos[..., 5] ** 2)
+
+
+def check_observation(observation: np.ndarray, size: int) -> None:
+    """Raise ValueError where an observation [...] is too short or not finite, before an actor remembers it."""
+    if np.shape(observation)[-1:] < (size,):
+        raise ValueError(
+            f"observation has shape {np.shape(observation)}: this actor needs {size} numbers for each body"
+        )
+    if not np.isfinite(observation).all():
+        row = int(np.argmin(np.isfinite(np.atleast_2d(observation)).all(1)))
+        raise ValueError(f"observation of body {row} is not finite: reset the env and the actor")
+
+
+def _yaw_rate(w: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray, angular: np.ndarray) -> np.ndarray:
+    """Yaw rate [...] of an angular velocity [..., 3] in the body's frame: a free joint's is, in MuJoCo."""
+    # The world's vertical in the body's frame is the last row of the rotation.
+    up = np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
+    return (up * angular).sum(-1)

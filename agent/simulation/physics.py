@@ -1,0 +1,223 @@
+"""N bodies in MuJoCo, stepped by native threads.
+
+`mj_step` releases the GIL; everything else is done once for all bodies, in NumPy. Shapes: N bodies, J joints,
+A actions, B rigid bodies of the model.
+"""
+
+import queue
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from agent.bodies import Body
+
+# Gymnasium's Humanoid-v5 evaluates the dynamics four times per physics step (rk4), implicitfast once.
+INTEGRATORS = {"rk4": mujoco.mjtIntegrator.mjINT_RK4, "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST}
+# A speed that no body reaches: beyond it the simulation has diverged even where it is still finite.
+DIVERGED_SPEED = 1e3
+HANG_SECONDS = 30.0  # a step of all bodies takes a fraction of a second
+MAX_FAILED = 0.1  # share of the bodies whose step may fail at once; more than that is no accident
+
+
+@dataclass(frozen=True)
+class BodyState:
+    """Where N bodies are, in MuJoCo's world frame."""
+
+    qpos: np.ndarray  # [N, 7 + J] m, quaternion, rad
+    qvel: np.ndarray  # [N, 6 + J] m/s, rad/s
+    feet: np.ndarray  # [N, 2, 3] m, centers of the right and the left foot
+
+
+class Physics:
+    """The simulations of N bodies.
+
+    Args:
+        body: the robot.
+        count: N.
+        num_threads: threads that step them.
+        integrator: a key of INTEGRATORS, or empty for that of the body's model.
+        contact_forces: whether `forces` is computed, which is expensive.
+
+    Raises:
+        ValueError: an unknown integrator, or a model that the body does not describe.
+    """
+
+    def __init__(self, body: Body, count: int, num_threads: int, integrator: str = "", contact_forces: bool = False):
+        if integrator and integrator not in INTEGRATORS:
+            raise ValueError(f"integrator={integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
+        self.body, self.count, self.num_threads, self._contact_forces = body, count, num_threads, contact_forces
+        self.model = model = body.load_model()
+        body.check_model(model)
+        # MuJoCo would restart a diverged simulation silently; we want to see it.
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        if integrator:
+            model.opt.integrator = INTEGRATORS[integrator]
+        right, left = (model.geom(name).id for name in body.feet)
+        self._feet_rows = _pair(right, left)
+        self.data = [mujoco.MjData(model) for _ in range(count)]
+        self._views = [self._view(data) for data in self.data]
+        self._mass_shares = model.body_mass / model.body_mass.sum()
+        self._threads = [PhysicsThread() for _ in range(num_threads)]
+        self.close = weakref.finalize(self, end, self._threads)
+        self._finished: queue.SimpleQueue[PhysicsThread] = queue.SimpleQueue()
+        self.qpos = np.zeros((count, model.nq))
+        self.qvel = np.zeros((count, model.nv))
+        self.feet = np.zeros((count, 2, 3))
+        self.centers = np.zeros((count, model.nbody, 3))
+        self.forces = np.zeros((count, model.nbody, 6))  # on each rigid body, from contacts
+
+    @property
+    def state(self) -> BodyState:
+        """Where the bodies are. Later steps write into the same arrays, unless `freeze` is called."""
+        return BodyState(self.qpos, self.qvel, self.feet)
+
+    def freeze(self) -> BodyState:
+        """Where the bodies are, in arrays that nothing writes into anymore."""
+        state = self.state
+        self.qpos, self.qvel, self.feet = self.qpos.copy(), self.qvel.copy(), self.feet.copy()
+        return state
+
+    def mass_centers(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Centers of mass [rows, 2] in the plane, m."""
+        return np.einsum("b,nbc->nc", self._mass_shares, self.centers[rows, :, :2])
+
+    def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
+        """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J]."""
+        for row, positions, velocities in zip(rows, qpos, qvel, strict=True):
+            data = self.data[row]
+            mujoco.mj_resetData(self.model, data)
+            data.qpos[:], data.qvel[:] = positions, velocities
+            mujoco.mj_forward(self.model, data)
+            _, self.qpos[row], self.qvel[row], self.feet[row], self.centers[row], self.forces[row] = self._views[row]
+
+    def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
+        """Add `velocity` [rows, 2] (world frame, m/s) to the whole body of each of `rows`."""
+        for row, change in zip(rows, velocity, strict=True):
+            self.data[row].qvel[:2] += change
+            self.qvel[row] = self.data[row].qvel
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Everything that the future depends on, as arrays with N rows."""
+        size = mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION)
+        rows = np.zeros((self.count, size))
+        for row, data in zip(rows, self.data, strict=True):
+            mujoco.mj_getState(self.model, data, row, mujoco.mjtState.mjSTATE_INTEGRATION)
+        return {"physics": rows, "feet": self.feet.copy(), "centers": self.centers.copy()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from `state_dict()`: the same controls then give the same states."""
+        for data, row in zip(self.data, state["physics"], strict=True):
+            mujoco.mj_setState(self.model, data, np.ascontiguousarray(row), mujoco.mjtState.mjSTATE_INTEGRATION)
+        self.qpos = np.stack([data.qpos for data in self.data])
+        self.qvel = np.stack([data.qvel for data in self.data])
+        self.feet, self.centers = state["feet"].copy(), state["centers"].copy()
+
+    def step(self, controls: np.ndarray) -> np.ndarray:
+        """Advance every body under `controls` [N, A] by one control step; returns which of them diverged, [N] bool.
+
+        A body whose physics raises, or hangs for a minute, counts as diverged, and stderr says why.
+
+        Raises:
+            Exception: that of the physics, where it fails for more than MAX_FAILED of the bodies at once.
+        """
+        failed: dict[int, Exception] = {}
+        rows = iter(range(self.count))  # shared: a thread that is done with one body takes the next
+        arrays = self.qpos, self.qvel, self.feet, self.centers, self.forces
+
+        def work(thread: PhysicsThread) -> None:
+            self._work(thread, rows, controls, arrays, failed)
+            self._finished.put(thread)
+
+        waiting, patience = set(self._threads), 2  # the first wait may end late because all of the process stood still
+        for thread in waiting:
+            thread.jobs.put(work)
+        while waiting:
+            try:
+                waiting.discard(self._finished.get(timeout=HANG_SECONDS))
+            except queue.Empty:
+                patience -= 1
+                if not patience:
+                    failed |= {thread.row: TimeoutError("its physics hangs") for thread in waiting}
+                    waiting = self._replace(waiting, work)
+                    patience = 2
+        if failed:
+            # What hangs may still write, into arrays that nobody reads anymore.
+            self.qpos, self.qvel, self.feet, self.centers, self.forces = (array.copy() for array in arrays)
+            for row, error in failed.items():
+                print(f"body {row} starts anew: {error}", file=sys.stderr)
+                self.data[row] = mujoco.MjData(self.model)
+                self._views[row] = self._view(self.data[row])
+                self.qpos[row] = np.nan
+            if len(failed) > max(1, MAX_FAILED * self.count):
+                raise next(iter(failed.values()))
+        return ~(np.isfinite(self.qpos).all(1) & (np.abs(self.qvel).max(1) < DIVERGED_SPEED))
+
+    def _replace(self, hung: "set[PhysicsThread]", work: "Job") -> "set[PhysicsThread]":
+        """Start new threads on the same work in place of those that hang; returns them."""
+        new = [PhysicsThread() for _ in hung]
+        end(hung)
+        self._threads[:] = [thread for thread in self._threads if thread not in hung] + new
+        for thread in new:
+            thread.jobs.put(work)
+        return set(new)
+
+    def _work(
+        self,
+        thread: "PhysicsThread",
+        rows: Iterator[int],
+        controls: np.ndarray,
+        arrays: tuple[np.ndarray, ...],
+        failed: dict[int, Exception],
+    ) -> None:
+        model, step, frame_skip = self.model, mujoco.mj_step, self.body.frame_skip
+        qpos, qvel, feet, centers, forces = arrays
+        for row in rows:
+            thread.row = row
+            data, view = self.data[row], self._views[row]
+            try:
+                view[0][:] = controls[row]
+                step(model, data, frame_skip)
+                if self._contact_forces:
+                    mujoco.mj_rnePostConstraint(model, data)  # mj_step leaves contact forces out
+            except Exception as error:  # whatever it is, it is this body's alone
+                failed[row] = error
+            _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
+
+    def _view(self, data: mujoco.MjData) -> tuple[np.ndarray, ...]:
+        return data.ctrl, data.qpos, data.qvel, data.geom_xpos[self._feet_rows], data.xipos, data.cfrc_ext
+
+
+def _pair(first: int, second: int) -> slice:
+    """The slice that holds just these two indices, in this order: a view, where a list of them would copy."""
+    step = second - first
+    stop = second + (1 if step > 0 else -1)
+    return slice(first, stop if stop >= 0 else None, step)
+
+
+class PhysicsThread(threading.Thread):
+    """Works on one job after the other, None ending it. A daemon: one that hangs does not keep the process alive."""
+
+    def __init__(self):
+        super().__init__(name="physics", daemon=True)
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.row = -1  # of the body that it works on
+        self.start()
+
+    def run(self) -> None:
+        while (job := self.jobs.get()) is not None:
+            job(self)
+            del job  # it refers to the env, which could otherwise not be collected
+
+
+Job = Callable[[PhysicsThread], None]
+
+
+def end(threads: Iterable[PhysicsThread]) -> None:
+    """Let each of them end when it is done with its job."""
+    for thread in threads:
+        thread.jobs.put(None)
