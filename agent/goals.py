@@ -84,15 +84,6 @@ TOKEN_IDS = {token: index for index, token in enumerate(TOKENS)}
 AXIS_IDS = {axis: tuple(TOKEN_IDS[f"<{axis}={value:+.1f}>"] for value in GRID[axis]) for axis in AXES}
 
 
-def reach(vx: float, vy: float, wz: float) -> float:
-    """Share of the body's ability that a command asks for: at most 1 inside what the motor policy is trained on.
-
-    The trained region is the convex hull of the pure motions, so a command that mixes two of them gets less of each.
-    """
-    vx_limit = GRID["vx"][-1] if vx > 0 else -GRID["vx"][0]
-    return abs(vx) / vx_limit + abs(vy) / GRID["vy"][-1] + abs(wz) / GRID["wz"][-1]
-
-
 @dataclass(frozen=True)
 class Goal:
     """A velocity command in the heading frame, and when it ends.
@@ -231,6 +222,35 @@ class Goal:
             raise ValueError(f"no goal is spelled {' '.join(tokens)!r}") from error
         raise ValueError(f"no goal is spelled {' '.join(tokens)!r}")
 
+    @property
+    def text(self) -> str:
+        """The goal in words, different for every goal on the grid.
+
+        "walk forward slow 2 meters", "turn left 90 degrees", "stand". A velocity that no skill has stands in numbers:
+        "curve left 90 degrees at 1 m/s forward and 0.6 rad/s left".
+        """
+        words = [self.skill.replace("_", " ")]
+        named = self.velocity == SKILLS[self.skill][SPEEDS.index(self.speed)]
+        if named and self.speed != "normal":
+            words.append(self.speed)
+        if self.end is not None:
+            kind, amount = self.end
+            words.append(f"{amount:g} {kind.removesuffix('s') if amount == 1 else kind}")
+        if not named:
+            words.append(f"at {self._velocity_text}")
+        return " ".join(words)
+
+    @property
+    def _velocity_text(self) -> str:
+        directions = (("forward", "backward"), ("left", "right"), ("left", "right"))
+        parts = [
+            (f"{abs(value):g} {unit}", positive if value > 0 else negative)
+            for value, unit, (positive, negative) in zip(self.velocity, UNITS, directions, strict=True)
+            if value
+        ]
+        # The skill already names the direction of a velocity along one axis.
+        return parts[0][0] if len(parts) == 1 else " and ".join(" ".join(part) for part in parts)
+
     def to_dict(self) -> dict:
         """The goal as plain JSON values."""
         ends = {end: getattr(self, end) for end in ENDS}
@@ -283,6 +303,11 @@ class GoalProgram:
     def tokens(self) -> str:
         """The program in its written form: tokens separated by spaces."""
         return " ".join(TOKENS[index] for index in self.token_ids)
+
+    @property
+    def text(self) -> str:
+        """The program in words: "walk forward slow 2 meters; turn left 90 degrees; stand", or "refuse: unclear"."""
+        return f"refuse: {self.refusal}" if self.refusal else "; ".join(goal.text for goal in self.goals)
 
     @classmethod
     def from_token_ids(cls, ids: Sequence[int]) -> "GoalProgram":

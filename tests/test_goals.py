@@ -1,5 +1,6 @@
 """The vocabulary: its grammar, its grid and what it refuses."""
 
+import itertools
 import math
 
 import pytest
@@ -196,3 +197,35 @@ def test_every_end_has_amounts_and_every_amount_one_spelling():
     assert ENDS == ("seconds", "meters", "degrees")
     for amounts in AMOUNTS.values():
         assert len({float(amount) for amount in amounts}) == len(amounts)
+
+
+@pytest.mark.parametrize(
+    ("goal", "text"),
+    [
+        (Goal(), "stand"),
+        (Goal.from_skill("walk_forward"), "walk forward"),
+        (Goal.from_skill("walk_forward", "slow", meters=2), "walk forward slow 2 meters"),
+        (Goal.from_skill("turn_left", degrees=90), "turn left 90 degrees"),
+        (Goal.from_skill("run_forward", "fast", seconds=3), "run forward fast 3 seconds"),
+        (Goal(0.8, meters=1), "walk forward 1 meter at 0.8 m/s"),
+        (Goal(1.0, 0.0, 0.6, degrees=90), "curve left 90 degrees at 1 m/s forward and 0.6 rad/s left"),
+    ],
+)
+def test_a_goal_has_words(goal, text):
+    assert goal.text == text
+
+
+@given(goals(), goals())
+def test_different_goals_on_the_grid_have_different_words(one, other):
+    assert (one.text == other.text) == (one == other)
+
+
+def test_every_velocity_on_the_grid_has_its_own_words():
+    velocities = list(itertools.product(*GRID.values()))
+    assert len({Goal(*velocity).text for velocity in velocities}) == len(velocities)
+
+
+def test_a_program_has_words():
+    program = GoalProgram((Goal.from_skill("walk_forward", "slow", meters=2), Goal()))
+    assert program.text == "walk forward slow 2 meters; stand"
+    assert GoalProgram(refusal="unclear").text == "refuse: unclear"

@@ -5,7 +5,7 @@ Shapes: J joints, A actions.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -161,6 +161,17 @@ class Body:
     def limits(self) -> np.ndarray:
         """Lowest and highest command [2, 3]."""
         return np.array(self.speed_limits).T
+
+    def reach(self, velocity: Sequence[float]) -> float:
+        """Share of the robot's ability that a command (vx, vy, wz) takes: at most 1 for what the policy is trained on.
+
+        The trained region is the convex hull of the pure motions, so a command that mixes two of them gets less of
+        each.
+        """
+        return sum(
+            value / (high if value >= 0 else low)
+            for value, (low, high) in zip(velocity, self.speed_limits, strict=True)
+        )
 
     def check_model(self, model: mujoco.MjModel) -> None:
         """Raise ValueError where the model is not the one that this body describes."""

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.bodies import Body, find_body
 from agent.data import schema
 from agent.feedback.outcomes import GoalOutcome, cause
 from agent.feedback.pursuit import measure
 from agent.goals import AMOUNTS, SKILLS, SPEEDS, Goal
-from agent.simulation.env import CONTROL_SECONDS
 
 HELD_OUT_EVERY = 10
 STRETCH_SECONDS = (0.6, 6.0)
@@ -35,21 +35,21 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
         ValueError: there is no dataset in the folder, one of another goal vocabulary, or none of its episodes is long
         enough.
     """
-    schema.read_info(folder)
+    body = find_body(schema.read_info(folder).get("body", "humanoid"))
     rng = np.random.default_rng(seed)
-    episodes = [episode for shard in schema.read_shards(folder) for episode in _episodes(shard)]
+    episodes = [episode for shard in schema.read_shards(folder) for episode in _episodes(shard, body)]
     long = len(episodes)
     episodes = [each for place, each in enumerate(episodes) if (place % HELD_OUT_EVERY == 0) == held_out]
     if not episodes:
         raise ValueError(
             f"{folder} has {long} episodes of more than {STRETCH_SECONDS[1]:g} s, lessons need 2: "
-            f"collect more, with --shard_steps above {round(STRETCH_SECONDS[1] / CONTROL_SECONDS)}"
+            f"collect more, with --shard_steps above {round(STRETCH_SECONDS[1] / body.control_seconds)}"
         )
     found = []
     for _ in range(count):
         wanted = rng.choice(["met", "fall", "missed"], p=[MET_SHARE, FALL_SHARE, 1 - MET_SHARE - FALL_SHARE])
         for _ in range(100):  # a dataset may be without falls
-            outcome = _outcome(rng, *episodes[rng.integers(len(episodes))], fall=wanted == "fall")
+            outcome = _outcome(rng, body, *episodes[rng.integers(len(episodes))], fall=wanted == "fall")
             verdict = cause(outcome)
             if wanted == (verdict if verdict in ("met", "fall") else "missed"):
                 break
@@ -57,11 +57,11 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
     return found
 
 
-def _episodes(shard: schema.Shard) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-    """Observations after each step [T, 45], commands [T, 3] and whether it ended in a fall, of long episodes."""
+def _episodes(shard: schema.Shard, body: Body) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
+    """Observations after each step [T, S], commands [T, 3] and whether it ended in a fall, of long episodes."""
     ends = np.flatnonzero(shard["next.done"]) + 1
     for begin, end in zip([0, *ends[:-1]], ends, strict=True):
-        if (end - begin) * CONTROL_SECONDS > STRETCH_SECONDS[1]:
+        if (end - begin) * body.control_seconds > STRETCH_SECONDS[1]:
             rows = slice(begin + 1, end)
             yield (
                 shard["observation.state"][rows],
@@ -71,9 +71,9 @@ def _episodes(shard: schema.Shard) -> Iterator[tuple[np.ndarray, np.ndarray, boo
 
 
 def _outcome(
-    rng: np.random.Generator, observations: np.ndarray, commands: np.ndarray, terminated: bool, fall: bool
+    rng: np.random.Generator, body: Body, observations: np.ndarray, commands: np.ndarray, terminated: bool, fall: bool
 ) -> GoalOutcome:
-    steps = round(rng.uniform(*STRETCH_SECONDS) / CONTROL_SECONDS)
+    steps = round(rng.uniform(*STRETCH_SECONDS) / body.control_seconds)
     fell = fall and terminated
     begin = len(observations) - steps if fell else int(rng.integers(len(observations) - steps + 1))
     stretch = observations[begin : begin + steps]

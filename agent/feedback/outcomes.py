@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.goals import AMOUNTS, STILL, Goal, snap
-from agent.simulation.env import CONTROL_SECONDS
 
-# A distance counts as met within 0.3 m or 15 %, a turn within 15 degrees, a time within two steps.
+# A distance counts as met within 0.3 m or 15 %, a turn within 15 degrees, a time within 0.03 s.
 METERS_TOLERANCE, METERS_SHARE = 0.3, 0.15
 DEGREES_TOLERANCE = 15.0
-SECONDS_TOLERANCE = 2 * CONTROL_SECONDS
+SECONDS_TOLERANCE = 0.03
 VELOCITY_TOLERANCE, VELOCITY_SHARE = 0.15, 0.2
 SETTLE_SECONDS = 1.5  # from one motion to the next; until then a body is not off its course
 STUMBLE = 0.95  # uprightness below which a body that goes on has stumbled: 18 degrees off the vertical
@@ -167,8 +166,8 @@ class Correction:
 
     @property
     def text(self) -> str:
-        goals = ", ".join(asked(goal) for goal in self.goals)
-        return f"goal {self.number} ({self.before.goal.skill}) missed its {self.assessment.cause}: {goals}"
+        goals = "; ".join(goal.text for goal in self.goals)
+        return f"goal {self.number} ({self.before.goal.text}) missed its {self.assessment.cause}: {goals}"
 
 
 Judge = Callable[[GoalOutcome], tuple[Assessment, tuple[Goal, ...]]]
@@ -246,7 +245,9 @@ def _reversed(goal: Goal) -> tuple[float, float, float]:
 
 def summarize(outcomes: Sequence[GoalOutcome]) -> str:
     """One line per goal: what was asked, what was achieved, and what is off, with its share of what is tolerated."""
-    return "\n".join(f"{number}. {_describe(outcome)}" for number, outcome in enumerate(outcomes, start=1))
+    return "\n".join(
+        f"{number}. {outcome.goal.text}: {_measured(outcome)}" for number, outcome in enumerate(outcomes, start=1)
+    )
 
 
 def verdict(outcomes: Sequence[GoalOutcome], planned: int) -> str:
@@ -259,22 +260,17 @@ def verdict(outcomes: Sequence[GoalOutcome], planned: int) -> str:
         elif outcome.timed_out and cause(outcome) == "end":
             why = f"did not come to its end in {outcome.seconds:.1f} s"
         else:
-            why = "was off: " + _describe(outcome)
-        return f"goal {number} of {planned} ({outcome.goal.skill}) {why}"
+            why = "was off: " + _measured(outcome)
+        return f"goal {number} of {planned} ({outcome.goal.text}) {why}"
     missing = planned - len(outcomes)
     return f"{missing} of {planned} goals were not started" if missing else f"all {planned} goals met"
 
 
-def _describe(outcome: GoalOutcome) -> str:
-    goal = outcome.goal
-    command, velocity = (f"({x:.2f} m/s, {y:.2f} m/s, {w:.2f} rad/s)" for x, y, w in (goal.velocity, outcome.velocity))
-    end = "until the next prompt" if goal.end is None else f"for {goal.end[1]:g} {goal.end[0]}"
-    return (
-        f"{goal.skill} {command} {end}: {outcome.meters:.2f} m and {outcome.degrees:.0f} degrees "
-        f"in {outcome.seconds:.1f} s, at the end {velocity}; {outcome.report}"
+def _measured(outcome: GoalOutcome) -> str:
+    asked, reached = (
+        f"({x:.2f} m/s, {y:.2f} m/s, {w:.2f} rad/s)" for x, y, w in (outcome.goal.velocity, outcome.velocity)
     )
-
-
-def asked(goal: Goal) -> str:
-    """A goal in a few words."""
-    return f"{goal.skill} until the next prompt" if goal.end is None else f"{goal.skill} {goal.end[1]:g} {goal.end[0]}"
+    return (
+        f"{outcome.meters:.2f} m and {outcome.degrees:.0f} degrees in {outcome.seconds:.1f} s, "
+        f"velocity at the end {reached}, asked for {asked}; {outcome.report}"
+    )

@@ -23,6 +23,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.artefacts import hub, runs
+from agent.bodies import Body, find_body
 from agent.feedback.outcomes import CAUSES, Assessment, GoalOutcome, Repair
 from agent.feedback.proposals import Score, told
 from agent.goals import (
@@ -37,7 +38,6 @@ from agent.goals import (
     GoalProgram,
     check_goal_version,
     next_token_ids,
-    reach,
 )
 from agent.language.corpus.generator import in_order, prompt
 from agent.language.quantities import beyond, lift
@@ -103,6 +103,7 @@ class Planner:
         feedback: the LM with its second adapter merged, which assesses, corrects and proposes; None where it was not
             taught to.
         least_doubt: a goal is called missed where the probability that it was is at least this.
+        body: name of the body whose limits a program must keep.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Planner:
         least_confidence: float = 0.0,
         feedback: PreTrainedModel | None = None,
         least_doubt: float = 0.5,
+        body: str = "humanoid",
     ):
         size = model.config.vocab_size
         if not all(isinstance(index, int) and 0 <= index < size for index in goal_token_ids):
@@ -138,6 +140,7 @@ class Planner:
         self.feedback = feedback.eval() if feedback is not None else None
         self.feedback_folder: Path | None = None  # where its adapter was loaded from
         self.least_doubt = least_doubt
+        self.body = find_body(body)
         self.tokenizer = tokenizer
         self.goal_token_ids = tuple(goal_token_ids)
         self.base_model, self.base_revision, self.prompt_format = base_model, base_revision, prompt_format
@@ -177,7 +180,8 @@ class Planner:
         tokenizer = load_tokenizer(folder, path)
         try:
             rest = {name: config[name] for name in names}
-            planner = cls(model.to(device), tokenizer, config["goal_token_ids"], **rest)
+            body = config.get("body", "humanoid")
+            planner = cls(model.to(device), tokenizer, config["goal_token_ids"], body=body, **rest)
             planner._read(["stand"])
         except ValueError as error:
             raise ValueError(f"{path} is no planner to work with: {error}") from error
@@ -230,6 +234,7 @@ class Planner:
         """What planner.json holds."""
         return {
             "goal_version": GOAL_VERSION,
+            "body": self.body.name,
             "base_model": self.base_model,
             "base_revision": self.base_revision,
             "dtype": str(self.model.dtype).removeprefix("torch."),
@@ -397,7 +402,7 @@ class Planner:
 
     def _judged(self, result: Parse, words: str) -> Parse:
         """The parse within limits, or a refusal where the model is not sure enough."""
-        result = within_limits(result, words)
+        result = within_limits(result, words, self.body)
         if result.program.goals and result.confidence < self.least_confidence:
             return Parse(GoalProgram(refusal="unclear"), result.confidence)
         return result
@@ -658,9 +663,9 @@ def load_tokenizer(folder: Path, name: str | Path) -> PreTrainedTokenizerBase:
         ) from error
 
 
-def within_limits(result: Parse, words: str) -> Parse:
-    """The parse itself, or a refusal where words or program ask for more than the motor policy is trained on."""
-    excessive = beyond(words) or any(reach(*goal.velocity) > 1 + 1e-6 for goal in result.program.goals)
+def within_limits(result: Parse, words: str, body: Body) -> Parse:
+    """The parse itself, or a refusal where words or program ask for more than the body is trained on."""
+    excessive = beyond(words) or any(body.reach(goal.velocity) > 1 + 1e-6 for goal in result.program.goals)
     if result.program.goals and excessive:
         return Parse(GoalProgram(refusal="limit"), 1.0)
     return result

@@ -36,7 +36,7 @@ def test_a_goal_is_met_within_its_tolerance(goal, measured, met):
 def test_the_verdict_names_the_goal_that_failed_and_why():
     walk, turn = Goal(1.0, meters=2.0), Goal(0.0, 0.0, 0.8, degrees=90)
     done, fallen = outcome(walk, meters=2.0), outcome(turn, fell=True, seconds=1.2)
-    assert verdict([done, fallen], 2) == "goal 2 of 2 (turn_left) fell after 1.2 s"
+    assert verdict([done, fallen], 2) == "goal 2 of 2 (turn left 90 degrees) fell after 1.2 s"
     assert verdict([done], 2) == "1 of 2 goals were not started"
     assert verdict([done], 1) == "all 1 goals met"
     assert summarize([done, fallen]).count("\n") == 1
