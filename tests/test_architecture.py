@@ -9,7 +9,7 @@ from conftest import ROOT
 # it, so neither two folders nor two files ever import each other.
 ORDER: dict[str, list[str]] = {
     "goals": [],
-    "artefacts": ["arguments", "runs", "cards", "checkpoints", "hub"],
+    "artefacts": ["runs", "arguments", "cards", "checkpoints", "hub"],
     "bodies": ["body", "humanoid"],
     "simulation": ["heading", "physics", "task", "curriculum", "vector_env", "env", "video"],
     "models": ["mirror", "motor_policy", "decision_transformer"],

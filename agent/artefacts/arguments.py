@@ -1,11 +1,10 @@
 """Arguments of every script: one strict dataclass, then `--config FILE`, then the command line.
 
-Precedence is default < YAML < command line. Whatever is wrong with what the user gave ends the program with one line
-on stderr and exit code 2, before any work.
+Precedence is default < YAML < command line. A mistake in either ends the program with one line on stderr and exit code
+2, before any work.
 """
 
 import dataclasses
-import errno
 import math
 import os
 import re
@@ -13,20 +12,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar
 
 import yaml
-from accelerate.tracking import get_available_trackers
 from huggingface_hub.errors import StrictDataclassError
-from trl import TrlParser
+from transformers import HfArgumentParser
+
+from agent.artefacts.runs import UNWRITABLE
 
 T = TypeVar("T")
-
-# What the system answers where nothing can be written: no room, no right, or no such place.
-UNWRITABLE = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
-}
 
 
 def option(default: Any, help: str) -> Any:
@@ -53,11 +47,11 @@ def check_shares(arguments: object, *names: str, together: bool = False) -> None
 
 @dataclass
 class PublishArguments:
-    """Where to publish what a stage makes."""
+    """Where to publish the stage's output."""
 
-    push_to_hub: str = field(default="", metadata={"help": "Hub repo, owner/name, to publish the result in"})
-    private: bool = field(default=False, metadata={"help": "make that repo a private one"})
-    tag: str = field(default="", metadata={"help": "name of the release, a tag in that repo"})
+    push_to_hub: str = option("", "Hub repo, owner/name, to publish the result in")
+    private: bool = option(False, "make that repo a private one")
+    tag: str = option("", "name of the release, a tag in that repo")
 
     def validate_push(self):
         if self.push_to_hub and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub):
@@ -68,32 +62,26 @@ class PublishArguments:
 
 @dataclass
 class StageArguments(PublishArguments):
-    """What every stage can be told: where to publish what it makes, and how many processes it must be run by."""
+    """Arguments of every stage: where to publish its output, and how many processes must run it."""
 
-    num_processes: int = field(
-        default=0, metadata={"help": "processes that must have started; 0: those that the launcher says it starts"}
-    )
-
-    def validate_num_processes(self):
-        if self.num_processes < 0:
-            raise ValueError(f"num_processes={self.num_processes} must be at least 0")
+    num_processes: int = option(0, "processes that must have started; 0: those that the launcher says it starts")
 
     def check_processes(self, started: int, *, may_shard: bool = False) -> None:
         """Raise ValueError unless the launcher started what it was asked for.
 
-        Asked for several processes without a GPU, accelerate can start one; and it keeps a model whole that was to be
-        in shards. It says nothing of either.
+        Without a GPU, accelerate can start one process where several were asked for, and it does not shard a model.
+        It reports neither.
 
         Args:
-            started: processes that work on this.
-            may_shard: whether FSDP is something for this stage, on this machine.
+            started: processes that work together.
+            may_shard: whether this stage can use FSDP on this machine.
         """
         asked = self.num_processes or int(os.environ.get("WORLD_SIZE", 1))
         if started != asked:
             raise ValueError(
                 f"num_processes={asked} should work on this, {started} do: launch with a file of configs/accelerate"
             )
-        # A port to meet at, and a world of nobody else: what `accelerate launch --cpu --num_processes 2` leaves.
+        # `accelerate launch --cpu --num_processes 2` sets a port to meet at and starts one process.
         if {"ACCELERATE_USE_CPU", "MASTER_PORT"} <= os.environ.keys() and started == 1:
             raise ValueError(
                 "the launcher was asked for several processes and started one, as it does for --cpu and MULTI_CPU: "
@@ -105,26 +93,29 @@ class StageArguments(PublishArguments):
 
 @dataclass
 class TrainingArguments(StageArguments):
-    """What every training can be told beside: who is shown how it goes."""
+    """Arguments of every training: those of a stage, and the experiment tracker."""
 
-    report_to: str = field(
-        default="tensorboard", metadata={"help": "experiment tracker: tensorboard, trackio, wandb or none"}
-    )
+    report_to: str = option("tensorboard", "experiment tracker: tensorboard, trackio, wandb or none")
 
     def validate_report_to(self):
-        """Accelerate trains on without a tracker that is not installed."""
-        installed = [tracker.value for tracker in get_available_trackers()]
-        if self.report_to not in (*installed, "none"):
-            choices = " or ".join((*installed, "none"))
-            raise ValueError(f"report_to={self.report_to!r} is not installed: pip install it, or choose {choices}")
+        """Accelerate trains without a tracker that is not installed, and does not say so."""
+        if self.report_to == "none":
+            return
+        from accelerate.tracking import get_available_trackers  # only a training needs it
+
+        choices = [*(tracker.value for tracker in get_available_trackers()), "none"]
+        if self.report_to not in choices:
+            raise ValueError(
+                f"report_to={self.report_to!r} is not installed: pip install it, or choose {' or '.join(choices)}"
+            )
 
 
-# What may change when any stage goes on: that it does, where it writes, what it publishes and who is shown.
+# Arguments that may differ when a run is resumed, in every stage.
 ALWAYS_FREE = {"resume", "output_dir", *(each.name for each in dataclasses.fields(TrainingArguments))}
 
 
-class OneLineParser(TrlParser):
-    """TrlParser that reports a mistake in one line, without the usage."""
+class OneLineParser(HfArgumentParser):
+    """A parser that raises a ValueError of one line, instead of printing the usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message} (see python {self.prog} --help)")
@@ -134,30 +125,52 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
     """The `kind` that the command line and its YAML describe. Raises ValueError with one line for a wrong one.
 
     `kind` is decorated with `huggingface_hub.dataclasses.strict`, so its fields are checked for type and its
-    `validate_*` methods for everything else. What only its YAML has wrong is said to be in that file.
+    `validate_*` methods for everything else. A mistake that only the YAML has is reported with the file's name.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
-    parser = OneLineParser([kind], allow_abbrev=False)  # ty: ignore[invalid-argument-type]
-    if argv[-1:] == ["--config"]:
-        raise ValueError("--config needs a file: give the path of a YAML file")
-    try:
-        (arguments,) = parser.parse_args_and_config(argv)
-        check_numbers(arguments)
-    except OSError as error:
-        raise ValueError(f"cannot read config file {error.filename}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{argv[argv.index('--config') + 1]} is no YAML: {one_line(error)}") from error
-    except (StrictDataclassError, ValueError) as error:
-        said = one_line(error.__cause__ or error)
-        if "--config" not in argv:
-            raise ValueError(said) from error
+    argv, path = list(sys.argv[1:] if argv is None else argv), ""
+    if "--config" in argv:
         place = argv.index("--config")
-        try:
-            parse_arguments(kind, [*argv[:place], *argv[place + 2 :]])
-        except ValueError:
-            raise ValueError(said) from error
-        raise ValueError(f"{argv[place + 1]}: {said}") from error
-    return cast(T, arguments)
+        if place + 1 == len(argv):
+            raise ValueError("--config needs a file: give the path of a YAML file")
+        path = argv[place + 1]
+        del argv[place : place + 2]
+    try:
+        return _parse(kind, argv, _read_config(path))
+    except (StrictDataclassError, ValueError) as error:
+        message = one_line(error.__cause__ or error)
+        if path:
+            try:
+                _parse(kind, argv, {})
+            except (StrictDataclassError, ValueError):
+                raise ValueError(message) from error
+            message = f"{path}: {message}"
+        raise ValueError(message) from error
+
+
+def _read_config(path: str) -> dict[str, Any]:
+    """The values in a YAML file by name; none without a file. Raises ValueError where it is not a mapping."""
+    if not path:
+        return {}
+    try:
+        config = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"not YAML: {one_line(error)}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"not a YAML mapping, but {config!r:.60}")
+    return config
+
+
+def _parse(kind: type[T], argv: list[str], config: dict[str, Any]) -> T:
+    parser = OneLineParser(kind, allow_abbrev=False)  # ty: ignore[invalid-argument-type]
+    unknown = config.keys() - {each.name for each in dataclasses.fields(kind)}  # ty: ignore[invalid-argument-type]
+    if unknown:
+        raise ValueError(f"{min(map(str, unknown))} is not an argument of {parser.prog} (see --help)")
+    parser.set_defaults(**config)
+    (arguments,) = parser.parse_args_into_dataclasses(argv, look_for_args_file=False)
+    check_numbers(arguments)
+    return arguments
 
 
 def check_numbers(arguments: object) -> None:
@@ -179,18 +192,19 @@ def one_line(error: BaseException) -> str:
 
 def run(main: Callable[[T], None], kind: type[T]) -> NoReturn:
     """Parse the arguments, call `main` with them, and exit: 0 done, 2 bad input, 130 interrupted."""
-    # Said when the error is gone, and with it the bars that it kept open: the last line is the one that counts.
-    code, said = 0, ""
+    # Printed after the except block: by then the progress bars that the error kept alive are closed, and the message
+    # is the last line.
+    code, message = 0, ""
     try:
         main(parse_arguments(kind))
     except ValueError as error:
-        code, said = 2, one_line(error)
+        code, message = 2, one_line(error)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        code, said = 2, f"cannot write {error.filename or ''}: {error.strerror}"
+        code, message = 2, f"cannot write {error.filename or ''}: {error.strerror}"
     except KeyboardInterrupt:
-        code, said = 130, "interrupted"
+        code, message = 130, "interrupted"
     if code:
-        print(f"{Path(sys.argv[0]).name}: {said}", file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
     sys.exit(code)

@@ -3,19 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, pstdev
 
 from huggingface_hub import DatasetCardData, EvalResult, ModelCard, ModelCardData
 
 from agent.artefacts import runs
 
 LICENSE = "apache-2.0"
-TAGS = ("robotics", "mujoco", "gymnasium", "Humanoid-v5")
+TAGS = ("robotics", "mujoco", "gymnasium")
 REPLAY = "replay.mp4"
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says beside what made the artefact; `use` is Python, the other texts are Markdown."""
+    """The texts of a card; `use` is Python, the others are Markdown. How it was made comes from the provenance."""
 
     data: ModelCardData | DatasetCardData
     title: str
@@ -29,11 +30,19 @@ def model_data(
     name: str,
     results: Mapping[str, float | str | None],
     *,
+    measured_on: str = "simulation",
     pipeline_tag: str = "reinforcement-learning",
-    measured_on: str = "Humanoid-v5",
     tags: tuple[str, ...] = (),
 ) -> ModelCardData:
-    """The metadata of a model's card; `results` are its model-index, without what could not be measured."""
+    """The metadata of a model's card.
+
+    Args:
+        name: of the repo or folder.
+        results: the model-index; what could not be measured, None, is left out.
+        measured_on: the env or the data of the results.
+        pipeline_tag: the task, as the Hub names it.
+        tags: in addition to TAGS.
+    """
     return ModelCardData(
         license=LICENSE,
         library_name="transformers",
@@ -66,8 +75,8 @@ def write_card(folder: Path, card: Card, provenance: Mapping) -> None:
         "License": LICENSE,
     }
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
-    with runs.replacing(folder / "README.md") as beside:
-        beside.write_text(f"---\n{card.data.to_yaml()}\n---\n\n# {card.title}\n\n{card.what.strip()}\n\n{body}\n")
+    with runs.replacing(folder / "README.md") as new:
+        new.write_text(f"---\n{card.data.to_yaml()}\n---\n\n# {card.title}\n\n{card.what.strip()}\n\n{body}\n")
 
 
 def read_results(folder: Path) -> dict[str, float | str]:
@@ -79,10 +88,10 @@ def read_results(folder: Path) -> dict[str, float | str]:
 
 
 def show_replay(folder: Path) -> None:
-    """Say in the card of an artefact what its replay is of, which was made after it."""
+    """Mention the replay, which is filmed last, in the card of an artefact."""
     text = (folder / "README.md").read_text()
-    with runs.replacing(folder / "README.md") as beside:
-        beside.write_text(text.replace("\n\n## Use", f"\n\n`{REPLAY}` shows it.\n\n## Use", 1))
+    with runs.replacing(folder / "README.md") as new:
+        new.write_text(text.replace("\n\n## Use", f"\n\n`{REPLAY}` shows it.\n\n## Use", 1))
 
 
 def reproduction(provenance: Mapping) -> str:
@@ -92,7 +101,7 @@ def reproduction(provenance: Mapping) -> str:
     parts = [
         f"```bash\n{'python' if processes == 1 else 'accelerate launch'} {provenance['command']}\n```",
         f"Seed {provenance['arguments']['seed']}; {processes} process{'es' * (processes > 1)}; "
-        f"Python {provenance['python']}, {versions}. All arguments stand in `{runs.PROVENANCE}`.",
+        f"Python {provenance['python']}, {versions}. All arguments are in `{runs.PROVENANCE}`.",
     ]
     if provenance["upstream"]:
         parts.append("\n".join(f"- {name}: `{value}`" for name, value in provenance["upstream"].items()))
@@ -107,3 +116,104 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 
 def cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
+def write_policy_card(
+    folder: Path,
+    *,
+    name: str,
+    body: str,
+    env_id: str,
+    observation_size: int,
+    controls: str,
+    native: bool,
+    stage: str,
+    steps: int,
+    seconds: float,
+    evaluation: Mapping,
+) -> None:
+    """Write the card of a motor policy.
+
+    Args:
+        folder: of the policy, with its provenance.
+        name: of the repo or folder.
+        body: name of the robot.
+        env_id: of the env that it was measured in.
+        observation_size: numbers of the body state.
+        controls: what it puts out, in words.
+        native: whether it was trained for the native reward of the body, without goals.
+        stage: goal-blind or goal-conditioned.
+        steps: of the training.
+        seconds: of the training.
+        evaluation: rows and their mean, of the commands suite or the native one.
+    """
+    rows, mean = evaluation["rows"], evaluation["mean"]
+    columns = [column for column in rows[0] if column != "episodes"]
+    cells = [[row.get(column, "") for column in columns] for row in (mean | {columns[0]: "mean"}, *rows)]
+    results = {metric: value for metric, value in mean.items() if metric not in ("episodes", "humanoid_return")}
+    returns = [row["humanoid_return"] for row in rows if "humanoid_return" in row]
+    if returns:
+        results["mean_reward"] = f"{fmean(returns):.2f} +/- {pstdev(returns):.2f}"
+    what, use, measured, limits = (
+        (NATIVE_WHAT, NATIVE_USE, NATIVE_RESULTS, NATIVE_LIMITS) if native else (WHAT, USE, RESULTS, LIMITS)
+    )
+    card = Card(
+        data=model_data(name, results, measured_on=env_id, tags=(body, "ppo")),
+        title=f"Motor policy for {env_id}",
+        what=what.format(
+            env_id=env_id, size=observation_size, controls=controls, stage=stage, steps=steps, hours=seconds / 3600
+        ),
+        use=use.format(name=name, body=body),
+        results=measured.format(episodes=rows[0].get("episodes"), table=table([columns, *cells])),
+        limits=limits,
+    )
+    write_card(folder, card, runs.read_json(folder / runs.PROVENANCE))
+
+
+WHAT = """
+A mirror-symmetric Gaussian policy: heading-frame observation [{size}] and velocity command in, {controls} out.
+Trained {stage} by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the training.
+"""
+USE = """
+from agent import Goal, MotorPolicy, make_env
+
+goal = Goal(vx=1.0, wz=0.4)  # m/s ahead, rad/s to the left
+policy, env = MotorPolicy.from_pretrained("{name}"), make_env("{body}")
+policy.prompt(goal)
+observation, _ = env.reset(seed=0, options={{"goal": goal}})
+for _ in range(1000):
+    observation, *_ = env.step(policy.act(observation))
+"""
+RESULTS = """
+Each command was measured in {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute
+differences between the command and the velocity averaged over a sliding second (m/s and rad/s); survival is the share
+of steps before a fall. The return is that of the native reward, its deviation the one between commands.
+
+{table}
+"""
+LIMITS = """
+It walks on flat ground and sees nothing; commands are velocities. It was trained and measured in simulation only.
+"""
+NATIVE_WHAT = """
+A Gaussian policy for the native reward of {env_id}: its observation [{size}], without the `include_*` parts, in,
+{controls} out. The gait's clock stands still. Trained by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows
+the training.
+"""
+NATIVE_USE = """
+from agent import MotorPolicy, make_vector_env
+
+policy = MotorPolicy.from_pretrained("{name}")
+envs = make_vector_env(1, body="{body}", reward="native", frame="world")
+observations, _ = envs.reset(seed=0)
+for _ in range(1000):
+    observations, *_ = envs.step(policy.act(observations))
+"""
+NATIVE_RESULTS = """
+Per episode of 1,000 steps with the deterministic policy, `evaluate.py --actor policy --suite native`: the share of it
+before a fall, the speed along the world's x axis (m/s), and the sum of the native rewards.
+
+{table}
+"""
+NATIVE_LIMITS = """
+It goes ahead, and follows no goals. It was trained and measured in simulation only.
+"""

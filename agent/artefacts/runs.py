@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -20,8 +21,6 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from agent.artefacts.arguments import UNWRITABLE
-
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -37,6 +36,11 @@ LIBRARIES = (
     "mujoco",
     "numpy",
 )
+# What the system answers where nothing can be written: no room, no right, or no such place.
+UNWRITABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+}
 METRICS = "metrics.jsonl"
 CURVES = "curves.png"
 PROVENANCE = "provenance.json"
