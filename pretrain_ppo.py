@@ -36,11 +36,11 @@ from agent.artefacts import arguments, cards, checkpoints, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import BODIES, find_body
 from agent.evaluation.suites import COMMANDS, measure_commands, measure_native, score_commands
-from agent.models.mirror import Pair
 from agent.models.motor_policy import CRITIC, Critic, MotorPolicy, MotorPolicyConfig
 from agent.simulation.curriculum import Curriculum
+from agent.simulation.env import env_id
 from agent.simulation.physics import INTEGRATORS
-from agent.simulation.task import GoalTask, RewardWeights
+from agent.simulation.task import RewardWeights
 from agent.simulation.vector_env import MAX_DIVERGED, REWARDS, GoalVectorEnv
 from agent.simulation.video import film
 
@@ -197,11 +197,11 @@ def main(args: Arguments) -> None:
             torch.set_num_threads(envs.num_threads)
             critic_only = progress["update"] < args.critic_updates
             row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
-            update_statistics(accelerator, policy, rollout)
+            policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))
             if not critic_only:
                 average_policy.update_parameters(policy)
                 kl = average(accelerator, {"kl": row["policy/kl"]})["kl"]
-                adapt_learning_rate(args, optimizer, kl, annealed_kl(args, progress["step"]))
+                adapt_learning_rate(args, optimizer, kl, progress["step"])
             progress["skipped"] += int(row["loss/skipped"])
             if progress["skipped"] > MAX_SKIPPED:
                 raise ValueError(
@@ -308,49 +308,36 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
 @torch.no_grad()
 def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[dict[str, Tensor], dict[str, float]]:
     """One rollout: tensors [T, N, ...] and the means of what happened."""
-    steps, bodies, device = args.rollout_steps, args.num_envs, policy.device
+    device, state_size = policy.device, envs.body.observation_size
     act = compiled(MotorPolicy.forward, device.type) if args.compile else MotorPolicy.forward
-    std, noise = policy.std, torch.randn(steps, *envs.action_space.shape, device=device)
-    state_size = envs.body.observation_size
-    sizes: dict[str, tuple[int, ...]] = {
-        "observations": (state_size,),
-        "final_observations": (state_size,),
-        "even": (GoalTask.EVEN_FEATURES,),
-        "odd": (GoalTask.ODD_FEATURES,),
-        "final_even": (GoalTask.EVEN_FEATURES,),
-        "final_odd": (GoalTask.ODD_FEATURES,),
-        "commands": envs.goals.shape[1:],
-        "phase": (),
-        "actions": envs.single_action_space.shape,
-        "rewards": (),
-    }
-    store = {name: np.zeros((steps, bodies, *size), dtype=np.float32) for name, size in sizes.items()}
-    store |= {name: np.zeros((steps, bodies), dtype=bool) for name in ("terminated", "done", "valid")}
+    std, noise = policy.std, torch.randn(args.rollout_steps, *envs.action_space.shape, device=device)
+    steps: list[dict[str, np.ndarray]] = []
     sums: dict[str, np.ndarray | float] = {}  # [N]
     episode_steps: list[int] = []  # of the episodes that end
-    for t in range(steps):
-        observations = envs.observe()
-        store["observations"][t], store["commands"][t] = np.split(observations, [state_size], axis=1)
-        store["phase"][t] = envs.phase
-        store["even"][t], store["odd"][t] = envs.privileged
-        seen = (torch.from_numpy(store[name][t]).to(device) for name in ("observations", "commands", "phase"))
+    for t in range(args.rollout_steps):
+        observations, commands = np.split(envs.observe(), [state_size], axis=1)
+        phase, (even, odd) = envs.phase.astype(np.float32), envs.privileged
+        seen = (torch.from_numpy(each).to(device) for each in (observations, commands, phase))
         actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
-        store["actions"][t] = actions
         lengths = envs.episode_steps + 1
 
         _, rewards, terminated, truncated, info = envs.step(actions.clip(-1, 1) * envs.body.scale)
-        done = terminated | truncated
-        store["final_observations"][t] = info["final_obs"][:, :state_size]
-        store["final_even"][t], store["final_odd"][t] = info["final_privileged"]
-        store["rewards"][t] = rewards
-        store["terminated"][t], store["done"][t], store["valid"][t] = terminated, done, ~info["diverged"]
-
+        done, diverged, (final_even, final_odd) = terminated | truncated, info["diverged"], info["final_privileged"]
+        steps.append(
+            {
+                **{"observations": observations, "commands": commands, "phase": phase, "even": even, "odd": odd},
+                **{"final_observations": info["final_obs"][:, :state_size]},
+                **{"final_even": final_even, "final_odd": final_odd},
+                **{"actions": actions, "rewards": rewards.astype(np.float32)},
+                **{"terminated": terminated, "done": done, "valid": ~diverged},
+            }
+        )
         happened = {name.replace("_", "/", 1): values for name, values in info.items() if name.startswith("reward_")}
-        happened |= {"rollout/reward": rewards, "rollout/falls": terminated, "rollout/diverged": info["diverged"]}
+        happened |= {"rollout/reward": rewards, "rollout/falls": terminated, "rollout/diverged": diverged}
         for name, values in happened.items():
             sums[name] = sums.get(name, 0.0) + values
         episode_steps += lengths[done].tolist()
-    row = {name: float(np.mean(total)) / steps for name, total in sums.items()}
+    row = {name: float(np.mean(total)) / args.rollout_steps for name, total in sums.items()}
     if row["rollout/diverged"] > MAX_DIVERGED:
         raise ValueError(
             f"{row['rollout/diverged']:.2%} of the simulation steps diverged: "
@@ -359,7 +346,7 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / envs.body.control_seconds
     row["rollout/episode_seconds"] = float(np.mean(episode_steps or [0])) * envs.body.control_seconds
     row["policy/std"] = float(policy.std.mean())
-    rollout = {name: torch.from_numpy(value).to(device) for name, value in store.items()}
+    rollout = {name: torch.from_numpy(np.stack([step[name] for step in steps])).to(device) for name in steps[0]}
     return rollout | {"log_probs": log_density(noise, std)}, row
 
 
@@ -412,8 +399,8 @@ def learning_batch(
     critic's scale, which follows the returns.
     """
     features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
-    values = critic(critic_features(features, rollout["even"], rollout["odd"])) * critic.return_scale
-    next_values = critic(critic_features(final, rollout["final_even"], rollout["final_odd"])) * critic.return_scale
+    values = critic(features, rollout["even"], rollout["odd"]) * critic.return_scale
+    next_values = critic(final, rollout["final_even"], rollout["final_odd"]) * critic.return_scale
     advantages = generalized_advantages(
         rollout["rewards"],
         values,
@@ -454,7 +441,7 @@ def minibatch_losses(
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - clip_coefficient, 1 + clip_coefficient)
     policy_loss = -torch.minimum(ratio * mb["advantages"], clipped * mb["advantages"]).mean()
-    value_loss = (critic(critic_features(features, mb["even"], mb["odd"])) - mb["returns"]).square().mean()
+    value_loss = (critic(features, mb["even"], mb["odd"]) - mb["returns"]).square().mean()
     entropy = (std.log() + math.log(2 * math.pi * math.e) / 2).sum()
     kl = ((ratio - 1) - log_ratio).detach().mean()  # Schulman's low-variance estimate
     share = ((ratio - 1).abs() > clip_coefficient).float().mean()
@@ -465,10 +452,6 @@ def minibatch_losses(
 def compiled(function: Callable, device_type: str) -> Callable:
     """The function as fused kernels; on a GPU launched at once, as a CUDA graph."""
     return torch.compile(function, mode="reduce-overhead" if device_type == "cuda" else "default")
-
-
-def critic_features(features: Pair, even: Tensor, odd: Tensor) -> Pair:
-    return torch.cat([features[0], even], dim=-1), torch.cat([features[1], odd], dim=-1)
 
 
 def generalized_advantages(
@@ -500,25 +483,12 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
         gradient.copy_(part.view_as(gradient))
 
 
-def annealed_kl(args: Arguments, step: int) -> float:
-    """The change per update to aim for at a step of the run: from target_kl down to last_kl."""
-    return args.target_kl + (args.last_kl - args.target_kl) * min(1.0, step / args.total_steps)
-
-
-def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float, target: float) -> None:
-    """Keep the change per update near the target: faster well below it, slower well beyond it."""
+def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float, step: int) -> None:
+    """Keep the change per update near a target, which goes from target_kl down to last_kl over the run."""
+    target = args.target_kl + (args.last_kl - args.target_kl) * min(1.0, step / args.total_steps)
     factor = 1 / 1.2 if kl > 1.5 * target else 1.2 if kl < target / 1.5 else 1.0
     group = optimizer.param_groups[0]
     group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
-
-
-def update_statistics(accelerator: Accelerator, policy: MotorPolicy, rollout: dict[str, Tensor]) -> None:
-    """Merge the observations of all processes into the policy's running statistics."""
-    observations = rollout["observations"].flatten(0, 1)
-    even, odd = observations @ policy.even_basis.T, observations @ policy.odd_basis.T
-    moments = accelerator.reduce(torch.cat([even.sum(0), even.square().sum(0), odd.square().sum(0)]), "sum")
-    split = moments.split([even.shape[1], even.shape[1], odd.shape[1]])
-    policy.update_statistics(torch.stack(split[:2]), split[2], len(observations) * accelerator.num_processes)
 
 
 def widen(difficulty: float, row: dict[str, float], args: Arguments) -> float:
@@ -529,28 +499,19 @@ def widen(difficulty: float, row: dict[str, float], args: Arguments) -> float:
     return min(1.0, difficulty + 0.005 * followed)
 
 
-def evaluate(policy: MotorPolicy, args: Arguments) -> dict:
-    """The commands suite, a few episodes of each; with the native reward ten episodes of Humanoid-v5 as others play
-    it.
+def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
+    """Evaluate the policy on the commands suite, or ten native episodes, publish it if it is the best so far, and
+    return what to log.
     """
     if args.reward == "native":
-        return measure_native(policy, episodes=10, seed=args.seed)
-    return measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)
-
-
-def score(args: Arguments, mean: dict[str, float | None]) -> float:
-    """How good an evaluation is, the greater the better."""
-    if args.reward == "native":
-        return mean["humanoid_return"]
-    return score_commands(mean)
-
-
-def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
-    """Evaluate the policy, publish it where it is the best so far, and return what to log."""
-    evaluation = evaluate(policy, args)
+        evaluation = measure_native(policy, episodes=10, seed=args.seed)
+        score = evaluation["mean"]["humanoid_return"]
+    else:
+        evaluation = measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)
+        score = score_commands(evaluation["mean"])
     mean = evaluation["mean"]
-    if progress["best_score"] is None or score(args, mean) > progress["best_score"]:
-        progress["best_score"], progress["best"] = score(args, mean), mean
+    if progress["best_score"] is None or score > progress["best_score"]:
+        progress["best_score"], progress["best"] = score, mean
         publish(policy, critic, args, evaluation, progress)
     return {f"evaluation/{name}": value for name, value in mean.items() if value is not None}
 
@@ -560,11 +521,15 @@ def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: di
     policy.save_pretrained(args.output_dir)
     with runs.placing(Path(args.output_dir) / CRITIC.parent) as new:
         save_file(critic.state_dict(), new / CRITIC.name)
+    body, native = policy.body, args.reward == "native"
     cards.write_policy_card(
         Path(args.output_dir),
         name=args.push_to_hub or Path(args.output_dir).name,
-        body=args.body,
-        native=args.reward == "native",
+        body=body.name,
+        env_id=body.native.env_id if native and body.native else env_id(body.name),
+        observation_size=body.observation_size,
+        controls=f"{body.action_size} {'torques' if body.action_kind == 'torque' else 'joint targets'}",
+        native=native,
         stage="goal-conditioned" if args.goal_conditioned else "goal-blind",
         steps=progress["step"],
         seconds=progress["seconds"],

@@ -24,8 +24,18 @@ from agent.artefacts import runs
 from agent.artefacts.arguments import parse_arguments
 from agent.evaluation import suites
 from agent.models.motor_policy import MotorPolicy
-from agent.simulation.env import heading_observation, world_observation
-from pretrain_ppo import Arguments, Collector, adapt_learning_rate, annealed_kl, generalized_advantages, update, widen
+from agent.simulation.heading import world_observation
+from agent.simulation.vector_env import GoalVectorEnv
+from pretrain_ppo import (
+    Arguments,
+    adapt_learning_rate,
+    build_envs,
+    build_models,
+    collect,
+    generalized_advantages,
+    update,
+    widen,
+)
 
 TINY = {
     "num_envs": 4,
@@ -80,35 +90,34 @@ def test_advantages_of_bodies_do_not_mix():
 
 @pytest.fixture
 def learner():
-    """Arguments, models, optimizer and collector of a tiny run, as `main` makes them."""
+    """Arguments, models, optimizer and bodies of a tiny run, as `main` makes them."""
     torch.manual_seed(0)
-    args = tiny(rollout_steps=32, epochs=4, learning_rate=0.003, entropy_coefficient=0.0)
+    args = tiny(rollout_steps=32, epochs=4, learning_rate=0.003)
     accelerator = Accelerator(cpu=True)
-    policy, critic = pretrain_ppo.build_models(args, accelerator)
+    policy, critic = build_models(args, accelerator.device)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate)
-    return args, accelerator, policy, critic, optimizer, Collector(args, seed=0)
+    return args, accelerator, policy, critic, optimizer, build_envs(args, seed=0)
 
 
 def test_updates_make_rewarded_actions_more_likely(learner):
-    args, accelerator, policy, critic, optimizer, collector = learner
-    before = collector.collect(policy, 0.3)[0]["actions"][..., 3].mean()
+    args, accelerator, policy, critic, optimizer, envs = learner
+    before = collect(args, envs, policy)[0]["actions"][..., 3].mean()
     for _ in range(8):
-        rollout, _ = collector.collect(policy, 0.3)
+        rollout, _ = collect(args, envs, policy)
         rollout["rewards"] = rollout["actions"][..., 3]
         row = update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
         assert all(np.isfinite(value) for value in row.values())
-    assert collector.collect(policy, 0.3)[0]["actions"][..., 3].mean() > before + 0.1
+    assert collect(args, envs, policy)[0]["actions"][..., 3].mean() > before + 0.1
 
 
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # of torch, by torch
 def test_compiled_actions_and_updates_are_those_of_the_interpreter(learner, monkeypatch):
-    args, accelerator, policy, critic, optimizer, collector = learner
+    args, accelerator, policy, critic, optimizer, envs = learner
     compile, compiled = torch.compile, []
     monkeypatch.setattr(torch, "compile", lambda each, **how: compiled.append(each) or compile(each, **how))
     pretrain_ppo.compiled.cache_clear()
-    collector.args = dataclasses.replace(args, compile=True)
-    rollout, _ = collector.collect(policy, 0.3)
+    rollout, _ = collect(dataclasses.replace(args, compile=True), envs, policy)
     noise = Normal(*policy(*(rollout[name].flatten(0, 1) for name in ("observations", "commands", "phase"))))
     log_probs = noise.log_prob(rollout["actions"].flatten(0, 1)).sum(-1)
     torch.testing.assert_close(rollout["log_probs"].flatten(), log_probs, atol=1e-4, rtol=1e-4)
@@ -136,8 +145,8 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch):
 
 
 def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
-    *_, policy, _, _, collector = learner
-    rollout, row = collector.collect(policy, 0.3)
+    args, _, policy, _, _, envs = learner
+    rollout, row = collect(args, envs, policy)
     going_on = ~rollout["done"][:-1]
     torch.testing.assert_close(rollout["observations"][1:][going_on], rollout["final_observations"][:-1][going_on])
     assert rollout["done"].any() and not (rollout["terminated"] & ~rollout["done"]).any()
@@ -149,23 +158,22 @@ def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
     assert row["rollout/reward"] == pytest.approx(float(rollout["rewards"].mean()), abs=1e-4)
 
 
-def diverge(collector: Collector, body: int) -> None:
-    start = collector.envs.start
-    collector.envs.set_state(np.array([body]), np.full((1, 24), np.nan), start.qvel[[body]])
+def diverge(envs: GoalVectorEnv, row: int) -> None:
+    envs.set_state(np.array([row]), np.full((1, 24), np.nan), envs.state.qvel[[row]])
 
 
 def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
-    args, accelerator, policy, critic, optimizer, collector = learner
+    args, accelerator, policy, critic, optimizer, envs = learner
     monkeypatch.setattr(pretrain_ppo, "MAX_DIVERGED", 0.5)
-    step, steps = collector.envs.step, iter(range(args.rollout_steps))
+    step, steps = envs.step, iter(range(args.rollout_steps))
 
     def diverging_step(actions):
         if next(steps) == 7:
-            diverge(collector, 2)
+            diverge(envs, 2)
         return step(actions)
 
-    monkeypatch.setattr(collector.envs, "step", diverging_step)
-    rollout, row = collector.collect(policy, 0.3)
+    monkeypatch.setattr(envs, "step", diverging_step)
+    rollout, row = collect(args, envs, policy)
     valid = rollout["valid"]
     assert (~valid).nonzero().tolist() == [[7, 2]]
     assert rollout["done"][7, 2] and rollout["terminated"][7, 2]
@@ -177,84 +185,54 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
         np.isfinite(value)
         for value in update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False).values()
     )
-    pretrain_ppo.update_statistics(accelerator, policy, rollout)
+    policy.update_statistics(policy.moments(rollout["observations"]))
     assert all(torch.isfinite(value).all() for value in policy.state_dict().values())
     assert any((value != before[name]).any() for name, value in policy.state_dict().items())
 
 
-@pytest.mark.parametrize("retry_share", [0.0, 1.0])
-def test_a_body_that_falls_may_try_its_goal_again_from_where_that_began(retry_share):
-    args = tiny(rollout_steps=1, retry_share=retry_share, stride_share=0.0, recovery_share=0.0)
-    policy, _ = pretrain_ppo.build_models(args, Accelerator(cpu=True))
-    collector = Collector(args, seed=0)
-    collector.collect(policy, 0.3)
-    begun, goal = collector.begun_qpos[2].copy(), collector.task.commands[2].copy()
-    lying = collector.envs.start.qpos[[2]]
-    lying[:, 2] = 0.4  # m, lower than a body that stands
-    collector.envs.set_state(np.array([2]), lying, np.zeros((1, 23)))
-    assert collector.collect(policy, 0.3)[0]["terminated"][0, 2]
-    again = np.array_equal(collector.envs.start.qpos[2], begun)
-    assert again == bool(retry_share)
-    if again:
-        collector.collect(policy, 0.3)
-        assert np.array_equal(collector.task.commands[2], goal)
-
-
-@pytest.mark.parametrize("share, factor", [("stand_share", 3), ("run_share", 1)])
-def test_a_goal_to_stand_lasts_three_times_as_long_as_a_run(share, factor):
-    args = tiny(num_envs=32, rollout_steps=1, **{share: 1.0})
-    collector = Collector(args, seed=0)
-    collector.collect(pretrain_ppo.build_models(args, Accelerator(cpu=True))[0], 1.0)
-    first, last = factor * np.array(pretrain_ppo.COMMAND_STEPS)
-    for left in (collector.command_left + 1, retried(collector)):
-        assert first <= left.min() and left.max() < last
-        assert np.ptp(left) > (last - first) / 2
-
-
-def retried(collector: Collector) -> np.ndarray:
-    collector.command_left[:] = 0
-    collector.args.retry_share = 1.0
-    collector._retry(np.arange(32))
-    return collector.command_left
-
-
 def test_a_run_stops_when_too_many_steps_diverge(learner):
-    *_, policy, _, _, collector = learner
-    diverge(collector, 0)
+    args, _, policy, _, _, envs = learner
+    diverge(envs, 0)
     with pytest.raises(ValueError, match=r"0\.78% of the simulation steps diverged: lower push_speed"):
-        collector.collect(policy, 0.3)
+        collect(args, envs, policy)
 
 
-def test_the_state_of_a_collector_continues_bit_for_bit(learner):
-    args, *_, policy, _, _, collector = learner
-    collector.collect(policy, 0.3)
-    saved, generator = collector.state_dict(), torch.get_rng_state()
+def test_the_state_of_the_envs_continues_bit_for_bit(learner):
+    args, _, policy, _, _, envs = learner
+    collect(args, envs, policy)
+    saved, generator = envs.state_dict(), torch.get_rng_state()
     saved = {name: np.copy(value) for name, value in saved.items()}
-    expected, expected_row = collector.collect(policy, 0.3)
-    other = Collector(args, seed=77)
+    expected, expected_row = collect(args, envs, policy)
+    other = build_envs(args, seed=77)
     other.load_state_dict(saved)
     torch.set_rng_state(generator)
-    rollout, row = other.collect(policy, 0.3)
+    rollout, row = collect(args, other, policy)
     assert row == expected_row
     for name, value in expected.items():
         assert torch.equal(rollout[name], value), name
+
+
+def test_the_target_of_the_change_per_update_goes_down_over_the_run():
+    args = tiny(target_kl=0.05, last_kl=0.01, total_steps=1000)
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=5e-4)
+    rates = []
+    for step in (0, 500, 1000):  # targets .05, .03 and .01
+        optimizer.param_groups[0]["lr"] = 5e-4
+        adapt_learning_rate(args, optimizer, 0.02, step)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([6e-4, 5e-4, 5e-4 / 1.2])
 
 
 @pytest.mark.parametrize(("kl", "rate"), [(0.0, 6e-4), (0.03, 5e-4), (0.2, 5e-4 / 1.2)])
 def test_the_learning_rate_follows_the_change_per_update(kl, rate):
     args = tiny(learning_rate=6e-4, learning_rate_min=2e-4)
     optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=5e-4)
-    adapt_learning_rate(args, optimizer, kl, target=0.04)
+    adapt_learning_rate(args, optimizer, kl, step=0)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
 
 
-def test_the_change_per_update_goes_down_over_the_run():
-    args = tiny(target_kl=0.05, last_kl=0.01, total_steps=1000)
-    assert [annealed_kl(args, step) for step in (0, 500, 1000, 1064)] == pytest.approx([0.05, 0.03, 0.01, 0.01])
-
-
-def test_a_training_goes_on_with_the_critic_beside_the_policy(whole, tmp_path):
-    _, critic = pretrain_ppo.build_models(tiny(init_from=whole), Accelerator(cpu=True), whole)
+def test_a_training_goes_on_with_the_critic_next_to_the_policy(whole, tmp_path):
+    _, critic = build_models(tiny(init_from=whole), torch.device("cpu"), whole)
     kept = load_file(whole / pretrain_ppo.CRITIC)
     assert critic.return_scale != 1
     assert all(torch.equal(value, kept[name]) for name, value in critic.state_dict().items())
@@ -262,8 +240,8 @@ def test_a_training_goes_on_with_the_critic_beside_the_policy(whole, tmp_path):
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     save_file({name: value[:1] for name, value in kept.items() if value.ndim}, tmp_path / pretrain_ppo.CRITIC)
     (tmp_path / pretrain_ppo.CRITIC).with_name(runs.MANIFEST).unlink()
-    with pytest.raises(ValueError, match=r"no fitting critic/model.safetensors .* take it away"):
-        pretrain_ppo.build_models(tiny(init_from=tmp_path), Accelerator(cpu=True), tmp_path)
+    with pytest.raises(ValueError, match=r"no fitting critic/model.safetensors .* remove it"):
+        build_models(tiny(init_from=tmp_path), torch.device("cpu"), tmp_path)
 
 
 def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):
@@ -300,28 +278,19 @@ def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, mo
     assert json.loads((folder / "provenance.json").read_text())["upstream"]["init_from"] == "blind"
 
 
-def test_the_native_reward_is_humanoid_v5s(monkeypatch):
+def test_the_native_reward_is_that_of_the_env_and_seen_in_the_world_s_frame(monkeypatch):
     torch.manual_seed(0)
     args = tiny(**NATIVE)
-    policy, _ = pretrain_ppo.build_models(args, Accelerator(cpu=True))
-    collector = Collector(args, seed=0)
-    paid = []
-    step = collector.envs.step
-    monkeypatch.setattr(collector.envs, "step", lambda actions: paid.append(step(actions)) or paid[-1])
-    rollout, row = collector.collect(policy, 0.3)
-    np.testing.assert_allclose(rollout["rewards"], np.stack([result[1] for result in paid]), rtol=1e-6)
-    assert min(result[4]["reward_contact"].min() for result in paid) < 0, "all of it"
-    assert {name for name in row if name.startswith("reward/")} == {"reward/native"}
-    start = collector.envs.start
-    np.testing.assert_array_equal(collector.observations, world_observation(start.qpos, start.qvel))
-
-
-def test_goals_are_followed_in_the_heading_frame_and_contact_is_left_out_of_the_physics():
-    collector = Collector(tiny(), seed=0)
-    assert not collector.envs.step(np.zeros((TINY["num_envs"], 17)))[4]["reward_contact"].any()
-    start = collector.envs.start
-    observations = collector.envs.step(np.zeros((TINY["num_envs"], 17)))[0]
-    np.testing.assert_array_equal(observations, heading_observation(start.qpos, start.qvel))
+    policy, _ = build_models(args, torch.device("cpu"))
+    envs = build_envs(args, seed=0)
+    results, step = [], envs.step
+    monkeypatch.setattr(envs, "step", lambda actions: results.append(step(actions)) or results[-1])
+    rollout, row = collect(args, envs, policy)
+    np.testing.assert_allclose(rollout["rewards"], np.stack([result[1] for result in results]), rtol=1e-6)
+    assert min(result[4]["reward_contact"].min() for result in results) < 0, "contacts cost something"
+    parts = {"reward/survive", "reward/forward", "reward/ctrl", "reward/contact"}
+    assert {name for name in row if name.startswith("reward/")} == parts
+    np.testing.assert_array_equal(envs.observe()[:, :45], world_observation(envs.state.qpos, envs.state.qvel))
 
 
 def test_a_native_policy_is_measured_and_shown_without_goals(tmp_path, monkeypatch):
@@ -331,11 +300,11 @@ def test_a_native_policy_is_measured_and_shown_without_goals(tmp_path, monkeypat
     assert "| episode | survival | forward_speed | humanoid_return |" in card
     code = card.partition("```python\n")[2].partition("```")[0]
     monkeypatch.chdir(tmp_path.parent)
-    told = {}
-    exec(code.replace("range(1000)", "range(3)"), told)
-    assert told["observation"].shape == (45,)
+    names = {}
+    exec(code.replace("range(1000)", "range(3)"), names)
+    assert names["observation"].shape == (45,)
     assert MotorPolicy.from_pretrained(tmp_path).config.frame == "world"
-    with pytest.raises(ValueError, match="observes the world frame, and reward=goal takes one of the heading frame"):
+    with pytest.raises(ValueError, match="has frame=world, this run heading: give another --init_from"):
         pretrain_ppo.main(tiny(output_dir=tmp_path / "goal", init_from=tmp_path))
     with pytest.raises(ValueError, match="reward=native has no goals"):
         tiny(reward="native")
@@ -393,7 +362,7 @@ def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path, monkeypatch):
 def test_a_run_is_not_resumed_by_another_number_of_processes(whole, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="processes was 1 and is 2"):
-        pretrain_ppo.find_checkpoint(tiny(output_dir=whole, **RUN), whole / "checkpoint")
+        pretrain_ppo.main(tiny(output_dir=whole, **RUN, resume=True))
 
 
 @pytest.mark.slow
@@ -405,8 +374,8 @@ def test_resuming_with_other_arguments_lists_the_differences_and_changes_nothing
 
 
 def test_gradients_that_are_not_finite_never_reach_the_weights(learner):
-    args, accelerator, policy, critic, optimizer, collector = learner
-    rollout, _ = collector.collect(policy, 0.3)
+    args, accelerator, policy, critic, optimizer, envs = learner
+    rollout, _ = collect(args, envs, policy)
     rollout["rewards"][3, 1] = float("nan")
     before = {name: value.clone() for name, value in policy.named_parameters()}
     row = update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
@@ -414,20 +383,15 @@ def test_gradients_that_are_not_finite_never_reach_the_weights(learner):
     assert all(torch.equal(value, before[name]) for name, value in policy.named_parameters())
 
 
-def test_a_run_stops_when_its_gradients_are_not_finite_and_keeps_the_rollout(tmp_path, monkeypatch):
-    monkeypatch.setattr(Collector, "collect", broken_by(Collector.collect))
-    with pytest.raises(ValueError, match=r"not finite: look at .*not_finite.safetensors"):
-        pretrain_ppo.main(tiny(output_dir=tmp_path, total_steps=10**6, evaluate_every=10**6))
-    assert not load_file(tmp_path / "not_finite.safetensors")["rewards"].isfinite().all()
-
-
-def broken_by(collect):
-    def broken(self, policy, difficulty):
-        rollout, row = collect(self, policy, difficulty)
+def test_a_run_stops_when_its_gradients_are_not_finite(tmp_path, monkeypatch):
+    def broken(*args):
+        rollout, row = collect(*args)
         rollout["rewards"][0, 0] = float("inf")
         return rollout, row
 
-    return broken
+    monkeypatch.setattr(pretrain_ppo, "collect", broken)
+    with pytest.raises(ValueError, match=r"not finite: start again, --init_from the best policy"):
+        pretrain_ppo.main(tiny(output_dir=tmp_path, total_steps=10**6, evaluate_every=10**6))
 
 
 def test_resuming_what_never_ran_is_refused(tmp_path):

@@ -162,15 +162,26 @@ class MotorPolicy(PreTrainedModel):
         odd = (observations @ self.odd_basis.T) / (self.odd_variance + 1e-6).sqrt()
         return even.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP), odd.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
 
+    def moments(self, observations: Tensor) -> Tensor:
+        """What observations [..., S] add to the statistics [1 + 2 E + O]: their count, the first two moments of even
+        features and the second of odd ones. Those of several sets of observations add up.
+        """
+        observations = observations.flatten(0, -2)
+        even, odd = observations @ self.even_basis.T, observations @ self.odd_basis.T
+        count = even.new_full((1,), len(observations))
+        return torch.cat([count, even.sum(0), even.square().sum(0), odd.square().sum(0)])
+
     @torch.no_grad()
-    def update_statistics(self, even_moments: Tensor, odd_moments: Tensor, count: float) -> None:
-        """Merge sums over `count` observations: both moments of even features [2, E], the second of odd [O]."""
-        total = self.count + count
-        mean = (self.even_mean * self.count + even_moments[0]) / total
-        square = ((self.even_variance + self.even_mean**2) * self.count + even_moments[1]) / total
+    def update_statistics(self, moments: Tensor) -> None:
+        """Merge the `moments` [1 + 2 E + O] of new observations."""
+        size = len(self.even_mean)
+        count, even, even_square, odd_square = moments.split([1, size, size, len(self.odd_variance)])
+        total = self.count + count[0]
+        mean = (self.even_mean * self.count + even) / total
+        square = ((self.even_variance + self.even_mean**2) * self.count + even_square) / total
         self.even_variance.copy_((square - mean**2).clamp_min(0))
         self.even_mean.copy_(mean)
-        self.odd_variance.copy_((self.odd_variance * self.count + odd_moments) / total)
+        self.odd_variance.copy_((self.odd_variance * self.count + odd_square) / total)
         self.count.copy_(total)
 
     def reset(self) -> None:
@@ -228,9 +239,10 @@ class Critic(nn.Module):
                     nn.init.zeros_(module.bias)
         nn.init.orthogonal_(self.network.head.even.weight)
 
-    def forward(self, features: Pair) -> Tensor:
-        """Value [B] of features (even [B, E], odd [B, O])."""
-        return self.network(features)[0].squeeze(-1)
+    def forward(self, features: Pair, even: Tensor, odd: Tensor) -> Tensor:
+        """Value [B] of normalized observations and the even [B, E] and odd [B, O] features of the reward."""
+        inputs = torch.cat([features[0], even], dim=-1), torch.cat([features[1], odd], dim=-1)
+        return self.network(inputs)[0].squeeze(-1)
 
     def load(self, path: Path, name: str) -> None:
         """Load the weights in a file of the artifact `name`. Raises ValueError where they do not fit."""
