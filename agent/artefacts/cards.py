@@ -8,6 +8,7 @@ from statistics import fmean, pstdev
 from huggingface_hub import DatasetCardData, EvalResult, ModelCard, ModelCardData
 
 from agent.artefacts import runs
+from agent.goals import GOAL_VERSION
 
 LICENSE = "apache-2.0"
 TAGS = ("robotics", "mujoco", "gymnasium")
@@ -216,4 +217,107 @@ before a fall, the speed along the world's x axis (m/s), and the sum of the nati
 """
 NATIVE_LIMITS = """
 It goes ahead, and follows no goals. It was trained and measured in simulation only.
+"""
+
+
+def write_planner_card(folder: Path, *, name: str, base: str, examples: int, results: Mapping[str, float]) -> None:
+    """Write the card of a planner.
+
+    Args:
+        folder: of the planner, with its provenance.
+        name: of the repo or folder.
+        base: language model under the adapter, in words.
+        examples: held-out instructions that it was measured on.
+        results: shares of them, by measure.
+    """
+    card = Card(
+        data=model_data(
+            name,
+            results,
+            measured_on="generated instructions",
+            pipeline_tag="text-generation",
+            tags=("planner", "lora"),
+        ),
+        title="Planner",
+        what=PLANNER_WHAT.format(base=base, version=GOAL_VERSION),
+        use=PLANNER_USE.format(name=name),
+        results=PLANNER_RESULTS.format(examples=examples, table=_shares(results)),
+        limits=PLANNER_LIMITS,
+    )
+    write_card(folder, card, runs.read_json(folder / runs.PROVENANCE))
+
+
+def _shares(results: Mapping[str, float | str]) -> str:
+    return table([["measure", "share"], *([measure.replace("_", " "), share] for measure, share in results.items())])
+
+
+PLANNER_WHAT = """
+Turns an instruction into a goal program for a simulated body. Decoding follows a grammar, so the answer is always a
+valid program or a refusal with a reason. Base: {base}. Goal vocabulary: {version}.
+"""
+PLANNER_USE = """
+from agent import Planner
+
+planner = Planner.from_pretrained("{name}")
+print(planner.parse("walk forward 2 metres, then turn left").text)
+"""
+PLANNER_RESULTS = """
+On {examples} generated instructions that it was not trained on:
+
+{table}
+"""
+PLANNER_LIMITS = """
+It understands English only, and no instruction that refers to the surroundings of the body.
+"""
+
+
+def write_agent_card(
+    folder: Path, *, name: str, body: str, env_id: str, controls: str, results: Mapping[str, float | str]
+) -> None:
+    """Write the card of a whole agent.
+
+    Args:
+        folder: of the agent, with its provenance if there is one.
+        name: of the repo or folder.
+        body: name of the robot.
+        env_id: of the env that the robot lives in.
+        controls: what the transformer puts out, in words.
+        results: of its planner on held-out instructions; may be empty.
+    """
+    texts = [_shares(results)] if results else []
+    texts += [AGENT_RESULTS] if (folder / "policy" / "README.md").is_file() else []
+    card = Card(
+        data=model_data(name, results, measured_on="generated instructions", tags=(body, "decision-transformer")),
+        title="A motor agent that follows English instructions",
+        what=AGENT_WHAT.format(env_id=env_id, version=GOAL_VERSION, controls=controls),
+        use=AGENT_USE.format(name=name),
+        results="\n\n".join(texts) or "Not measured.",
+        limits=AGENT_LIMITS,
+    )
+    provenance = folder / runs.PROVENANCE
+    write_card(folder, card, runs.read_json(provenance) if provenance.is_file() else {})
+
+
+AGENT_WHAT = """
+Drives the body of `{env_id}` by a Decision Transformer that is prompted with the goal tokens of a language planner.
+Goal vocabulary: {version}.
+
+| part | what it is |
+|---|---|
+| `planner/` | a causal language model that turns a sentence into a goal program, under the grammar of goals |
+| `decision_transformer/` | goal tokens and the last steps in, {controls} out |
+| `policy/` | the PPO policy that collected its training data |
+"""
+AGENT_USE = """
+from agent import MotorAgent
+
+agent = MotorAgent.from_pretrained("{name}")
+env = agent.make_env()
+env.reset(seed=0)
+print(agent.run("walk forward for 2 seconds, then turn left", env).summary)
+"""
+AGENT_RESULTS = "Each part has its own card, with its measurements and the command that made it."
+AGENT_LIMITS = """
+It walks on flat ground, sees nothing, and understands English instructions to stand, walk, run, sidestep, turn and
+walk curves; it refuses the rest.
 """
