@@ -8,26 +8,18 @@ from itertools import pairwise
 
 import numpy as np
 
+from agent.bodies import Body
 from agent.data.schema import Shard
 from agent.goals import AXES, GRID, GRID_STEP
-from agent.simulation.env import (
-    ACTION_LIMIT,
-    CONTROL_SECONDS,
-    GoalTask,
-    RewardWeights,
-    advance_phase,
-    approach,
-    heading_velocity,
-    observed_velocity,
-    yaw,
-)
-from agent.simulation.vector_env import make_vector_env
+from agent.simulation.heading import heading_velocity, observed_velocity, yaw
+from agent.simulation.physics import Physics
+from agent.simulation.task import GoalTask, RewardWeights, advance_phase, approach
 
 STRETCH_SECONDS = 1.0  # of one achieved goal, about
 
 
 def after(shard: Shard) -> np.ndarray:
-    """What the env returned after each step [R, 45]. The last one of an episode is in no row: it counts as the one
+    """Body states after each step [R, S]. The last one of an episode is in no row: it counts as the one
     before.
     """
     observations = shard["observation.state"]
@@ -35,7 +27,7 @@ def after(shard: Shard) -> np.ndarray:
     return observations[np.where(shard["next.done"], rows, rows + 1)]
 
 
-def achieved(shard: Shard) -> np.ndarray:
+def achieved(shard: Shard, body: Body) -> np.ndarray:
     """Commands [R, 3] on the grid: the mean velocity of stretches of about a second, in each of which one goal was in
     force.
     """
@@ -45,14 +37,14 @@ def achieved(shard: Shard) -> np.ndarray:
     low, high = (np.array([GRID[axis][end] for axis in AXES]) for end in (0, -1))
     found = np.empty_like(asked)
     for begin, end in pairwise([0, *switches.tolist(), len(asked)]):
-        count = max(1, round((end - begin) * CONTROL_SECONDS / STRETCH_SECONDS))
+        count = max(1, round((end - begin) * body.control_seconds / STRETCH_SECONDS))
         for rows in np.array_split(np.arange(begin, end), count):
             mean = velocity[rows].mean(0)
             found[rows] = np.clip(np.rint(mean / GRID_STEP) * GRID_STEP, low, high) + 0.0  # no -0.0
     return found
 
 
-def rewards(shard: Shard, commands: np.ndarray) -> np.ndarray:
+def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
     """Rewards [R] of GoalTask for the same motion under other `commands` [R, 3], with the default RewardWeights.
 
     The body's states are put together again from the observations; its place and heading, in which only the slip of a
@@ -63,45 +55,44 @@ def rewards(shard: Shard, commands: np.ndarray) -> np.ndarray:
     starts = np.concatenate([[0], ends[:-1]])
     lengths = ends - starts
     observations, everyone = shard["observation.state"], np.arange(len(ends))
-    qpos = np.concatenate([positions(observations[begin:end]) for begin, end in zip(starts, ends, strict=True)])
+    qpos = np.concatenate([positions(observations[begin:end], body) for begin, end in zip(starts, ends, strict=True)])
     qvel = velocities(observations, qpos)
-    envs = make_vector_env(len(ends), 1)
-    envs.set_state(everyone, qpos[starts], qvel[starts])
-    task = GoalTask(len(ends), RewardWeights())
-    task.begin(everyone, envs.start)
+    physics, task = Physics(body, len(ends), 1), GoalTask(body, len(ends), RewardWeights())
+    physics.set_state(everyone, qpos[starts], qvel[starts])
+    task.begin(everyone, physics.state)
     clock, led = task.phase, task.commands
     found = np.zeros(len(commands), dtype=np.float32)
     for step in range(lengths.max()):
         going = np.flatnonzero(step < lengths)
         rows, next_rows = (starts + np.minimum(each, lengths - 1) for each in (step, step + 1))
-        envs.set_state(going, qpos[next_rows[going]], qvel[next_rows[going]])
+        physics.set_state(going, qpos[next_rows[going]], qvel[next_rows[going]])
         task.goals = commands[rows]
         task.lead()
-        led = approach(led, shard["goal.command"][rows])
-        clock = advance_phase(clock, led)
-        parts = task.step(envs.start, shard["action"][rows] / ACTION_LIMIT, phase=clock)
+        led = approach(led, shard["goal.command"][rows], body)
+        clock = advance_phase(clock, led, body)
+        parts = task.step(physics.state, shard["action"][rows] / body.scale, phase=clock)
         found[rows[going]] = np.sum([*parts.values()], axis=0)[going]
-    envs.close()
+    physics.close()
     return found
 
 
-def positions(observations: np.ndarray) -> np.ndarray:
-    """MuJoCo's positions [T, 24] of consecutive observations [T, 45]; place and heading are summed from velocities."""
-    count = len(observations)
-    height, tilt, joints, qvel = np.split(observations.astype(float), [1, 5, 22], axis=1)
+def positions(observations: np.ndarray, body: Body) -> np.ndarray:
+    """MuJoCo's positions [T, 7 + J] of consecutive body states [T, S]. Place and heading are summed from velocities."""
+    count, joints = len(observations), len(body.joints)
+    height, tilt, angles, qvel = np.split(observations.astype(float), [1, 5, 5 + joints], axis=1)
     velocity = heading_velocity(np.hstack([np.zeros((count, 2)), height, tilt]), qvel)
-    heading = np.cumsum(velocity[:, 2]) * CONTROL_SECONDS
+    heading = np.cumsum(velocity[:, 2]) * body.control_seconds
     ahead = velocity[:, 0] + 1j * velocity[:, 1]
-    place = np.cumsum(ahead * np.exp(1j * heading)) * CONTROL_SECONDS
+    place = np.cumsum(ahead * np.exp(1j * heading)) * body.control_seconds
     cos, sin = np.cos(heading / 2), np.sin(heading / 2)
     w, x, y, z = tilt.T
     orientation = np.column_stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w])
-    return np.hstack([place.real[:, None], place.imag[:, None], height, orientation, joints])
+    return np.hstack([place.real[:, None], place.imag[:, None], height, orientation, angles])
 
 
 def velocities(observations: np.ndarray, qpos: np.ndarray) -> np.ndarray:
-    """MuJoCo's velocities [..., 23] of observations [..., 45] of bodies at positions [..., 24]."""
-    qvel = observations[..., 22:].astype(float)
+    """MuJoCo's velocities [..., 6 + J] of body states [..., S] of bodies at positions [..., 7 + J]."""
+    qvel = observations[..., qpos.shape[-1] - 2 :].astype(float)
     ahead = (qvel[..., 0] + 1j * qvel[..., 1]) * np.exp(1j * yaw(qpos))
     qvel[..., 0], qvel[..., 1] = ahead.real, ahead.imag
     return qvel

@@ -7,11 +7,14 @@ A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/l
     meta/info.json  meta/stats.json  meta/tasks.parquet
     README.md                                 the card, by which `datasets.load_dataset` finds the data
 
-Actions are in the env's own units, ±0.4, so that any Humanoid-v5 can replay them.
+Actions are in the env's own units. A dataset is of one body, whose name is in meta/info.json; without one it is
+humanoid.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +23,8 @@ from datasets import Features, List, Value
 from pyarrow import parquet
 
 from agent.artefacts import runs
+from agent.bodies import Body, find_body
 from agent.goals import AXES, GOAL_VERSION, GRID, GRID_STEP, GRID_STEPS, Goal, check_goal_version
-from agent.simulation.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, OBSERVATION_SIZE
 
 LAYOUT_VERSION = "v3.0"
 FILES_PER_CHUNK = 1000
@@ -46,24 +49,34 @@ class Column:
         return (self.size,) if self.size else ()
 
 
-COLUMNS = {
-    "observation.state": Column("float32", OBSERVATION_SIZE, "what the env returned before the step, heading frame"),
-    "action": Column("float32", ACTION_SIZE, "as executed, noise included, ±0.4"),
-    "teacher.action": Column("float32", ACTION_SIZE, "the teacher's mean action in the same state, ±0.4: the label"),
-    "goal.command": Column(
-        "float32", len(AXES), "vx m/s, vy m/s, wz rad/s in force during the step, on the token grid"
-    ),
-    "next.reward": Column("float32", 0, "goal reward of the step: GoalTask with the default RewardWeights"),
-    "next.done": Column("bool", 0, "last step of its episode"),
-    "next.terminated": Column("bool", 0, "the step ended in a fall"),
-    "next.truncated": Column("bool", 0, "the episode was ended here by the time limit"),
-    "timestamp": Column("float32", 0, "seconds since the episode began"),
-    "frame_index": Column("int64", 0, "steps since the episode began"),
-    "episode_index": Column("int64", 0, "number of the episode"),
-    "index": Column("int64", 0, "number of the step in the dataset"),
-    "task_index": Column("int64", 0, "number of the goal's text in meta/tasks.parquet"),
-}
-FEATURES = Features({name: column.feature for name, column in COLUMNS.items()})
+@functools.cache
+def columns(body: Body) -> dict[str, Column]:
+    """The columns of a dataset of this body."""
+    actions = body.action_size
+    return {
+        "observation.state": Column("float32", body.observation_size, "body state before the step, heading frame"),
+        "action": Column("float32", actions, "as executed, noise included, in the env's units"),
+        "teacher.action": Column("float32", actions, "the teacher's mean action in the same state: the label"),
+        "goal.command": Column(
+            "float32", len(AXES), "vx m/s, vy m/s, wz rad/s of the goal in force during the step, on the token grid"
+        ),
+        "next.reward": Column("float32", 0, "goal reward of the step: GoalTask with the default RewardWeights"),
+        "next.done": Column("bool", 0, "last step of its episode"),
+        "next.terminated": Column("bool", 0, "the step ended in a fall"),
+        "next.truncated": Column("bool", 0, "the episode was ended here by the time limit"),
+        "timestamp": Column("float32", 0, "seconds since the episode began"),
+        "frame_index": Column("int64", 0, "steps since the episode began"),
+        "episode_index": Column("int64", 0, "number of the episode"),
+        "index": Column("int64", 0, "number of the step in the dataset"),
+        "task_index": Column("int64", 0, "number of the goal's text in meta/tasks.parquet"),
+    }
+
+
+def features(body: Body) -> Features:
+    """The same, as `datasets` describes them."""
+    return Features({name: column.feature for name, column in columns(body).items()})
+
+
 Shard = dict[str, np.ndarray]
 
 
@@ -81,25 +94,21 @@ def task_indices(commands: np.ndarray) -> np.ndarray:
 
 
 def task_texts() -> list[str]:
-    """What each task index asks for, in words and numbers."""
-    goals = [Goal(vx, vy, wz) for vx in GRID["vx"] for vy in GRID["vy"] for wz in GRID["wz"]]
-    return [
-        f"{goal.skill.replace('_', ' ')} ({goal.vx:g} m/s ahead, {goal.vy:g} m/s left, {goal.wz:g} rad/s left)"
-        for goal in goals
-    ]
+    """What each task index asks for, in words."""
+    return [Goal(*command).text for command in product(*(GRID[axis] for axis in AXES))]
 
 
-def write_shard(path: Path, shard: Shard) -> None:
+def write_shard(path: Path, shard: Shard, body: Body) -> None:
     """Write the steps of a shard as Parquet. Floats are split into bytes, which compresses them by a fifth more."""
-    arrays = []
-    for name, column in COLUMNS.items():
+    arrays, found = [], columns(body)
+    for name, column in found.items():
         values = pa.array(np.ascontiguousarray(shard[name], dtype=column.dtype).reshape(-1))
         arrays.append(pa.FixedSizeListArray.from_arrays(values, column.size) if column.size else values)
-    table = pa.Table.from_arrays(arrays, schema=FEATURES.arrow_schema)
+    table = pa.Table.from_arrays(arrays, schema=features(body).arrow_schema)
     floats = [
-        name + ".list.element" * bool(column.size) for name, column in COLUMNS.items() if column.dtype == "float32"
+        name + ".list.element" * bool(column.size) for name, column in found.items() if column.dtype == "float32"
     ]
-    others = [name for name, column in COLUMNS.items() if column.dtype != "float32"]
+    others = [name for name, column in found.items() if column.dtype != "float32"]
     parquet.write_table(table, path, compression="zstd", use_dictionary=others, use_byte_stream_split=floats)
 
 
@@ -112,9 +121,12 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def read_info(folder: Path) -> dict:
-    """The dataset's meta/info.json. Raises ValueError when it is missing or speaks another goal vocabulary."""
+    """The dataset's meta/info.json. Raises ValueError when it is missing, speaks another goal vocabulary, or is of an
+    unknown body.
+    """
     path = folder / "meta" / "info.json"
-    info = runs.read_json(path)
+    info = {"body": "humanoid"} | runs.read_json(path)  # datasets of version 1 do not name it
+    find_body(info["body"])
     check_goal_version(info.get("goal_version"), str(folder))
     for name in ("total_frames", "total_episodes"):
         if not isinstance(info.get(name), int):
@@ -131,11 +143,12 @@ def read_shards(folder: Path) -> Iterator[Shard]:
             missing or double, another goal vocabulary, or other episodes or totals than meta/ says.
     """
     info = read_info(folder)
+    body = find_body(info["body"])
     rows = episodes = 0
     for path in shard_paths(folder):
-        shard = _read_shard(path)
-        _check_values(path, shard)
-        _check_order(path, shard, rows, episodes)
+        shard = _read_shard(path, body)
+        _check_values(path, shard, body)
+        _check_order(path, shard, rows, episodes, body)
         _check_episodes(folder / "meta" / "episodes" / path.parent.name / path.name, shard)
         rows += len(shard["index"])
         episodes += int(shard["next.done"].sum())
@@ -167,16 +180,16 @@ def _read_table(path: Path) -> pa.Table:
     return table
 
 
-def _read_shard(path: Path) -> Shard:
-    table = _read_table(path)
+def _read_shard(path: Path, body: Body) -> Shard:
+    table, types = _read_table(path), features(body).arrow_schema
     shard = {}
-    for name, column in COLUMNS.items():
+    for name, column in columns(body).items():
         if name not in table.column_names:
             raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.column_names)}")
-        found, expected = table.schema.field(name).type, FEATURES.arrow_schema.field(name).type
+        found, expected = table.schema.field(name).type, types.field(name).type
         if found != expected:
             raise ValueError(
-                f"{path}: column {name!r} is {found}, this code needs {expected}: collect again for this body"
+                f"{path}: column {name!r} is {found}, that of body {body.name} is {expected}: collect it again"
             )
         values = table.column(name).combine_chunks()
         flat = values.flatten() if column.size else values
@@ -194,13 +207,14 @@ def _refuse(path: Path, wrong: np.ndarray | np.bool, what: str) -> None:
         raise ValueError(f"{path} row {int(np.argmax(wrong))}: {what}")
 
 
-def _check_values(path: Path, shard: Shard) -> None:
-    for name, column in COLUMNS.items():
+def _check_values(path: Path, shard: Shard, body: Body) -> None:
+    for name, column in columns(body).items():
         if column.dtype == "float32":
             values = shard[name].reshape(len(shard[name]), -1)
             _refuse(path, ~np.isfinite(values).all(1), f"{name} is not finite")
     for name in ("action", "teacher.action"):
-        _refuse(path, np.abs(shard[name]).max(1, initial=0) > ACTION_LIMIT + 1e-6, f"{name} is beyond ±{ACTION_LIMIT}")
+        beyond = np.abs(shard[name]) > body.scale + 1e-6
+        _refuse(path, beyond.any(1), f"{name} is beyond the action scale of body {body.name}")
     commands = shard["goal.command"]
     low, high = (np.array([GRID[axis][end] for axis in AXES], dtype=np.float32) for end in (0, -1))
     _refuse(path, ((commands < low - 1e-6) | (commands > high + 1e-6)).any(1), "goal.command is out of range")
@@ -212,7 +226,7 @@ def _check_values(path: Path, shard: Shard) -> None:
     _refuse(path, shard["task_index"] != task_indices(commands), "task_index is not that of goal.command")
 
 
-def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int) -> None:
+def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int, body: Body) -> None:
     done, frame, episode = shard["next.done"], shard["frame_index"], shard["episode_index"]
     expected = first_row + np.arange(len(done))
     _refuse(
@@ -228,8 +242,8 @@ def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int) -
     _refuse(path, frame != expected - start, "frame_index does not count the steps of its episode from 0")
     _refuse(
         path,
-        np.abs(shard["timestamp"] - frame * CONTROL_SECONDS) > 1e-3,
-        f"timestamp is not frame_index * {CONTROL_SECONDS}",
+        np.abs(shard["timestamp"] - frame * body.control_seconds) > 1e-3,
+        f"timestamp is not frame_index * {body.control_seconds:g}",
     )
     _refuse(
         path, done != (shard["next.terminated"] | shard["next.truncated"]), "next.done is not terminated or truncated"

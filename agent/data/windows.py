@@ -18,10 +18,10 @@ import numpy as np
 from datasets.config import HF_DATASETS_CACHE
 
 from agent.artefacts import runs
+from agent.bodies import find_body
 from agent.data import schema
 from agent.data.episodes import read_episodes
 from agent.goals import AXES, AXIS_IDS
-from agent.simulation.env import ACTION_LIMIT
 
 # Token ids [tasks, G] of every goal, in the order of schema.task_indices.
 GOAL_IDS = np.array(list(product(*(AXIS_IDS[axis] for axis in AXES))))
@@ -51,8 +51,8 @@ class Steps:
     tasks: np.ndarray  # [R] number of the goal, as schema.task_indices counts them
     done: np.ndarray  # [R] last step of an episode
     terminated: np.ndarray  # [R] fell
-    action_limit: float = ACTION_LIMIT  # actions are in ± this
-    ours: bool = True  # collected here: of the body that is simulated here, following goals
+    body: str  # name of the robot; empty for one that is not simulated here and follows no goals
+    action_scale: Sequence[float]  # [A] largest actions
     starts: np.ndarray = field(init=False)  # [R] first row of the row's episode
     ends: np.ndarray = field(init=False)  # [R] row after the last of the row's episode
 
@@ -100,38 +100,42 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def open_steps(*folders: Path) -> Steps:
-    """The steps of the datasets in `folders`, one after the other, be they collected here or another's.
+    """The steps of the datasets in `folders`, one after the other: all collected here, or all by other projects.
 
     Raises:
-        ValueError: as schema.read_shards and episodes.read_episodes do, both kinds are mixed, or bodies of different
-            sizes.
+        ValueError: as schema.read_shards and episodes.read_episodes do, both kinds are mixed, or different bodies.
     """
-    ours = [(folder / "meta" / "info.json").exists() for folder in folders]
-    if any(ours) and not all(ours):
+    mapped = [(folder / "meta" / "info.json").exists() for folder in folders]
+    if any(mapped) and not all(mapped):
         raise ValueError(
-            f"{folders[ours.index(True)]} was collected here, {folders[ours.index(False)]} is in another layout: "
+            f"{folders[mapped.index(True)]} was collected here, {folders[mapped.index(False)]} has another layout: "
             "give datasets of one kind"
         )
-    return _map_steps(folders) if all(ours) else _gather_steps(folders)
+    return _map_steps(folders) if all(mapped) else _gather_steps(folders)
 
 
 def _map_steps(folders: Sequence[Path]) -> Steps:
     """The steps of datasets in the layout of schema.py, memory-mapped."""
-    totals = [schema.read_info(folder)["total_frames"] for folder in folders]
+    infos = [schema.read_info(folder) for folder in folders]
+    names, totals = {info["body"] for info in infos}, [info["total_frames"] for info in infos]
+    if len(names) > 1:
+        raise ValueError(f"the datasets are of the bodies {' and '.join(sorted(names))}: give those of one body")
+    body = find_body(infos[0]["body"])
     files = [
         (folder.resolve(), total, [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths])
         for folder, total, paths in zip(folders, totals, map(schema.shard_paths, folders), strict=True)
     ]
     version = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
     cache = Path(HF_DATASETS_CACHE) / "records" / version
-    types = {"records": record_type(*(schema.COLUMNS[name].size for name in ("observation.state", "action")))}
-    types |= {name: np.dtype(schema.COLUMNS[source].dtype) for name, source in SOURCES.items()}
+    types = {"records": record_type(body.observation_size, body.action_size)}
+    types |= {name: np.dtype(schema.columns(body)[source].dtype) for name, source in SOURCES.items()}
     if not cache.is_dir():
         lock = cache.with_name(f"{version}.lock")
         with runs.writing(lock), filelock.FileLock(lock):
             if not cache.is_dir():  # another run may have made it while this one waited
                 _write_columns(cache, folders, totals, types)
-    return Steps(**{name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types})
+    arrays = {name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types}
+    return Steps(**arrays, body=body.name, action_scale=body.action_scale)
 
 
 def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], types: Mapping[str, np.dtype]) -> None:
@@ -171,8 +175,8 @@ def _gather_steps(folders: Sequence[Path]) -> Steps:
     last = np.cumsum([len(episode.rewards) for episode in episodes]) - 1
     done[last], terminated[last] = True, [episode.terminations[-1] for episode in episodes]
     tasks = np.full(len(states), STAND)
-    limit = max(float(np.abs(actions).max()), 1e-6)
-    return Steps(records, rewards, tasks, done, terminated, action_limit=limit, ours=False)
+    largest = max(float(np.abs(actions).max()), 1e-6)
+    return Steps(records, rewards, tasks, done, terminated, body="", action_scale=[largest] * actions.shape[1])
 
 
 def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:

@@ -5,8 +5,8 @@ steps as (return-to-go, state, action), and predicts the teacher's action from e
 context, so that nothing ends an episode; return-to-go is the mean reward of a fixed number of steps, so that it means
 the same at every time.
 
-Shapes: B windows or bodies, K steps of context, G = 3 goal tokens, S = 45 observation, A = 17 action, H hidden size.
-All tensors come and go in the units of the dataset: observations as the env returns them, actions in ±0.4.
+Shapes: B windows or bodies, K steps of context, G = 3 goal tokens, S body state, A actions, H hidden size.
+States and actions come and go in the env's units; inside, actions are in ±1.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,9 @@ from transformers import (
 from transformers.utils import ModelOutput
 
 from agent.artefacts import hub, runs
+from agent.bodies import Body, find_body
 from agent.goals import AXES, GOAL_VERSION, TOKENS, Goal
-from agent.simulation.env import ACTION_LIMIT, ACTION_SIZE, OBSERVATION_SIZE, check_observation
+from agent.simulation.heading import check_observation
 
 GOAL_TOKENS = len(AXES)
 # What the tokens of a step are; their slots follow those of the goal.
@@ -42,14 +43,17 @@ OBSERVATION_CLIP = 10.0  # standard deviations
 class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     """Sizes of a GoalDecisionTransformer. `context_length` is K; `target_return` is what the actor asks for.
 
+    `body` is the name of the robot, empty for one that is not simulated here; sizes and `action_scale` [A], the
+    largest actions in the env's units, are those of the body by default.
     `goal_prompt` is "prefix", or "state" for a goal that is added to every state and not put before them.
     """
 
     model_type = "goal_decision_transformer"
 
-    state_dim: int = OBSERVATION_SIZE
-    act_dim: int = ACTION_SIZE
-    action_limit: float = ACTION_LIMIT
+    body: str = "humanoid"
+    state_dim: int = 0
+    act_dim: int = 0
+    action_scale: list[float] | tuple[float, ...] = ()
     goal_version: str = GOAL_VERSION
     context_length: int = 20
     return_horizon: int = 60
@@ -71,6 +75,7 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     eos_token_id: int | list[int] | None = None
 
     def __post_init__(self, **kwargs):
+        _fill_in_sizes(self, kwargs)
         self.max_ep_len = self.context_length
         super().__post_init__(**kwargs)
 
@@ -80,18 +85,37 @@ class GoalMLPConfig(PreTrainedConfig):
 
     model_type = "goal_mlp"
 
-    state_dim: int = OBSERVATION_SIZE
-    act_dim: int = ACTION_SIZE
-    action_limit: float = ACTION_LIMIT
+    body: str = "humanoid"
+    state_dim: int = 0
+    act_dim: int = 0
+    action_scale: list[float] | tuple[float, ...] = ()
     goal_version: str = GOAL_VERSION
     hidden_size: int = 512
     n_layer: int = 3
     vocab_size: int = len(TOKENS)
 
+    def __post_init__(self, **kwargs):
+        _fill_in_sizes(self, kwargs)
+        super().__post_init__(**kwargs)
+
+
+def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig, others: dict) -> None:
+    """Set the sizes and scales that a config leaves out to those of its body.
+
+    `others` are entries of the file that are no fields: version 1 has one `action_limit` for all actions.
+    """
+    if config.body:
+        body = find_body(config.body)
+        config.state_dim = config.state_dim or body.observation_size
+        config.act_dim = config.act_dim or body.action_size
+        config.action_scale = config.action_scale or body.action_scale
+    limit = others.pop("action_limit", None)
+    config.action_scale = [limit] * config.act_dim if limit else list(config.action_scale)
+
 
 @dataclass
 class GoalModelOutput(ModelOutput):
-    """Actions [B, K, A] in ±0.4. The losses need labels; they are of actions in ±1 and of normalized states."""
+    """Actions [B, K, A]. The losses need labels; they are of actions in ±1 and of normalized states."""
 
     loss: Tensor | None = None
     action_loss: Tensor | None = None
@@ -110,8 +134,7 @@ class GoalPrompted(PreTrainedModel):
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
-        sizes = {"vocab_size": len(TOKENS)}  # other bodies have other observations and actions
-        model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=lambda config: sizes, **kwargs)
+        model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
         model.prompt(Goal())
         hub.check_acts(model, model.config.state_dim, path)
         return model
@@ -134,6 +157,16 @@ class GoalPrompted(PreTrainedModel):
             buffer = self.get_buffer(name)
             buffer.copy_(torch.as_tensor(value, dtype=buffer.dtype))
 
+    @property
+    def body(self) -> Body:
+        """The robot that it moves. Raises ValueError where that is not simulated here."""
+        return find_body(self.config.body)
+
+    @property
+    def action_scale(self) -> Tensor:
+        """Largest actions [A] in the env's units: these times an action in ±1."""
+        return torch.tensor(self.config.action_scale, device=self.device)
+
     def normalize(self, states: Tensor) -> Tensor:
         """States [..., S] in standard deviations from their mean."""
         return ((states - self.observation_mean) / self.observation_std).clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
@@ -142,6 +175,13 @@ class GoalPrompted(PreTrainedModel):
         """Follow `goal` from now on; one goal per body when bodies are batched."""
         goals = [goal] if isinstance(goal, Goal) else goal
         self._goal_ids = np.array([each.command_ids for each in goals])
+
+    def _read(self, observation: np.ndarray) -> Tensor:
+        """States [B, 1, S] in observations [..., S or more]."""
+        size = self.config.state_dim
+        check_observation(observation, size)
+        states = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device)
+        return states.reshape(-1, 1, size)
 
     def _register_statistics(self) -> None:
         config = self.config
@@ -208,12 +248,12 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, GOAL_TOKENS:]
         hidden = hidden.view(batch, context, len(STEP_TOKENS), -1)
         predictions = self.predict_action(hidden[:, :, 1])
-        output = GoalModelOutput(action_preds=predictions * self.config.action_limit)
+        output = GoalModelOutput(action_preds=predictions * self.action_scale)
         if labels is None:
             return output
         assert loss_mask is not None, "labels come with the steps that count"
         loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
-        output.action_loss = masked_square_error(predictions, labels / self.config.action_limit, loss_mask, loss_steps)
+        output.action_loss = masked_square_error(predictions, labels / self.action_scale, loss_mask, loss_steps)
         output.loss = output.action_loss
         if self.config.next_state_weight:
             following = self.predict_state(hidden[:, :-1, 2])
@@ -234,14 +274,14 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
 
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
-        """Action [A] or [B, A] float32 in ±0.4 for observations [S] or [B, S], exactly as the env returned them.
+        """Action [A] or [B, A] float32 for observations [S or more] or [B, S or more], exactly as the env returned
+        them. What follows the body state is the env's command; the model follows its own prompt.
 
         The context grows to K steps, and is then cut to the later half. Between two cuts the steps keep their place in
         it, so the keys and values of all but the newest tokens come from a cache, and are what recomputing would give.
         """
-        check_observation(observation)
         config, device = self.config, self.device
-        state = torch.as_tensor(observation, dtype=torch.float32, device=device).reshape(-1, 1, config.state_dim)
+        state = self._read(observation)
         bodies = len(state)
         states = state if self._states is None else torch.cat([self._states, state], dim=1)
         actions = state.new_zeros(bodies, 0, config.act_dim) if self._actions is None else self._actions
@@ -263,7 +303,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             recent = self._embed_steps(states[:, newest], past[:, newest], returns[:, newest], goal, first=steps - 2)
             tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
         hidden = self._encode(tokens, cache=cache)
-        action = self.predict_action(hidden[:, -1]).clamp(-1, 1) * config.action_limit
+        action = self.predict_action(hidden[:, -1]).clamp(-1, 1) * self.action_scale
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], config.act_dim)
 
@@ -285,7 +325,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         tokens = (
             self.embed_return(returns[..., None]),
             self.embed_state(self.normalize(states)) + goal,
-            self.embed_action(actions / self.config.action_limit),
+            self.embed_action(actions / self.action_scale),
         )
         return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(STEP_TOKENS), -1)
 
@@ -336,13 +376,11 @@ class GoalMLP(GoalPrompted):
     ) -> GoalModelOutput:
         """As GoalDecisionTransformer.forward; each step is seen by itself, and only its state."""
         predictions = self._predict(states, goal_ids)
-        output = GoalModelOutput(action_preds=predictions * self.config.action_limit)
+        output = GoalModelOutput(action_preds=predictions * self.action_scale)
         if labels is not None:
             assert loss_mask is not None, "labels come with the steps that count"
             loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
-            output.action_loss = masked_square_error(
-                predictions, labels / self.config.action_limit, loss_mask, loss_steps
-            )
+            output.action_loss = masked_square_error(predictions, labels / self.action_scale, loss_mask, loss_steps)
             output.loss = output.action_loss
         return output
 
@@ -352,18 +390,22 @@ class GoalMLP(GoalPrompted):
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """As GoalDecisionTransformer.act."""
-        check_observation(observation)
-        states = torch.as_tensor(observation, dtype=torch.float32, device=self.device).reshape(
-            -1, 1, self.config.state_dim
-        )
+        states = self._read(observation)
         goal_ids = torch.as_tensor(self._goal_ids, device=self.device).expand(len(states), GOAL_TOKENS)
-        action = self._predict(states, goal_ids).clamp(-1, 1) * self.config.action_limit
+        action = self._predict(states, goal_ids).clamp(-1, 1) * self.action_scale
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], self.config.act_dim)
 
     def _predict(self, states: Tensor, goal_ids: Tensor) -> Tensor:
         return self.predict_action(
             self.embed_state(self.normalize(states)) + self.embed_goal(goal_ids).sum(1, keepdim=True)
         )
+
+
+def _sizes(config: dict) -> dict[str, int]:
+    """What the config of a model must say."""
+    name = config.get("body", "humanoid")
+    body = {"state_dim": find_body(name).observation_size, "act_dim": find_body(name).action_size} if name else {}
+    return {"vocab_size": len(TOKENS)} | body
 
 
 def masked_square_error(prediction: Tensor, target: Tensor, mask: Tensor, count: Tensor | float) -> Tensor:
