@@ -10,7 +10,7 @@ import numpy as np
 
 from agent.bodies import Body
 from agent.data.schema import Shard
-from agent.goals import AXES, GRID, GRID_STEP
+from agent.simulation.curriculum import nearest_on_grid
 from agent.simulation.heading import heading_velocity, observed_velocity, yaw
 from agent.simulation.physics import Physics
 from agent.simulation.task import GoalTask, RewardWeights, advance_phase, approach
@@ -34,13 +34,11 @@ def achieved(shard: Shard, body: Body) -> np.ndarray:
     asked, done = shard["goal.command"], shard["next.done"]
     velocity = observed_velocity(after(shard)).astype(float)
     switches = np.flatnonzero((asked[1:] != asked[:-1]).any(1) | done[:-1]) + 1
-    low, high = (np.array([GRID[axis][end] for axis in AXES]) for end in (0, -1))
     found = np.empty_like(asked)
     for begin, end in pairwise([0, *switches.tolist(), len(asked)]):
         count = max(1, round((end - begin) * body.control_seconds / STRETCH_SECONDS))
         for rows in np.array_split(np.arange(begin, end), count):
-            mean = velocity[rows].mean(0)
-            found[rows] = np.clip(np.rint(mean / GRID_STEP) * GRID_STEP, low, high) + 0.0  # no -0.0
+            found[rows] = nearest_on_grid(velocity[rows].mean(0))
     return found
 
 
@@ -77,7 +75,7 @@ def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
 
 
 def positions(observations: np.ndarray, body: Body) -> np.ndarray:
-    """MuJoCo's positions [T, 7 + J] of consecutive body states [T, S]. Place and heading are summed from velocities."""
+    """MuJoCo's positions [T, 7 + J] of consecutive body states [T, S]; place and heading are sums of velocities."""
     count, joints = len(observations), len(body.joints)
     height, tilt, angles, qvel = np.split(observations.astype(float), [1, 5, 5 + joints], axis=1)
     velocity = heading_velocity(np.hstack([np.zeros((count, 2)), height, tilt]), qvel)

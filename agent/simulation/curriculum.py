@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.bodies import Body
-from agent.goals import SKILLS
+from agent.goals import AXES, GRID, GRID_STEP, SKILLS
 from agent.simulation.task import moving
 
 MODERATE = 0.6  # share of the fastest speed; a run is faster
@@ -24,6 +24,7 @@ class Curriculum:
         skill_share: share of the goals that are named skills.
         run_share: share of the goals that go straight ahead at 60 % and more of the fastest speed.
         stand_share: share of the goals that are to stand, in addition to those among all the others.
+        on_grid: whether goals are rounded to those that have goal tokens.
         push_speed: m/s, the largest shove of the whole body.
         push_seconds: shortest and longest time between two shoves.
         stride_share: share of the episodes that start in mid-stride. From its usual start, with both feet side by
@@ -38,11 +39,22 @@ class Curriculum:
     skill_share: float = 0.0
     run_share: float = 0.0
     stand_share: float = 0.0
+    on_grid: bool = False
     push_speed: float = 0.0
     push_seconds: tuple[float, float] = (1.8, 6.0)
     stride_share: float = 0.0
     recovery_share: float = 0.0
     retry_share: float = 0.0
+
+    def draw(
+        self, rng: np.random.Generator, rows: np.ndarray, starting: np.ndarray, body: Body, difficulty: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Goals [rows, 3] float32 for the bodies in `rows`, and the control steps [rows] that they last.
+
+        `starting` [rows] tells which of them begin an episode, for curricula that go on from goal to goal.
+        """
+        goals = self.draw_goals(rng, rows, body, difficulty)
+        return goals, self.draw_times(rng, goals, body)
 
     def draw_goals(self, rng: np.random.Generator, rows: np.ndarray, body: Body, difficulty: float) -> np.ndarray:
         """Goals [rows, 3] float32 for the bodies in `rows`."""
@@ -56,7 +68,7 @@ class Curriculum:
             speeds = np.array(list(SKILLS.values()), dtype=np.float32).reshape(-1, goals.shape[1])
             named = rng.random(count) < self.skill_share
             goals[named] = speeds[rng.integers(len(speeds), size=int(named.sum()))]
-        return goals
+        return nearest_on_grid(goals) if self.on_grid else goals
 
     def draw_times(self, rng: np.random.Generator, goals: np.ndarray, body: Body) -> np.ndarray:
         """Control steps [N] that goals [N, 3] last."""
@@ -71,6 +83,13 @@ class Curriculum:
     def steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
         """A range of times in control steps."""
         return round(seconds[0] / body.control_seconds), round(seconds[1] / body.control_seconds)
+
+
+def nearest_on_grid(commands: np.ndarray) -> np.ndarray:
+    """The nearest commands [..., 3] float32 that have goal tokens."""
+    low, high = np.array([(GRID[axis][0], GRID[axis][-1]) for axis in AXES]).T
+    nearest = np.rint(commands.astype(float) / GRID_STEP) * GRID_STEP
+    return (np.clip(nearest, low, high) + 0.0).astype(np.float32)  # + 0.0 turns -0.0 into 0.0
 
 
 def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:

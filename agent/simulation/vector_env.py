@@ -303,9 +303,9 @@ class GoalVectorEnv(VectorEnv):
         if self.curriculum:
             rows = np.flatnonzero(self.goal_left <= 0)
             if len(rows):
-                goals = self.curriculum.draw_goals(self._rng, rows, self.body, self.difficulty)
-                self.task.goals[rows] = goals
-                self.goal_left[rows] = self.curriculum.draw_times(self._rng, goals, self.body)
+                self.task.goals[rows], self.goal_left[rows] = self.curriculum.draw(
+                    self._rng, rows, self.episode_steps[rows] == 0, self.body, self.difficulty
+                )
                 self._goal_start[rows] = np.hstack([self.state.qpos[rows], self.state.qvel[rows]])
             rows = np.flatnonzero(self.push_left <= 0)
             if len(rows):
