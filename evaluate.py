@@ -16,14 +16,23 @@ import torch
 from huggingface_hub.dataclasses import strict
 
 from agent.artefacts import arguments, hub, runs
+from agent.artefacts.arguments import option
+from agent.bodies import find_body
 from agent.evaluation import report, suites
 from agent.feedback import proposals
 from agent.goals import Goal, GoalProgram
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
 from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent
+from agent.simulation.rollouts import check_body
 
-ACTORS = ("policy", "transformer", "mlp", "agent")
+# Actor -> its class, and the part of an agent's folder that it is.
+ACTORS = {
+    "policy": (MotorPolicy, "policy"),
+    "transformer": (GoalDecisionTransformer, "decision_transformer"),
+    "mlp": (GoalMLP, "mlp"),
+    "agent": (MotorAgent, "."),
+}
 SUITES = ("commands", "switches", "shoves", "gait", "goals", "instructions", "feedback", "native")
 DEFAULT_EPISODES = 20
 PROPOSED = 256  # programs
@@ -32,55 +41,44 @@ PROPOSED = 256  # programs
 @strict
 @dataclass
 class Arguments:
-    agent: str = field(
-        default="pretrained/humanoid", metadata={"help": "folder or Hub repo of an agent, or of the actor alone"}
+    agent: str = option("pretrained/humanoid", "folder or Hub repo of an agent, or of the actor alone")
+    body: str = option("humanoid", "name of the robot")
+    actor: str = option("agent", f"one of {', '.join(ACTORS)}")
+    suite: str = option("commands", f"one of {', '.join(SUITES)}")
+    episodes: int = option(
+        DEFAULT_EPISODES,
+        "per command or goal; of --minutes each for switches; instructions for feedback; in all for native",
     )
-    actor: str = field(default="agent", metadata={"help": f"one of {', '.join(ACTORS)}"})
-    suite: str = field(default="commands", metadata={"help": f"one of {', '.join(SUITES)}"})
-    episodes: int = field(
-        default=DEFAULT_EPISODES,
-        metadata={
-            "help": "per command or goal; of --minutes each for switches; instructions for feedback; in all for native"
-        },
-    )
-    minutes: int = field(default=1, metadata={"help": "length of an episode of the switches suite"})
+    minutes: int = option(1, "length of an episode of the switches suite")
     seed: int = 0
     against: list[str] = field(
         default_factory=list, metadata={"help": "more agents, or actors alone, to measure in the same way"}
     )
-    json: str = field(default="", metadata={"help": "file to write; stdout without it"})
-    report: str = field(default="", metadata={"help": "HTML file to write: tables, plots, and a clip of each agent"})
-    proposals: str = field(
-        default="", metadata={"help": "file to write, for the goals suite: what the planner proposes to collect"}
-    )
-    instructions_file: str = field(
-        default="", metadata={"help": "JSON lines of text and program, for the instructions suite"}
-    )
-    random_commands: int = field(
-        default=0, metadata={"help": "measure this many commands drawn from the trained region instead"}
-    )
-    num_threads: int = field(default=0, metadata={"help": "threads that step the physics; 0: all cores"})
+    json: str = option("", "file to write; stdout without it")
+    report: str = option("", "HTML file to write: tables, plots, and a clip of each agent")
+    proposals: str = option("", "file to write, for the goals suite: what the planner proposes to collect")
+    instructions_file: str = option("", "JSON lines of text and program, for the instructions suite")
+    random_commands: int = option(0, "measure this many commands drawn from the trained region instead")
+    num_threads: int = option(0, "threads that step the physics; 0: all cores")
 
     def validate_choices(self):
-        if self.actor not in ACTORS:
-            raise ValueError(f"actor={self.actor!r} is unknown: choose one of {', '.join(ACTORS)}")
-        if self.suite not in SUITES:
-            raise ValueError(f"suite={self.suite!r} is unknown: choose one of {', '.join(SUITES)}")
+        body = find_body(self.body)
+        for name, known in (("actor", ACTORS), ("suite", SUITES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}={getattr(self, name)!r} is unknown: choose one of {', '.join(known)}")
         if self.report and not self.report.endswith(".html"):
             raise ValueError(f"report={self.report!r} must end in .html")
-        if min(self.episodes, self.minutes) < 1 or min(self.num_threads, self.random_commands) < 0:
-            raise ValueError(
-                f"episodes={self.episodes} and minutes={self.minutes} must be at least 1, "
-                f"num_threads={self.num_threads} and random_commands={self.random_commands} at least 0"
-            )
+        arguments.check_counts(self, "episodes", "minutes")
         if self.proposals and (self.suite != "goals" or self.actor != "agent" or self.against):
             raise ValueError(
                 "--proposals is what one agent's planner makes of suite goals: give --suite goals, one agent"
             )
+        if self.suite == "native" and not body.native:
+            raise ValueError(f"body {self.body} has no native reward to measure: give another suite")
         if self.suite == "native" and self.actor != "policy":
-            raise ValueError("suite native is Humanoid-v5's own reward, without goals: give --actor policy")
+            raise ValueError("suite native is the native reward of the body, without goals: give --actor policy")
         if self.suite == "native" and self.report:
-            raise ValueError("a report films goals, and suite native has none: give --json in place of --report")
+            raise ValueError("a report films goals, and suite native has none: give --json, not --report")
         if self.suite == "feedback" and self.actor != "agent":
             raise ValueError("suite feedback is about what an agent judges: give --actor agent")
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):
@@ -90,7 +88,7 @@ class Arguments:
 def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # the cores belong to the physics
     names = [args.agent, *args.against]
-    actors = [load_actor(name, args.actor) for name in names]
+    actors = [load_actor(name, args.actor, args.body) for name in names]
     if args.proposals or args.suite == "feedback":
         for actor in actors:
             actor.planner.check_taught()
@@ -111,40 +109,29 @@ def main(args: Arguments) -> None:
         print(json.dumps(document, indent=2))
 
 
-def load_actor(name: str, kind: str) -> MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent:
+def load_actor(name: str, kind: str, body: str) -> MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent:
     if kind == "agent":
-        return MotorAgent.from_pretrained(name)
-    actor, part = {
-        "policy": (MotorPolicy, "policy"),
-        "transformer": (GoalDecisionTransformer, "decision_transformer"),
-        "mlp": (GoalMLP, "mlp"),
-    }[kind]
+        return MotorAgent.from_pretrained(name, body)
+    actor, part = ACTORS[kind]
     folder = hub.folder(name)
     whole = (folder / part / "config.json").is_file()  # a folder of logs may be called as a part is
-    return actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
+    loaded = actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
+    check_body(loaded, body, name)
+    return loaded
 
 
 def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent, args: Arguments) -> dict:
     """What the suite measures of one actor."""
-    threads = args.num_threads or None
-    commands = suites.COMMANDS
-    if args.random_commands:
-        commands = suites.random_commands(args.random_commands, args.seed)
-    if args.suite == "commands":
-        return suites.measure_commands(actor, commands, args.episodes, args.seed, threads)
+    if args.suite == "instructions":
+        return suites.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
+    measure_suite = getattr(suites, f"measure_{args.suite}")
+    settings = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
+    if args.suite in ("commands", "shoves"):
+        drawn = args.random_commands
+        settings["commands"] = suites.random_commands(drawn, args.seed, actor.body) if drawn else suites.COMMANDS
     if args.suite == "switches":
-        return suites.measure_switches(actor, args.episodes, args.seed, threads, args.minutes)
-    if args.suite == "shoves":
-        return suites.measure_shoves(actor, commands, args.episodes, args.seed, threads)
-    if args.suite == "gait":
-        return suites.measure_gait(actor, args.episodes, args.seed, threads)
-    if args.suite == "goals":
-        return suites.measure_goals(actor, args.episodes, args.seed, threads)
-    if args.suite == "native":
-        return suites.measure_native(actor, args.episodes, args.seed, threads)
-    if args.suite == "feedback":
-        return suites.measure_feedback(actor, args.episodes, args.seed, threads)
-    return suites.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
+        settings["minutes"] = args.minutes
+    return measure_suite(actor, **settings)
 
 
 def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:

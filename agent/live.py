@@ -17,7 +17,8 @@ import numpy as np
 from agent.feedback.outcomes import verdict
 from agent.goals import Goal, GoalProgram
 from agent.motor_agent import STAND, MotorAgent
-from agent.simulation.env import ACTION_SIZE, CONTROL_SECONDS, SMOOTHING, heading_velocity, humanoid, make_env, yaw
+from agent.simulation.heading import heading_velocity
+from agent.simulation.task import SMOOTHING_SECONDS
 from agent.simulation.video import FRAME_EVERY
 
 MOMENT_STEPS = 4  # control steps from one moment to the next: 17 moments a second
@@ -52,9 +53,9 @@ class LiveHumanoid:
     """One body and its own agent, around weights that others may use too."""
 
     def __init__(self, agent: MotorAgent, seed: int | None = None):
-        self._env = make_env()
+        self._env, self._agent = agent.make_env(), agent.twin()
         self._observation, _ = self._env.reset(seed=seed)
-        self._agent = agent.twin()
+        self.body, self._seconds = agent.body, agent.body.control_seconds
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._steps = 0
         self._lying_steps = 0
@@ -62,15 +63,15 @@ class LiveHumanoid:
         self._velocity = np.zeros(3)
         self._program = GoalProgram((STAND,))
         self._notice = Notice("It stands. Tell it what to do.")
-        self.past: deque[np.ndarray] = deque(maxlen=round(CLIP_SECONDS / (FRAME_EVERY * CONTROL_SECONDS)))
+        self.past: deque[np.ndarray] = deque(maxlen=round(CLIP_SECONDS / (FRAME_EVERY * self._seconds)))
 
     @property
     def model(self) -> mujoco.MjModel:
-        return humanoid(self._env).model
+        return self._env.unwrapped.model
 
     @property
     def data(self) -> mujoco.MjData:
-        return humanoid(self._env).data
+        return self._env.unwrapped.data
 
     @property
     def idle_seconds(self) -> float:
@@ -93,8 +94,7 @@ class LiveHumanoid:
         """Shove the whole body: `speed` m/s at once, `direction` radians counter-clockwise from ahead."""
 
         def shove() -> None:
-            toward = float(yaw(self.data.qpos)) + direction
-            self.data.qvel[:2] += speed * np.array([math.cos(toward), math.sin(toward)])
+            self._env.unwrapped.push(speed, direction)
             self._say(f"Pushed {DIRECTIONS[round(direction / (math.pi / 2)) % 4]} by {speed:.1f} m/s.")
 
         self._order(shove)
@@ -113,7 +113,7 @@ class LiveHumanoid:
         """Moments in real time, for as long as they are taken, `moment_steps` (times of FRAME_EVERY) apart."""
         due = time.monotonic()
         while True:
-            due += moment_steps * CONTROL_SECONDS
+            due += moment_steps * self._seconds
             poses = []
             for _ in range(moment_steps // FRAME_EVERY):
                 for _ in range(FRAME_EVERY):
@@ -127,7 +127,7 @@ class LiveHumanoid:
             goal = self._agent.goal
             assert isinstance(goal, Goal)
             yield Moment(
-                self._steps * CONTROL_SECONDS,
+                self._steps * self._seconds,
                 np.array(poses),
                 goal.velocity,
                 tuple(self._velocity.tolist()),
@@ -151,7 +151,9 @@ class LiveHumanoid:
         else:
             self._move()
         self._steps += 1
-        self._velocity += SMOOTHING * (heading_velocity(self.data.qpos, self.data.qvel) - self._velocity)
+        self._velocity += (
+            self._seconds / SMOOTHING_SECONDS * (heading_velocity(self.data.qpos, self.data.qvel) - self._velocity)
+        )
 
     def _move(self) -> None:
         over = self._agent.done
@@ -159,7 +161,7 @@ class LiveHumanoid:
         if fell:
             self._agent.reset()
             self._program = GoalProgram((STAND,))
-            self._lying_steps = round(LYING_SECONDS / CONTROL_SECONDS)
+            self._lying_steps = round(LYING_SECONDS / self._seconds)
             self._say("It fell. It will stand up and wait.")
         elif self._agent.done and not over:
             said = verdict(self._agent.outcomes[0], len(self._program.goals))
@@ -167,7 +169,7 @@ class LiveHumanoid:
 
     def _lie(self) -> None:
         """Limp, until it is put on its feet."""
-        self._observation, *_ = self._env.step(np.zeros(ACTION_SIZE, dtype=np.float32))
+        self._observation, *_ = self._env.step(np.zeros(self.body.action_size))
         self._lying_steps -= 1
         if not self._lying_steps:
             self._observation, _ = self._env.reset()

@@ -1,9 +1,9 @@
-"""The whole agent: a sentence in, torques out.
+"""The whole agent: a sentence in, actions out.
 
 The planner turns a sentence into a goal program, the program's goals prompt the Decision Transformer one after
 another, and odometry from the observations tells when the next one is due.
 
-Shapes: B bodies (no batch axis for one), S = 45 observation, A = 17 action.
+Shapes: N bodies (no such axis for one), S body state, A actions.
 """
 
 import copy
@@ -15,33 +15,28 @@ import gymnasium
 import numpy as np
 
 from agent.artefacts import cards, hub, runs
+from agent.bodies import Body, find_body
 from agent.feedback.outcomes import STAND, Correction, GoalOutcome, summarize, verdict
 from agent.feedback.pursuit import Pursuit
 from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
 from agent.language.planner import Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
-from agent.simulation.env import (
-    ACTION_LIMIT,
-    ACTION_SIZE,
-    CONTROL_SECONDS,
-    MAX_EPISODE_STEPS,
-    OBSERVATION_SIZE,
-    heading_observation,
-    humanoid,
-    make_env,
-)
+from agent.simulation.env import env_id, make_env
+from agent.simulation.heading import heading_observation
+from agent.simulation.rollouts import Rollout, check_body
+from agent.simulation.vector_env import MAX_EPISODE_STEPS
 from agent.simulation.video import FRAME_EVERY, film
 
 RECORDS = ("README.md", runs.PROVENANCE)  # of how something was made
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
 
-Prompt = str | Goal | GoalProgram
+Instruction = str | Goal | GoalProgram
 
 
 @dataclass
 class RunResult:
-    """What came of `MotorAgent.run`."""
+    """The result of `MotorAgent.run`."""
 
     program: GoalProgram
     outcomes: list[GoalOutcome] = field(default_factory=list)
@@ -65,11 +60,11 @@ class RunResult:
 
     @property
     def feedback(self) -> str:
-        """In one sentence, what was corrected, and whether the program was done, and if not, why."""
+        """One sentence: what was corrected, and whether the program was done, and if not, why."""
         if self.program.refused:
             return f"refused: {self.program.reason}"
-        said = [f"corrected {correction.text}" for correction in self.corrections]
-        return "; ".join([*said, verdict(self.outcomes, len(self.program.goals))])
+        corrected = [f"corrected {correction.text}" for correction in self.corrections]
+        return "; ".join([*corrected, verdict(self.outcomes, len(self.program.goals))])
 
 
 class MotorAgent:
@@ -80,27 +75,31 @@ class MotorAgent:
 
     def __init__(self, policy: MotorPolicy, transformer: GoalDecisionTransformer, planner: Planner):
         self.policy, self.transformer, self.planner = policy, transformer, planner
-        self.folder: Path | None = None  # what it was loaded from
+        self.folder: Path | None = None  # that it was loaded from
         self.reset()
 
     @classmethod
     def from_pretrained(
-        cls, path: str | Path, *, revision: str | None = None, device: str = "cpu", token: str | None = None
+        cls,
+        path: str | Path,
+        body: str = "humanoid",
+        *,
+        revision: str | None = None,
+        device: str = "cpu",
+        token: str | None = None,
     ) -> "MotorAgent":
-        """Load an agent from a folder or a Hub repo.
+        """Load an agent of a body from a folder or a Hub repo.
 
         Raises:
-            ValueError: there is no such agent, a part of it is missing, or it speaks another goal vocabulary.
+            ValueError: there is no such agent, a part of it is missing or of another body, or it speaks another goal
+            vocabulary.
         """
+        find_body(body)
         folder = hub.agent_folder(path, revision=revision, token=token)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
-        sizes, limit = (transformer.config.state_dim, transformer.config.act_dim), transformer.config.action_limit
-        if (*sizes, limit) != (OBSERVATION_SIZE, ACTION_SIZE, ACTION_LIMIT):
-            raise ValueError(
-                f"{path} has a decision_transformer for observations and actions of {sizes} numbers, in ±{limit}; "
-                f"this body has {(OBSERVATION_SIZE, ACTION_SIZE)}, in ±{ACTION_LIMIT}: give an agent of this body"
-            )
+        check_body(policy, body, f"{path}/policy")
+        check_body(transformer, body, f"{path}/decision_transformer")
         planner = Planner.from_pretrained(folder / "planner", device=device, token=token)
         agent = cls(policy.eval(), transformer.eval(), planner)
         agent.folder = folder
@@ -134,9 +133,14 @@ class MotorAgent:
         """Another agent with the same weights and a memory of its own, for another body at the same time."""
         return MotorAgent(self.policy, copy.copy(self.transformer), self.planner)
 
+    @property
+    def body(self) -> Body:
+        """The robot that it moves."""
+        return self.transformer.body
+
     def make_env(self, render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> gymnasium.Env:
         """The env that this agent acts in: see `agent.make_env`."""
-        return make_env(render_mode, max_episode_steps)
+        return make_env(self.body.name, render_mode, max_episode_steps)
 
     def parse(self, text: str) -> GoalProgram:
         """The goal program that a sentence asks for, or a refusal."""
@@ -147,26 +151,22 @@ class MotorAgent:
         self.transformer.reset()
         self.prompt(STAND)
 
-    def prompt(self, what: Prompt | Sequence[Prompt]) -> None:
-        """Pursue a sentence, a skill, a goal or a program from now on, in place of what runs now; one per body in a
-        batch.
+    def prompt(self, instruction: Instruction | Sequence[Instruction]) -> None:
+        """Pursue a sentence, a skill, a goal or a program from now on, instead of what runs now; a sequence has one
+        for each of N bodies.
 
         Raises:
             ValueError: a sentence was refused; the message says why, and what ran goes on.
         """
-        single = isinstance(what, str | Goal | GoalProgram)
-        programs = [self._program(what)] if single else [self._program(each) for each in what]
-        self._batched = not single
-        self._pursue([Pursuit(program.goals) for program in programs])
-
-    def _pursue(self, pursuits: list[Pursuit]) -> None:
-        self._pursuits = pursuits
-        self._fresh = True
-        self._prompt_transformer()
+        single = isinstance(instruction, str | Goal | GoalProgram)
+        programs = [self._program(each) for each in ([instruction] if single else instruction)]
+        self._batched, self._fresh = not single, True
+        self._pursuits = [Pursuit(program.goals, self.body) for program in programs]
+        self.transformer.prompt(self.goal)
 
     @property
     def outcomes(self) -> list[list[GoalOutcome]]:
-        """What came of the goals that are over, for each body."""
+        """Outcomes of the goals that are over, for each body."""
         return [pursuit.outcomes for pursuit in self._pursuits]
 
     @property
@@ -182,18 +182,21 @@ class MotorAgent:
         return over if self._batched else over[0]
 
     def act(self, observation: np.ndarray) -> np.ndarray:
-        """Action [B, A] float32 in ±0.4 for observations [B, S], exactly as the env returned them."""
-        rows = observation if observation.ndim == 2 else observation[None]
+        """Action [N, A] float32 in the env's units for observations [N, S or more], as the env returned them."""
+        rows = np.atleast_2d(observation)
         if len(rows) != len(self._pursuits):
             raise ValueError(
                 f"{len(rows)} bodies were observed, {len(self._pursuits)} were prompted: give one prompt per body"
             )
-        self._count(rows)
+        # The first observation after a prompt is where the goal begins; each later one ends a step of it.
+        if not self._fresh and any([pursuit.add(row) for pursuit, row in zip(self._pursuits, rows, strict=True)]):
+            self.transformer.prompt(self.goal)
+        self._fresh = False
         return self.transformer.act(observation)
 
     def run(
         self,
-        instruction: Prompt,
+        instruction: Instruction,
         env: gymnasium.Env,
         max_seconds: float = 120.0,
         *,
@@ -211,104 +214,69 @@ class MotorAgent:
             ValueError: the planner was not taught to give feedback.
         """
         program = self._program(instruction, allow_refusal=True)
-        result = RunResult(program)
         if program.refused:
-            return result
+            return RunResult(program)
         if feedback:
             self.planner.check_taught()
-        self._batched = False
-        pursuit = Pursuit(program.goals, judge=self.planner.judge if feedback else None, rounds=max_corrections)
-        self._pursue([pursuit])
-        data = humanoid(env).data
-        observation = heading_observation(data.qpos, data.qvel)
-        for step in range(round(max_seconds / CONTROL_SECONDS)):
-            self._count(observation[None])
+        pursuit = Pursuit(
+            program.goals, self.body, judge=self.planner.judge if feedback else None, max_corrections=max_corrections
+        )
+        result = RunResult(program, pursuit.outcomes, pursuit.corrections)
+        self._pursuits, self._batched = [pursuit], False
+        data = env.unwrapped.data
+        rollout = Rollout(self.transformer, env, heading_observation(data.qpos, data.qvel))
+        rollout.prompt(pursuit.goal)
+        for number in range(round(max_seconds / self.body.control_seconds)):
+            goal, step = pursuit.goal, rollout.step()
+            if env.render_mode == "rgb_array" and number % FRAME_EVERY == 0:
+                result.frames.append(np.asarray(env.render()))
+                result.goals.append(goal)
+            changed = pursuit.add(step.observation, step.fell)
             if not pursuit.over and pursuit.goal.end is None and pursuit.seconds >= OPEN_SECONDS:
                 pursuit.advance()
-                self._prompt_transformer()
-            if pursuit.over:
-                break
-            observation, _, fell, truncated, _ = env.step(self.transformer.act(observation))
-            if env.render_mode == "rgb_array" and step % FRAME_EVERY == 0:
-                result.frames.append(np.asarray(env.render()))
-                result.goals.append(pursuit.goal)
-            if fell or truncated:
-                pursuit.add(observation, fell)
-                self._prompt_transformer()
+                changed = True
+            if changed:
+                rollout.prompt(pursuit.goal)
+            if step.fell or step.truncated:
                 self.transformer.reset()  # the next episode is another past
+            if pursuit.over or step.truncated:
                 break
         if not pursuit.over:
             pursuit.stop()
-            self._prompt_transformer()
-        result.outcomes, result.corrections = pursuit.outcomes, pursuit.corrections
+            rollout.prompt(pursuit.goal)
         return result
 
-    def _program(self, what: Prompt, allow_refusal: bool = False) -> GoalProgram:
-        if isinstance(what, Goal):
-            return GoalProgram((what,))
-        if isinstance(what, str):
-            what = GoalProgram((Goal.from_skill(what),)) if what in SKILLS else self.planner.parse(what)
-        if what.refused and not allow_refusal:
-            raise ValueError(f"refused: {what.reason}")
-        return what
-
-    def _count(self, rows: np.ndarray) -> None:
-        """Count the step that led to the observations [B, S]; the transformer learns of the goals that changed."""
-        if not self._fresh:  # the first observation after a prompt is where the goal begins
-            changed = [pursuit.add(row) for pursuit, row in zip(self._pursuits, rows, strict=True)]
-            if any(changed):
-                self._prompt_transformer()
-        self._fresh = False
-
-    def _prompt_transformer(self) -> None:
-        self.transformer.prompt(self.goal)
+    def _program(self, instruction: Instruction, allow_refusal: bool = False) -> GoalProgram:
+        if isinstance(instruction, Goal):
+            return GoalProgram((instruction,))
+        if isinstance(instruction, GoalProgram):
+            program = instruction
+        elif instruction in SKILLS:
+            program = GoalProgram((Goal.from_skill(instruction),))
+        else:
+            program = self.parse(instruction)
+        if program.refused and not allow_refusal:
+            raise ValueError(f"refused: {program.reason}")
+        return program
 
 
 def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> None:
-    """Write what makes the folder of the three parts an agent: config.json and the card.
+    """Make a folder of the three parts an agent: write its config.json and card.
 
     Args:
         folder: of the agent, with the record of how it was made, where there is one.
         name: by which it is loaded.
         results: of its planner on held-out instructions.
     """
-    with runs.placing(folder) as beside:
-        runs.write_json(beside / "config.json", {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION})
-    rows = [["measure", "share"], *([key.replace("_", " "), value] for key, value in results.items())]
-    texts = [cards.table(rows)] if results else []
-    texts += [RESULTS] if (folder / "policy" / "README.md").is_file() else []
-    card = cards.Card(
-        data=cards.model_data(name, results, measured_on="generated instructions", tags=("decision-transformer",)),
-        title="A humanoid that does what a sentence says",
-        what=WHAT.format(version=GOAL_VERSION),
-        use=USE.format(name=name),
-        results="\n\n".join(texts) or "Not measured.",
-        limits=LIMITS,
+    body = find_body(runs.read_json(folder / "decision_transformer" / "config.json").get("body", "humanoid"))
+    with runs.placing(folder) as new:
+        config = {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION, "body": body.name}
+        runs.write_json(new / "config.json", config)
+    cards.write_agent_card(
+        folder,
+        name=name,
+        body=body.name,
+        env_id=env_id(body.name),
+        controls=f"{body.action_size} {'torques' if body.action_kind == 'torque' else 'joint targets'}",
+        results=results,
     )
-    made = folder / runs.PROVENANCE
-    cards.write_card(folder, card, runs.read_json(made) if made.is_file() else {})
-
-
-WHAT = """
-Gymnasium's `Humanoid-v5`, driven by a Decision Transformer that is prompted with the goal tokens of a language
-planner. Goal vocabulary {version}.
-
-| part | what it is |
-|---|---|
-| `planner/` | a causal language model that turns a sentence into a goal program, under the grammar of goals |
-| `decision_transformer/` | goal tokens and the last steps in, 17 torques out |
-| `policy/` | the PPO policy that taught it |
-"""
-USE = """
-from agent import MotorAgent
-
-agent = MotorAgent.from_pretrained("{name}")
-env = agent.make_env()
-env.reset(seed=0)
-print(agent.run("walk forward for 2 seconds, then turn left", env).summary)
-"""
-RESULTS = "Each part has a card of its own, with its measurements and the command that made it."
-LIMITS = """
-It walks on flat ground, sees nothing, and understands English instructions to stand, walk, run, sidestep, turn and
-walk curves; it refuses the rest.
-"""

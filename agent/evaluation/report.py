@@ -1,10 +1,10 @@
-"""Measurements of any number of agents as one HTML page that needs nothing beside it: tables, plots and clips."""
+"""Measurements of any number of agents as one HTML page that needs no other file: tables, plots and clips."""
 
 import base64
 import html
 import io
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,37 +12,18 @@ from matplotlib.figure import Figure
 
 from agent.artefacts import runs
 from agent.artefacts.cards import cell
-from agent.evaluation.suites import Actor
 from agent.goals import Goal
 from agent.simulation import video
-from agent.simulation.env import CONTROL_SECONDS
-
-# What each agent is filmed doing, one goal after another without a break, and for how many seconds.
-SCENES = ((Goal(1.0), 3.0), (Goal(1.0, 0.0, 0.4), 3.0), (Goal(0.0, 0.0, -0.8), 2.0), (Goal(-0.4), 2.0))
+from agent.simulation.env import FRAME_SIZE
+from agent.simulation.rollouts import Actor
 
 
 def film(actor: Actor, seed: int) -> bytes:
-    """The actor going through SCENES, or as far as it gets without a fall, as an MP4 file."""
+    """The actor going through `video.SCENES`, or as far as it gets without a fall, as an MP4 file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        video.write_video(path, _frames(actor, seed))
+        video.write_video(path, video.perform(actor, seed), actor.body)
         return path.read_bytes()
-
-
-def _frames(actor: Actor, seed: int) -> Generator[np.ndarray]:
-    goals = [goal for goal, seconds in SCENES for _ in range(round(seconds / CONTROL_SECONDS))]
-    env = video.make_rendering_env(max_episode_steps=len(goals))
-    observation, _ = env.reset(seed=seed)
-    actor.reset()
-    for step, goal in enumerate(goals):
-        if step == 0 or goal != goals[step - 1]:
-            actor.prompt([goal])
-        observation, _, fell, _, _ = env.step(actor.act(observation[None])[0])
-        if step % video.FRAME_EVERY == 0:
-            yield np.asarray(env.render())
-        if fell:
-            break
-    env.close()
 
 
 def write_report(path: str | Path, results: Sequence[Mapping], clips: Sequence[bytes]) -> None:
@@ -57,13 +38,13 @@ def write_report(path: str | Path, results: Sequence[Mapping], clips: Sequence[b
         sections += [bars(measure, names, values), table(measure, ["", *names], values)]
     for name, clip in zip(names, clips, strict=True):
         source = f"data:video/mp4;base64,{base64.b64encode(clip).decode()}"
-        said = ", then ".join(f"{goal.skill.replace('_', ' ')} for {seconds:g} s" for goal, seconds in SCENES)
+        scenes = ", then ".join(f"{goal.text} for {seconds:g} s" for goal, seconds in video.SCENES)
         sections.append(
-            f"<h2>{html.escape(name)}</h2><p>{said}.</p>"
-            f'<video controls muted loop width="{video.SIZE}" src="{source}"></video>'
+            f"<h2>{html.escape(name)}</h2><p>{scenes}.</p>"
+            f'<video controls muted loop width="{FRAME_SIZE}" src="{source}"></video>'
         )
-    with runs.replacing(path) as beside:
-        beside.write_text(PAGE.format(title=html.escape(title), body="\n".join(sections)))
+    with runs.replacing(path) as new:
+        new.write_text(PAGE.format(title=html.escape(title), body="\n".join(sections)))
 
 
 def numbers(values: Mapping) -> dict[str, float | str | None]:

@@ -1,10 +1,9 @@
 """Measurements of an actor in physics: how well it follows commands, how often it falls, how it switches and steps.
 
-An actor is a MotorPolicy, a GoalDecisionTransformer or a MotorAgent: `reset()`, `prompt(goals)`, `act(observations)`.
 All bodies of a suite run in one batch. Shapes: N bodies, T steps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,21 +11,18 @@ import gymnasium
 import numpy as np
 from tqdm import tqdm
 
+from agent.bodies import Body
 from agent.feedback.outcomes import Assessment, GoalOutcome, cause
 from agent.feedback.proposals import GOALS
-from agent.feedback.pursuit import Pursuit
-from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
+from agent.feedback.pursuit import Pursuit, expected_seconds
+from agent.feedback.trials import DISTURBANCES, Trial, disturbed, run_trials
 from agent.goals import Goal, GoalProgram
 from agent.language.corpus.generator import generate
-from agent.simulation.env import (
-    CONTROL_SECONDS,
-    FOOT_RADIUS,
-    MAX_EPISODE_STEPS,
-    heading_velocity,
-    left_ahead,
-    sample_commands,
-)
-from agent.simulation.vector_env import FORWARD_WEIGHT, make_vector_env
+from agent.simulation.curriculum import sample_commands
+from agent.simulation.heading import heading_velocity
+from agent.simulation.rollouts import Actor, Rollout
+from agent.simulation.task import feet_apart
+from agent.simulation.vector_env import MAX_EPISODE_STEPS, make_vector_env, planar
 
 if TYPE_CHECKING:
     from agent.language.planner import Planner
@@ -48,32 +44,26 @@ COMMANDS = (
     (1.0, 0.0, -0.4),
 )
 GAIT_SPEEDS = (0.4, 1.0, 1.6, 2.0)
-WINDOW = round(1 / CONTROL_SECONDS)  # steps in the sliding second that velocities are averaged over
-MINUTE_STEPS = round(60 / CONTROL_SECONDS)
-SWITCH_STEPS = (200, 334)  # a new goal every 3 to 5 seconds
+MINUTE = 60.0  # s
+SWITCH_SECONDS = (3.0, 5.0)  # from one goal to the next
 SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
-SHOVE_STEPS = 200  # every 3 seconds
+SHOVE_SECONDS = 3.0  # from one shove to the next
 LEADING = 0.03  # m, a foot leads when it is this far ahead of the other
 LIFTED = 0.005  # m, a foot higher than this swings
-SHORTEST_SWING = 3  # steps; a shorter one is a tremble
+SHORTEST_SWING = 0.04  # s; a shorter one is a tremble
 
-INSTRUCTION_STEPS = 20_000  # five minutes, more than any program with an end should take
+INSTRUCTION_SECONDS = 300.0  # more than any program with an end should take
 
 BEFORE_SECONDS, GOAL_SECONDS = 2.5, 5.0  # of the goal before, and of the one that is measured
 LONGEST_TRIAL = 10.0  # s that an instruction of the feedback suite takes
 CORRECTIONS = 2  # of one goal
 RESAMPLES = 2000  # of the bootstrap
 
-Schedule = Callable[[int], Sequence[Goal] | None]
+# Control step -> the goals of all bodies from this step on.
+Schedule = Mapping[int, Sequence[Goal]]
 
 
-class Actor(Protocol):
-    def reset(self) -> None: ...
-    def prompt(self, goal: Sequence[Goal]) -> None: ...
-    def act(self, observation: np.ndarray) -> np.ndarray: ...
-
-
-class Listener(Actor, Protocol):
+class LanguageActor(Actor, Protocol):
     """An actor that understands sentences: a MotorAgent."""
 
     planner: "Planner"
@@ -85,20 +75,27 @@ class Listener(Actor, Protocol):
 
 @dataclass(frozen=True)
 class Trace:
-    """What N bodies did in T steps. After a fall a body's rows mean nothing: `alive` is false."""
+    """The motion of N bodies in T steps. After a fall a body's rows mean nothing: `alive` is false."""
 
+    control_seconds: float
     commands: np.ndarray  # [T, N, 3] m/s, m/s, rad/s
     velocity: np.ndarray  # [T, N, 3] the same
     alive: np.ndarray  # [T, N] not fallen yet
-    rewards: np.ndarray  # [T, N] Humanoid-v5's
+    rewards: np.ndarray  # [T, N] of the env
+    forward: np.ndarray  # [T, N] m/s, along the world's x axis; zero without the native reward
     lead: np.ndarray  # [T, N] m, how far the left foot is ahead of the right one
     clearance: np.ndarray  # [T, N, 2] m, height of the right and the left foot above the ground
 
     @property
+    def window(self) -> int:
+        """Steps in the sliding second that velocities are averaged over."""
+        return round(1 / self.control_seconds)
+
+    @property
     def second_means(self) -> np.ndarray:
-        """Velocities [T - WINDOW + 1, N, 3] averaged over the second that ends at steps WINDOW - 1, WINDOW, ..."""
+        """Velocities [T - window + 1, N, 3] averaged over the second that ends at steps window - 1, window, ..."""
         sums = np.cumsum(np.concatenate([np.zeros((1, *self.velocity.shape[1:])), self.velocity]), axis=0)
-        return (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW
+        return (sums[self.window :] - sums[: -self.window]) / self.window
 
 
 def measure_commands(
@@ -107,11 +104,14 @@ def measure_commands(
     """Rows of the commands suite, one per command, and their mean.
 
     Errors are mean absolute differences between the command and the velocity averaged over a sliding second, from the
-    second second on. A fall ends the episode; the rest of it counts as unsurvived.
+    second second on. A fall ends the episode; the rest of it counts as unsurvived. `humanoid_return` is that of the
+    body's native reward, None where it has none.
     """
     goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
-    trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads)
-    means, alive = trace.second_means, trace.alive[WINDOW - 1 :]
+    reward = "native" if actor.body.native else "goal"
+    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads, reward)
+    returns = (trace.rewards * trace.alive).sum(0) if actor.body.native else None
+    means, alive = trace.second_means, trace.alive[trace.window - 1 :]
     rows = []
     for index, command in enumerate(commands):
         bodies = slice(index * episodes, (index + 1) * episodes)
@@ -123,7 +123,7 @@ def measure_commands(
             "survival": float(trace.alive[:, bodies].mean()),
             "velocity_error": _mean(np.linalg.norm(error[:, :2], axis=1)),
             "yaw_error": _mean(np.abs(error[:, 2])),
-            "humanoid_return": float((trace.rewards * trace.alive)[:, bodies].sum(0).mean()),
+            "humanoid_return": None if returns is None else float(returns[bodies].mean()),
         }
         rows.append(row)
     numbers = ("survival", "velocity_error", "yaw_error", "humanoid_return")
@@ -142,27 +142,17 @@ def score_commands(mean: dict[str, float | None]) -> float:
 
 
 def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """Rows of Humanoid-v5's own episodes of 1,000 steps, and their mean: what others publish of Humanoid.
+    """Rows of episodes of 1,000 steps with the native reward of the body, and their mean: what others publish.
 
     `forward_speed` is along the world's x axis, m/s. A policy that follows goals is given none.
     """
-    envs = make_vector_env(episodes, num_threads, MAX_EPISODE_STEPS + 1, frame=policy.config.frame)
-    observations, _ = envs.reset(seed=seed)
-    policy.reset()
-    up, steps, returns, ahead = np.ones(episodes, dtype=bool), *np.zeros((3, episodes))
-    for _ in tqdm(range(MAX_EPISODE_STEPS), desc="measure", unit="step", leave=False):
-        observations, rewards, terminated, _, info = envs.step(policy.act(observations))
-        steps += up
-        returns += np.where(up, rewards, 0)
-        ahead += np.where(up & ~info["diverged"], info["reward_forward"], 0) / FORWARD_WEIGHT
-        up &= ~terminated
-        if not up.any():
-            break
-    envs.close()
+    frame = policy.config.frame
+    trace = roll_out(policy, {}, episodes, MAX_EPISODE_STEPS, seed, num_threads, "native", frame)
+    counted = np.vstack([np.ones((1, episodes)), trace.alive[:-1]])  # the step of a fall counts
     measured = {
-        "survival": (steps - ~up) / MAX_EPISODE_STEPS,
-        "forward_speed": ahead / steps,
-        "humanoid_return": returns,
+        "survival": trace.alive.mean(0),
+        "forward_speed": (trace.forward * counted).sum(0) / counted.sum(0),
+        "humanoid_return": (trace.rewards * counted).sum(0),
     }
     rows = [
         {"episode": episode} | {name: float(values[episode]) for name, values in measured.items()}
@@ -180,34 +170,36 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
     each minute, per minute of those that still stood: whether long lives end at some age.
     """
     rng = np.random.default_rng(seed)
-    steps = minutes * MINUTE_STEPS
-    changes = [np.cumsum(rng.integers(*SWITCH_STEPS, steps // SWITCH_STEPS[0] + 1)) for _ in range(episodes)]
-    goals = _random_goals(rng, episodes)
-
-    def schedule(step: int) -> Sequence[Goal] | None:
-        bodies = [body for body in range(episodes) if step in changes[body]]
-        for body, goal in zip(bodies, _random_goals(rng, len(bodies)), strict=True):
-            goals[body] = goal
-        return goals if bodies or step == 0 else None
-
+    control_seconds = actor.body.control_seconds
+    shortest, longest = (round(seconds / control_seconds) for seconds in SWITCH_SECONDS)
+    minute = round(MINUTE / control_seconds)
+    steps = minutes * minute
+    switches = [np.cumsum(rng.integers(shortest, longest + 1, steps // shortest + 1)) for _ in range(episodes)]
+    goals = _random_goals(rng, episodes, actor.body)
+    schedule = {0: [*goals]}
+    for step in np.unique(np.concatenate(switches)):
+        episodes_now = [number for number, each in enumerate(switches) if step in each]
+        for number, goal in zip(episodes_now, _random_goals(rng, len(episodes_now), actor.body), strict=True):
+            goals[number] = goal
+        schedule[int(step)] = [*goals]
     trace = roll_out(actor, schedule, episodes, steps, seed, num_threads)
-    means = trace.second_means
+    means, window = trace.second_means, trace.window
     latencies, count = [], 0
-    for body in range(episodes):
-        lived = int(trace.alive[:, body].sum())
-        bounds = [edge for edge in changes[body] if edge < steps]
+    for episode in range(episodes):
+        lived = int(trace.alive[:, episode].sum())
+        bounds = [step for step in switches[episode] if step < steps]
         for begin, end in zip(bounds, [*bounds[1:], steps], strict=True):
-            if begin >= lived or end - begin < SWITCH_STEPS[0]:
+            if begin >= lived or end - begin < shortest:
                 continue
             count += 1
-            difference = means[begin - WINDOW + 1 : min(end, lived) - WINDOW + 1, body] - trace.commands[begin, body]
-            command = trace.commands[begin, body]
+            command = trace.commands[begin, episode]
+            difference = means[begin - window + 1 : min(end, lived) - window + 1, episode] - command
             near = np.linalg.norm(difference[:, :2], axis=1) <= max(0.2 * np.linalg.norm(command[:2]), 0.15)
             near &= np.abs(difference[:, 2]) <= max(0.2 * abs(command[2]), 0.15)
             if near.any():
-                latencies.append(float(near.argmax() * CONTROL_SECONDS))
-    alive_minutes = trace.alive.reshape(minutes, MINUTE_STEPS, episodes).mean(1).sum(1)
-    falls = -np.diff(trace.alive[MINUTE_STEPS - 1 :: MINUTE_STEPS].sum(1), prepend=episodes)
+                latencies.append(float(near.argmax() * control_seconds))
+    alive_minutes = trace.alive.reshape(minutes, minute, episodes).mean(1).sum(1)
+    falls = -np.diff(trace.alive[minute - 1 :: minute].sum(1), prepend=episodes)
     return {
         "episodes": episodes,
         "falls_per_minute": float(falls.sum() / alive_minutes.sum()),
@@ -227,7 +219,7 @@ def measure_shoves(
     mean.
     """
     goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
-    trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads, shoved=True)
+    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads, shoved=True)
     survived = trace.alive[-1].reshape(len(commands), episodes).mean(1)
     rows = [
         {"command": list(map(float, command)), "survival": float(share)}
@@ -244,13 +236,13 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
     ground.
     """
     goals = [Goal(speed) for speed in GAIT_SPEEDS for _ in range(episodes)]
-    trace = roll_out(actor, _constant(goals), len(goals), MAX_EPISODE_STEPS, seed, num_threads)
-    rows = []
+    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads)
+    window, rows = trace.window, []
     for index, speed in enumerate(GAIT_SPEEDS):
         gaits = [
-            _gait(trace.lead[WINDOW:lived, body], trace.clearance[WINDOW:lived, body])
-            for body in range(index * episodes, (index + 1) * episodes)
-            if (lived := int(trace.alive[:, body].sum())) > 2 * WINDOW
+            _gait(trace.lead[window:lived, row], trace.clearance[window:lived, row], trace.control_seconds)
+            for row in range(index * episodes, (index + 1) * episodes)
+            if (lived := int(trace.alive[:, row].sum())) > 2 * window
         ]
         measured = {
             name: _mean([gait[name] for gait in gaits]) for name in ("steps_per_second", "left_ahead", "clearance_m")
@@ -259,7 +251,7 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
     return {"rows": rows}
 
 
-def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
+def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
     """How often instructions are understood exactly, refused rightly, and done by the body.
 
     Physical success is measured on the instructions whose goals all have an end: every goal met, in order, without a
@@ -270,13 +262,13 @@ def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]
     misses = {"parse": 0, "fall": 0, "motion": 0}
     physical = [pair for pair in pairs if pair[1].goals and all(goal.end for goal in pair[1].goals)]
     details = []
-    env = agent.make_env(max_episode_steps=INSTRUCTION_STEPS)
+    env = agent.make_env(max_episode_steps=round(INSTRUCTION_SECONDS / agent.body.control_seconds))
     for text, meant, program in tqdm(physical, desc="instructions", leave=False):
         miss, feedback = "parse", "understood otherwise"
         if program == meant:
             env.reset(seed=seed)
             agent.reset()
-            result = agent.run(program, env, max_seconds=INSTRUCTION_STEPS * CONTROL_SECONDS)
+            result = agent.run(program, env, max_seconds=INSTRUCTION_SECONDS)
             miss = "" if result.success else "fall" if any(outcome.fell for outcome in result.outcomes) else "motion"
             feedback = result.feedback
         if miss:
@@ -297,32 +289,27 @@ def measure_instructions(agent: Listener, rows: Sequence[tuple[str, GoalProgram]
     }
 
 
-def measure_goals(
-    actor: Actor,
-    episodes: int,
-    seed: int,
-    num_threads: int | None = None,
-    goals: Sequence[Goal] = GOALS,
-) -> dict:
-    """How often each goal is met: by default every named skill at every speed, in `episodes` tries of 5 seconds.
+def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
+    """How often each of GOALS, the named skills at every speed, is met in `episodes` tries of 5 seconds.
 
     Half of the tries begin from standing, the others with a switch from another of GOALS. A goal is met as
     `GoalOutcome.met` says; errors are of the velocity in the last second of those that did not fall.
     """
     rng = np.random.default_rng(seed)
     trials = []
-    for goal in goals:
+    for goal in GOALS:
         others = [each for each in GOALS if each != goal and each.velocity != (0, 0, 0)]
         for number in range(episodes):
             before = Goal() if number % 2 == 0 else others[rng.integers(len(others))]
-            asked = Goal(*before.velocity, seconds=BEFORE_SECONDS), Goal(*goal.velocity, seconds=GOAL_SECONDS)
-            trials.append(Trial(asked, asked, "none", seed + len(trials)))
+            goals = Goal(*before.velocity, seconds=BEFORE_SECONDS), Goal(*goal.velocity, seconds=GOAL_SECONDS)
+            trials.append(Trial(goals, goals, "none", seed + len(trials)))
     pursuits = run_trials(actor, trials, num_threads=num_threads)
     rows = []
-    for place, goal in enumerate(goals):
-        mine = pursuits[place * episodes : (place + 1) * episodes]
-        met = [len(each.outcomes) == 2 and each.outcomes[1].met for each in mine]
-        off = np.array([each.outcomes[1].velocity for each in mine if not each.fell] or [[np.nan] * 3]) - goal.velocity
+    for index, goal in enumerate(GOALS):
+        tries = pursuits[index * episodes : (index + 1) * episodes]
+        met = [len(each.outcomes) == 2 and each.outcomes[1].met for each in tries]
+        reached = np.array([each.outcomes[1].velocity for each in tries if not each.fell]).reshape(-1, 3)
+        error = reached - goal.velocity
         rows.append(
             {
                 "command": list(goal.velocity),
@@ -332,9 +319,9 @@ def measure_goals(
                 "met": float(np.mean(met)),
                 "met_from_standing": _mean([float(each) for each in met[::2]]),
                 "met_after_a_switch": _mean([float(each) for each in met[1::2]]),
-                "survival": float(np.mean([not each.fell for each in mine])),
-                "velocity_error": _finite(np.linalg.norm(off[:, :2], axis=1).mean()),
-                "yaw_error": _finite(np.abs(off[:, 2]).mean()),
+                "survival": float(np.mean([not each.fell for each in tries])),
+                "velocity_error": _mean(np.linalg.norm(error[:, :2], axis=1)),
+                "yaw_error": _mean(np.abs(error[:, 2])),
             }
         )
     numbers = ("met", "survival", "velocity_error", "yaw_error")
@@ -342,7 +329,7 @@ def measure_goals(
     return {"rows": rows, "mean": {"episodes": len(trials)} | mean}
 
 
-def measure_feedback(agent: Listener, count: int, seed: int, num_threads: int | None = None) -> dict:
+def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """What an agent gains by assessing and correcting itself: the same instructions from the same starts, once without
     and once with it.
 
@@ -356,9 +343,9 @@ def measure_feedback(agent: Listener, count: int, seed: int, num_threads: int | 
       with feedback and right without.
     * `right_without`, `right_with`: runs with every goal met, and by disturbance.
     """
-    instructions = draw_instructions(agent.planner, count, seed)
+    instructions = draw_instructions(agent.planner, episodes, seed)
     kinds = [
-        DISTURBANCES[1 + number // 2 % (len(DISTURBANCES) - 1)] if number % 2 else "none" for number in range(count)
+        DISTURBANCES[1 + number // 2 % (len(DISTURBANCES) - 1)] if number % 2 else "none" for number in range(episodes)
     ]
     trials = [
         disturbed(program.goals, kind, seed + number)
@@ -367,15 +354,15 @@ def measure_feedback(agent: Listener, count: int, seed: int, num_threads: int | 
     without = run_trials(agent.transformer, trials, num_threads=num_threads)
     helped = run_trials(agent.transformer, trials, agent.planner.judge, CORRECTIONS, num_threads)
     assessments = [agent.planner.assess(pursuit.outcomes) for pursuit in without]
-    right = [pursuit.done for pursuit in without]
-    wrong = [(pursuit, said) for pursuit, said in zip(without, assessments, strict=True) if not pursuit.done]
+    right = [pursuit.success for pursuit in without]
+    wrong = [(pursuit, said) for pursuit, said in zip(without, assessments, strict=True) if not pursuit.success]
     goals = [
         pair
         for pursuit, said in zip(without, assessments, strict=True)
         for pair in zip(pursuit.outcomes, said, strict=True)
     ]
     missed = [stages for pursuit in helped for stages in _stages(pursuit) if not (stages[0].met or stages[0].fell)]
-    good = [after for before, after in zip(without, helped, strict=True) if before.done]
+    good = [after for before, after in zip(without, helped, strict=True) if before.success]
     shares = {
         "verdict": [all(each.met for each in said) == done for said, done in zip(assessments, right, strict=True)],
         "which_goal": [_first_missed(said) == _first_missed(pursuit.outcomes) for pursuit, said in wrong],
@@ -383,21 +370,21 @@ def measure_feedback(agent: Listener, count: int, seed: int, num_threads: int | 
         "repaired_by_one": [stages[1].met for stages in missed],
         "repaired_by_two": [stages[2].met for stages in missed],
         "corrected_for_nothing": [bool(after.corrections) for after in good],
-        "spoiled": [not after.done for after in good],
+        "spoiled": [not after.success for after in good],
         "right_without": right,
-        "right_with": [pursuit.done for pursuit in helped],
+        "right_with": [pursuit.success for pursuit in helped],
     }
     for kind in DISTURBANCES:
         of_kind = [number for number, each in enumerate(kinds) if each == kind]
         shares[f"right_without/{kind}"] = [right[number] for number in of_kind]
-        shares[f"right_with/{kind}"] = [helped[number].done for number in of_kind]
+        shares[f"right_with/{kind}"] = [helped[number].success for number in of_kind]
     return {
-        "instructions": count,
+        "instructions": episodes,
         "falls_without": sum(pursuit.fell for pursuit in without),
         "falls_with": sum(pursuit.fell for pursuit in helped),
         **{name: share(values, seed) for name, values in shares.items()},
         "rows": [
-            {"text": text, "disturbance": kind, "without": before.done, "with": after.done}
+            {"text": text, "disturbance": kind, "without": before.success, "with": after.success}
             | {"corrections": [correction.text for correction in after.corrections]}
             for (text, _), kind, before, after in zip(instructions, kinds, without, helped, strict=True)
         ],
@@ -442,9 +429,9 @@ def _stages(pursuit: Pursuit) -> list[tuple[GoalOutcome, GoalOutcome, GoalOutcom
     return found
 
 
-def random_commands(count: int, seed: int) -> list[tuple[float, float, float]]:
+def random_commands(count: int, seed: int, body: Body) -> list[tuple[float, float, float]]:
     """`count` commands on the grid, drawn from the trained region."""
-    return [goal.velocity for goal in _random_goals(np.random.default_rng(seed), count)]
+    return [goal.velocity for goal in _random_goals(np.random.default_rng(seed), count, body)]
 
 
 def roll_out(
@@ -454,69 +441,63 @@ def roll_out(
     steps: int,
     seed: int | list[int],
     num_threads: int | None = None,
+    reward: str = "goal",
+    frame: str = "heading",
     shoved: bool = False,
 ) -> Trace:
-    """Run `num_envs` bodies until `steps` or until all have fallen; `schedule(step)` gives new goals, or None to go
-    on. Each has a start of its own, or that of its seed in a list.
+    """Run `num_envs` bodies until `steps` or until all have fallen. Each has a start of its own, or that of its seed
+    in a list.
     """
-    envs = make_vector_env(num_envs, num_threads, max_episode_steps=steps + 1)
+    body = actor.body
+    envs = make_vector_env(num_envs, num_threads, body.name, max_episode_steps=steps + 1, reward=reward, frame=frame)
     rng = np.random.default_rng(seed)
-    observations, _ = envs.reset(seed=seed)
-    actor.reset()
-    up, commands = np.ones(num_envs, dtype=bool), np.zeros((num_envs, 3))
+    rollout = Rollout.start(actor, envs, seed)
+    alive, commands = np.ones(num_envs, dtype=bool), np.zeros((num_envs, 3))
     trace = Trace(
+        body.control_seconds,
         commands=np.zeros((steps, num_envs, 3)),
         velocity=np.zeros((steps, num_envs, 3)),
         alive=np.zeros((steps, num_envs), dtype=bool),
         rewards=np.zeros((steps, num_envs)),
+        forward=np.zeros((steps, num_envs)),
         lead=np.zeros((steps, num_envs)),
         clearance=np.zeros((steps, num_envs, 2)),
     )
-    for step in tqdm(range(steps), desc="measure", unit="step", leave=False):
-        goals = schedule(step)
-        if goals is not None:
-            actor.prompt(goals)
-            commands = np.array([goal.velocity for goal in goals])
-        if shoved and step and step % SHOVE_STEPS == 0:
-            direction = rng.uniform(0, 2 * np.pi, num_envs)
-            push = SHOVE_SPEED * np.column_stack([np.cos(direction), np.sin(direction), np.zeros(num_envs)])
-            envs.push(np.arange(num_envs), push)
-        observations, trace.rewards[step], terminated, _, _ = envs.step(actor.act(observations))
-        up &= ~terminated
-        body = envs.body
-        trace.alive[step], trace.commands[step] = up, commands
-        trace.velocity[step] = heading_velocity(body.qpos, body.qvel)
-        trace.lead[step], trace.clearance[step] = left_ahead(body), body.feet[..., 2] - FOOT_RADIUS
-        if not up.any():
+    for number in tqdm(range(steps), desc="measure", unit="step", leave=False):
+        if number in schedule:
+            rollout.prompt(schedule[number])
+            commands = np.array([goal.velocity for goal in schedule[number]])
+        if shoved and number and number % round(SHOVE_SECONDS / body.control_seconds) == 0:
+            envs.push(np.arange(num_envs), planar(SHOVE_SPEED, rng.uniform(0, 2 * np.pi, num_envs)))
+        step, state = rollout.step(), envs.final_state
+        alive &= ~step.fell
+        trace.alive[number], trace.commands[number], trace.rewards[number] = alive, commands, step.reward
+        trace.velocity[number] = heading_velocity(state.qpos, state.qvel)
+        trace.lead[number], trace.clearance[number] = feet_apart(state)[:, 0], state.feet[..., 2] - body.sole_height
+        if body.native and reward == "native":
+            trace.forward[number] = step.info["reward_forward"] / body.native.forward
+        if not alive.any():
             break
     envs.close()
     return trace
 
 
-def _constant(goals: Sequence[Goal]) -> Schedule:
-    return lambda step: goals if step == 0 else None
+def _random_goals(rng: np.random.Generator, count: int, body: Body) -> list[Goal]:
+    return [Goal(*map(float, command)).on_grid() for command in sample_commands(rng, count, body)]
 
 
-def _random_goals(rng: np.random.Generator, count: int) -> list[Goal]:
-    return [Goal(*map(float, command)).on_grid() for command in sample_commands(rng, count)]
-
-
-def _gait(lead: np.ndarray, clearance: np.ndarray) -> dict[str, float | None]:
+def _gait(lead: np.ndarray, clearance: np.ndarray, control_seconds: float) -> dict[str, float | None]:
     """Gait of one body from which foot leads [T] and how high they are [T, 2], in meters."""
     sides = np.sign(lead[np.abs(lead) > LEADING])
-    swings = []
+    shortest, swings = round(SHORTEST_SWING / control_seconds), []
     for height in clearance.T:
         edges = np.flatnonzero(np.diff(np.concatenate([[0], height > LIFTED, [0]]).astype(int)))
-        swings += [height[a:b].max() for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= SHORTEST_SWING]
+        swings += [height[a:b].max() for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
     return {
-        "steps_per_second": float((np.diff(sides) != 0).sum() / (len(lead) * CONTROL_SECONDS)),
+        "steps_per_second": float((np.diff(sides) != 0).sum() / (len(lead) * control_seconds)),
         "left_ahead": float((lead > 0).mean()),
         "clearance_m": _mean(swings),
     }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _mean(values) -> float | None:

@@ -80,7 +80,7 @@ def _outcome(
     goal = Goal(*commands[begin + steps // 2].astype(float).round(1).tolist())
     if rng.random() < OTHER_SHARE:
         goal = Goal.from_skill(rng.choice(list(SKILLS)), rng.choice(SPEEDS))
-    outcome = measure(goal, stretch, fell)
+    outcome = measure(goal, stretch, body, fell)
     return replace(outcome, goal=_with_end(rng, outcome))
 
 

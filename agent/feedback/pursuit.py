@@ -1,43 +1,51 @@
-"""One body's way through a program: odometry of the goal in force, when the next is due, and what is repaired."""
+"""One body's way through a program: odometry of the goal in force, when the next is due, and how a miss is corrected.
+
+Shapes: T steps, S body state; a command after the state in an observation is left out.
+"""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from agent.bodies import Body
 from agent.feedback.outcomes import SETTLE_SECONDS, STAND, Correction, GoalOutcome, Judge
 from agent.goals import Goal
-from agent.simulation.env import CONTROL_SECONDS, observed_velocity
+from agent.simulation.heading import observed_velocity
 
 
 class Odometry:
-    """Measures one goal on the body from its observations [45], one per control step."""
+    """Measures one goal on the body from its observations after each control step."""
 
-    def __init__(self, goal: Goal):
-        self.goal = goal
+    def __init__(self, goal: Goal, body: Body):
+        self.goal, self.body = goal, body
         self.steps = 0
         self.meters = self.degrees = self.drift = 0.0
         self.uprightness = 1.0
         planar = np.array(goal.velocity[:2])
         self._direction = planar / max(float(np.linalg.norm(planar)), 1e-9)
-        self._recent: list[np.ndarray] = []
+        self._last_second = np.zeros((0, 3))
 
-    def add(self, observation: np.ndarray) -> None:
-        """Count the step that led to `observation`."""
-        velocity = observed_velocity(observation)
-        self.steps += 1
-        along, (x, y) = float(velocity[:2] @ self._direction), self._direction
-        across, turned = float(x * velocity[1] - y * velocity[0]), math.radians(self.degrees)
-        self.meters += along * CONTROL_SECONDS
-        if self.seconds > SETTLE_SECONDS:
-            self.drift += (across * math.cos(turned) + along * math.sin(turned)) * CONTROL_SECONDS
-        self.degrees += math.degrees(float(velocity[2])) * CONTROL_SECONDS
-        self.uprightness = min(self.uprightness, 1 - 2 * float(observation[2] ** 2 + observation[3] ** 2))
-        self._recent = [*self._recent[-round(1 / CONTROL_SECONDS) + 1 :], velocity]
+    def add(self, observations: np.ndarray) -> None:
+        """Count the steps that led to observations [T, S], or the one that led to an observation [S]."""
+        states = np.atleast_2d(observations)[:, : self.body.observation_size]
+        velocity = observed_velocity(states).astype(float)
+        seconds = self.body.control_seconds
+        x, y = self._direction
+        along, across = velocity[:, :2] @ (x, y), velocity[:, :2] @ (-y, x)
+        turned = math.radians(self.degrees) + seconds * np.cumsum(velocity[:, 2])
+        before = turned - seconds * velocity[:, 2]
+        settled = seconds * np.arange(self.steps + 1, self.steps + len(states) + 1) > SETTLE_SECONDS
+        self.steps += len(states)
+        self.meters += seconds * float(along.sum())
+        self.drift += seconds * float((across * np.cos(before) + along * np.sin(before)) @ settled)
+        self.degrees = math.degrees(turned[-1])
+        self.uprightness = min(self.uprightness, 1 - 2 * float(np.square(states[:, 2:4]).sum(1).max()))
+        self._last_second = np.concatenate([self._last_second, velocity])[-round(1 / seconds) :]
 
     @property
     def seconds(self) -> float:
-        return self.steps * CONTROL_SECONDS
+        return self.steps * self.body.control_seconds
 
     @property
     def reached(self) -> bool:
@@ -53,19 +61,13 @@ class Odometry:
 
     @property
     def timed_out(self) -> bool:
-        """Whether twice the time that the command should take, and 4 seconds to get going, are over."""
-        goal = self.goal
-        if goal.meters is not None:
-            expected = goal.meters / math.hypot(goal.vx, goal.vy)
-        elif goal.degrees is not None:
-            expected = math.radians(goal.degrees) / abs(goal.wz)
-        else:
+        """Whether a distance or a turn has taken twice the time that it should, and 4 seconds to get going."""
+        if self.goal.meters is None and self.goal.degrees is None:
             return False
-        return self.seconds > 2 * expected + 4
+        return self.seconds > 2 * expected_seconds(self.goal) + 4
 
     def outcome(self, fell: bool = False) -> GoalOutcome:
-        velocity = np.mean(self._recent, axis=0) if self._recent else np.zeros(3)
-        vx, vy, wz = (float(value) for value in velocity)
+        vx, vy, wz = self._last_second.mean(0).tolist() if self.steps else (0.0, 0.0, 0.0)
         return GoalOutcome(
             self.goal,
             self.seconds,
@@ -80,20 +82,28 @@ class Odometry:
 
 
 class Pursuit:
-    """One body's way through a program: the goal in force, what came of those before it, and what was repaired.
+    """One body's way through a program: the goal in force, the outcomes of those before it, and their corrections.
 
     Args:
-        asked: goals that are measured, one after another.
-        given: goals that the body is told, one in place of each; the same unless a trial disturbs it.
-        judge: tells what is wrong with a goal that is over, and which goals repair it. What these do counts for the
-            goal that they repair, before the next begins.
-        rounds: how often a goal may be repaired.
+        goals: of the program, measured one after another.
+        body: the robot.
+        executed: goals that the body pursues, one for each of `goals`: the same unless a trial disturbs it.
+        judge: says what is wrong with a goal that is over, and which goals repair it. These run before the next goal
+            of the program begins, and their motion counts for the goal that they repair.
+        max_corrections: how often a goal may be repaired.
     """
 
-    def __init__(self, asked: Sequence[Goal], given: Sequence[Goal] = (), judge: Judge | None = None, rounds: int = 0):
-        self.asked, self.given = tuple(asked), tuple(given or asked)
-        assert len(self.asked) == len(self.given)
-        self.judge, self.rounds = judge, rounds
+    def __init__(
+        self,
+        goals: Sequence[Goal],
+        body: Body,
+        executed: Sequence[Goal] = (),
+        judge: Judge | None = None,
+        max_corrections: int = 0,
+    ):
+        self.goals, self.executed, self.body = tuple(goals), tuple(executed or goals), body
+        assert len(self.goals) == len(self.executed)
+        self.judge, self.max_corrections = judge, max_corrections
         self.outcomes: list[GoalOutcome] = []
         self.corrections: list[Correction] = []
         self._stopped = False
@@ -101,12 +111,12 @@ class Pursuit:
 
     @property
     def over(self) -> bool:
-        return self._stopped or len(self.outcomes) == len(self.asked)
+        return self._stopped or len(self.outcomes) == len(self.goals)
 
     @property
-    def done(self) -> bool:
+    def success(self) -> bool:
         """Whether every goal was pursued and met."""
-        return len(self.outcomes) == len(self.asked) and all(outcome.met for outcome in self.outcomes)
+        return len(self.outcomes) == len(self.goals) and all(outcome.met for outcome in self.outcomes)
 
     @property
     def fell(self) -> bool:
@@ -114,84 +124,76 @@ class Pursuit:
 
     @property
     def goal(self) -> Goal:
-        """What the body is to do now; to stand when all is over."""
-        return STAND if self.over else self._clock.goal
+        """The goal in force; to stand when all is over."""
+        return STAND if self.over else self._executed.goal
 
     @property
     def seconds(self) -> float:
-        """Since this goal began."""
-        return self._clock.seconds
+        """Since the goal in force began."""
+        return self._executed.seconds
 
     def add(self, observation: np.ndarray, fell: bool = False) -> bool:
-        """Count the step that led to `observation` [45]; whether another goal is in force now. A fall ends it all."""
+        """Count the step that led to `observation` [S]; whether another goal is in force now. A fall ends it all."""
         if self.over:
             return False
-        self._ledger.add(observation)
-        if self._clock is not self._ledger:
-            self._clock.add(observation)
+        self._measured.add(observation)
+        if self._executed is not self._measured:
+            self._executed.add(observation)
         if fell:
             self.stop(fell=True)
             return True
-        if not (self._clock.reached or self._clock.timed_out):
+        if not (self._executed.reached or self._executed.timed_out):
             return False
         self.advance()
         return True
 
     def advance(self) -> None:
-        """Leave the goal in force behind: for what repairs the asked one, or for the next."""
-        if not self._repairing:
-            self._repairing = self._judged()
-        if self._repairing:
-            self._clock = Odometry(self._repairing.pop(0))
+        """End the goal in force: the next one repairs it, or is the next of the program."""
+        if not self._repairs:
+            self._repairs = self._judge_goal()
+        if self._repairs:
+            self._executed = Odometry(self._repairs.pop(0), self.body)
         else:
-            self.outcomes.append(self._ledger.outcome())
+            self.outcomes.append(self._measured.outcome())
             if not self.over:
                 self._begin()
 
     def stop(self, fell: bool = False) -> None:
-        """End it all in the middle of a goal."""
-        self.outcomes.append(self._ledger.outcome(fell))
+        """End the program in the middle of a goal."""
+        self.outcomes.append(self._measured.outcome(fell))
         self._stopped = True
 
     def _begin(self) -> None:
-        number = len(self.outcomes)
-        self._ledger = Odometry(self.asked[number])  # of all that is done for the asked goal
-        same = self.given[number] == self.asked[number]
-        self._clock = self._ledger if same else Odometry(self.given[number])  # tells when to go on
-        self._repairing: list[Goal] = []
-        self._rounds = 0
+        goal, executed = (goals[len(self.outcomes)] for goals in (self.goals, self.executed))
+        self._measured = Odometry(goal, self.body)  # of all the motion for a goal of the program, repairs included
+        self._executed = self._measured if executed == goal else Odometry(executed, self.body)  # of the goal in force
+        self._repairs: list[Goal] = []
+        self._corrected = 0
 
-    def _judged(self) -> list[Goal]:
-        """Goals that repair the asked one, as far as the judge says so."""
-        if self.judge is None or self._rounds == self.rounds:
+    def _judge_goal(self) -> list[Goal]:
+        """Goals that repair the one that is over, by the judge."""
+        if self.judge is None or self._corrected == self.max_corrections:
             return []
-        outcome = self._ledger.outcome()
+        outcome = self._measured.outcome()
         assessment, goals = self.judge(outcome)
         if not goals:
             return []
-        self._rounds += 1
+        self._corrected += 1
         self.corrections.append(Correction(len(self.outcomes) + 1, assessment, outcome, goals))
         return list(goals)
 
 
-def measure(goal: Goal, observations: np.ndarray, fell: bool = False) -> GoalOutcome:
-    """The outcome of steps that led to `observations` [T, 45], as Odometry counts them one by one."""
-    velocity = observed_velocity(observations)
-    x, y = np.array(goal.velocity[:2]) / max(math.hypot(*goal.velocity[:2]), 1e-9)
-    along, across = x * velocity[:, 0] + y * velocity[:, 1], x * velocity[:, 1] - y * velocity[:, 0]
-    turned = np.cumsum(velocity[:, 2]) * CONTROL_SECONDS
-    before = np.concatenate([[0.0], turned[:-1]])
-    seconds = np.arange(1, len(velocity) + 1) * CONTROL_SECONDS
-    aside = (across * np.cos(before) + along * np.sin(before)) * (seconds > SETTLE_SECONDS)
-    vx, vy, wz = velocity[-round(1 / CONTROL_SECONDS) :].mean(0).tolist()
-    return GoalOutcome(
-        goal,
-        float(seconds[-1]),
-        float(along.sum()) * CONTROL_SECONDS,
-        math.degrees(float(turned[-1])),
-        (vx, vy, wz),
-        fell,
-        timed_out=False,
-        drift=float(aside.sum()) * CONTROL_SECONDS,
-        uprightness=float(1 - 2 * (observations[:, 2] ** 2 + observations[:, 3] ** 2).max()),
-    )
+def expected_seconds(goal: Goal) -> float:
+    """How long a goal takes at the speed that it commands; 0 for an open one."""
+    if goal.meters is not None:
+        return goal.meters / math.hypot(goal.vx, goal.vy)
+    if goal.degrees is not None:
+        return math.radians(goal.degrees) / abs(goal.wz)
+    return goal.seconds or 0.0
+
+
+def measure(goal: Goal, observations: np.ndarray, body: Body, fell: bool = False) -> GoalOutcome:
+    """The outcome of the steps that led to `observations` [T, S]."""
+    odometry = Odometry(goal, body)
+    odometry.add(observations)
+    return odometry.outcome(fell)

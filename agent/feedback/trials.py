@@ -1,7 +1,7 @@
 """Trials: bodies that pursue goals while something disturbs them, all of them in one batch.
 
-A shove, another goal in place of the one that was asked, an end that comes too early or too late. What the simulator
-measures of them is what a planner learns to assess and correct from, and what it is measured on.
+A shove, another goal instead of the program's, an end that comes too early or too late. The outcomes, measured in the
+simulator, are what a planner learns to assess and correct from, and what it is measured on.
 
 Shapes: N bodies.
 """
@@ -9,63 +9,45 @@ Shapes: N bodies.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from agent.feedback.outcomes import Judge
-from agent.feedback.pursuit import Pursuit
+from agent.feedback.pursuit import Pursuit, expected_seconds
 from agent.goals import SKILLS, SPEEDS, Goal
-from agent.simulation.env import CONTROL_SECONDS
-from agent.simulation.vector_env import make_vector_env
+from agent.simulation.rollouts import Actor, Rollout
+from agent.simulation.vector_env import NEVER, make_vector_env, planar
 
 DISTURBANCES = ("none", "shove", "swap", "early", "late")
 BATCH = 64  # bodies at a time
 SHOVE_SPEED = (0.5, 1.5)  # m/s, of the whole body
 SWAP_SECONDS = 4.0  # longest time that another goal is pursued
-EARLY_SHARE, LATE_SHARE = (0.1, 0.8), (1.2, 2.0)  # of the end that was asked for
+EARLY_SHARE, LATE_SHARE = (0.1, 0.8), (1.2, 2.0)  # of the end of the program's goal
 LONGEST_GOAL = 8.0  # s that a goal of a random program takes
 # Ends of random goals; a walk is at least as long as it takes to be measured.
 SECONDS, METERS, DEGREES = (1.5, 6.0), (0.5, 6.0), (30, 270)
 
 
-class Mover(Protocol):
-    """A GoalDecisionTransformer, or anything that follows goals."""
-
-    def reset(self) -> None: ...
-    def prompt(self, goal: Sequence[Goal]) -> None: ...
-    def act(self, observation: np.ndarray) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class Trial:
-    """What one body is asked, what it is told instead, and when it is shoved.
+    """A program, and how one body is disturbed while it pursues it.
 
     Args:
-        asked: goals that are measured.
-        given: goals that it is told, one for each.
+        goals: of the program, which are measured.
+        executed: goals that the body pursues instead, one for each.
         disturbance: one of DISTURBANCES.
         seed: of the body's first pose.
-        shove_step: control step of the shove; -1 for none.
-        shove: m/s in the world frame, ahead and to the left as the body stood at first.
+        shove_seconds: when the body is shoved, if it is.
+        shove: velocity in the world frame that the shove adds, m/s.
     """
 
-    asked: tuple[Goal, ...]
-    given: tuple[Goal, ...]
+    goals: tuple[Goal, ...]
+    executed: tuple[Goal, ...]
     disturbance: str
     seed: int
-    shove_step: int = -1
+    shove_seconds: float | None = None
     shove: tuple[float, float] = (0.0, 0.0)
-
-
-def expected_seconds(goal: Goal) -> float:
-    """How long a goal takes at the speed that it commands; an open one none."""
-    if goal.meters is not None:
-        return goal.meters / math.hypot(goal.vx, goal.vy)
-    if goal.degrees is not None:
-        return math.radians(goal.degrees) / abs(goal.wz)
-    return goal.seconds or 0.0
 
 
 def random_program(rng: np.random.Generator) -> tuple[Goal, ...]:
@@ -86,61 +68,63 @@ def random_goal(rng: np.random.Generator) -> Goal:
             return goal
 
 
-def disturbed(asked: Sequence[Goal], disturbance: str, seed: int) -> Trial:
-    """A trial in which one of the goals, which all have an end, is disturbed in the way that is named."""
+def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
+    """A trial in which one of the goals, which all have an end, is disturbed in this way."""
     rng = np.random.default_rng(seed)
-    given, number = list(asked), int(rng.integers(len(asked)))
-    goal = given[number]
-    before = sum(expected_seconds(each) for each in given[:number])
-    trial = Trial(tuple(asked), tuple(asked), disturbance, seed)
+    executed, number = list(goals), int(rng.integers(len(goals)))
+    goal = executed[number]
+    trial = Trial(tuple(goals), tuple(goals), disturbance, seed)
     if disturbance == "shove":
-        step = round((before + rng.uniform(0.3, 1.0) * max(expected_seconds(goal), 1.0)) / CONTROL_SECONDS)
+        seconds = sum(map(expected_seconds, goals[:number])) + rng.uniform(0.3, 1.0) * max(expected_seconds(goal), 1.0)
         direction, speed = rng.uniform(0, 2 * math.pi), rng.uniform(*SHOVE_SPEED)
-        return replace(trial, shove_step=step, shove=(speed * math.cos(direction), speed * math.sin(direction)))
+        x, y = planar(speed, direction).tolist()
+        return replace(trial, shove_seconds=seconds, shove=(x, y))
     if disturbance == "swap":
         others = [Goal.from_skill(skill) for skill in SKILLS if skill != goal.skill and not skill.startswith("run")]
         seconds = min(SWAP_SECONDS, max(1.0, expected_seconds(goal)))
-        given[number] = replace(others[rng.integers(len(others))], seconds=seconds)
+        executed[number] = replace(others[rng.integers(len(others))], seconds=seconds)
     elif disturbance in ("early", "late"):
         share = rng.uniform(*(EARLY_SHARE if disturbance == "early" or goal.seconds else LATE_SHARE))
         assert goal.end is not None
         kind, amount = goal.end
-        given[number] = replace(goal, **{kind: max(share * amount, 0.1 if kind != "degrees" else 1.0)})
-    return replace(trial, given=tuple(given))
+        executed[number] = replace(goal, **{kind: max(share * amount, 0.1 if kind != "degrees" else 1.0)})
+    return replace(trial, executed=tuple(executed))
 
 
 def run_trials(
-    mover: Mover, trials: Sequence[Trial], judge: Judge | None = None, rounds: int = 0, num_threads: int | None = None
+    actor: Actor,
+    trials: Sequence[Trial],
+    judge: Judge | None = None,
+    max_corrections: int = 0,
+    num_threads: int | None = None,
 ) -> list[Pursuit]:
-    """What came of every trial, with `rounds` of repairs to each goal."""
-    order = sorted(range(len(trials)), key=lambda place: sum(map(expected_seconds, trials[place].asked)))
+    """The pursuit of every trial. With a judge, each goal is corrected at most `max_corrections` times."""
+    order = sorted(range(len(trials)), key=lambda index: sum(map(expected_seconds, trials[index].goals)))
     pursuits: dict[int, Pursuit] = {}
     for first in tqdm(range(0, len(order), BATCH), desc="trials", unit="batch", leave=False):
-        places = order[first : first + BATCH]
-        batch = [trials[place] for place in places]
-        found = [Pursuit(trial.asked, trial.given, judge, rounds) for trial in batch]
-        _run_batch(mover, batch, found, num_threads)
-        pursuits |= zip(places, found, strict=True)
-    return [pursuits[place] for place in range(len(trials))]
+        indices = order[first : first + BATCH]
+        batch = [trials[index] for index in indices]
+        found = [Pursuit(trial.goals, actor.body, trial.executed, judge, max_corrections) for trial in batch]
+        _run_batch(actor, batch, found, num_threads)
+        pursuits |= zip(indices, found, strict=True)
+    return [pursuits[index] for index in range(len(trials))]
 
 
-def _run_batch(mover: Mover, trials: list[Trial], pursuits: list[Pursuit], num_threads: int | None) -> None:
-    count = len(trials)
-    envs = make_vector_env(count, num_threads, max_episode_steps=2**31 - 1, contact_cost=False)
-    observations, _ = envs.reset(seed=[trial.seed for trial in trials])
-    mover.reset()
-    mover.prompt([pursuit.goal for pursuit in pursuits])
-    shove_steps = np.array([trial.shove_step for trial in trials])
-    shoves = np.array([[*trial.shove, 0.0] for trial in trials])
-    step = 0
+def _run_batch(actor: Actor, trials: list[Trial], pursuits: list[Pursuit], num_threads: int | None) -> None:
+    envs = make_vector_env(len(trials), num_threads, actor.body.name, max_episode_steps=NEVER)
+    rollout = Rollout.start(actor, envs, [trial.seed for trial in trials])
+    seconds = np.array([np.inf if trial.shove_seconds is None else trial.shove_seconds for trial in trials])
+    shove_steps = np.round(seconds / actor.body.control_seconds)
+    shoves = np.array([trial.shove for trial in trials])
+    changed, number = True, 0
     while not all(pursuit.over for pursuit in pursuits):
-        rows = np.flatnonzero(shove_steps == step)
-        envs.push(rows, shoves[rows])
-        observations, _, fell, _, info = envs.step(mover.act(observations))
-        changed = False
-        for pursuit, seen, down in zip(pursuits, info["final_obs"], fell, strict=True):
-            changed |= pursuit.add(seen, down)
         if changed:
-            mover.prompt([pursuit.goal for pursuit in pursuits])
-        step += 1
+            rollout.prompt([pursuit.goal for pursuit in pursuits])
+        rows = np.flatnonzero(shove_steps == number)
+        envs.push(rows, shoves[rows])
+        step = rollout.step()
+        changed = any(
+            [pursuit.add(*each) for pursuit, *each in zip(pursuits, step.observation, step.fell, strict=True)]
+        )
+        number += 1
     envs.close()

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import gymnasium
@@ -15,28 +14,29 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from agent.artefacts import cards, runs
+from agent.bodies import Body
 from agent.goals import Goal
-from agent.simulation.env import CONTROL_SECONDS, MAX_EPISODE_STEPS, humanoid, make_env, yaw
+from agent.simulation.env import FRAME_SIZE, make_env
+from agent.simulation.heading import yaw
+from agent.simulation.rollouts import Actor, Rollout
+from agent.simulation.vector_env import NEVER
 
-FRAME_EVERY = 2  # control steps: 33 frames a second
-FRAMES_PER_SECOND = Fraction(1 / (FRAME_EVERY * CONTROL_SECONDS)).limit_denominator(1000)
-SIZE = 480
+FRAME_EVERY = 2  # control steps
 PIXELS_PER_METER = 150
-# What a replay shows, goal after goal.
-SHOWN = [Goal.from_skill(skill) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
-SHOWN_STEPS = 100  # of each, 1.5 seconds
+# What a replay shows: goals, and how many seconds of each.
+SCENES = [(Goal.from_skill(skill), 1.5) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
 STRIP_FRAMES, STRIP_SIZE, CAPTION_HEIGHT = 8, 180, 32  # of a strip, in pixels
 REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
-def make_rendering_env(max_episode_steps: int) -> gymnasium.Env:
-    """`make_env("rgb_array")` where OpenGL works, and a stick figure drawn in plain pixels where it does not."""
+def make_rendering_env(body: str = "humanoid", max_episode_steps: int = NEVER) -> gymnasium.Env:
+    """An env that renders `rgb_array`: pictures where OpenGL works, and a stick figure in plain pixels elsewhere."""
     if "DISPLAY" not in os.environ:
         os.environ.setdefault("MUJOCO_GL", "egl")
-    env = make_env("rgb_array", max_episode_steps)
+    env = make_env(body, "rgb_array", max_episode_steps)
     env.reset(seed=0)
-    model = humanoid(env).model
-    model.vis.quality.offsamples = model.vis.quality.shadowsize = 0  # six times as fast in software
+    quality = env.unwrapped.model.vis.quality
+    quality.offsamples = quality.shadowsize = 0  # six times as fast in software
     try:
         env.render()
     except Exception as error:  # every OpenGL backend fails in its own way
@@ -45,7 +45,7 @@ def make_rendering_env(max_episode_steps: int) -> gymnasium.Env:
             f"no OpenGL ({type(error).__name__}), so a stick figure is drawn; for pictures: {REMEDY}",
             file=sys.stderr,
         )
-        return StickFigure(make_env(None, max_episode_steps))
+        return StickFigure(make_env(body, None, max_episode_steps))
     return env
 
 
@@ -55,22 +55,25 @@ class StickFigure(gymnasium.Wrapper):
     render_mode = "rgb_array"
 
     def render(self) -> np.ndarray:
-        """A picture [SIZE, SIZE, 3] uint8."""
-        model, data = humanoid(self).model, humanoid(self).data
-        picture = Image.new("RGB", (SIZE, SIZE), "white")
+        """A picture [480, 480, 3] uint8."""
+        model, data = self.unwrapped.model, self.unwrapped.data
+        picture = Image.new("RGB", (FRAME_SIZE, FRAME_SIZE), "white")
         draw = ImageDraw.Draw(picture)
         angle = float(yaw(data.qpos)) - np.pi / 5  # a little from the front
         side = np.array([np.cos(angle), np.sin(angle)])
-        ground = SIZE - 60
+        ground = FRAME_SIZE - 60
 
         def pixel(point: np.ndarray) -> tuple[float, float]:
             across = (point[:2] - data.qpos[:2]) @ side
-            return SIZE / 2 + PIXELS_PER_METER * across, ground - PIXELS_PER_METER * point[2]
+            return FRAME_SIZE / 2 + PIXELS_PER_METER * across, ground - PIXELS_PER_METER * point[2]
 
-        draw.line([(0, ground), (SIZE, ground)], fill="gray", width=2)
+        draw.line([(0, ground), (FRAME_SIZE, ground)], fill="gray", width=2)
         for meter in np.arange(-3, 4) - (data.qpos[:2] @ side) % 1:
             draw.line(
-                [(SIZE / 2 + PIXELS_PER_METER * meter, ground), (SIZE / 2 + PIXELS_PER_METER * meter, ground + 12)],
+                [
+                    (FRAME_SIZE / 2 + PIXELS_PER_METER * meter, ground),
+                    (FRAME_SIZE / 2 + PIXELS_PER_METER * meter, ground + 12),
+                ],
                 fill="gray",
                 width=2,
             )
@@ -88,61 +91,66 @@ class StickFigure(gymnasium.Wrapper):
         return np.asarray(picture)
 
 
-def draw(positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
-    """Pictures [SIZE, SIZE, 3] uint8 of the body in these positions of MuJoCo's [24]."""
-    env = make_rendering_env(max_episode_steps=1)
-    inner = humanoid(env)
+def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
+    """Pictures [480, 480, 3] uint8 of the body in these positions of MuJoCo's [7 + J]."""
+    env = make_rendering_env(body.name)
     try:
         for qpos in positions:
-            inner.set_state(qpos, np.zeros(inner.model.nv))
+            env.unwrapped.set_state(qpos, np.zeros(env.unwrapped.model.nv))
             yield np.asarray(env.render())
     finally:
         env.close()
 
 
-def film(actor: Any, folder: Path) -> None:
-    """Write the replay of the artefact in `folder`, whose actor it is, up to a fall, and show it in the card."""
-    env = make_rendering_env(MAX_EPISODE_STEPS)
-    observation, _ = env.reset(seed=0)
-    actor.reset()
-    frames: list[np.ndarray] = []
-    for step in range(len(SHOWN) * SHOWN_STEPS):
-        if step % SHOWN_STEPS == 0:
-            actor.prompt(SHOWN[step // SHOWN_STEPS])
-        if step % FRAME_EVERY == 0:
-            frames.append(np.asarray(env.render()))
-        observation, _, fell, *_ = env.step(actor.act(observation))
-        if fell:
+def perform(actor: Actor, seed: int = 0, scenes: Sequence[tuple[Goal, float]] = SCENES) -> Generator[np.ndarray]:
+    """Pictures [480, 480, 3] uint8 of the actor as it pursues goals, each for so many seconds, until it falls.
+
+    The actor forgets its context.
+    """
+    env = make_rendering_env(actor.body.name)
+    rollout = Rollout.start(actor, env, seed)
+    goals = [goal for goal, seconds in scenes for _ in range(round(seconds / actor.body.control_seconds))]
+    for number, goal in enumerate(goals):
+        if number == 0 or goal != goals[number - 1]:
+            rollout.prompt(goal)
+        if number % FRAME_EVERY == 0:
+            yield np.asarray(env.render())
+        if rollout.step().fell:
             break
     env.close()
     actor.reset()
-    write_video(folder / cards.REPLAY, frames)
+
+
+def film(actor: Actor, folder: Path) -> None:
+    """Write the replay of the artefact in `folder`, whose actor it is, and show it in the card."""
+    write_video(folder / cards.REPLAY, perform(actor), actor.body)
     cards.show_replay(folder)
 
 
 def write_strip(path: str | Path, frames: Sequence[np.ndarray], captions: Sequence[str]) -> None:
     """Write STRIP_FRAMES of the frames [H, W, 3], evenly spaced, side by side as a PNG, each with its caption."""
-    places = np.linspace(0, len(frames) - 1, min(STRIP_FRAMES, len(frames))).round().astype(int)
-    strip = Image.new("RGB", (STRIP_SIZE * len(places), STRIP_SIZE + CAPTION_HEIGHT), "white")
+    indices = np.linspace(0, len(frames) - 1, min(STRIP_FRAMES, len(frames))).round().astype(int)
+    strip = Image.new("RGB", (STRIP_SIZE * len(indices), STRIP_SIZE + CAPTION_HEIGHT), "white")
     draw = ImageDraw.Draw(strip)
-    for number, place in enumerate(places):
-        strip.paste(Image.fromarray(frames[place]).resize((STRIP_SIZE, STRIP_SIZE)), (number * STRIP_SIZE, 0))
-        draw.text((number * STRIP_SIZE + 4, STRIP_SIZE + 2), captions[place], fill="black")
-    with runs.replacing(path) as beside:
-        strip.save(beside, format="PNG", optimize=True)
+    for number, index in enumerate(indices):
+        strip.paste(Image.fromarray(frames[index]).resize((STRIP_SIZE, STRIP_SIZE)), (number * STRIP_SIZE, 0))
+        draw.text((number * STRIP_SIZE + 4, STRIP_SIZE + 2), captions[index], fill="black")
+    with runs.replacing(path) as new:
+        strip.save(new, format="PNG", optimize=True)
 
 
-def write_video(path: str | Path, frames: Iterable[np.ndarray]) -> None:
-    """Write RGB frames [H, W, 3] as H.264 (yuv420p) MP4, whole or not at all."""
+def write_video(path: str | Path, frames: Iterable[np.ndarray], body: Body) -> None:
+    """Write RGB frames [H, W, 3] of a body as H.264 (yuv420p) MP4, whole or not at all."""
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
         raise ValueError(f"there is nothing to show in {path}: the agent did not move")
+    rate = Fraction(1 / (FRAME_EVERY * body.control_seconds)).limit_denominator(1000)
     with (
-        runs.replacing(path) as beside,
-        av.open(str(beside), "w", format="mp4", options={"movflags": "faststart"}) as container,
+        runs.replacing(path) as new,
+        av.open(str(new), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "23"})
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "23"})
         stream.height, stream.width, stream.pix_fmt = *first.shape[:2], "yuv420p"
         for frame in itertools.chain([first], frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))

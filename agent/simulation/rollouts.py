@@ -1,0 +1,75 @@
+"""An actor in an env: the loop of observing, acting and stepping that suites, trials, runs and films share.
+
+Shapes: N bodies (no such axis for one).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import gymnasium
+import numpy as np
+
+from agent.bodies import Body, find_body
+from agent.goals import Goal
+from agent.simulation.vector_env import GoalVectorEnv
+
+
+class Actor(Protocol):
+    """What moves bodies: a MotorPolicy, a GoalDecisionTransformer, a GoalMLP or a MotorAgent."""
+
+    @property
+    def body(self) -> Body: ...
+    def reset(self) -> None: ...
+    def prompt(self, goal: Goal | Sequence[Goal], /) -> None: ...
+    def act(self, observation: np.ndarray, /) -> np.ndarray: ...
+
+
+class Step(NamedTuple):
+    """The result of one control step, of one body or of N."""
+
+    observation: np.ndarray  # before any restart
+    reward: np.ndarray
+    fell: np.ndarray  # bool
+    truncated: np.ndarray  # bool
+    info: dict
+
+
+class Rollout:
+    """An actor that moves the body of a GoalEnv, or the bodies of a GoalVectorEnv, step by step.
+
+    Args:
+        actor: prompted by `prompt`; one that is never prompted goes on with its own goal.
+        env: wrapped or not; stepped with the actor's actions.
+        observation: what the actor sees first.
+    """
+
+    def __init__(self, actor: Actor, env: gymnasium.Env | GoalVectorEnv, observation: np.ndarray):
+        self.actor, self.env, self.observation = actor, env, observation
+
+    @classmethod
+    def start(cls, actor: Actor, env: gymnasium.Env | GoalVectorEnv, seed: int | list[int]) -> "Rollout":
+        """Begin at the env's start, with an actor that remembers nothing."""
+        actor.reset()
+        observation, _ = env.reset(seed=seed)
+        return cls(actor, env, observation)
+
+    def prompt(self, goals: Goal | Sequence[Goal]) -> None:
+        """Give the actor and the env a goal, or one for each of N bodies, from the next step on."""
+        inner = self.env.unwrapped
+        setattr(inner, "goals" if isinstance(inner, GoalVectorEnv) else "goal", goals)
+        self.actor.prompt(goals)
+
+    def step(self) -> Step:
+        """Let the actor act, and the env take one control step."""
+        action = self.actor.act(self.observation)
+        self.observation, reward, fell, truncated, info = self.env.step(action)
+        return Step(info.get("final_obs", self.observation), reward, fell, truncated, info)
+
+
+def check_body(actor: Actor, body: str, name: object) -> None:
+    """Raise ValueError where the actor, loaded from `name`, moves another body than the one of this name."""
+    if actor.body != find_body(body):
+        raise ValueError(
+            f"{name} moves the body {actor.body.name}, not {body}: give --body {actor.body.name}, "
+            f"or an agent that was trained for {body}"
+        )
