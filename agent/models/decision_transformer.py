@@ -1,4 +1,4 @@
-"""Goal-prompted models that imitate the motor policy: the Decision Transformer, and the MLP to hold it against.
+"""Goal-prompted models that imitate the motor policy: the Decision Transformer, and the MLP it is compared with.
 
 The Decision Transformer (Chen et al., 2021) reads the three command tokens of the goal as a prefix, then the last
 steps as (return-to-go, state, action), and predicts the teacher's action from every state. Time is counted inside the
@@ -58,7 +58,6 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     context_length: int = 20
     return_horizon: int = 60
     target_return: float = 0.0
-    next_state_weight: float = 0.0
     goal_prompt: str = "prefix"
 
     hidden_size: int = 128
@@ -102,7 +101,7 @@ class GoalMLPConfig(PreTrainedConfig):
 def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig, others: dict) -> None:
     """Set the sizes and scales that a config leaves out to those of its body.
 
-    `others` are entries of the file that are no fields: version 1 has one `action_limit` for all actions.
+    `others` are entries of its file that are no fields. Version 1 has one `action_limit` for all actions.
     """
     if config.body:
         body = find_body(config.body)
@@ -111,20 +110,22 @@ def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig, others
         config.action_scale = config.action_scale or body.action_scale
     limit = others.pop("action_limit", None)
     config.action_scale = [limit] * config.act_dim if limit else list(config.action_scale)
+    if len(config.action_scale) != config.act_dim:
+        raise ValueError(f"action_scale has {len(config.action_scale)} numbers for {config.act_dim} actions")
 
 
 @dataclass
 class GoalModelOutput(ModelOutput):
-    """Actions [B, K, A]. The losses need labels; they are of actions in ±1 and of normalized states."""
+    """Actions [B, K, A] and, given labels, the loss: the mean squared error of actions in ±1."""
 
     loss: Tensor | None = None
-    action_loss: Tensor | None = None
-    state_loss: Tensor | None = None
     action_preds: Tensor | None = None
 
 
 class GoalPrompted(PreTrainedModel):
-    """What the models here share: the statistics of their data as buffers, the prompt, and loading with a check."""
+    """What the models here share: the statistics of their data as buffers, the prompt, the loss, and loading with a
+    check.
+    """
 
     observation_mean: Tensor
     observation_std: Tensor
@@ -141,8 +142,8 @@ class GoalPrompted(PreTrainedModel):
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
         """Save to a folder, whole and sealed."""
-        with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as beside:
-            super().save_pretrained(beside, **kwargs)
+        with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as new:
+            super().save_pretrained(new, **kwargs)
 
     def set_statistics(
         self, observation_mean: np.ndarray, observation_std: np.ndarray, return_mean: float, return_std: float
@@ -177,11 +178,22 @@ class GoalPrompted(PreTrainedModel):
         self._goal_ids = np.array([each.command_ids for each in goals])
 
     def _read(self, observation: np.ndarray) -> Tensor:
-        """States [B, 1, S] in observations [..., S or more]."""
+        """The body states [B, 1, S] in observations [..., S or more]."""
         size = self.config.state_dim
         check_observation(observation, size)
         states = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device)
         return states.reshape(-1, 1, size)
+
+    def _output(
+        self, predictions: Tensor, labels: Tensor | None, loss_mask: Tensor | None, loss_steps: Tensor | float | None
+    ) -> GoalModelOutput:
+        """Predictions [B, K, A] in ±1 as actions, with their loss where there are labels."""
+        output = GoalModelOutput(action_preds=predictions * self.action_scale)
+        if labels is not None:
+            assert loss_mask is not None, "labels come with the steps that count"
+            loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
+            output.loss = masked_square_error(predictions, labels / self.action_scale, loss_mask, loss_steps)
+        return output
 
     def _register_statistics(self) -> None:
         config = self.config
@@ -208,9 +220,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
 
     def __init__(self, config: GoalDecisionTransformerConfig):
         super().__init__(config)
-        del self.predict_return  # has no part in the loss
-        if not config.next_state_weight:
-            del self.predict_state
+        del self.predict_return, self.predict_state  # have no part in the loss
         self._register_statistics()
         self.prompt(Goal())
         self.reset()
@@ -247,20 +257,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         )
         hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, GOAL_TOKENS:]
         hidden = hidden.view(batch, context, len(STEP_TOKENS), -1)
-        predictions = self.predict_action(hidden[:, :, 1])
-        output = GoalModelOutput(action_preds=predictions * self.action_scale)
-        if labels is None:
-            return output
-        assert loss_mask is not None, "labels come with the steps that count"
-        loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
-        output.action_loss = masked_square_error(predictions, labels / self.action_scale, loss_mask, loss_steps)
-        output.loss = output.action_loss
-        if self.config.next_state_weight:
-            following = self.predict_state(hidden[:, :-1, 2])
-            known = loss_mask[:, :-1] & attention_mask[:, 1:].bool()
-            output.state_loss = masked_square_error(following, self.normalize(states[:, 1:]), known, loss_steps)
-            output.loss = output.action_loss + self.config.next_state_weight * output.state_loss
-        return output
+        return self._output(self.predict_action(hidden[:, :, 1]), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
         """Forget the past."""
@@ -375,14 +372,7 @@ class GoalMLP(GoalPrompted):
         loss_steps: Tensor | float | None = None,
     ) -> GoalModelOutput:
         """As GoalDecisionTransformer.forward; each step is seen by itself, and only its state."""
-        predictions = self._predict(states, goal_ids)
-        output = GoalModelOutput(action_preds=predictions * self.action_scale)
-        if labels is not None:
-            assert loss_mask is not None, "labels come with the steps that count"
-            loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
-            output.action_loss = masked_square_error(predictions, labels / self.action_scale, loss_mask, loss_steps)
-            output.loss = output.action_loss
-        return output
+        return self._output(self._predict(states, goal_ids), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
         """Forget the past; this model has none."""
