@@ -321,3 +321,201 @@ AGENT_LIMITS = """
 It walks on flat ground, sees nothing, and understands English instructions to stand, walk, run, sidestep, turn and
 walk curves; it refuses the rest.
 """
+
+
+def write_dataset_card(
+    folder: Path,
+    *,
+    name: str,
+    env_id: str,
+    step_seconds: float,
+    film_seconds: float,
+    numbers: Mapping[str, float],
+    columns: Sequence[Sequence[str]],
+) -> None:
+    """Write the card of a dataset.
+
+    Args:
+        folder: of the dataset, with its provenance.
+        name: of the repo or folder.
+        env_id: of the env that it was collected in.
+        step_seconds: from one row to the next.
+        film_seconds: longest time that the video shows.
+        numbers: measures of the whole dataset, by name.
+        columns: name, type and meaning of each column.
+    """
+    provenance = runs.read_json(folder / runs.PROVENANCE)
+    arguments = provenance["arguments"]
+    what = (
+        DATASET_RELABELED if arguments["relabel"] else DATASET_WHAT + DATASET_PROPOSED * bool(arguments["proposals"])
+    )
+    measures = [
+        [measure.replace("_", " "), f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"]
+        for measure, value in numbers.items()
+    ]
+    card = Card(
+        data=DatasetCardData(
+            license=LICENSE,
+            pretty_name=f"{env_id} following velocity goals",
+            task_categories=["reinforcement-learning", "robotics"],
+            tags=["LeRobot", "humanoid", *TAGS],
+            configs=[{"config_name": "default", "data_files": "data/*/*.parquet"}],
+        ),
+        title=f"{env_id} following velocity goals",
+        what=what.format(env_id=env_id, **arguments),
+        use=DATASET_USE.format(name=name),
+        results=DATASET_RESULTS.format(
+            numbers=table([["measure", "value"], *measures]),
+            columns=table([["column", "type", "meaning"], *([f"`{first}`", *rest] for first, *rest in columns)]),
+            replay=REPLAY,
+            version=GOAL_VERSION,
+            milliseconds=1000 * step_seconds,
+            film_seconds=film_seconds,
+        ),
+        limits=DATASET_LIMITS,
+    )
+    write_card(folder, card, provenance)
+
+
+DATASET_WHAT = """
+Steps of `{env_id}` under a goal-conditioned motor policy. The policy is executed with Gaussian noise, whose standard
+deviation is one of {noise_levels} of the action range for a few seconds at a time. The label of a step is the policy's
+mean action in the same state. Goals change within episodes, bodies are shoved by up to {push_speed} m/s, and
+{recovery_share:.0%} of the episodes start disturbed.
+"""
+DATASET_PROPOSED = """
+The goals are those of programs that a planner proposed, to practice what an agent does worst.
+"""
+DATASET_RELABELED = """
+The steps of `{relabel}` with goals in hindsight: the goal of each stretch of about a second is the mean velocity that
+was achieved in it, and rewards and instructions are those of that goal. The label is the policy's action for the goal
+that it was given.
+"""
+DATASET_USE = """
+from datasets import load_dataset
+
+steps = load_dataset("{name}", split="train", streaming=True)
+print(next(iter(steps)))
+"""
+DATASET_RESULTS = """
+{numbers}
+
+<video src="{replay}" controls muted></video>
+
+[{replay}]({replay}) shows up to {film_seconds:g} seconds of the longest episode in the first file, drawn from its rows.
+
+One row per step of {milliseconds:g} ms, episode after episode:
+
+{columns}
+
+`meta/stats.json` has the statistics of every column. `meta/episodes` says of each episode where its rows are, in which
+words it can be asked for, and how each of its goals was followed. Layout and names follow LeRobot v3.0; goal
+vocabulary {version}.
+"""
+DATASET_LIMITS = """
+One body on flat ground in simulation, moved by one policy: the data lacks what that policy cannot do.
+"""
+
+
+def write_transformer_card(
+    folder: Path,
+    *,
+    name: str,
+    model_class: str,
+    body: str,
+    env_id: str,
+    parameters: int,
+    steps: int,
+    observation_size: int,
+    action_size: int,
+    largest_action: float,
+    results: Mapping[str, float],
+    measured: int,
+) -> None:
+    """Write the card of a Decision Transformer, or of the MLP that it is compared with.
+
+    Args:
+        folder: of the model, with its provenance.
+        name: of the repo or folder.
+        model_class: GoalDecisionTransformer or GoalMLP.
+        body: name of the robot; empty where the data is of one that is not simulated here.
+        env_id: of the env that it was measured in, if it was.
+        parameters: of the model.
+        steps: that it was trained on.
+        observation_size: numbers of the body state.
+        action_size: numbers of an action.
+        largest_action: in the env's units.
+        results: measures, by name.
+        measured: episodes of each command, or windows of the data, that the results are from.
+    """
+    texts = MIMIC if body else FOREIGN_MIMIC
+    data = model_data(
+        name,
+        results if body else {},
+        measured_on=env_id,
+        tags=(body, "decision-transformer") if body else ("decision-transformer",),
+    )
+    if not body:
+        data.tags = [tag for tag in data.tags or () if tag not in TAGS]
+    facts = {
+        **{"name": name, "model_class": model_class, "body": body, "env_id": env_id, "version": GOAL_VERSION},
+        **{"parameters": parameters, "steps": steps, "largest_action": largest_action, "measured": measured},
+        **{"observation_size": observation_size, "action_size": action_size},
+        "table": table([["measure", "value"], *([measure, value] for measure, value in results.items())]),
+    }
+    card = Card(data=data, **{part: text.format(**facts) for part, text in texts.items()})
+    write_card(folder, card, runs.read_json(folder / runs.PROVENANCE))
+
+
+MIMIC = {
+    "title": "{model_class} for {env_id}",
+    "what": """
+{parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} steps of it. Goal vocabulary:
+{version}. The statistics of its observations are part of the model.
+""",
+    "use": """
+from agent.models.decision_transformer import {model_class}
+from agent import Goal, make_env
+
+model, env = {model_class}.from_pretrained("{name}").eval(), make_env("{body}")
+model.prompt(Goal(vx=1.0))
+observation, _ = env.reset(seed=0, options={{"goal": Goal(vx=1.0)}})
+for _ in range(1000):
+    observation, *_ = env.step(model.act(observation))
+""",
+    "results": """
+Measured during training in {measured} episodes of 1,000 steps for each command of the commands suite. Errors are in m/s
+and rad/s; survival is the share of steps before a fall.
+
+{table}
+""",
+    "limits": """
+It does what the policy in its data did: it follows velocities on flat ground, in simulation, and sees nothing.
+""",
+}
+FOREIGN_MIMIC = {
+    "title": "{model_class} of a dataset from another project",
+    "what": """
+{parameters:,} parameters. Imitates {steps:,} steps of episodes that were not collected here: {observation_size}
+numbers in an observation, {action_size} in an action, each of these within ±{largest_action:.3g}. The goal is always
+the same. The statistics of its observations are part of the model.
+""",
+    "use": """
+import numpy as np
+
+from agent.models.decision_transformer import {model_class}
+
+model = {model_class}.from_pretrained("{name}").eval()
+observation = np.zeros({observation_size}, dtype=np.float32)  # as the robot's own environment returns it
+action = model.act(observation)
+""",
+    "results": """
+Measured on {measured:,} windows of the steps it was trained on: the mean squared error of its actions, which are scaled
+to ±1. It was not tried in physics.
+
+{table}
+""",
+    "limits": """
+It does what is in its data. It follows no goals, and its robot is not simulated here.
+""",
+}
