@@ -402,7 +402,8 @@ DATASET_RESULTS = """
 
 <video src="{replay}" controls muted></video>
 
-[{replay}]({replay}) shows up to {film_seconds:g} seconds of the longest episode in the first file, drawn from its rows.
+[{replay}]({replay}) shows up to {film_seconds:g} seconds of the longest episode in the first file, drawn from its
+rows.
 
 One row per step of {milliseconds:g} ms, episode after episode:
 
@@ -430,6 +431,7 @@ def write_transformer_card(
     action_size: int,
     largest_action: float,
     results: Mapping[str, float],
+    update: int,
     measured: int,
 ) -> None:
     """Write the card of a Decision Transformer, or of the MLP that it is compared with.
@@ -446,9 +448,10 @@ def write_transformer_card(
         action_size: numbers of an action.
         largest_action: in the env's units.
         results: measures, by name.
+        update: of the training, that they were measured after.
         measured: episodes of each command, or windows of the data, that the results are from.
     """
-    texts = MIMIC if body else FOREIGN_MIMIC
+    texts = TRANSFORMER if body else FOREIGN_TRANSFORMER
     data = model_data(
         name,
         results if body else {},
@@ -459,15 +462,15 @@ def write_transformer_card(
         data.tags = [tag for tag in data.tags or () if tag not in TAGS]
     facts = {
         **{"name": name, "model_class": model_class, "body": body, "env_id": env_id, "version": GOAL_VERSION},
-        **{"parameters": parameters, "steps": steps, "largest_action": largest_action, "measured": measured},
-        **{"observation_size": observation_size, "action_size": action_size},
+        **{"parameters": parameters, "steps": steps, "largest_action": largest_action, "update": update},
+        **{"observation_size": observation_size, "action_size": action_size, "measured": measured},
         "table": table([["measure", "value"], *([measure, value] for measure, value in results.items())]),
     }
     card = Card(data=data, **{part: text.format(**facts) for part, text in texts.items()})
     write_card(folder, card, runs.read_json(folder / runs.PROVENANCE))
 
 
-MIMIC = {
+TRANSFORMER = {
     "title": "{model_class} for {env_id}",
     "what": """
 {parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} steps of it. Goal vocabulary:
@@ -484,8 +487,8 @@ for _ in range(1000):
     observation, *_ = env.step(model.act(observation))
 """,
     "results": """
-Measured during training in {measured} episodes of 1,000 steps for each command of the commands suite. Errors are in m/s
-and rad/s; survival is the share of steps before a fall.
+Measured after {update:,} updates in {measured} episodes of 1,000 steps for each command of the commands suite. Errors
+are in m/s and rad/s; survival is the share of steps before a fall.
 
 {table}
 """,
@@ -493,7 +496,7 @@ and rad/s; survival is the share of steps before a fall.
 It does what the policy in its data did: it follows velocities on flat ground, in simulation, and sees nothing.
 """,
 }
-FOREIGN_MIMIC = {
+FOREIGN_TRANSFORMER = {
     "title": "{model_class} of a dataset from another project",
     "what": """
 {parameters:,} parameters. Imitates {steps:,} steps of episodes that were not collected here: {observation_size}
@@ -510,8 +513,8 @@ observation = np.zeros({observation_size}, dtype=np.float32)  # as the robot's o
 action = model.act(observation)
 """,
     "results": """
-Measured on {measured:,} windows of the steps it was trained on: the mean squared error of its actions, which are scaled
-to ±1. It was not tried in physics.
+Measured after {update:,} updates on {measured:,} windows of the steps it was trained on: the mean squared error of its
+actions, which are scaled to ±1. It was not tried in physics.
 
 {table}
 """,
