@@ -1,7 +1,9 @@
-"""What a stage reads and leaves behind: its arguments, its output folder, its card, and its repo on the Hub.
+"""What a stage reads and writes: its arguments, its output folder, its card, and its repo on the Hub.
 
+runs.py         output folders: sealed, checked, locked and resumed; their provenance and metrics
 arguments.py    a dataclass of arguments from defaults, YAML and the command line
-runs.py         output folders: sealed, checked, locked and resumed
 cards.py        model and dataset cards
-hub.py          pushing to the Hub, loading from it, and what is refused
+checkpoints.py  checkpoints of PPO, for exact resume
+checks.py       what is refused: damaged weights, pickles, code
+hub.py          loading from a folder or the Hub, and publishing
 """

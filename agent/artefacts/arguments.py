@@ -127,15 +127,16 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
     `kind` is decorated with `huggingface_hub.dataclasses.strict`, so its fields are checked for type and its
     `validate_*` methods for everything else. A mistake that only the YAML has is reported with the file's name.
     """
-    argv, path = list(sys.argv[1:] if argv is None else argv), ""
+    argv, path, config = list(sys.argv[1:] if argv is None else argv), "", {}
     if "--config" in argv:
         place = argv.index("--config")
         if place + 1 == len(argv):
             raise ValueError("--config needs a file: give the path of a YAML file")
         path = argv[place + 1]
         del argv[place : place + 2]
+        config = _read_config(path)
     try:
-        return _parse(kind, argv, _read_config(path))
+        return _parse(kind, argv, config)
     except (StrictDataclassError, ValueError) as error:
         message = one_line(error.__cause__ or error)
         if path:
@@ -148,17 +149,15 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
 
 
 def _read_config(path: str) -> dict[str, Any]:
-    """The values in a YAML file by name; none without a file. Raises ValueError where it is not a mapping."""
-    if not path:
-        return {}
+    """The values in a YAML file by name. Raises ValueError where it is not a mapping, or cannot be read."""
     try:
         config = yaml.safe_load(Path(path).read_text())
     except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+        raise ValueError(f"cannot read config file {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"not YAML: {one_line(error)}") from None
+        raise ValueError(f"{path} is not YAML: {one_line(error)}") from error
     if not isinstance(config, dict):
-        raise ValueError(f"not a YAML mapping, but {config!r:.60}")
+        raise ValueError(f"{path} is not a YAML mapping, but {config!r:.60}")
     return config
 
 

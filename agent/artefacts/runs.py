@@ -1,4 +1,4 @@
-"""The output folder of a stage: what made it, how it went, and files that are complete the moment they exist."""
+"""The output folder of a stage: how it was made, its metrics, and files that are whole as soon as they exist."""
 
 import contextlib
 import dataclasses
@@ -46,15 +46,15 @@ CURVES = "curves.png"
 PROVENANCE = "provenance.json"
 SUMMARY = "summary.json"
 MANIFEST = "manifest.json"
-# What a manifest covers: all that is loaded. Cards, pictures and records of how it was made may change later.
+# What a manifest covers: everything that is loaded. Cards, pictures and records may change later.
 SEALED = (".safetensors", ".json", ".parquet", ".txt", ".model", ".jinja", ".bin", ".pkl", ".pt", ".pth")
 UNSEALED = (PROVENANCE, SUMMARY, MANIFEST)
-# What only served the training of an artefact, in its folder.
+# What only the training of an artefact needs, in its folder.
 TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", "not_finite.safetensors", ".*")
 
 
 def claim(folder: str | Path) -> filelock.BaseFileLock:
-    """Keep other runs out of `folder` while what is returned lives; no longer than this process, however that ends.
+    """Keep other runs out of `folder` while the lock that is returned exists, at most until this process ends.
 
     Raises:
         ValueError: another run is in it.
@@ -84,9 +84,8 @@ def writing(path: str | Path, size: int = 0) -> Generator[None]:
                 os.posix_fallocate(stream.fileno(), 0, size)
         yield
     except Exception as error:
-        # safetensors says in words what the system said
-        said = re.search(r"os error (\d+)", str(error))
-        number = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+        found = re.search(r"os error (\d+)", str(error))  # how safetensors reports it
+        number = error.errno if isinstance(error, OSError) else int(found[1]) if found else None
         if number not in UNWRITABLE:
             raise
         needed = f"it needs {size / 1e6:.3f} MB, " if size else ""
@@ -130,9 +129,9 @@ def digest(path: str | Path) -> str:
 
 
 def fingerprint(folder: Path, files: Iterable[Path]) -> str:
-    """The sha256 of what `files` of a folder hold, wherever it is.
+    """The sha256 of the contents of `files` of a folder, the same wherever the folder is.
 
-    What its manifest has, which hub.folder has compared with the files, is not read again.
+    Hashes in its manifest, which hub.folder has compared with the files, are not computed again.
     """
     known = read_manifest(folder)
     names = sorted(file.relative_to(folder).as_posix() for file in files)
@@ -141,8 +140,8 @@ def fingerprint(folder: Path, files: Iterable[Path]) -> str:
 
 
 def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:
-    """Look whether the run in `folder` may go on with `arguments`, as many processes, and the libraries that there
-    are; what is in `free` may have changed.
+    """Check that the run in `folder` may be resumed: with these arguments, except those in `free`, as many processes,
+    and the same library versions.
 
     Raises:
         ValueError: others have changed; all of them are listed.
@@ -161,41 +160,35 @@ def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Colle
 
 @contextlib.contextmanager
 def replacing(path: str | Path, size: int = 0) -> Generator[Path]:
-    """A path to write a file or folder at; it takes the place of `path` only once it is whole and on the disk.
+    """A path to write a new version of the file or folder `path` at. It replaces `path` only once it is whole and on
+    the disk; a folder is sealed.
 
-    There is room for `size` bytes, and for as many as `path` has now. A folder is sealed.
+    There is room for `size` bytes, and for as many as `path` has now.
 
     Raises:
-        ValueError: there is no room or no right to write; what was there is as it was.
+        ValueError: there is no room or no right to write; the old version is unchanged.
     """
     path = Path(path)
-    beside, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    with writing(path, max(size, sum(file.stat().st_size for file in _files(path)))):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(beside)
-        try:
-            yield beside
-            if beside.is_dir():
-                seal(beside)
-            _sync(beside)
-        except Exception:
-            _remove(beside)  # what is half written takes room
-            raise
-        if path.is_dir():
-            _remove(old)
-            path.rename(old)
-        beside.replace(path)
+    old = _old(path)
+    size = max(size, sum(file.stat().st_size for file in _files(path)))
+    with _writing_to(path.with_name(f".{path.name}.new"), path, size) as new:
+        yield new
+        if new.is_dir():
+            seal(new)
+    if path.is_dir():  # a folder cannot be replaced in one step
         _remove(old)
+        path.rename(old)
+    new.replace(path)
+    _remove(old)
 
 
 def newest(path: str | Path) -> Path | None:
     """The last whole version of `path` that `replacing` left, also when it was stopped between its two renames.
 
     Raises:
-        ValueError: a file in it is not what was written.
+        ValueError: a file in it is damaged.
     """
-    path = Path(path)
-    found = next((each for each in (path, path.with_name(f".{path.name}.old")) if each.exists()), None)
+    found = next((each for each in (Path(path), _old(Path(path))) if each.exists()), None)
     if found is not None:
         check(found)
     return found
@@ -203,49 +196,56 @@ def newest(path: str | Path) -> Path | None:
 
 @contextlib.contextmanager
 def placing(folder: str | Path, size: int = 0) -> Generator[Path]:
-    """A folder to write files of `size` bytes in, which then take their places in `folder`, beside the others there.
-    That is sealed.
+    """A folder to write new files of `size` bytes in, which then move to `folder` and replace files of the same name.
+    The folder is sealed.
 
-    Stopped in between, `folder` has no manifest until the next time, but each of its files is whole.
+    A process that is stopped on the way leaves `folder` without a manifest, with every file whole.
 
     Raises:
-        ValueError: there is no room or no right to write; what was there is as it was.
+        ValueError: there is no room or no right to write; `folder` is unchanged.
     """
     folder = Path(folder)
-    beside = folder / ".new"
-    with writing(beside, size):
-        _remove(beside)
-        beside.mkdir(parents=True)
-        try:
-            yield beside
-            _sync(beside)
-        except Exception:
-            _remove(beside)  # what is half written takes room
-            raise
-    files = [file.relative_to(beside) for file in _files(beside)]
+    with _writing_to(folder / ".new", folder, size) as new:
+        new.mkdir()
+        yield new
+    files = [file.relative_to(new) for file in _files(new)]
     changed = {file.as_posix() for file in files}
     known = {name: value for name, value in read_manifest(folder).items() if name not in changed}
     if any((folder / file).exists() for file in files):
         (folder / MANIFEST).unlink(missing_ok=True)
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (beside / file).replace(folder / file)
-    _remove(beside)
+        (new / file).replace(folder / file)
+    _remove(new)
     seal(folder, known)
 
 
+@contextlib.contextmanager
+def _writing_to(new: Path, path: Path, size: int) -> Generator[Path]:
+    """`new`, which does not exist yet and is on the disk afterwards; an error removes it, as it takes room."""
+    with writing(path, size):
+        new.parent.mkdir(parents=True, exist_ok=True)
+        _remove(new)
+        try:
+            yield new
+            _sync(new)
+        except Exception:
+            _remove(new)
+            raise
+
+
 def seal(folder: str | Path, known: Mapping[str, str] | None = None) -> None:
-    """Write the manifest of `folder`: the hash of every file that is loaded from it, but for folders in it that have
-    one of their own. Those `known` are not computed again.
+    """Write the manifest of `folder`: the hash of every file that is loaded from it, except in subfolders that have a
+    manifest of their own. Hashes that are `known` are not computed again.
     """
     folder, known = Path(folder), known or {}
-    own = {path.parent for path in folder.rglob(MANIFEST)} - {folder}
+    sealed = {path.parent for path in folder.rglob(MANIFEST)} - {folder}
     hashes = {}
     for file in sorted(folder.rglob("*")):
         place = file.relative_to(folder)
-        aside = any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in TRAINING_ONLY)
-        covered = file.suffix in SEALED and file.name not in UNSEALED and not aside and own.isdisjoint(file.parents)
-        if covered and file.is_file():
+        training = any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in TRAINING_ONLY)
+        covered = file.suffix in SEALED and file.name not in UNSEALED and not training
+        if covered and sealed.isdisjoint(file.parents) and file.is_file():
             hashes[place.as_posix()] = known.get(place.as_posix()) or digest(file)
     write_json(folder / MANIFEST, {"sha256": hashes})
 
@@ -269,7 +269,7 @@ def read_manifest(folder: str | Path) -> dict[str, str]:
 def check(folder: str | Path, *, may_lack: bool = False) -> None:
     """Raise ValueError, naming the file, where `folder` is not what its manifest says, if it has one.
 
-    Files that it lacks are fine where it `may_lack` some.
+    Missing files are allowed where it `may_lack` some.
     """
     for name, value in read_manifest(folder).items():
         path = Path(folder) / name
@@ -286,8 +286,8 @@ def check(folder: str | Path, *, may_lack: bool = False) -> None:
 
 def write_json(path: str | Path, value: object) -> None:
     """Write `value` as indented JSON, whole or not at all."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    with replacing(path) as new:
+        new.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path) -> dict:
@@ -306,9 +306,9 @@ def read_json(path: str | Path) -> dict:
 def record_provenance(
     folder: str | Path, arguments: "DataclassInstance", upstream: Mapping[str, str] | None = None
 ) -> dict:
-    """Write what made `folder`: script, resolved arguments, library versions and the artefacts it was made from."""
+    """Record how `folder` was made: command, resolved arguments, library versions, and upstream artefacts."""
     provenance = {
-        "command": shlex.join([Path(sys.argv[0]).name, *map(without_place, sys.argv[1:])]),
+        "command": shlex.join([Path(sys.argv[0]).name, *map(strip_location, sys.argv[1:])]),
         "arguments": resolved(arguments),
         "processes": started_processes(),
         "python": platform.python_version(),
@@ -320,7 +320,7 @@ def record_provenance(
 
 
 def started_processes() -> int:
-    """How many processes the launcher says it starts."""
+    """How many processes the launcher starts, by its own account."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
@@ -329,25 +329,28 @@ def library_versions() -> dict[str, str]:
 
 
 def resolved(arguments: "DataclassInstance") -> dict:
-    """Arguments by name, as anyone may read them."""
+    """Arguments by name, without locations on this machine."""
 
-    def readable(value: object) -> object:
+    def public(value: object) -> object:
         if isinstance(value, list):
-            return [readable(each) for each in value]
-        return without_place(value) if isinstance(value, str) else value
+            return [public(each) for each in value]
+        return strip_location(value) if isinstance(value, str) else value
 
-    return {name: readable(value) for name, value in dataclasses.asdict(arguments).items()}
+    return {name: public(value) for name, value in dataclasses.asdict(arguments).items()}
 
 
-def without_place(value: str) -> str:
-    """A path, or `--flag=path`, as anyone may read it: only the name of one that leads out of the working folder."""
+def strip_location(value: str) -> str:
+    """A path, or `--flag=path`, that may be published: of a path out of the working folder only the last name."""
     flag, equals, path = value.rpartition("=") if value.startswith("--") else ("", "", value)
-    leads_out = Path(path).is_absolute() or ".." in Path(path).parts or path.startswith("~")
-    return flag + equals + Path(path).name if leads_out else value
+    outside = Path(path).is_absolute() or ".." in Path(path).parts or path.startswith("~")
+    return flag + equals + Path(path).name if outside else value
+
+
+without_place = strip_location  # until every caller uses the new name
 
 
 def write_summary(folder: str | Path, *, stage: str, made: str, seconds: float, metric: str) -> None:
-    """Say what a stage made. Written last, so that a folder with a summary is a complete one."""
+    """Describe a stage's output. Written last, so that a folder with a summary is complete."""
     write_json(Path(folder) / SUMMARY, {"stage": stage, "made": made, "seconds": round(seconds), "metric": metric})
 
 
@@ -377,8 +380,8 @@ class Metrics:
         if resume_step is not None and path.exists():
             rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
             self.rows = [row for row in rows if row["step"] <= resume_step]
-        with replacing(path) as beside:
-            beside.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        with replacing(path) as new:
+            new.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, **{name: float(value) for name, value in values.items()}}
@@ -388,26 +391,24 @@ class Metrics:
 
     def draw(self) -> None:
         """Draw every metric over steps into `curves.png`."""
-        import matplotlib  # half a second that only a run with curves needs
-
-        matplotlib.use("agg")
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure  # only a training draws
 
         names = sorted({name for row in self.rows for name in row} - {"step"})
-        columns = 4
-        rows = max(1, -(-len(names) // columns))
-        figure, axes = pyplot.subplots(rows, columns, figsize=(16, 2.6 * rows), squeeze=False)
-        for axis in axes.flat[len(names) :]:
-            axis.axis("off")
-        for axis, name in zip(axes.flat, names, strict=False):
+        rows = max(1, -(-len(names) // 4))
+        figure = Figure(figsize=(16, 2.6 * rows), layout="tight")
+        for place, name in enumerate(names, 1):
+            axis = figure.add_subplot(rows, 4, place)
             points = [(row["step"], row[name]) for row in self.rows if name in row]
             axis.plot(*zip(*points, strict=True), linewidth=1, marker="." if len(points) < 10 else None)
             axis.set_title(name, fontsize=9)
             axis.tick_params(labelsize=7)
-        figure.tight_layout()
-        with replacing(self.folder / CURVES) as beside:
-            figure.savefig(beside, format="png", dpi=80)
-        pyplot.close(figure)
+        with replacing(self.folder / CURVES) as new:
+            figure.savefig(new, format="png", dpi=80)
+
+
+def _old(path: Path) -> Path:
+    """Where `replacing` keeps a folder between its two renames."""
+    return path.with_name(f".{path.name}.old")
 
 
 def _files(path: Path) -> list[Path]:

@@ -74,7 +74,7 @@ def test_what_is_wrong_is_named_in_one_line(config, text, flags, words):
     [
         ("speed: -1.0", [], "GIVEN: speed=-1.0"),
         ("sped: 1.0", ["--steps", "3"], "GIVEN: "),
-        ("\udcff", [], "GIVEN is no YAML"),
+        ("\udcff", [], "GIVEN is not YAML"),
         ("speed: 2.0", ["--speed", "-1"], "speed=-1.0"),
     ],
 )

@@ -9,7 +9,7 @@ from conftest import ROOT, contents, run_script, without_manifests
 from safetensors.torch import load, save
 from transformers import AutoModel
 
-from agent.artefacts import hub, runs
+from agent.artefacts import checks, hub, runs
 from agent.goals import GOAL_VERSION
 from agent.language.planner import VOCABULARY, Planner
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
@@ -237,7 +237,7 @@ def test_a_config_does_not_change_the_type_of_the_numbers(saved):
 
 
 def test_a_model_of_endless_parts_is_stopped_while_it_is_made():
-    with pytest.raises(ValueError, match="more than 100 parts"), hub.at_most(100):
+    with pytest.raises(ValueError, match="more than 100 parts"), checks.at_most(100):
         torch.nn.ModuleList(torch.nn.Linear(1, 1) for _ in range(10**9))
     torch.nn.ModuleList(torch.nn.Linear(1, 1) for _ in range(101))
 
