@@ -12,12 +12,14 @@ humanoid.
 """
 
 import functools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pyarrow as pa
 from datasets import Features, List, Value
 from pyarrow import parquet
@@ -28,6 +30,7 @@ from agent.goals import AXES, GOAL_VERSION, GRID, GRID_STEP, GRID_STEPS, Goal, c
 
 LAYOUT_VERSION = "v3.0"
 FILES_PER_CHUNK = 1000
+FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 35
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 
@@ -110,6 +113,108 @@ def write_shard(path: Path, shard: Shard, body: Body) -> None:
     ]
     others = [name for name, column in found.items() if column.dtype != "float32"]
     parquet.write_table(table, path, compression="zstd", use_dictionary=others, use_byte_stream_split=floats)
+
+
+def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[str, int], body: Body) -> None:
+    """Write one row per episode of a shard, whose bodies moved with `velocity` [R, 3] and whose files are at `place`:
+    where its steps are, an instruction that asks for it, and how its goals were followed.
+    """
+    texts = task_texts()
+    ends = np.flatnonzero(shard["next.done"]) + 1
+    rows = []
+    for begin, end in pairwise([0, *ends.tolist()]):
+        commands = shard["goal.command"][begin:end]
+        switches = begin + 1 + np.flatnonzero((commands[1:] != commands[:-1]).any(1))
+        stretches = [_summarize(shard, velocity, *each, body) for each in pairwise([begin, *switches.tolist(), end])]
+        goals = [Goal(*stretch["command"], seconds=max(0.1, stretch["seconds"])).on_grid() for stretch in stretches]
+        rows.append(
+            {
+                "episode_index": int(shard["episode_index"][begin]),
+                "tasks": list(dict.fromkeys(texts[index] for index in shard["task_index"][begin:end])),
+                "length": end - begin,
+                "dataset_from_index": int(shard["index"][begin]),
+                "dataset_to_index": int(shard["index"][end - 1]) + 1,
+                **{f"data/{name}": index for name, index in place.items()},
+                **{f"meta/episodes/{name}": index for name, index in place.items()},
+                "instruction": "; ".join(goal.text for goal in goals),
+                "fell": bool(shard["next.terminated"][end - 1]),
+                "mean_reward": float(shard["next.reward"][begin:end].mean()),
+                "summary": stretches,
+            }
+        )
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+
+
+def _summarize(shard: Shard, velocity: np.ndarray, begin: int, end: int, body: Body) -> dict:
+    """The goal from row `begin` to row `end`, and how well it was followed."""
+    command, traveled = shard["goal.command"][begin].astype(float), velocity[begin:end].astype(float)
+    return {
+        "command": [round(value, 1) for value in command.tolist()],
+        "seconds": round((end - begin) * body.control_seconds, 3),
+        "mean_velocity": [round(value, 3) for value in traveled.mean(0).tolist()],
+        "meters": round(float(np.linalg.norm(traveled[:, :2], axis=1).sum()) * body.control_seconds, 3),
+        "degrees": round(math.degrees(float(traveled[:, 2].sum())) * body.control_seconds, 1),
+        "mean_reward": round(float(shard["next.reward"][begin:end].mean()), 4),
+    }
+
+
+def write_tasks(folder: Path) -> None:
+    """Write the text of every goal."""
+    texts = task_texts()
+    with runs.replacing(folder / "meta" / "tasks.parquet") as new:
+        pandas.DataFrame({"task_index": range(len(texts))}, index=pandas.Index(texts, name="task")).to_parquet(new)
+
+
+def write_info(folder: Path, body: Body, steps: int, episodes: int) -> None:
+    """Write meta/info.json, as LeRobot reads it, and seal the folder."""
+    info = {
+        "codebase_version": LAYOUT_VERSION,
+        "robot_type": body.name,
+        "body": body.name,
+        "goal_version": GOAL_VERSION,
+        "total_episodes": episodes,
+        "total_frames": steps,
+        "total_tasks": len(task_texts()),
+        "chunks_size": FILES_PER_CHUNK,
+        "data_files_size_in_mb": FILE_MEGABYTES,
+        "video_files_size_in_mb": FILE_MEGABYTES,
+        "fps": 1 / body.control_seconds,
+        "splits": {"train": f"0:{episodes}"},
+        "data_path": DATA_PATH,
+        "video_path": None,
+        "features": {
+            name: {
+                "dtype": column.dtype,
+                "shape": list(column.shape or (1,)),
+                "names": None,
+                "meaning": column.meaning,
+            }
+            for name, column in columns(body).items()
+        },
+    }
+    with runs.placing(folder) as new:
+        runs.write_json(new / "meta" / "info.json", info)
+
+
+def write_statistics(folder: Path) -> None:
+    """Check the dataset, and write the count, minimum, maximum, mean and standard deviation of every column to
+    meta/stats.json, as LeRobot reads it.
+    """
+    parts: dict[str, list[list[np.ndarray]]] = {}
+    for shard in read_shards(folder):
+        for name, column in shard.items():
+            values = column.reshape(len(column), -1).astype(np.float64)
+            found = [values.min(0), values.max(0), values.sum(0), np.square(values).sum(0)]
+            parts.setdefault(name, []).append(found)
+    count, statistics = read_info(folder)["total_frames"], {}
+    for name, found in parts.items():
+        least, greatest, total, squares = (np.array(part) for part in zip(*found, strict=True))
+        mean = total.sum(0) / count
+        deviation = np.sqrt(np.maximum(squares.sum(0) / count - mean**2, 0))
+        measures = {"min": least.min(0), "max": greatest.max(0), "mean": mean, "std": deviation}
+        statistics[name] = {"count": [count], **{measure: value.tolist() for measure, value in measures.items()}}
+    with runs.placing(folder) as new:
+        runs.write_json(new / "meta" / "stats.json", statistics)
 
 
 def shard_paths(folder: Path) -> list[Path]:
