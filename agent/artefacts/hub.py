@@ -101,7 +101,7 @@ def load_pretrained(
     load: Callable[..., Any],
     name: str | Path,
     *,
-    sizes: Callable[[dict], Mapping[str, float]],
+    sizes: Callable[[dict], Mapping[str, Any]],
     revision: str | None = None,
     token: str | None = None,
     **kwargs,

@@ -12,7 +12,7 @@ States and actions come and go in the env's units; inside, actions are in ±1.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from transformers import (
 )
 from transformers.utils import ModelOutput
 
-from agent.artefacts import hub, runs
+from agent.artefacts import checks, hub, runs
 from agent.bodies import Body, find_body
 from agent.goals import AXES, GOAL_VERSION, TOKENS, Goal
 from agent.simulation.heading import check_observation
@@ -137,7 +137,7 @@ class GoalPrompted(PreTrainedModel):
         """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
         model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
         model.prompt(Goal())
-        hub.check_acts(model, model.config.state_dim, path)
+        checks.check_acts(model, model.config.state_dim, path)
         return model
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
@@ -391,11 +391,19 @@ class GoalMLP(GoalPrompted):
         )
 
 
-def _sizes(config: dict) -> dict[str, int]:
-    """What the config of a model must say."""
+def _sizes(config: dict) -> dict[str, Any]:
+    """What the config of a model must say. Version 1 has no `body`, and one `action_limit` for all actions."""
     name = config.get("body", "humanoid")
-    body = {"state_dim": find_body(name).observation_size, "act_dim": find_body(name).action_size} if name else {}
-    return {"vocab_size": len(TOKENS)} | body
+    if not name:
+        return {"vocab_size": len(TOKENS)}
+    body = find_body(name)
+    return {
+        "vocab_size": len(TOKENS),
+        "state_dim": body.observation_size,
+        "act_dim": body.action_size,
+        "action_scale": list(body.action_scale),
+        "action_limit": body.action_scale[0],
+    }
 
 
 def masked_square_error(prediction: Tensor, target: Tensor, mask: Tensor, count: Tensor | float) -> Tensor:

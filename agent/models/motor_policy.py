@@ -5,6 +5,7 @@ Shapes: B batch (any leading axes), S body state, C = 3 command, A actions.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
-from agent.artefacts import hub, runs
+from agent.artefacts import checks, hub, runs
 from agent.bodies import find_body
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
@@ -108,13 +109,13 @@ class MotorPolicy(PreTrainedModel):
         vocabulary.
         """
         policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
-        hub.check_acts(policy, policy.body.observation_size, path)
+        checks.check_acts(policy, policy.body.observation_size, path)
         return policy
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
         """Save to a folder, whole and sealed."""
-        with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as beside:
-            super().save_pretrained(beside, **kwargs)
+        with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as new:
+            super().save_pretrained(new, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module):
@@ -250,15 +251,20 @@ class Critic(nn.Module):
         try:
             self.load_state_dict(load_file(path))
         except (RuntimeError, SafetensorError) as error:
-            reason = hub.first_line(error)
+            reason = checks.first_line(error)
             raise ValueError(f"{name} has no fitting {CRITIC} ({reason}): remove it to start a new one") from error
-        hub.check_finite(self, name)
+        checks.check_finite(self, name)
 
 
-def _sizes(config: dict) -> dict[str, int]:
-    """What the config of a policy must say, whose body is in it: artifacts of version 1 are of the humanoid."""
+def _sizes(config: dict) -> dict[str, Any]:
+    """What the config of a policy must say. Version 1 has no `body`, and one `action_limit` for all actions."""
     body = find_body(config.get("body", "humanoid"))
-    return {"observation_size": body.observation_size, "action_size": body.action_size}
+    return {
+        "observation_size": body.observation_size,
+        "action_size": body.action_size,
+        "action_scale": list(body.action_scale),
+        "action_limit": body.action_scale[0],
+    }
 
 
 def goal_features(commands: Tensor) -> Pair:

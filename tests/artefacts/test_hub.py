@@ -176,7 +176,8 @@ HOSTILE = {
     "header": (with_a_header_of_terabytes, "cannot be loaded"),
     "not finite": (with_weights(log_std=float("nan")), "weights that are not finite, log_std"),
     "body": (with_config(observation_size=44), "observation_size=44, here it is 45"),
-    "range": (with_config(action_limit=1e9), r"action_limit=1000000000\.0, here it is 0\.4"),
+    "range": (with_config(action_scale=[1e9] * 17), r"action_scale=\[1000000000\.0, .* here it is \[0\.4"),
+    "range of version 1": (with_config(action_limit=1e9), r"action_limit=1000000000\.0, here it is 0\.4"),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
     "script": (with_file("README.md", b"# Nice\n<script>fetch('/')</script>"), r"script in its README\.md"),
 }
@@ -285,7 +286,8 @@ def in_part(part, change):
 
 
 def of_another_body(files):
-    config = GoalDecisionTransformerConfig(state_dim=3, act_dim=2, hidden_size=16, n_layer=1, n_head=2)
+    sizes = {"body": "", "state_dim": 3, "act_dim": 2, "action_scale": [1.0, 1.0]}
+    config = GoalDecisionTransformerConfig(**sizes, hidden_size=16, n_layer=1, n_head=2)
     with hub.staging() as folder:
         GoalDecisionTransformer(config).save_pretrained(folder)
         files |= without_manifests(folder)
@@ -296,8 +298,8 @@ HOSTILE_AGENTS = {
     "code": (in_part("decision_transformer", with_config(auto_map={"AutoModel": "evil.Model"})), "auto_map"),
     "not finite": (in_part("policy", with_weights(log_std=float("inf"))), "policy has weights that are not finite"),
     "wide": (in_part("decision_transformer", with_config(hidden_size=2**20)), "declares .* parameters"),
-    "body": (in_part("decision_transformer", of_another_body), r"observations and actions of \(3, 2\) numbers"),
-    "range": (in_part("decision_transformer", with_config(action_limit=1e9)), r"in ±1000000000\.0"),
+    "body": (in_part("decision_transformer", of_another_body), "moves no robot of this package"),
+    "range": (in_part("decision_transformer", with_config(action_limit=1e9)), r"action_limit=1000000000\.0, here it is 0\.4"),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
     "vocabulary of a part": (in_part("policy", with_config(goal_version="0")), "goal vocabulary 0"),
     "script": (in_part("planner", with_file("README.md", b"<script>")), r"planner has a script in its README\.md"),
