@@ -11,6 +11,7 @@ Writes  one JSON document, to stdout or --json, a page to look at, and proposals
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -27,7 +28,7 @@ from agent.motor_agent import MotorAgent
 from agent.simulation.rollouts import check_body
 
 # Actor -> its class, and the part of an agent's folder that it is.
-ACTORS = {
+ACTORS: dict[str, tuple[Any, str]] = {
     "policy": (MotorPolicy, "policy"),
     "transformer": (GoalDecisionTransformer, "decision_transformer"),
     "mlp": (GoalMLP, "mlp"),
@@ -92,7 +93,7 @@ def main(args: Arguments) -> None:
     if args.proposals or args.suite == "feedback":
         for actor in actors:
             actor.planner.check_taught()
-    results = [
+    results: list[dict[str, Any]] = [
         {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed} | measure(actor, args)
         for name, actor in zip(names, actors, strict=True)
     ]
@@ -109,7 +110,8 @@ def main(args: Arguments) -> None:
         print(json.dumps(document, indent=2))
 
 
-def load_actor(name: str, kind: str, body: str) -> MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent:
+def load_actor(name: str, kind: str, body: str) -> Any:
+    """The actor of a kind in ACTORS."""
     if kind == "agent":
         return MotorAgent.from_pretrained(name, body)
     actor, part = ACTORS[kind]
@@ -120,12 +122,12 @@ def load_actor(name: str, kind: str, body: str) -> MotorPolicy | GoalDecisionTra
     return loaded
 
 
-def measure(actor: MotorPolicy | GoalDecisionTransformer | GoalMLP | MotorAgent, args: Arguments) -> dict:
+def measure(actor: Any, args: Arguments) -> dict:
     """What the suite measures of one actor."""
     if args.suite == "instructions":
         return suites.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
     measure_suite = getattr(suites, f"measure_{args.suite}")
-    settings = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
+    settings: dict[str, Any] = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
     if args.suite in ("commands", "shoves"):
         drawn = args.random_commands
         settings["commands"] = suites.random_commands(drawn, args.seed, actor.body) if drawn else suites.COMMANDS

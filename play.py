@@ -14,45 +14,42 @@ import math
 import os
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import gymnasium
-import numpy as np
 from huggingface_hub.dataclasses import strict
 
 from agent.artefacts import arguments, hub
-from agent.feedback.outcomes import asked
+from agent.artefacts.arguments import option
+from agent.bodies import find_body
 from agent.language.planner import Planner
+from agent.live import LiveAgent
 from agent.motor_agent import MotorAgent, RunResult
 from agent.simulation import video
-from agent.simulation.env import CONTROL_SECONDS, humanoid, yaw
+from agent.simulation.env import goal_env
 
 
 @strict
 @dataclass
 class Arguments:
-    agent: str = field(default="pretrained/humanoid", metadata={"help": "folder or Hub repo of an agent"})
-    instruction: str = field(default="", metadata={"help": "what to do, in a sentence"})
-    instructions_file: str = field(
-        default="", metadata={"help": "a text file with one instruction per line, for --parse_only"}
-    )
-    parse_only: bool = field(default=False, metadata={"help": "print the goal programs as JSON and move nothing"})
-    video: str = field(default="", metadata={"help": "MP4 file to write"})
-    strip: str = field(default="", metadata={"help": "PNG file to write, of frames side by side"})
-    feedback: bool = field(
-        default=False, metadata={"help": "let the planner assess each goal when it is over, and correct it"}
-    )
-    max_corrections: int = field(default=2, metadata={"help": "of one goal"})
-    shove_at: float = field(default=0.0, metadata={"help": "seconds after which the body is shoved; 0: never"})
-    shove_speed: float = field(default=1.0, metadata={"help": "m/s to its left that the shove adds"})
-    viewer: bool = field(
-        default=False, metadata={"help": "open MuJoCo's viewer, and read more instructions from the terminal"}
-    )
+    agent: str = option("pretrained/humanoid", "folder or Hub repo of an agent")
+    body: str = option("humanoid", "name of the robot")
+    instruction: str = option("", "what to do, in a sentence")
+    instructions_file: str = option("", "a text file with one instruction per line, for --parse_only")
+    parse_only: bool = option(False, "print the goal programs as JSON and move nothing")
+    video: str = option("", "MP4 file to write")
+    strip: str = option("", "PNG file to write, of frames side by side")
+    feedback: bool = option(False, "let the planner assess each goal when it is over, and correct it")
+    max_corrections: int = option(2, "of one goal")
+    shove_at: float = option(0.0, "seconds after which the body is shoved; 0: never")
+    shove_speed: float = option(1.0, "m/s to its left that the shove adds")
+    viewer: bool = option(False, "open MuJoCo's viewer, and read more instructions from the terminal")
     seed: int = 0
-    max_seconds: float = field(default=60.0, metadata={"help": "simulated seconds after which to stop"})
+    max_seconds: float = option(60.0, "simulated seconds after which to stop")
 
     def validate_what_to_do(self):
+        find_body(self.body)
         given = bool(self.instruction.strip()) + bool(self.instructions_file)
         if given > 1 or (given == 0 and not self.viewer):
             raise ValueError(
@@ -64,14 +61,10 @@ class Arguments:
             raise ValueError(
                 "--viewer shows it on the screen: give it without --video, --strip, --feedback and --parse_only"
             )
-        if self.strip and not self.strip.endswith(".png"):
-            raise ValueError(f"strip={self.strip!r} must end in .png")
-        if self.max_corrections < 1 or self.shove_at < 0:
-            raise ValueError(
-                f"max_corrections={self.max_corrections} must be at least 1, shove_at={self.shove_at} at least 0"
-            )
-        if self.video and not self.video.endswith(".mp4"):
-            raise ValueError(f"video={self.video!r} must end in .mp4")
+        for name, suffix in (("video", ".mp4"), ("strip", ".png")):
+            if getattr(self, name) and not getattr(self, name).endswith(suffix):
+                raise ValueError(f"{name}={getattr(self, name)!r} must end in {suffix}")
+        arguments.check_counts(self, "max_corrections")
         if self.max_seconds <= 0:
             raise ValueError(f"max_seconds={self.max_seconds} must be above 0")
 
@@ -105,67 +98,64 @@ def view(args: Arguments) -> None:
         )
     import mujoco.viewer
 
-    from agent.live import LiveHumanoid
-    from agent.motor_agent import MotorAgent
-    from agent.simulation.video import FRAME_EVERY
-
-    live = LiveHumanoid(MotorAgent.from_pretrained(args.agent), args.seed)
+    live = LiveAgent(MotorAgent.from_pretrained(args.agent, args.body), args.seed)
     if args.instruction:
         live.instruct(args.instruction)
     threading.Thread(target=lambda: [live.instruct(line) for line in sys.stdin], daemon=True).start()
-    said = None
+    shown = None
     with mujoco.viewer.launch_passive(live.model, live.data) as window:
-        window.cam.type, window.cam.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, live.model.body("torso").id
-        for moment in live.play(FRAME_EVERY):
+        window.cam.type, window.cam.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, live.model.jnt_bodyid[0]
+        for moment in live.play(video.FRAME_EVERY):
             if not window.is_running():
                 break
             window.sync()
-            if moment.notice.text != said:
-                said = moment.notice.text
-                print(said, file=sys.stderr)
+            if moment.notice.text != shown:
+                shown = moment.notice.text
+                print(shown, file=sys.stderr)
 
 
 def move(args: Arguments) -> None:
-    agent = MotorAgent.from_pretrained(args.agent)
+    agent = MotorAgent.from_pretrained(args.agent, args.body)
     program = agent.parse(args.instruction)
     if program.refused:
         raise ValueError(f"{args.instruction!r} was refused: {program.reason}")
-    max_episode_steps = math.ceil(args.max_seconds / CONTROL_SECONDS)
+    seconds = agent.body.control_seconds
+    steps = math.ceil(args.max_seconds / seconds)
     filmed = args.video or args.strip
-    env = video.make_rendering_env(max_episode_steps) if filmed else agent.make_env(None, max_episode_steps)
+    env = video.make_rendering_env(args.body, steps) if filmed else agent.make_env(max_episode_steps=steps)
     if args.shove_at:
-        env = Shoved(env, args.shove_at, args.shove_speed)
+        env = Shoved(env, round(args.shove_at / seconds), args.shove_speed)
     env.reset(seed=args.seed)
     result = agent.run(program, env, args.max_seconds, feedback=args.feedback, max_corrections=args.max_corrections)
     env.close()
     if args.video:
-        video.write_video(args.video, result.frames)
+        video.write_video(args.video, result.frames, agent.body)
     if args.strip:
-        video.write_strip(args.strip, result.frames, captions(result))
+        video.write_strip(args.strip, result.frames, captions(result, seconds))
     print(result.summary)
     print(result.feedback, file=sys.stderr)
 
 
 class Shoved(gymnasium.Wrapper):
-    """Shoves the whole body once: `speed` m/s to its left, after so many seconds."""
+    """Shoves the whole body once: `speed` m/s to its left, before a control step."""
 
-    def __init__(self, env: gymnasium.Env, seconds: float, speed: float):
+    def __init__(self, env: gymnasium.Env, step: int, speed: float):
         super().__init__(env)
-        self.steps_left, self.speed = round(seconds / CONTROL_SECONDS), speed
+        self.steps_left, self.speed = step, speed
 
     def step(self, action):
         self.steps_left -= 1
         if self.steps_left == 0:
-            data = humanoid(self).data
-            left = float(yaw(data.qpos)) + math.pi / 2
-            data.qvel[:2] += self.speed * np.array([math.cos(left), math.sin(left)])
+            goal_env(self).push(self.speed, math.pi / 2)
         return super().step(action)
 
 
-def captions(result: RunResult) -> list[str]:
-    """When each frame was, and the goal in force."""
-    seconds = [place * video.FRAME_EVERY * CONTROL_SECONDS for place in range(len(result.frames))]
-    return [f"{at:.1f} s\n{asked(goal)}" for at, goal in zip(seconds, result.goals, strict=True)]
+def captions(result: RunResult, control_seconds: float) -> list[str]:
+    """The time of each frame, and the goal in force."""
+    return [
+        f"{number * video.FRAME_EVERY * control_seconds:.1f} s\n{goal.text}"
+        for number, goal in enumerate(result.goals)
+    ]
 
 
 if __name__ == "__main__":

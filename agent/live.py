@@ -1,5 +1,5 @@
-"""A humanoid that moves in real time: it goes on from where it is when it is told something else, and after a fall it
-stands up again. app.py shows it in a page, play.py --viewer in a window.
+"""An agent that moves in real time: a new instruction takes over from where the body is, and after a fall it is put
+back on its feet. app.py shows it in a page, play.py --viewer in a window.
 
 One thread takes moments from `play`; all others only leave orders, which are carried out between two steps.
 """
@@ -17,6 +17,7 @@ import numpy as np
 from agent.feedback.outcomes import verdict
 from agent.goals import Goal, GoalProgram
 from agent.motor_agent import STAND, MotorAgent
+from agent.simulation.env import goal_env
 from agent.simulation.heading import heading_velocity
 from agent.simulation.task import SMOOTHING_SECONDS
 from agent.simulation.video import FRAME_EVERY
@@ -38,7 +39,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Moment:
-    """What there is to show."""
+    """What there is to show of the steps since the last one."""
 
     seconds: float  # simulated so far
     poses: np.ndarray  # [P, G, 6] m, both ends of the axis of every part of the body, FRAME_EVERY steps apart
@@ -49,17 +50,17 @@ class Moment:
     notice: Notice
 
 
-class LiveHumanoid:
+class LiveAgent:
     """One body and its own agent, around weights that others may use too."""
 
     def __init__(self, agent: MotorAgent, seed: int | None = None):
         self._env, self._agent = agent.make_env(), agent.twin()
         self._observation, _ = self._env.reset(seed=seed)
-        self.body, self._seconds = agent.body, agent.body.control_seconds
+        self._seconds = agent.body.control_seconds
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._steps = 0
         self._lying_steps = 0
-        self._told = time.monotonic()
+        self._last_order = time.monotonic()
         self._velocity = np.zeros(3)
         self._program = GoalProgram((STAND,))
         self._notice = Notice("It stands. Tell it what to do.")
@@ -67,20 +68,21 @@ class LiveHumanoid:
 
     @property
     def model(self) -> mujoco.MjModel:
-        return self._env.unwrapped.model
+        return goal_env(self._env).model
 
     @property
     def data(self) -> mujoco.MjData:
-        return self._env.unwrapped.data
+        return goal_env(self._env).data
 
     @property
     def idle_seconds(self) -> float:
-        """Since it was told something last."""
-        return time.monotonic() - self._told
+        """Since the last order."""
+        return time.monotonic() - self._last_order
 
-    def instruct(self, what: str | Goal) -> None:
+    def instruct(self, instruction: str | Goal) -> None:
         """Pursue a sentence or a goal from the next step on; when it is refused, what runs goes on."""
-        program = GoalProgram((what,)) if isinstance(what, Goal) else self._agent.parse(what)
+        goal = isinstance(instruction, Goal)
+        program = GoalProgram((instruction,)) if goal else self._agent.parse(instruction)
         if program.refused:
             self.say(f"Refused: {program.reason}.", refused=True)
         else:
@@ -93,11 +95,11 @@ class LiveHumanoid:
     def push(self, speed: float, direction: float) -> None:
         """Shove the whole body: `speed` m/s at once, `direction` radians counter-clockwise from ahead."""
 
-        def shove() -> None:
-            self._env.unwrapped.push(speed, direction)
+        def push() -> None:
+            goal_env(self._env).push(speed, direction)
             self._say(f"Pushed {DIRECTIONS[round(direction / (math.pi / 2)) % 4]} by {speed:.1f} m/s.")
 
-        self._order(shove)
+        self._order(push)
 
     def hand_over(self, agent: MotorAgent, name: str) -> None:
         """Let another agent move the body from the next step on; it begins by standing."""
@@ -124,23 +126,27 @@ class LiveHumanoid:
             if late > PATIENCE:
                 due += late
             time.sleep(max(0.0, -late))
-            goal = self._agent.goal
-            assert isinstance(goal, Goal)
             yield Moment(
                 self._steps * self._seconds,
                 np.array(poses),
-                goal.velocity,
+                self._goal.velocity,
                 tuple(self._velocity.tolist()),
                 self._program,
                 len(self._agent.outcomes[0]),
                 self._notice,
             )
 
+    @property
+    def _goal(self) -> Goal:
+        goal = self._agent.goal
+        assert isinstance(goal, Goal)
+        return goal
+
     def _say(self, text: str, refused: bool = False) -> None:
         self._notice = Notice(text, refused)
 
     def _order(self, order: Callable[[], None]) -> None:
-        self._told = time.monotonic()
+        self._last_order = time.monotonic()
         self._orders.put(order)
 
     def _step(self) -> None:
@@ -151,25 +157,25 @@ class LiveHumanoid:
         else:
             self._move()
         self._steps += 1
-        self._velocity += (
-            self._seconds / SMOOTHING_SECONDS * (heading_velocity(self.data.qpos, self.data.qvel) - self._velocity)
-        )
+        velocity = heading_velocity(self.data.qpos, self.data.qvel)
+        self._velocity += self._seconds / SMOOTHING_SECONDS * (velocity - self._velocity)
 
     def _move(self) -> None:
         over = self._agent.done
-        self._observation, _, fell, _, _ = self._env.step(self._agent.act(self._observation))
+        action = self._agent.act(self._observation)
+        goal_env(self._env).goal = self._goal
+        self._observation, _, fell, _, _ = self._env.step(action)
         if fell:
             self._agent.reset()
             self._program = GoalProgram((STAND,))
             self._lying_steps = round(LYING_SECONDS / self._seconds)
             self._say("It fell. It will stand up and wait.")
         elif self._agent.done and not over:
-            said = verdict(self._agent.outcomes[0], len(self._program.goals))
-            self._say(f"It stands: {said}.")
+            self._say(f"It stands: {verdict(self._agent.outcomes[0], len(self._program.goals))}.")
 
     def _lie(self) -> None:
         """Limp, until it is put on its feet."""
-        self._observation, *_ = self._env.step(np.zeros(self.body.action_size))
+        self._observation, *_ = self._env.step(np.zeros_like(self._agent.body.scale))
         self._lying_steps -= 1
         if not self._lying_steps:
             self._observation, _ = self._env.reset()

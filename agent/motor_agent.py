@@ -22,7 +22,7 @@ from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
 from agent.language.planner import Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
-from agent.simulation.env import env_id, make_env
+from agent.simulation.env import env_id, goal_env, make_env
 from agent.simulation.heading import heading_observation
 from agent.simulation.rollouts import Rollout, check_body
 from agent.simulation.vector_env import MAX_EPISODE_STEPS
@@ -223,7 +223,7 @@ class MotorAgent:
         )
         result = RunResult(program, pursuit.outcomes, pursuit.corrections)
         self._pursuits, self._batched = [pursuit], False
-        data = env.unwrapped.data
+        data = goal_env(env).data
         rollout = Rollout(self.transformer, env, heading_observation(data.qpos, data.qvel))
         rollout.prompt(pursuit.goal)
         for number in range(round(max_seconds / self.body.control_seconds)):

@@ -110,12 +110,12 @@ def measure_commands(
     goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
     reward = "native" if actor.body.native else "goal"
     trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads, reward)
-    returns = (trace.rewards * trace.alive).sum(0) if actor.body.native else None
     means, alive = trace.second_means, trace.alive[trace.window - 1 :]
     rows = []
     for index, command in enumerate(commands):
         bodies = slice(index * episodes, (index + 1) * episodes)
         error = (means[:, bodies] - np.asarray(command))[alive[:, bodies]]
+        returns = (trace.rewards * trace.alive)[:, bodies].sum(0)
         row = {
             "command": [float(value) for value in command],
             "skill": goals[index * episodes].skill,
@@ -123,7 +123,7 @@ def measure_commands(
             "survival": float(trace.alive[:, bodies].mean()),
             "velocity_error": _mean(np.linalg.norm(error[:, :2], axis=1)),
             "yaw_error": _mean(np.abs(error[:, 2])),
-            "humanoid_return": None if returns is None else float(returns[bodies].mean()),
+            "humanoid_return": float(returns.mean()) if actor.body.native else None,
         }
         rows.append(row)
     numbers = ("survival", "velocity_error", "yaw_error", "humanoid_return")

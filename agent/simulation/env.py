@@ -116,6 +116,13 @@ class GoalEnv(gymnasium.Env):
         self._envs.close()
 
 
+def goal_env(env: gymnasium.Env) -> GoalEnv:
+    """The GoalEnv within any wrappers. Raises ValueError where there is none."""
+    if not isinstance(env.unwrapped, GoalEnv):
+        raise ValueError(f"{env.unwrapped} follows no goals: give an env of agent.make_env")
+    return env.unwrapped
+
+
 def env_id(body: str) -> str:
     """Gymnasium's id of the env of a body: `agent/HumanoidGoal-v0`."""
     return f"agent/{body.capitalize()}Goal-v0"

@@ -4,13 +4,14 @@ Shapes: N bodies (no such axis for one).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium
 import numpy as np
 
 from agent.bodies import Body, find_body
 from agent.goals import Goal
+from agent.simulation.env import goal_env
 from agent.simulation.vector_env import GoalVectorEnv
 
 
@@ -28,9 +29,9 @@ class Step(NamedTuple):
     """The result of one control step, of one body or of N."""
 
     observation: np.ndarray  # before any restart
-    reward: np.ndarray
-    fell: np.ndarray  # bool
-    truncated: np.ndarray  # bool
+    reward: Any
+    fell: Any
+    truncated: Any
     info: dict
 
 
@@ -50,13 +51,16 @@ class Rollout:
     def start(cls, actor: Actor, env: gymnasium.Env | GoalVectorEnv, seed: int | list[int]) -> "Rollout":
         """Begin at the env's start, with an actor that remembers nothing."""
         actor.reset()
-        observation, _ = env.reset(seed=seed)
+        observation, _ = env.reset(seed=seed)  # ty: ignore[invalid-argument-type]  a vector env takes a list
         return cls(actor, env, observation)
 
     def prompt(self, goals: Goal | Sequence[Goal]) -> None:
         """Give the actor and the env a goal, or one for each of N bodies, from the next step on."""
-        inner = self.env.unwrapped
-        setattr(inner, "goals" if isinstance(inner, GoalVectorEnv) else "goal", goals)
+        if isinstance(self.env, GoalVectorEnv):
+            self.env.goals = goals
+        else:
+            assert isinstance(goals, Goal), "one body has one goal"
+            goal_env(self.env).goal = goals
         self.actor.prompt(goals)
 
     def step(self) -> Step:
@@ -68,8 +72,12 @@ class Rollout:
 
 def check_body(actor: Actor, body: str, name: object) -> None:
     """Raise ValueError where the actor, loaded from `name`, moves another body than the one of this name."""
-    if actor.body != find_body(body):
+    try:
+        found = actor.body
+    except ValueError as error:
+        raise ValueError(f"{name} moves no robot of this package: {error}") from error
+    if found != find_body(body):
         raise ValueError(
-            f"{name} moves the body {actor.body.name}, not {body}: give --body {actor.body.name}, "
+            f"{name} moves the body {found.name}, not {body}: give --body {found.name}, "
             f"or an agent that was trained for {body}"
         )

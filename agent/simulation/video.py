@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from agent.artefacts import cards, runs
 from agent.bodies import Body
 from agent.goals import Goal
-from agent.simulation.env import FRAME_SIZE, make_env
+from agent.simulation.env import FRAME_SIZE, goal_env, make_env
 from agent.simulation.heading import yaw
 from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.vector_env import NEVER
@@ -35,7 +35,7 @@ def make_rendering_env(body: str = "humanoid", max_episode_steps: int = NEVER) -
         os.environ.setdefault("MUJOCO_GL", "egl")
     env = make_env(body, "rgb_array", max_episode_steps)
     env.reset(seed=0)
-    quality = env.unwrapped.model.vis.quality
+    quality = goal_env(env).model.vis.quality
     quality.offsamples = quality.shadowsize = 0  # six times as fast in software
     try:
         env.render()
@@ -56,7 +56,7 @@ class StickFigure(gymnasium.Wrapper):
 
     def render(self) -> np.ndarray:
         """A picture [480, 480, 3] uint8."""
-        model, data = self.unwrapped.model, self.unwrapped.data
+        model, data = goal_env(self).model, goal_env(self).data
         picture = Image.new("RGB", (FRAME_SIZE, FRAME_SIZE), "white")
         draw = ImageDraw.Draw(picture)
         angle = float(yaw(data.qpos)) - np.pi / 5  # a little from the front
@@ -94,22 +94,20 @@ class StickFigure(gymnasium.Wrapper):
 def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
     """Pictures [480, 480, 3] uint8 of the body in these positions of MuJoCo's [7 + J]."""
     env = make_rendering_env(body.name)
+    inner = goal_env(env)
     try:
         for qpos in positions:
-            env.unwrapped.set_state(qpos, np.zeros(env.unwrapped.model.nv))
+            inner.set_state(qpos, np.zeros(inner.model.nv))
             yield np.asarray(env.render())
     finally:
         env.close()
 
 
-def perform(actor: Actor, seed: int = 0, scenes: Sequence[tuple[Goal, float]] = SCENES) -> Generator[np.ndarray]:
-    """Pictures [480, 480, 3] uint8 of the actor as it pursues goals, each for so many seconds, until it falls.
-
-    The actor forgets its context.
-    """
+def perform(actor: Actor, seed: int = 0) -> Generator[np.ndarray]:
+    """Pictures [480, 480, 3] uint8 of an actor that goes through SCENES, or until it falls. It forgets its context."""
     env = make_rendering_env(actor.body.name)
     rollout = Rollout.start(actor, env, seed)
-    goals = [goal for goal, seconds in scenes for _ in range(round(seconds / actor.body.control_seconds))]
+    goals = [goal for goal, seconds in SCENES for _ in range(round(seconds / actor.body.control_seconds))]
     for number, goal in enumerate(goals):
         if number == 0 or goal != goals[number - 1]:
             rollout.prompt(goal)
