@@ -11,13 +11,15 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agent.artefacts import runs
+from agent.bodies import find_body
 from agent.data import schema
 from agent.goals import Goal
 from agent.language.corpus.generator import generate, prompt
 from agent.language.planner import Planner, spare_token_ids
-from agent.simulation.env import sample_commands
+from agent.simulation.curriculum import sample_commands
 
 EPISODES, STEPS = 40, 450
+BODY = find_body("humanoid")
 
 
 def small_tokenizer(goal_tokens: list[str]) -> PreTrainedTokenizerFast:
@@ -68,7 +70,7 @@ def write_dataset(folder):
     """Episodes with a new goal in the middle; in every fourth the body is slower, in every eighth it falls."""
     rng = np.random.default_rng(0)
     count = EPISODES * STEPS
-    goals = [Goal(*map(float, command)).on_grid().velocity for command in sample_commands(rng, 2 * EPISODES)]
+    goals = [Goal(*map(float, command)).on_grid().velocity for command in sample_commands(rng, 2 * EPISODES, BODY)]
     commands = np.repeat(np.array(goals, dtype=np.float32), STEPS // 2, axis=0)
     episode = np.arange(count) // STEPS
     observations = rng.normal(0, 0.02, (count, 45)).astype(np.float32)
@@ -95,7 +97,7 @@ def write_dataset(folder):
     }
     path = folder / schema.DATA_PATH.format(**schema.place(0))
     path.parent.mkdir(parents=True)
-    schema.write_shard(path, shard)
+    schema.write_shard(path, shard, BODY)
     path = folder / schema.EPISODES_PATH.format(**schema.place(0))
     path.parent.mkdir(parents=True)
     starts = np.arange(EPISODES) * STEPS

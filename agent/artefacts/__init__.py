@@ -5,5 +5,6 @@ arguments.py    a dataclass of arguments from defaults, YAML and the command lin
 cards.py        model and dataset cards
 checkpoints.py  checkpoints of PPO, for exact resume
 checks.py       what is refused: damaged weights, pickles, code
+callbacks.py    what a Trainer of transformers lacks: sealed checkpoints, and a stop that saves
 hub.py          loading from a folder or the Hub, and publishing
 """

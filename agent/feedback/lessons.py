@@ -1,8 +1,10 @@
-"""Lessons in judging: what bodies of a dataset did, measured against goals that they may have been asked.
+"""Lessons in judging: recorded motion from a dataset, measured against goals that may have been asked for.
 
-Every stretch of an episode is an outcome of many goals: of the one that was commanded, ended in time, too early or too
-late; and of any other, which is what a body does that mistakes its goal. The simulator's numbers make the labels
-(`agent.feedback.outcomes.judge` and `repairs`), so one recorded step teaches many times.
+Every stretch of an episode is an outcome of many goals: of the commanded one, ended in time, too early or too late;
+and of any other, as when a body mistakes its goal. The labels come from the simulator's numbers
+(`agent.feedback.outcomes.cause` and `repairs`), so one recorded step serves many lessons.
+
+Shapes: T steps, S observation.
 """
 
 import math
@@ -20,22 +22,21 @@ from agent.goals import AMOUNTS, SKILLS, SPEEDS, Goal
 
 HELD_OUT_EVERY = 10
 STRETCH_SECONDS = (0.6, 6.0)
-OTHER_SHARE = 0.3  # of the goals, that are not what was commanded
-# How the end of the goal compares to what the body did: as much, as much within the tolerance, less or more.
+OTHER_SHARE = 0.3  # of the goals that differ from the command
+# Share of the lessons in which the body reached the end of the goal, came near it, stopped early, or went too far.
 ENDINGS = {"reached": 0.45, "near": 0.2, "early": 0.2, "late": 0.15}
 MET_SHARE, FALL_SHARE = 0.45, 0.05  # of the lessons
 
 
 def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[GoalOutcome]:
-    """`count` outcomes from a dataset, as many of each verdict as lessons need.
+    """`count` outcomes from a dataset, with the shares of verdicts that lessons need.
 
-    They are from every tenth episode where they are held out, else from the others.
+    Held-out outcomes come from every tenth episode, the rest from the other episodes.
 
     Raises:
-        ValueError: there is no dataset in the folder, one of another goal vocabulary, or none of its episodes is long
-        enough.
+        ValueError: the folder has no dataset, one of another goal vocabulary, or no episode that is long enough.
     """
-    body = find_body(schema.read_info(folder).get("body", "humanoid"))
+    body = find_body(schema.read_info(folder)["body"])
     rng = np.random.default_rng(seed)
     episodes = [episode for shard in schema.read_shards(folder) for episode in _episodes(shard, body)]
     long = len(episodes)
@@ -58,7 +59,7 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
 
 
 def _episodes(shard: schema.Shard, body: Body) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-    """Observations after each step [T, S], commands [T, 3] and whether it ended in a fall, of long episodes."""
+    """Of each long episode: observations after each step [T, S], commands [T, 3], and whether it ended in a fall."""
     ends = np.flatnonzero(shard["next.done"]) + 1
     for begin, end in zip([0, *ends[:-1]], ends, strict=True):
         if (end - begin) * body.control_seconds > STRETCH_SECONDS[1]:
@@ -85,7 +86,7 @@ def _outcome(
 
 
 def _with_end(rng: np.random.Generator, outcome: GoalOutcome) -> Goal:
-    """The goal with an end that the body came to, or missed by a little or a lot."""
+    """The goal with an end that the body reached, or missed by a little or a lot."""
     goal, done = outcome.goal, {"seconds": outcome.seconds}
     if goal.vx or goal.vy:
         done["meters"] = outcome.meters

@@ -1,8 +1,8 @@
-"""What a body did with a goal, in numbers and in a few words, and what to do about it.
+"""What a body did with a goal, in numbers and in a few words, and how to repair a miss.
 
-A language model judges raw states badly (arXiv 2509.09790), so everything that is to be judged is summarized here
-first: every deviation as an amount with a direction, and as a share of what is tolerated. `judge` and `repairs` say
-what the simulator's numbers mean, and are what a language model learns from.
+Language models judge raw states badly (arXiv 2509.09790), so they read a summary: every deviation as an amount with a
+direction, and as a share of its tolerance. `judge`, `cause` and `repairs` are the simulator's own verdict, from which
+a language model learns.
 """
 
 import math
@@ -18,14 +18,14 @@ METERS_TOLERANCE, METERS_SHARE = 0.3, 0.15
 DEGREES_TOLERANCE = 15.0
 SECONDS_TOLERANCE = 0.03
 VELOCITY_TOLERANCE, VELOCITY_SHARE = 0.15, 0.2
-SETTLE_SECONDS = 1.5  # from one motion to the next; until then a body is not off its course
-STUMBLE = 0.95  # uprightness below which a body that goes on has stumbled: 18 degrees off the vertical
+SETTLE_SECONDS = 1.5  # from one motion to the next; drift is not counted until then
+STUMBLE = 0.95  # uprightness below which a body that did not fall has stumbled: 18 degrees off the vertical
 STEADY_SECONDS = 1.0  # of standing after a stumble
-HOLD_SECONDS = 2.0  # of a velocity that was not reached in its time
-WORTH_TELLING = 0.5  # of a tolerance
-LARGEST_SHARE = 9.99  # of a tolerance that is told
+HOLD_SECONDS = 2.0  # for which a velocity that was not reached is commanded again
+REPORTED_SHARE = 0.5  # of a tolerance, from which a deviation is reported
+LARGEST_SHARE = 9.99  # of a tolerance, in a report
 
-# What can be wrong with a goal, as the planner says it: the number of each is the digit that it answers with.
+# What can be wrong with a goal. The planner answers with the number of one of them, as a digit.
 CAUSES = ("met", "fall", "end", "facing", "drift", "speed")
 STAND = Goal()
 
@@ -36,9 +36,9 @@ class Deviation:
 
     Args:
         cause: one of CAUSES.
-        share: of what is tolerated; more than 1 is a miss.
-        kind: of the amount, seconds, meters or degrees; empty for a speed, which has none.
-        amount: how much it is, at least 0.
+        share: of the tolerance; more than 1 is a miss.
+        kind: unit of the amount, seconds, meters or degrees; empty for a speed, which has none.
+        amount: at least 0.
         way: over, short, or the direction of a drift.
     """
 
@@ -77,8 +77,8 @@ class GoalOutcome:
 
     @property
     def met(self) -> bool:
-        """Whether the goal's end was reached, or, for one that ends by time or by the next prompt, its velocity; and
-        whether one that goes straight kept its course.
+        """Whether the goal reached its end, or its velocity if it ends by time or by the next prompt; and whether a
+        straight one kept its course.
         """
         return not self.fell and not any(deviation.missed for deviation in self.deviations)
 
@@ -88,7 +88,7 @@ class GoalOutcome:
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """What can be off in a goal of this kind, the end of it first."""
+        """Every deviation that a goal of this kind can have, that of its end first."""
         goal = self.goal
         planar = math.hypot(goal.vx, goal.vy)
         found = []
@@ -124,15 +124,15 @@ class GoalOutcome:
         return "ahead" if x > 0 else "back"
 
     @property
-    def told(self) -> tuple[Deviation, ...]:
-        """The deviations that are worth a word."""
-        return tuple(deviation for deviation in self.deviations if deviation.share >= WORTH_TELLING)
+    def reported(self) -> tuple[Deviation, ...]:
+        """The deviations that the report mentions."""
+        return tuple(deviation for deviation in self.deviations if deviation.share >= REPORTED_SHARE)
 
     @property
     def report(self) -> str:
-        """What is off, in words; a language model reads it after the tokens of the command."""
+        """The deviations in words. The language model reads them after the tokens of the command."""
         balance = ["fell"] if self.fell else ["stumbled"] if self.stumbled else []
-        return ", ".join([*(deviation.text for deviation in self.told), *balance]) or "as asked"
+        return ", ".join([*(deviation.text for deviation in self.reported), *balance]) or "as asked"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Assessment:
 
 @dataclass(frozen=True)
 class Repair:
-    """A goal that undoes a deviation, and which of those that are told has its amount; None where a rule does."""
+    """A goal that undoes a deviation, and which of the reported ones gave its amount; None where it is fixed."""
 
     goal: Goal
     deviation: int | None = None
@@ -186,15 +186,14 @@ def cause(outcome: GoalOutcome) -> str:
 
 
 def repairs(outcome: GoalOutcome) -> tuple[Repair, ...]:
-    """What undoes the deviations of a goal that was missed: face the old way, go to the end, step back in line, be as
-    fast.
+    """What undoes the deviations of a missed goal: face the old way, go to the end, step back in line, keep the speed.
 
-    Nothing after a fall, from which this body does not get up. After a stumble it comes to a stand first.
+    Empty after a fall, because the body does not get up. After a stumble it stands first.
     """
     if outcome.fell or outcome.met:
         return ()
     goal = outcome.goal
-    off = {deviation.cause: (place, deviation) for place, deviation in enumerate(outcome.told)}
+    off = {deviation.cause: (place, deviation) for place, deviation in enumerate(outcome.reported)}
     found = [Repair(Goal(seconds=STEADY_SECONDS))] if outcome.stumbled else []
     if "facing" in off:
         place, deviation = off["facing"]
@@ -213,7 +212,7 @@ def repairs(outcome: GoalOutcome) -> tuple[Repair, ...]:
     return *found, *goes_on
 
 
-# Where a body drifted to -> the skill that brings it back.
+# Direction of a drift -> the skill that undoes it.
 AGAINST = {"left": "sidestep_right", "right": "sidestep_left", "ahead": "walk_backward", "back": "walk_forward"}
 
 
@@ -230,12 +229,12 @@ def _end(kind: str, left: float, tolerance: float) -> Deviation:
 
 
 def _ended(velocity: Sequence[float], deviation: Deviation) -> Goal:
-    """A goal that goes on for as much as a deviation is."""
+    """A goal whose end is the amount of a deviation."""
     return Goal(*velocity, **{deviation.kind: spelled(deviation.kind, deviation.amount)})
 
 
 def _reversed(goal: Goal) -> tuple[float, float, float]:
-    """The command that takes back what `goal` did too much: of an arc the turn, or the way."""
+    """The command that undoes an overshoot of `goal`: the turn of an arc, or the way."""
     if goal.degrees is not None:
         return Goal.from_skill("turn_right" if goal.wz > 0 else "turn_left").velocity
     if abs(goal.vy) > abs(goal.vx):
@@ -244,21 +243,21 @@ def _reversed(goal: Goal) -> tuple[float, float, float]:
 
 
 def summarize(outcomes: Sequence[GoalOutcome]) -> str:
-    """One line per goal: what was asked, what was achieved, and what is off, with its share of what is tolerated."""
+    """One line per goal: what was asked, what was achieved, and the deviations as shares of their tolerances."""
     return "\n".join(
         f"{number}. {outcome.goal.text}: {_measured(outcome)}" for number, outcome in enumerate(outcomes, start=1)
     )
 
 
 def verdict(outcomes: Sequence[GoalOutcome], planned: int) -> str:
-    """In one sentence, whether a program of `planned` goals was done, and if not, which goal failed and why."""
+    """One sentence: whether all `planned` goals of a program were met, and if not, which one failed and why."""
     for number, outcome in enumerate(outcomes, start=1):
         if outcome.met:
             continue
         if outcome.fell:
             why = f"fell after {outcome.seconds:.1f} s"
         elif outcome.timed_out and cause(outcome) == "end":
-            why = f"did not come to its end in {outcome.seconds:.1f} s"
+            why = f"did not reach its end in {outcome.seconds:.1f} s"
         else:
             why = "was off: " + _measured(outcome)
         return f"goal {number} of {planned} ({outcome.goal.text}) {why}"

@@ -1,8 +1,8 @@
 """Proposals: programs worth collecting, for an agent that does some goals worse than others.
 
-What an agent is measured at (agent.evaluation.suites.measure_goals) is told to a language model as a short table, the
-goals that it does worst with how often each was met; the model answers with a program that practices the worst, led
-into from other motions. `example` says what a table calls for, and is what a language model learns from.
+The language model reads a short table of measurements (agent.evaluation.suites.measure_goals): the goals that the
+agent does worst, and how often each was met. It answers with a program that practices the worst of them, each led into
+from another motion. `example` makes the programs that it learns from.
 """
 
 import json
@@ -16,7 +16,7 @@ from agent.artefacts import runs
 from agent.goals import SKILLS, SPEEDS, Goal, GoalProgram
 
 GOALS = tuple(dict.fromkeys(Goal.from_skill(skill, speed) for skill in SKILLS for speed in SPEEDS))  # 28
-TOLD = 8  # goals of a table that are told
+SHOWN = 8  # goals of a table that the language model is shown
 WEAKEST = 3  # goals of a table that are worth practicing
 LEAD_SECONDS, PRACTICE_SECONDS = (2, 3), (4, 5, 6)
 
@@ -38,24 +38,24 @@ class Score:
 
     @property
     def tenths(self) -> int:
-        """The share as a digit is: what a language model is told."""
+        """The share in tenths, at most 9: the digit that the language model is shown."""
         return min(9, int(10 * self.met + 1e-9))
 
 
-def told(table: Sequence[Score]) -> list[Score]:
-    """The rows that a language model is told: the worst, the worst first."""
-    return sorted(table, key=lambda score: score.tenths)[:TOLD]
+def shown(table: Sequence[Score]) -> list[Score]:
+    """The rows that the language model is shown: the worst, the worst first."""
+    return sorted(table, key=lambda score: score.tenths)[:SHOWN]
 
 
 def weakest(table: Sequence[Score]) -> set[Goal]:
-    """The goals that are done worst, three of them, and those that were met as often as the third, in tenths."""
+    """The three goals that are done worst, and those that were met as often as the third, in tenths."""
     limit = sorted(score.tenths for score in table)[:WEAKEST][-1]
-    return {score.goal for score in told(table) if score.tenths <= limit}
+    return {score.goal for score in shown(table) if score.tenths <= limit}
 
 
 def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
     """A program that practices the worst goal, the two or the three worst, each led into from what goes better."""
-    rows = told(table)
+    rows = shown(table)
     better = {Goal.from_skill(skill) for skill in SKILLS} - {score.goal for score in rows}
     goals: list[Goal] = []
     for score in rows[: rng.integers(1, WEAKEST + 1)]:
@@ -69,7 +69,7 @@ def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
 
 
 def draw_tables(seed: int) -> Iterator[list[Score]]:
-    """Tables of agents good and bad, which differ in what they do worst: now a skill at all speeds, now one goal."""
+    """Tables of agents good and bad. Some are worst at one skill at all speeds, some at single goals."""
     rng = np.random.default_rng(seed)
     while True:
         worst = rng.uniform(0.3, 1.0)
@@ -86,8 +86,8 @@ def practices(program: GoalProgram, goals: Collection[Goal]) -> bool:
 
 def write_programs(path: Path, programs: Sequence[GoalProgram]) -> None:
     """Write programs as JSON lines, each with its tokens."""
-    with runs.replacing(path) as beside:
-        beside.write_text("".join(json.dumps({"program": program.tokens}) + "\n" for program in programs))
+    with runs.replacing(path) as new:
+        new.write_text("".join(json.dumps({"program": program.tokens}) + "\n" for program in programs))
 
 
 def read_programs(path: Path) -> list[GoalProgram]:

@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from agent.artefacts import hub, runs
+from agent.artefacts import checks, hub, runs
 from agent.bodies import Body, find_body
 from agent.feedback.outcomes import CAUSES, Assessment, GoalOutcome, Repair
-from agent.feedback.proposals import Score, told
+from agent.feedback.proposals import Score, shown
 from agent.goals import (
     AXIS_IDS,
     DIGITS,
@@ -102,7 +102,7 @@ class Planner:
         least_confidence: programs that the model gives less probability to are not understood, and refused.
         feedback: the LM with its second adapter merged, which assesses, corrects and proposes; None where it was not
             taught to.
-        least_doubt: a goal is called missed where the probability that it was is at least this.
+        miss_threshold: a goal is called missed where the probability of a miss is at least this.
         body: name of the body whose limits a program must keep.
     """
 
@@ -117,7 +117,7 @@ class Planner:
         prompt_format: str = PROMPT_FORMAT,
         least_confidence: float = 0.0,
         feedback: PreTrainedModel | None = None,
-        least_doubt: float = 0.5,
+        miss_threshold: float = 0.5,
         body: str = "humanoid",
     ):
         size = model.config.vocab_size
@@ -139,7 +139,7 @@ class Planner:
         self.model = model.eval()
         self.feedback = feedback.eval() if feedback is not None else None
         self.feedback_folder: Path | None = None  # where its adapter was loaded from
-        self.least_doubt = least_doubt
+        self.miss_threshold = miss_threshold
         self.body = find_body(body)
         self.tokenizer = tokenizer
         self.goal_token_ids = tuple(goal_token_ids)
@@ -194,11 +194,25 @@ class Planner:
         runs.check(folder)
         config = runs.read_json(folder / FEEDBACK_CONFIG)
         check_goal_version(config.get("goal_version"), str(name))
-        least_doubt = config.get("least_doubt")
-        if not isinstance(least_doubt, float) or not 0 <= least_doubt <= 1:
-            raise ValueError(f"{name} has least_doubt={least_doubt!r:.60} in {FEEDBACK_CONFIG}: make or load it again")
+        miss_threshold = config.get("miss_threshold", config.get("least_doubt"))  # its name until version 0.2
+        if not isinstance(miss_threshold, float) or not 0 <= miss_threshold <= 1:
+            raise ValueError(
+                f"{name} has miss_threshold={miss_threshold!r:.60} in {FEEDBACK_CONFIG}: make or load it again"
+            )
         self.feedback = merge_adapter(copy.deepcopy(self.model), folder, name).eval()
-        self.feedback_folder, self.least_doubt = folder, least_doubt
+        self.feedback_folder, self.miss_threshold = folder, miss_threshold
+
+    def with_model(self, model: PreTrainedModel) -> "Planner":
+        """A planner with the same tokenizer and prompt, not calibrated, whose model is this one."""
+        return Planner(
+            model,
+            self.tokenizer,
+            self.goal_token_ids,
+            base_model=self.base_model,
+            base_revision=self.base_revision,
+            prompt_format=self.prompt_format,
+            body=self.body.name,
+        )
 
     def save_pretrained(self, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Save the model whole in base/, or only the adapter attached to it, with tokenizer and planner.json.
@@ -209,25 +223,38 @@ class Planner:
         """
         folder = Path(path)
         stale = [FEEDBACK] if self.feedback_folder != folder / FEEDBACK else []
-        with runs.placing(path, sum(value.nbytes for value in self.model.state_dict().values())) as beside:
+        with runs.placing(path, sum(value.nbytes for value in self.model.state_dict().values())) as new:
             if isinstance(self.model, PreTrainedModel):  # with an adapter attached it is a PeftModel
                 stale += [ADAPTER, ADAPTER_WEIGHTS]
-                self.model.save_pretrained(beside / BASE, state_dict=weights)
+                self.model.save_pretrained(new / BASE, state_dict=weights)
             else:
                 stale += [BASE] if self.base_model else []
                 # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
                 self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
-                self.model.save_pretrained(beside, state_dict=weights, save_embedding_layers=False)
-            self.tokenizer.save_pretrained(beside)
-            runs.write_json(beside / CONFIG, self.config)
+                self.model.save_pretrained(new, state_dict=weights, save_embedding_layers=False)
+            self.tokenizer.save_pretrained(new)
+            runs.write_json(new / CONFIG, self.config)
             if self.feedback_folder and FEEDBACK in stale:
-                shutil.copytree(self.feedback_folder, beside / FEEDBACK)
+                shutil.copytree(self.feedback_folder, new / FEEDBACK)
             discard(folder, runs.MANIFEST, *stale)
+
+    def save_feedback(self, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Save the adapter attached to the model as the feedback adapter of the planner in the folder above."""
+        discard(folder, runs.MANIFEST)  # of an earlier one
+        self.model.peft_config["default"].base_model_name_or_path = "."
+        self.model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
+        self.save_feedback_config(folder)
+
+    def save_feedback_config(self, folder: Path) -> None:
+        """Save feedback.json alone."""
+        runs.write_json(
+            folder / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "miss_threshold": self.miss_threshold}
+        )
 
     def save_config(self, folder: Path) -> None:
         """Save planner.json alone."""
-        with runs.placing(folder) as beside:
-            runs.write_json(beside / CONFIG, self.config)
+        with runs.placing(folder) as new:
+            runs.write_json(new / CONFIG, self.config)
 
     @property
     def config(self) -> dict:
@@ -303,9 +330,9 @@ class Planner:
         return [self._assessment(row) for row in chances.tolist()]
 
     def _assessment(self, chances: list[float]) -> Assessment:
-        """Met, unless the doubt is large enough; then the likeliest cause."""
+        """Met, unless a miss is probable enough; then the likeliest cause."""
         met, *others = chances
-        if 1 - met < self.least_doubt:
+        if 1 - met < self.miss_threshold:
             return Assessment("met", met)
         return Assessment(CAUSES[1 + others.index(max(others))], 1 - met)
 
@@ -370,13 +397,13 @@ class Planner:
         """
         head, tail = (self._plain_ids(part) for part in PROPOSE_FORMAT.split("{text}"))
         slots = table_commands(table)
-        tenths = [TOKEN_IDS[f"<{score.tenths}>"] for score in told(table)]
+        tenths = [TOKEN_IDS[f"<{score.tenths}>"] for score in shown(table)]
         rows = [(slot, met, *command) for met, (slot, command) in zip(tenths, slots.items(), strict=True)]
         start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
         return [*start, *head, *(self.goal_token_ids[index] for row in rows for index in row), *tail]
 
     def proposal_ids(self, program: GoalProgram, table: Sequence[Score]) -> list[int]:
-        """Token ids that the model is to propose a program with: it points at the goals that it was told."""
+        """Token ids that the model is to propose a program with: it points at the goals that it was shown."""
         slots = {command: slot for slot, command in table_commands(table).items()}
         ids: list[int] = []
         for goal in program.goals:
@@ -391,7 +418,7 @@ class Planner:
 
     def repair_ids(self, outcome: GoalOutcome, repairs: Sequence[Repair]) -> list[int]:
         """Token ids that the model is to correct an outcome with: it points at the deviation that each goal undoes."""
-        slots = [place for place, deviation in enumerate(outcome.told) if deviation.kind]
+        slots = [place for place, deviation in enumerate(outcome.reported) if deviation.kind]
         ids: list[int] = []
         for repair in repairs:
             spelled = repair.goal.token_ids
@@ -440,17 +467,6 @@ class Planner:
         confidence = self._decode([self.prompt_ids(words) for words in asked], drafts, self.model)
         return [Parse(GoalProgram.from_token_ids(draft.ids), p) for draft, p in zip(drafts, confidence, strict=True)]
 
-    def sample(self, asked: Sequence[str]) -> list[tuple[list[int], GoalProgram]]:
-        """A program for each rewritten text, drawn by its probability under the grammar, and the token ids that the
-        model answered with. torch's generator draws.
-        """
-        drafts = [Draft(lift(words, len(SLOTS))[1]) for words in asked]
-        self._decode([self.prompt_ids(words) for words in asked], drafts, self.model, pick=draw)
-        return [
-            ([self.goal_token_ids[index] for index in draft.written], GoalProgram.from_token_ids(draft.ids))
-            for draft in drafts
-        ]
-
     @torch.inference_mode()
     def _decode(
         self, prompts: list[list[int]], drafts: list["Draft"], model: PreTrainedModel, pick: "Pick | None" = None
@@ -487,8 +503,8 @@ class Planner:
 
 
 def table_commands(table: Sequence[Score]) -> dict[int, tuple[int, ...]]:
-    """The slots by which the goals that are told of a table are pointed at, and the goal tokens of each."""
-    return {len(TOKENS) + place: score.goal.command_ids for place, score in enumerate(told(table))}
+    """The slots by which the goals of a table that the model is shown are pointed at, and the goal tokens of each."""
+    return {len(TOKENS) + place: score.goal.command_ids for place, score in enumerate(shown(table))}
 
 
 def _padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -521,7 +537,6 @@ class Draft:
     def __init__(self, amounts: list[tuple[str, str]], commands: Mapping[int, Sequence[int]] | None = None):
         self.amounts, self.commands = amounts, commands or {}
         self.ids: list[int] = []
-        self.written: list[int] = []  # indices into VOCABULARY
         self._whole = False  # the last amount came from a slot, and no digit may be added to it
 
     @property
@@ -543,8 +558,6 @@ class Draft:
 
     def add(self, index: int) -> None:
         """Go on with an index into VOCABULARY; a slot adds the digits of its amount."""
-        if not self.done:
-            self.written.append(index)
         self._whole = index >= len(TOKENS)
         if index in self.commands:
             self.ids += self.commands[index]
@@ -596,21 +609,34 @@ def discard(folder: Path, *names: str) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
+def copy_planner(source: Path, folder: Path) -> None:
+    """Copy a planner, without its feedback/ and its training, over another one."""
+    discard(folder, BASE, ADAPTER, ADAPTER_WEIGHTS, runs.MANIFEST)
+    unwanted = shutil.ignore_patterns(FEEDBACK, *runs.TRAINING_ONLY, runs.METRICS)
+    shutil.copytree(source, folder, ignore=unwanted, dirs_exist_ok=True)
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Weights, tokenizer and planner.json in the folder of a language model or a planner."""
+    patterns = ("*.safetensors", f"{BASE}/*.safetensors", "tokenizer*", CONFIG)
+    return [file for pattern in patterns for file in folder.glob(pattern)]
+
+
 def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype) -> PreTrainedModel:
     """The causal LM in `folder`, after a look at what it is.
 
     Raises:
         ValueError: it is pickled, wants code of its own, is larger than its weights, damaged, or not finite.
     """
-    hub.check_artefact(folder, name)
+    checks.check_artefact(folder, name)
 
     def build() -> PreTrainedModel:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
-    hub.check_sizes(folder, name, build)
+    checks.check_sizes(folder, name, build)
     load = AutoModelForCausalLM.from_pretrained
-    return hub.load_weights(load, folder, name, surplus=True, trust_remote_code=False, dtype=dtype)
+    return checks.load_weights(load, folder, name, surplus=True, trust_remote_code=False, dtype=dtype)
 
 
 def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> PreTrainedModel:
@@ -622,8 +648,8 @@ def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> Pre
     """
     from peft import LoraConfig, PeftModel, get_peft_model_state_dict  # half a second that few planners need
 
-    config = hub.check_artefact(folder, name, ADAPTER)
-    shapes = hub.read_shapes(folder, name)
+    config = checks.check_artefact(folder, name, ADAPTER)
+    shapes = checks.read_shapes(folder, name)
     ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
     largest = max((min(shape) for shape in shapes.values() if shape), default=0)
     if config.get("peft_type") != "LORA" or not all(isinstance(rank, int) and 0 < rank <= largest for rank in ranks):
@@ -641,13 +667,13 @@ def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> Pre
         adapted = PeftModel.from_pretrained(model, folder)
     except Exception as error:  # a config from anywhere can be wrong in any way
         raise ValueError(
-            f"{name} has an adapter that is not for its base model ({hub.first_line(error)}): make or load it again"
+            f"{name} has an adapter that is not for its base model ({checks.first_line(error)}): make or load it again"
         ) from error
     weights = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     if {key: list(value.shape) for key, value in weights.items()} != shapes:
         raise ValueError(f"{name} has other weights than its {ADAPTER} says: make or load it again")
     merged = adapted.merge_and_unload()
-    hub.check_finite(merged, name)
+    checks.check_finite(merged, name)
     return merged
 
 
@@ -659,7 +685,7 @@ def load_tokenizer(folder: Path, name: str | Path) -> PreTrainedTokenizerBase:
         return tokenizer
     except Exception as error:  # a file from anywhere can be wrong in any way
         raise ValueError(
-            f"{name} has a tokenizer that cannot be loaded ({hub.first_line(error)}): make or load it again"
+            f"{name} has a tokenizer that cannot be loaded ({checks.first_line(error)}): make or load it again"
         ) from error
 
 

@@ -85,4 +85,4 @@ def test_a_report_tells_what_is_off_as_an_amount_and_as_a_share_of_what_is_toler
 
 def test_a_repair_says_which_deviation_has_its_amount():
     found = outcome(Goal(1.0, meters=2.0), meters=1.2, degrees=40)
-    assert [found.told[repair.deviation].cause for repair in repairs(found)] == ["facing", "end"]
+    assert [found.reported[repair.deviation].cause for repair in repairs(found)] == ["facing", "end"]

@@ -7,14 +7,14 @@ import pytest
 
 from agent.feedback.proposals import (
     GOALS,
-    TOLD,
+    SHOWN,
     WEAKEST,
     Score,
     draw_tables,
     example,
     practices,
     read_programs,
-    told,
+    shown,
     weakest,
     write_programs,
 )
@@ -30,10 +30,10 @@ def test_a_table_has_every_skill_at_every_speed_once():
     assert len(GOALS) == len({goal.velocity for goal in GOALS}) == 3 * (len(SKILLS) - 1) + 1
 
 
-def test_the_worst_goals_are_told_the_worst_first():
-    rows = told(table(turn_left=0.3, run_forward=0.7))
+def test_the_worst_goals_are_shown_the_worst_first():
+    rows = shown(table(turn_left=0.3, run_forward=0.7))
     assert [row.goal.skill for row in rows[:6]] == ["turn_left"] * 3 + ["run_forward"] * 3
-    assert [row.tenths for row in rows] == [3] * 3 + [7] * 3 + [9] * (TOLD - 6)
+    assert [row.tenths for row in rows] == [3] * 3 + [7] * 3 + [9] * (SHOWN - 6)
 
 
 def test_the_weakest_are_three_and_those_that_look_like_the_third():
@@ -41,7 +41,7 @@ def test_the_weakest_are_three_and_those_that_look_like_the_third():
         Goal.from_skill("turn_left", s) for s in ("slow", "normal", "fast")
     }
     rows = [Score(goal, 0.05 * place) for place, goal in enumerate(GOALS[:20])]
-    assert weakest(rows) == set(GOALS[:4]), "0.10 and 0.15 are told alike"
+    assert weakest(rows) == set(GOALS[:4]), "0.10 and 0.15 look alike"
 
 
 def test_an_example_practices_a_weak_goal_after_another_motion():

@@ -14,9 +14,10 @@ from samples import small_planner, small_tokenizer, with_adapter
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from agent.artefacts import runs
+from agent.bodies import find_body
 from agent.feedback.outcomes import CAUSES, GoalOutcome, repairs
-from agent.feedback.proposals import draw_tables, example, practices, told, weakest
-from agent.goals import GOAL_VERSION, TOKEN_IDS, Goal, GoalProgram, reach
+from agent.feedback.proposals import draw_tables, example, practices, shown, weakest
+from agent.goals import GOAL_VERSION, TOKEN_IDS, Goal, GoalProgram
 from agent.language import planner as planner_module
 from agent.language.corpus.generator import generate, prompt
 from agent.language.planner import (
@@ -38,6 +39,8 @@ from agent.language.planner import (
 )
 from agent.language.quantities import lift
 
+HUMANOID = find_body("humanoid")
+
 
 @pytest.fixture(scope="module", params=["own tokens", "reused pieces"])
 def planner(request):
@@ -46,7 +49,7 @@ def planner(request):
 
 def is_sound(program: GoalProgram) -> bool:
     return GoalProgram.from_tokens(program.tokens) == program and all(
-        reach(*goal.velocity) <= 1 + 1e-6 for goal in program.goals
+        HUMANOID.reach(goal.velocity) <= 1 + 1e-6 for goal in program.goals
     )
 
 
@@ -104,8 +107,8 @@ def test_half_a_surrogate_pair_is_no_mistake_of_the_program(planner):
 @given(st.text(max_size=60) | TOKEN_TEXT)
 def test_no_text_makes_ids_of_goal_tokens_or_special_tokens(planner, text):
     ids = planner.prompt_ids(text)
-    ours = {*planner.goal_token_ids, *planner.tokenizer.all_special_ids}
-    assert [index for index in ids if index in ours] == [planner.tokenizer.bos_token_id]
+    reserved = {*planner.goal_token_ids, *planner.tokenizer.all_special_ids}
+    assert [index for index in ids if index in reserved] == [planner.tokenizer.bos_token_id]
 
 
 def test_the_ids_that_a_program_is_learned_with_are_allowed_and_spell_it(planner):
@@ -144,12 +147,12 @@ def test_a_slot_is_for_its_own_kind_of_end():
 
 def test_what_is_asked_for_beyond_the_trained_region_is_refused_whatever_the_model_says():
     walk = Parse(GoalProgram((Goal(1.0, 0.0, 0.0),)), 0.9)
-    assert within_limits(walk, "walk 5000 meters").program.refusal == "limit"
-    assert within_limits(walk, "walk 5 meters") == walk
+    assert within_limits(walk, "walk 5000 meters", HUMANOID).program.refusal == "limit"
+    assert within_limits(walk, "walk 5 meters", HUMANOID) == walk
     everything = Parse(GoalProgram((Goal(3.0, 0.6, 1.2),)), 0.9)
-    assert within_limits(everything, "go").program.refusal == "limit"
+    assert within_limits(everything, "go", HUMANOID).program.refusal == "limit"
     refusal = Parse(GoalProgram(refusal="body"), 0.9)
-    assert within_limits(refusal, "jump 5000 meters") == refusal
+    assert within_limits(refusal, "jump 5000 meters", HUMANOID) == refusal
 
 
 WALK, TURN = Parse(GoalProgram((Goal(1.0),)), 0.9), Parse(GoalProgram((Goal(wz=0.8),)), 0.8)
@@ -220,8 +223,7 @@ def test_a_saved_planner_reads_the_same(planner, tmp_path):
 def teach(folder) -> Planner:
     """A planner in `folder`, with a second adapter."""
     small_planner(list(VOCABULARY)).save_pretrained(folder)
-    with_adapter(small_planner(list(VOCABULARY))).model.save_pretrained(folder / FEEDBACK, save_embedding_layers=False)
-    runs.write_json(folder / FEEDBACK / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, "least_doubt": 0.5})
+    with_adapter(small_planner(list(VOCABULARY))).save_feedback(folder / FEEDBACK)
     runs.seal(folder / FEEDBACK)
     return Planner.from_pretrained(folder)
 
@@ -252,6 +254,23 @@ def test_feedback_stays_with_the_weights_that_it_was_trained_over(tmp_path):
     with_adapter(taught).save_pretrained(tmp_path / "copy")
     changed = Planner.from_pretrained(tmp_path / "copy")
     assert changed.feedback is None and not (tmp_path / "copy" / FEEDBACK).exists()
+
+
+@pytest.mark.parametrize("key", ["miss_threshold", "least_doubt"])
+def test_the_threshold_of_a_miss_is_read_by_its_old_name_too(tmp_path, key):
+    teach(tmp_path)
+    (tmp_path / FEEDBACK / runs.MANIFEST).unlink()
+    runs.write_json(tmp_path / FEEDBACK / FEEDBACK_CONFIG, {"goal_version": GOAL_VERSION, key: 0.75})
+    assert Planner.from_pretrained(tmp_path).miss_threshold == 0.75
+
+
+def test_a_planner_without_a_body_in_its_config_is_for_the_humanoid(planner, tmp_path):
+    planner.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
+    config = json.loads((tmp_path / CONFIG).read_text())
+    assert config.pop("body") == "humanoid"
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    assert Planner.from_pretrained(tmp_path).body is HUMANOID
 
 
 def test_another_goal_vocabulary_is_refused_by_both_versions(planner, tmp_path):
@@ -331,9 +350,9 @@ def test_whatever_an_untrained_model_proposes_is_a_program_on_the_grid(planner):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_table_is_told_as_tenths_and_commands_that_a_proposal_points_at(planner):
+def test_a_table_is_shown_as_tenths_and_commands_that_a_proposal_points_at(planner):
     ids = planner.table_ids(TABLE)
-    for number, each in enumerate(told(TABLE)):
+    for number, each in enumerate(shown(TABLE)):
         row = [len(TOKEN_IDS) + number, TOKEN_IDS[f"<{each.tenths}>"], *each.goal.command_ids]
         spelled = [planner.goal_token_ids[index] for index in row]
         assert any(ids[place : place + 5] == spelled for place in range(len(ids)))
@@ -347,7 +366,7 @@ def test_a_table_is_told_as_tenths_and_commands_that_a_proposal_points_at(planne
     assert GoalProgram.from_token_ids(draft.ids) == program
 
 
-def test_the_planner_that_ships_proposes_what_is_done_worst():
+def test_the_shipped_planner_proposes_what_is_done_worst():
     shipped = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
     for table in itertools.islice(draw_tables(7), 3):
         proposed = shipped.propose(table, 16)

@@ -9,10 +9,12 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.goals import MAX_GOALS, REASONS, GoalProgram, reach
+from agent.bodies import find_body
+from agent.goals import MAX_GOALS, REASONS, GoalProgram
 from agent.language.corpus.generator import MAX_CHARACTERS, generate, in_words, mistyped, prompt
 from agent.language.quantities import lift, rewrite
 
+HUMANOID = find_body("humanoid")
 # File of instructions written by hand, and how many it has to hold.
 BY_HAND = {"instructions.jsonl": 200, "instructions_unseen.jsonl": 150, "instructions_third.jsonl": 100}
 
@@ -39,7 +41,7 @@ def test_it_holds_every_length_of_program_and_every_reason_to_refuse_a_text(corp
 def test_every_program_has_tokens_and_is_within_reach(corpus):
     for each in corpus:
         assert GoalProgram.from_tokens(each.program.tokens) == each.program
-        assert all(reach(*goal.velocity) <= 1 + 1e-9 for goal in each.program.goals), each
+        assert all(HUMANOID.reach(goal.velocity) <= 1 + 1e-9 for goal in each.program.goals), each
 
 
 def test_no_template_leaks_into_the_text(corpus):
@@ -81,7 +83,7 @@ def test_there_are_many_instructions_written_by_hand_and_every_program_in_them_i
     for row in rows:
         assert set(row) == {"text", "program", "category"}
         program = GoalProgram.from_tokens(row["program"])
-        assert all(reach(*goal.velocity) <= 1 + 1e-9 for goal in program.goals)
+        assert all(HUMANOID.reach(goal.velocity) <= 1 + 1e-9 for goal in program.goals)
     assert {row["category"] for row in rows} >= set(REASONS)
 
 
