@@ -10,6 +10,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gymnasium
 import numpy as np
@@ -19,14 +20,16 @@ from agent.bodies import Body, find_body
 from agent.feedback.outcomes import STAND, Correction, GoalOutcome, summarize, verdict
 from agent.feedback.pursuit import Pursuit
 from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
-from agent.language.planner import Planner
-from agent.models.decision_transformer import GoalDecisionTransformer
-from agent.models.motor_policy import MotorPolicy
 from agent.simulation.env import env_id, goal_env, make_env
 from agent.simulation.heading import heading_observation
 from agent.simulation.rollouts import Rollout, check_body
 from agent.simulation.vector_env import MAX_EPISODE_STEPS
 from agent.simulation.video import FRAME_EVERY, film
+
+if TYPE_CHECKING:
+    from agent.language.planner import Planner
+    from agent.models.decision_transformer import GoalDecisionTransformer
+    from agent.models.motor_policy import MotorPolicy
 
 RECORDS = ("README.md", runs.PROVENANCE)  # of how something was made
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
@@ -73,7 +76,7 @@ class MotorAgent:
     An actor like its parts: `reset()`, `prompt(...)`, `act(observation)`; `prompt` also takes sentences and programs.
     """
 
-    def __init__(self, policy: MotorPolicy, transformer: GoalDecisionTransformer, planner: Planner):
+    def __init__(self, policy: "MotorPolicy", transformer: "GoalDecisionTransformer", planner: "Planner"):
         self.policy, self.transformer, self.planner = policy, transformer, planner
         self.folder: Path | None = None  # that it was loaded from
         self.reset()
@@ -94,6 +97,11 @@ class MotorAgent:
             ValueError: there is no such agent, a part of it is missing or of another body, or it speaks another goal
             vocabulary.
         """
+        # transformers, which these import, takes seconds, and loads accelerate where that is installed.
+        from agent.language.planner import Planner
+        from agent.models.decision_transformer import GoalDecisionTransformer
+        from agent.models.motor_policy import MotorPolicy
+
         find_body(body)
         folder = hub.agent_folder(path, revision=revision, token=token)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
