@@ -89,11 +89,11 @@ def shared_page(browser, address):
 
 @pytest.fixture
 def page(shared_page):
-    """A page whose humanoid stands."""
+    """A page whose robot stands."""
     shared_page.set_viewport_size({"width": 1280, "height": 900})
     shared_page.get_by_label("normal").check()
     shared_page.get_by_role("button", name="stand").click()
-    expect(goal_in_force(shared_page)).to_have_text("stand until told otherwise")
+    expect(goal_in_force(shared_page)).to_have_text("stand")
     shared_page.wait_for_function("document.querySelector('#live .measured:not(caption *)').textContent < 0.1")
     return shared_page
 
@@ -113,7 +113,7 @@ def goal_in_force(page: Page):
 
 
 def seconds_until(page: Page, axis: int, speed: float) -> float:
-    """Simulated seconds from the command along an axis that was told last until the body moves at `speed` along it."""
+    """Simulated seconds from the latest command along an axis until the body moves at `speed` along it."""
     return page.wait_for_function(
         """([axis, speed]) => {
             const asked = moments.findIndex((each) => each.asked[axis] * speed > 0);
@@ -139,7 +139,7 @@ def test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk(page):
     assert seconds_until(page, FORWARD, 0.3) < 2
     assert page.evaluate("document.querySelector('#live .picture').toDataURL()") != before
     tell(page, "turn left")
-    expect(goal_in_force(page)).to_have_text("turn left until told otherwise")
+    expect(goal_in_force(page)).to_have_text("turn left")
     assert seconds_until(page, TURNING, 0.3) < 2
     expect(page.locator("#notice")).not_to_contain_text("fell")
 
@@ -148,18 +148,18 @@ def test_a_sentence_makes_it_walk_and_another_turns_it_in_mid_walk(page):
 def test_the_goals_of_a_program_come_into_force_one_after_another(page):
     tell(page, "walk forward for 1 second, then turn right for 1 second")
     expect(page.locator("#notice")).to_contain_text("It stands:")
-    expect(page.locator("#program .done")).to_have_text(["walk forward for 1 second", "turn right for 1 second"])
-    assert page.evaluate("goals") == ["walk forward for 1 second", "turn right for 1 second", "none"]
+    expect(page.locator("#program .done")).to_have_text(["walk forward 1 second", "turn right 1 second"])
+    assert page.evaluate("goals") == ["walk forward 1 second", "turn right 1 second", "none"]
 
 
 @needs_browser
 def test_a_refusal_shows_its_reason_and_what_ran_goes_on(page):
     page.get_by_label("slow").check()
     page.get_by_role("button", name="walk forward").click()
-    expect(goal_in_force(page)).to_have_text("walk forward slow until told otherwise")
+    expect(goal_in_force(page)).to_have_text("walk forward slow")
     tell(page, "jump over the moon")
     expect(page.get_by_role("status").locator(".refused")).to_contain_text("this body cannot do that")
-    expect(goal_in_force(page)).to_have_text("walk forward slow until told otherwise")
+    expect(goal_in_force(page)).to_have_text("walk forward slow")
 
 
 @needs_browser
@@ -214,11 +214,11 @@ def test_another_agent_can_be_picked_and_one_that_is_none_says_why(page):
 def test_visitors_stay_apart_and_one_who_leaves_makes_room(page, browser, address):
     tell(page, "walk forward")
     with closing(visit(browser, address)) as other, closing(visit(browser, address)) as third:
-        expect(third.locator("#notice")).to_contain_text("2 humanoids are moving, which is all there is room for")
-        expect(goal_in_force(other)).to_have_text("stand until told otherwise")
+        expect(third.locator("#notice")).to_contain_text("2 robots are moving, which is all there is room for")
+        expect(goal_in_force(other)).to_have_text("stand")
         tell(other, "turn right")
         assert seconds_until(other, TURNING, -0.3) < 2
-        expect(goal_in_force(page)).to_have_text("walk forward until told otherwise")
+        expect(goal_in_force(page)).to_have_text("walk forward")
         assert seconds_until(page, FORWARD, 0.3) < 2
 
         other.close()
@@ -228,7 +228,7 @@ def test_visitors_stay_apart_and_one_who_leaves_makes_room(page, browser, addres
             third.locator("#notice p:not(:empty)").wait_for()
             if not third.locator("#notice .refused").count():
                 break
-        expect(goal_in_force(third)).to_have_text("stand until told otherwise")
+        expect(goal_in_force(third)).to_have_text("stand")
 
 
 @needs_browser
@@ -245,7 +245,7 @@ def test_the_keyboard_is_enough(page):
     page.get_by_label("Instruction").focus()
     page.keyboard.type("walk forward")
     page.keyboard.press("Enter")
-    expect(goal_in_force(page)).to_have_text("walk forward until told otherwise")
+    expect(goal_in_force(page)).to_have_text("walk forward")
     reached = []
     for _ in range(40):
         page.keyboard.press("Tab")
@@ -254,5 +254,5 @@ def test_the_keyboard_is_enough(page):
         )
         if reached[-1] == "turn left":
             page.keyboard.press("Space")
-    expect(goal_in_force(page)).to_have_text("turn left until told otherwise")
+    expect(goal_in_force(page)).to_have_text("turn left")
     assert {"Do it", "stand", "Push", "Use it", "Make a clip of the last 10 seconds"} <= set(reached)

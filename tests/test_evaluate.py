@@ -9,13 +9,14 @@ import torch
 from conftest import ROOT, run_script
 
 import evaluate
-from agent.evaluation import report, suites
+from agent.evaluation import suites
 from agent.feedback.proposals import GOALS, read_programs
 from agent.goals import Goal
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent
-from agent.simulation.env import HUMANOID
+from agent.simulation import video
 
+BODY_STATE_ONLY = {f"include_{part}_in_observation": False for part in ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")}
 SHIPPED = ROOT / "pretrained" / "humanoid"
 
 
@@ -38,23 +39,23 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path):
 
 def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 80)
-    monkeypatch.setattr(report, "SCENES", ((Goal(1.0), 0.3),))
+    monkeypatch.setattr(video, "SCENES", [(Goal(1.0), 0.3)])
     page, policy = tmp_path / "report.html", str(SHIPPED / "policy")
-    evaluate.main(evaluate.Arguments(str(SHIPPED), "policy", episodes=1, against=[policy] * 2, report=str(page)))
+    evaluate.main(evaluate.Arguments(str(SHIPPED), actor="policy", episodes=1, against=[policy] * 2, report=str(page)))
     results = json.loads(capsys.readouterr().out)
     assert [result["agent"] for result in results] == [str(SHIPPED), policy, policy]
     assert results[0]["rows"] == results[1]["rows"]
     assert page.read_text().count("data:video/mp4") == 3
 
 
-def test_the_native_suite_is_what_humanoid_v5_itself_pays(tmp_path, capsys):
+def test_the_native_suite_gives_the_rewards_of_humanoid_v5(tmp_path, capsys):
     torch.manual_seed(0)
     policy = MotorPolicy(MotorPolicyConfig(widths=(16, 8), goal_conditioned=False, frame="world"))
     policy.save_pretrained(tmp_path)
-    evaluate.main(evaluate.Arguments(str(tmp_path), "policy", "native", episodes=2, seed=5))
+    evaluate.main(evaluate.Arguments(str(tmp_path), actor="policy", suite="native", episodes=2, seed=5))
     result = json.loads(capsys.readouterr().out)
     for row, seed in zip(result["rows"], (5, 6), strict=True):
-        env = gymnasium.make("Humanoid-v5", **HUMANOID)
+        env = gymnasium.make("Humanoid-v5", **BODY_STATE_ONLY)
         observation, _ = env.reset(seed=seed)
         fallen, steps, total, ahead = False, 0, 0.0, 0.0
         while not fallen:
@@ -87,7 +88,7 @@ def test_instructions_are_parsed_and_done(tmp_path):
     assert sum(result["misses"].values()) == round(1 - result["physical_success"])
 
 
-def test_feedback_is_measured_beside_the_same_runs_without_it(tmp_path, monkeypatch):
+def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "LONGEST_TRIAL", 1.5)
     out = tmp_path / "out.json"
     evaluate.main(evaluate.Arguments(str(SHIPPED), suite="feedback", episodes=4, num_threads=1, json=str(out)))
@@ -97,11 +98,11 @@ def test_feedback_is_measured_beside_the_same_runs_without_it(tmp_path, monkeypa
     assert result["right_without"]["share"] == sum(row["without"] for row in result["rows"]) / 4
 
 
-def test_feedback_of_an_untaught_planner_is_refused_before_anything_is_tried(monkeypatch, refusal):
+def test_feedback_of_an_untaught_planner_is_refused_before_any_trial(monkeypatch, refusal):
     agent = MotorAgent.from_pretrained(SHIPPED)
     agent.planner.feedback = None
-    monkeypatch.setattr(evaluate, "load_actor", lambda name, kind: agent)
-    monkeypatch.setattr(suites, "run_trials", lambda *args: pytest.fail("something was tried"))
+    monkeypatch.setattr(evaluate, "load_actor", lambda name, kind, body: agent)
+    monkeypatch.setattr(suites, "run_trials", lambda *args: pytest.fail("a trial was run"))
     assert "teach it by finetune_llm.py --stage feedback" in refusal("evaluate", "--suite", "feedback")
 
 
@@ -133,6 +134,7 @@ def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--body", "centaur"), "body='centaur' is unknown: choose one of humanoid"),
         (("--suite", "dance"), "suite='dance' is unknown"),
         (("--actor", "teacher"), "actor='teacher' is unknown"),
         (("--episodes", "0"), "episodes=0"),

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from huggingface_hub import ModelCard
 from samples import small_planner
 
 from agent.artefacts import hub
+from agent.bodies import BODIES
+from agent.bodies.humanoid import HUMANOID
 from agent.goals import GOAL_VERSION, Goal, GoalProgram
 from agent.language.planner import VOCABULARY
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
@@ -38,7 +41,7 @@ def env():
 
 
 def standing(forward=0.0, bodies=None):
-    observation = np.zeros(45, dtype=np.float32)
+    observation = np.zeros(48, dtype=np.float32)  # body state and command
     observation[0], observation[1], observation[22] = 1.3, 1.0, forward
     return observation if bodies is None else np.tile(observation, (bodies, 1))
 
@@ -139,6 +142,22 @@ def test_a_refusal_moves_nothing(agent, env):
     np.testing.assert_array_equal(position, env.unwrapped.data.qpos)
     with pytest.raises(ValueError, match="empty"):
         agent.prompt("   ")
+
+
+def test_an_agent_of_another_body_is_refused_in_one_line(folder, monkeypatch):
+    monkeypatch.setitem(BODIES, "centaur", replace(HUMANOID, name="centaur"))
+    with pytest.raises(
+        ValueError, match="/policy moves the body humanoid, not centaur: give --body humanoid"
+    ) as error:
+        MotorAgent.from_pretrained(folder, body="centaur")
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="body='g2' is unknown: choose one of humanoid"):
+        MotorAgent.from_pretrained(folder, body="g2")
+
+
+def test_an_agent_records_its_body(agent, folder):
+    assert json.loads((folder / "config.json").read_text())["body"] == agent.body.name == "humanoid"
+    assert agent.make_env().unwrapped.body is agent.body
 
 
 @pytest.mark.parametrize(

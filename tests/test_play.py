@@ -100,6 +100,7 @@ def test_without_a_display_the_viewer_says_what_to_do_instead(monkeypatch):
     [
         (("--instruction", "jump over the moon"), "was refused"),
         (("--instruction", "  "), "not empty"),
+        (("--instruction", "walk", "--body", "centaur"), "body='centaur' is unknown: choose one of humanoid"),
         (("--viewer", "--video", "out.mp4"), "--viewer"),
         (("--instruction", "walk", "--video", "out.avi"), "out.avi"),
         (("--instruction", "walk", "--agent", "no/such_agent"), "no/such_agent"),

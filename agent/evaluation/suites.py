@@ -451,7 +451,7 @@ def roll_out(
     body = actor.body
     envs = make_vector_env(num_envs, num_threads, body.name, max_episode_steps=steps + 1, reward=reward, frame=frame)
     rng = np.random.default_rng(seed)
-    rollout = Rollout.start(actor, envs, seed)
+    rollout = Rollout.start(actor, envs, seed, schedule.get(0))
     alive, commands = np.ones(num_envs, dtype=bool), np.zeros((num_envs, 3))
     trace = Trace(
         body.control_seconds,
@@ -465,7 +465,8 @@ def roll_out(
     )
     for number in tqdm(range(steps), desc="measure", unit="step", leave=False):
         if number in schedule:
-            rollout.prompt(schedule[number])
+            if number:
+                rollout.prompt(schedule[number])
             commands = np.array([goal.velocity for goal in schedule[number]])
         if shoved and number and number % round(SHOVE_SECONDS / body.control_seconds) == 0:
             envs.push(np.arange(num_envs), planar(SHOVE_SPEED, rng.uniform(0, 2 * np.pi, num_envs)))

@@ -112,19 +112,17 @@ def run_trials(
 
 def _run_batch(actor: Actor, trials: list[Trial], pursuits: list[Pursuit], num_threads: int | None) -> None:
     envs = make_vector_env(len(trials), num_threads, actor.body.name, max_episode_steps=NEVER)
-    rollout = Rollout.start(actor, envs, [trial.seed for trial in trials])
+    rollout = Rollout.start(actor, envs, [trial.seed for trial in trials], [pursuit.goal for pursuit in pursuits])
     seconds = np.array([np.inf if trial.shove_seconds is None else trial.shove_seconds for trial in trials])
     shove_steps = np.round(seconds / actor.body.control_seconds)
     shoves = np.array([trial.shove for trial in trials])
-    changed, number = True, 0
+    number = 0
     while not all(pursuit.over for pursuit in pursuits):
-        if changed:
-            rollout.prompt([pursuit.goal for pursuit in pursuits])
         rows = np.flatnonzero(shove_steps == number)
         envs.push(rows, shoves[rows])
         step = rollout.step()
-        changed = any(
-            [pursuit.add(*each) for pursuit, *each in zip(pursuits, step.observation, step.fell, strict=True)]
-        )
+        # A list, so that every pursuit counts the step.
+        if any([pursuit.add(*each) for pursuit, *each in zip(pursuits, step.observation, step.fell, strict=True)]):
+            rollout.prompt([pursuit.goal for pursuit in pursuits])
         number += 1
     envs.close()

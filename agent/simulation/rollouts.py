@@ -28,7 +28,7 @@ class Actor(Protocol):
 class Step(NamedTuple):
     """The result of one control step, of one body or of N."""
 
-    observation: np.ndarray  # before any restart
+    observation: np.ndarray  # of the state that the step ended in, before any restart
     reward: Any
     fell: Any
     truncated: Any
@@ -48,10 +48,19 @@ class Rollout:
         self.actor, self.env, self.observation = actor, env, observation
 
     @classmethod
-    def start(cls, actor: Actor, env: gymnasium.Env | GoalVectorEnv, seed: int | list[int]) -> "Rollout":
-        """Begin at the env's start, with an actor that remembers nothing."""
+    def start(
+        cls,
+        actor: Actor,
+        env: gymnasium.Env | GoalVectorEnv,
+        seed: int | list[int],
+        goals: Goal | Sequence[Goal] | None = None,
+    ) -> "Rollout":
+        """Begin at the env's start, with an actor that remembers nothing and pursues `goals`."""
         actor.reset()
-        observation, _ = env.reset(seed=seed)  # ty: ignore[invalid-argument-type]  a vector env takes a list
+        options = None if goals is None else {"goal": goals}
+        observation, _ = env.reset(seed=seed, options=options)  # ty: ignore[invalid-argument-type]  a list of seeds
+        if goals is not None:
+            actor.prompt(goals)
         return cls(actor, env, observation)
 
     def prompt(self, goals: Goal | Sequence[Goal]) -> None:

@@ -106,10 +106,10 @@ def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
 def perform(actor: Actor, seed: int = 0) -> Generator[np.ndarray]:
     """Pictures [480, 480, 3] uint8 of an actor that goes through SCENES, or until it falls. It forgets its context."""
     env = make_rendering_env(actor.body.name)
-    rollout = Rollout.start(actor, env, seed)
     goals = [goal for goal, seconds in SCENES for _ in range(round(seconds / actor.body.control_seconds))]
+    rollout = Rollout.start(actor, env, seed, goals[0])
     for number, goal in enumerate(goals):
-        if number == 0 or goal != goals[number - 1]:
+        if number and goal != goals[number - 1]:
             rollout.prompt(goal)
         if number % FRAME_EVERY == 0:
             yield np.asarray(env.render())

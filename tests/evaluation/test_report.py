@@ -11,13 +11,14 @@ from conftest import ROOT
 from agent.evaluation import report
 from agent.evaluation.suites import share
 from agent.models.motor_policy import MotorPolicy
+from agent.simulation import video
 
 ROWS = [{"command": [1.0, 0.0, 0.0], "skill": "walk_forward", "episodes": 5, "survival": 1.0, "yaw_error": 0.0625}]
 RESULT = {"agent": "runs/a<b", "actor": "policy", "suite": "commands", "seed": 0, "rows": ROWS}
 MEAN = {"episodes": 5, "survival": 1.0, "yaw_error": 0.0625}
 
 
-def test_a_page_holds_every_number_and_needs_nothing_beside_it(tmp_path):
+def test_a_page_holds_every_number_and_needs_no_other_file(tmp_path):
     unmeasured = {**RESULT, "agent": "runs/c", "rows": [{**ROWS[0], "yaw_error": None}], "mean": MEAN}
     report.write_report(tmp_path / "report.html", [RESULT | {"mean": MEAN}, unmeasured], [b"one", b"two"])
     page = (tmp_path / "report.html").read_text()
@@ -42,7 +43,7 @@ def test_a_page_holds_shares_with_their_intervals_and_the_numbers_of_groups(tmp_
 
 
 def test_a_clip_shows_an_actor_going_through_the_scenes(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "SCENES", tuple((goal, 0.15) for goal, _ in report.SCENES))
+    monkeypatch.setattr(video, "SCENES", [(goal, 0.15) for goal, _ in video.SCENES])
     (tmp_path / "clip.mp4").write_bytes(
         report.film(MotorPolicy.from_pretrained(ROOT / "pretrained/humanoid/policy"), 0)
     )

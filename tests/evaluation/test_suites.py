@@ -1,18 +1,12 @@
 import numpy as np
 import pytest
 
+from agent.bodies.humanoid import HUMANOID
 from agent.evaluation import suites
-from agent.evaluation.suites import (
-    MINUTE_STEPS,
-    WINDOW,
-    Trace,
-    measure_commands,
-    measure_gait,
-    measure_shoves,
-    measure_switches,
-)
+from agent.evaluation.suites import Trace, measure_commands, measure_gait, measure_shoves, measure_switches
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.simulation.env import ACTION_SIZE, CONTROL_SECONDS
+
+SECOND, MINUTE = 67, 4000  # control steps
 
 
 @pytest.fixture
@@ -20,14 +14,31 @@ def policy():
     return MotorPolicy(MotorPolicyConfig(widths=[8]))
 
 
+class Motionless:
+    """An actor that lets the body fall and remembers its prompts."""
+
+    body = HUMANOID
+
+    def reset(self):
+        self.prompts = []
+
+    def prompt(self, goals):
+        self.prompts.append([goal.velocity for goal in goals])
+
+    def act(self, observations):
+        return np.zeros((len(observations), 17), dtype=np.float32)
+
+
 def replay(monkeypatch, velocity, alive, commands=None, lead=None, clearance=None):
-    """Let the suites measure a motion written by hand in place of one that was simulated."""
+    """Let the suites measure a motion that is written by hand, not simulated."""
     steps, bodies, _ = velocity.shape
     trace = Trace(
+        HUMANOID.control_seconds,
         commands=np.zeros_like(velocity) if commands is None else commands,
         velocity=velocity,
         alive=alive,
         rewards=np.ones((steps, bodies)),
+        forward=np.zeros((steps, bodies)),
         lead=np.zeros((steps, bodies)) if lead is None else lead,
         clearance=np.zeros((steps, bodies, 2)) if clearance is None else clearance,
     )
@@ -36,10 +47,10 @@ def replay(monkeypatch, velocity, alive, commands=None, lead=None, clearance=Non
 
 def test_errors_are_those_of_the_velocity_averaged_over_a_second(monkeypatch):
     velocity = np.zeros((1000, 1, 3))
-    velocity[:, 0, 0] = 0.9 + 0.5 * np.sin(2 * np.pi * np.arange(1000) / WINDOW)  # the sway of a step averages out
+    velocity[:, 0, 0] = 0.9 + 0.5 * np.sin(2 * np.pi * np.arange(1000) / SECOND)  # the sway of a step averages out
     velocity[:, 0, 2] = -0.05
     replay(monkeypatch, velocity, np.ones((1000, 1), dtype=bool))
-    row = measure_commands(None, [(1.0, 0.0, 0.0)], episodes=1, seed=0)["rows"][0]
+    row = measure_commands(Motionless(), [(1.0, 0.0, 0.0)], episodes=1, seed=0)["rows"][0]
     assert row["velocity_error"] == pytest.approx(0.1, abs=1e-6)
     assert row["yaw_error"] == pytest.approx(0.05, abs=1e-6)
     assert row["survival"] == 1.0
@@ -51,7 +62,7 @@ def test_a_fall_counts_as_unsurvived_and_what_comes_after_it_is_not_measured(mon
     velocity[250:] = 100.0
     alive = np.arange(1000)[:, None] < 250
     replay(monkeypatch, velocity, alive)
-    result = measure_commands(None, [(0.0, 0.0, 0.0)], episodes=1, seed=0)
+    result = measure_commands(Motionless(), [(0.0, 0.0, 0.0)], episodes=1, seed=0)
     assert result["rows"][0]["survival"] == 0.25
     assert result["mean"]["velocity_error"] == 0.0
     assert result["mean"]["humanoid_return"] == 250.0
@@ -59,11 +70,11 @@ def test_a_fall_counts_as_unsurvived_and_what_comes_after_it_is_not_measured(mon
 
 def test_a_body_that_falls_in_the_first_second_has_no_error(monkeypatch):
     replay(monkeypatch, np.zeros((1000, 1, 3)), np.arange(1000)[:, None] < 20)
-    assert measure_commands(None, [(0.0, 0.0, 0.0)], episodes=1, seed=0)["mean"]["velocity_error"] is None
+    assert measure_commands(Motionless(), [(0.0, 0.0, 0.0)], episodes=1, seed=0)["mean"]["velocity_error"] is None
 
 
 def test_the_gait_of_alternating_legs_is_counted(monkeypatch):
-    seconds = np.arange(1000) * CONTROL_SECONDS
+    seconds = np.arange(1000) * HUMANOID.control_seconds
     lead = np.tile(0.2 * np.sin(2 * np.pi * seconds)[:, None], (1, 4))  # two changes of lead a second
     swing = 0.06 * np.maximum(0, np.stack([np.sin(2 * np.pi * seconds), -np.sin(2 * np.pi * seconds)], axis=-1))
     replay(
@@ -73,17 +84,17 @@ def test_the_gait_of_alternating_legs_is_counted(monkeypatch):
         lead=lead,
         clearance=np.tile(swing[:, None], (1, 4, 1)),
     )
-    for row in measure_gait(None, episodes=1, seed=0)["rows"]:
+    for row in measure_gait(Motionless(), episodes=1, seed=0)["rows"]:
         assert row["steps_per_second"] == pytest.approx(2.0, abs=0.1)
         assert row["left_ahead"] == pytest.approx(0.5, abs=0.02)
         assert row["clearance_m"] == pytest.approx(0.06, abs=0.005)
 
 
-def test_falls_are_told_minute_by_minute_of_those_that_still_stood(monkeypatch):
-    steps = np.arange(3 * MINUTE_STEPS)[:, None]
-    alive = steps < MINUTE_STEPS * np.array([9, 9, 1.5, 2.5])
+def test_falls_are_counted_minute_by_minute_of_those_that_still_stood(monkeypatch):
+    steps = np.arange(3 * MINUTE)[:, None]
+    alive = steps < MINUTE * np.array([9, 9, 1.5, 2.5])
     replay(monkeypatch, np.zeros((len(steps), 4, 3)), alive)
-    found = measure_switches(None, episodes=4, seed=0, minutes=3)
+    found = measure_switches(Motionless(), episodes=4, seed=0, minutes=3)
     assert found["falls_in_minute"] == [0.0, 1 / 3.5, 1 / 2.5]
     assert found["falls_per_minute"] == 2 / 10
 
@@ -104,23 +115,10 @@ def test_the_same_seed_measures_the_same(policy):
 
 
 def test_random_commands_are_on_the_grid_and_seeded():
-    commands = suites.random_commands(50, seed=1)
-    assert commands == suites.random_commands(50, seed=1)
+    commands = suites.random_commands(50, 1, HUMANOID)
+    assert commands == suites.random_commands(50, 1, HUMANOID)
     assert np.allclose(np.array(commands) / 0.2, np.round(np.array(commands) / 0.2))
     assert len(set(commands)) > 10
-
-
-class Motionless:
-    """An actor that lets the body fall and remembers what it was asked."""
-
-    def reset(self):
-        self.prompts = []
-
-    def prompt(self, goals):
-        self.prompts.append([goal.velocity for goal in goals])
-
-    def act(self, observations):
-        return np.zeros((len(observations), ACTION_SIZE), dtype=np.float32)
 
 
 def test_bodies_are_prompted_when_their_goal_changes():

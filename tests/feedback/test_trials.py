@@ -13,16 +13,16 @@ WALK = Goal(1.0, meters=1.2)
 
 
 @pytest.fixture(scope="module")
-def mover():
+def actor():
     return GoalDecisionTransformer.from_pretrained(ROOT / "pretrained" / "humanoid" / "decision_transformer").eval()
 
 
-def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(mover):
+def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(actor):
     trials = [Trial((WALK,), (WALK,), "none", 1), Trial((WALK,), (Goal(1.0, meters=0.4),), "early", 2)]
-    without = run_trials(mover, trials, num_threads=1)
-    assert [pursuit.done for pursuit in without] == [True, False]
-    helped = run_trials(mover, trials, judge, rounds=2, num_threads=1)
-    assert [pursuit.done for pursuit in helped] == [True, True]
+    without = run_trials(actor, trials, num_threads=1)
+    assert [pursuit.success for pursuit in without] == [True, False]
+    helped = run_trials(actor, trials, judge, max_corrections=2, num_threads=1)
+    assert [pursuit.success for pursuit in helped] == [True, True]
     assert [len(pursuit.corrections) for pursuit in helped] == [0, 1]
     # The other body's new prompt has the keys and values of both computed anew, which rounds otherwise.
     (watched,), (alone,) = helped[0].outcomes, without[0].outcomes
@@ -31,10 +31,10 @@ def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(
     assert np.hstack(watched) == pytest.approx(np.hstack(alone), abs=1e-5)
 
 
-def test_a_shove_moves_the_body_it_is_for_at_its_step(mover):
+def test_a_shove_moves_its_own_body_at_its_time(actor):
     stand = Goal(seconds=0.6)
-    trials = [Trial((stand,), (stand,), "none", 1), Trial((stand,), (stand,), "shove", 1, 20, (0.0, 0.8))]
-    calm, shoved = run_trials(mover, trials, num_threads=1)
+    trials = [Trial((stand,), (stand,), "none", 1), Trial((stand,), (stand,), "shove", 1, 0.3, (0.0, 0.8))]
+    calm, shoved = run_trials(actor, trials, num_threads=1)
     assert shoved.outcomes[0].velocity[1] > calm.outcomes[0].velocity[1] + 0.2
 
 
@@ -42,10 +42,10 @@ def test_a_shove_moves_the_body_it_is_for_at_its_step(mover):
 def test_one_goal_of_a_trial_is_disturbed_and_the_same_seed_disturbs_alike(disturbance):
     rng = np.random.default_rng(0)
     for seed in range(30):
-        asked = random_program(rng)
-        assert all(0 < expected_seconds(goal) <= LONGEST_GOAL for goal in asked)
-        trial = disturbed(asked, disturbance, seed)
-        assert trial == disturbed(asked, disturbance, seed)
-        changed = sum(a != b for a, b in zip(trial.asked, trial.given, strict=True))
+        goals = random_program(rng)
+        assert all(0 < expected_seconds(goal) <= LONGEST_GOAL for goal in goals)
+        trial = disturbed(goals, disturbance, seed)
+        assert trial == disturbed(goals, disturbance, seed)
+        changed = sum(a != b for a, b in zip(trial.goals, trial.executed, strict=True))
         assert changed == (disturbance in ("swap", "early", "late"))
-        assert (trial.shove_step >= 0) == (disturbance == "shove")
+        assert (trial.shove_seconds is not None) == (disturbance == "shove")

@@ -1,9 +1,14 @@
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
 
+from agent.bodies.humanoid import HUMANOID
 from agent.simulation import video
-from agent.simulation.env import ACTION_SIZE, make_env
+from agent.simulation.env import FRAME_SIZE, make_env
+
+LIMP = np.zeros(17, dtype=np.float32)
 
 
 @pytest.fixture
@@ -16,12 +21,12 @@ def figure():
 
 def test_a_stick_figure_shows_both_sides_of_the_body_and_moves_with_it(figure):
     before = figure.render()
-    assert before.shape == (video.SIZE, video.SIZE, 3)
+    assert before.shape == (FRAME_SIZE, FRAME_SIZE, 3)
     assert before.dtype == np.uint8
     colors = {tuple(color) for color in before.reshape(-1, 3)}
     assert {(70, 130, 180), (255, 140, 0)} <= colors  # left and right
     for _ in range(30):
-        figure.step(np.zeros(ACTION_SIZE, dtype=np.float32))
+        figure.step(LIMP)
     assert (figure.render() != before).any()
 
 
@@ -33,50 +38,52 @@ def test_without_opengl_a_stick_figure_is_drawn_and_the_remedy_named(monkeypatch
     env = video.make_rendering_env(max_episode_steps=10)
     env.reset(seed=0)
     assert isinstance(env, video.StickFigure)
-    assert env.render().shape == (video.SIZE, video.SIZE, 3)
+    assert env.render().shape == (FRAME_SIZE, FRAME_SIZE, 3)
     assert video.REMEDY in capsys.readouterr().err
     env.close()
 
 
 def test_a_video_holds_its_frames_in_h264(tmp_path):
     frames = [np.full((64, 64, 3), shade, dtype=np.uint8) for shade in range(0, 250, 25)]
-    video.write_video(tmp_path / "clip.mp4", frames)
+    video.write_video(tmp_path / "clip.mp4", frames, HUMANOID)
     with av.open(str(tmp_path / "clip.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert stream.average_rate == video.FRAMES_PER_SECOND
+        assert stream.average_rate == Fraction(100, 3)
         shades = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(stream)]
     assert np.allclose(shades, range(0, 250, 25), atol=4)
 
 
 class Limp:
-    """An actor that is asked for a goal, and falls."""
+    """An actor that gets a goal, and falls."""
+
+    body = HUMANOID
 
     def __init__(self):
-        self.said = []
+        self.calls = []
 
     def reset(self):
-        self.said.append("reset")
+        self.calls.append("reset")
 
     def prompt(self, goal):
-        self.said.append(goal)
+        self.calls.append(goal)
 
     def act(self, observation):
-        return np.zeros(ACTION_SIZE, dtype=np.float32)
+        return LIMP
 
 
 def test_a_replay_ends_with_a_fall_and_stands_in_the_card(tmp_path):
     (tmp_path / "README.md").write_text("# Limp\n\nIt is.\n\n## Use\n")
     actor = Limp()
     video.film(actor, tmp_path)
-    assert actor.said == ["reset", video.SHOWN[0], "reset"]
+    assert actor.calls == ["reset", video.SCENES[0][0], "reset"]
     assert "`replay.mp4` shows it" in (tmp_path / "README.md").read_text()
     with av.open(str(tmp_path / "replay.mp4")) as container:
         frames = sum(1 for _ in container.decode(video=0))
-    assert 5 < frames < video.SHOWN_STEPS / video.FRAME_EVERY
+    assert 5 < frames < 50
 
 
-def test_nothing_to_show_is_said(tmp_path):
+def test_a_video_without_frames_is_refused(tmp_path):
     with pytest.raises(ValueError, match="did not move"):
-        video.write_video(tmp_path / "clip.mp4", [])
+        video.write_video(tmp_path / "clip.mp4", [], HUMANOID)
     assert not list(tmp_path.iterdir())
