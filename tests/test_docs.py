@@ -29,6 +29,7 @@ from agent import Goal, GoalProgram
 from agent.artefacts import arguments
 from agent.evaluation import suites
 from agent.feedback.proposals import write_programs
+from agent.simulation import video
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCHERS = ("python", "accelerate launch", "docker run")
