@@ -1,4 +1,4 @@
-"""Checkpoints of PPO, for exact resume: everything that the next update depends on, as safetensors."""
+"""Checkpoints for exact resume: everything that the next update of a training depends on, as safetensors."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -32,11 +32,12 @@ def save(
     accelerator: Accelerator,
     modules: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
-    envs: Resumable,
+    envs: Resumable | None,
     progress: dict,
 ) -> None:
-    """Write a checkpoint, with the envs of every process; the folder appears when all of it is there."""
-    own = {f"envs.{name}": np.ascontiguousarray(value) for name, value in envs.state_dict().items()}
+    """Write a checkpoint, with the envs of every process if there are any; the folder appears when it is complete."""
+    envs_state = envs.state_dict() if envs else {}
+    own = {f"envs.{name}": np.ascontiguousarray(value) for name, value in envs_state.items()}
     own["torch_generator"] = torch.get_rng_state().numpy()
     if accelerator.device.type == "cuda":
         own["cuda_generator"] = torch.cuda.get_rng_state().numpy()
@@ -74,7 +75,7 @@ def load(
     accelerator: Accelerator,
     modules: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
-    envs: Resumable,
+    envs: Resumable | None = None,
 ) -> None:
     """Restore what `save` wrote."""
     tensors = load_file(folder / "models.safetensors", device=str(accelerator.device))
@@ -92,7 +93,8 @@ def load(
     torch.set_rng_state(own["torch_generator"])
     if "cuda_generator" in own and accelerator.device.type == "cuda":  # the device may have changed
         torch.cuda.set_rng_state(own["cuda_generator"])
-    envs.load_state_dict({name: value.numpy() for name, value in _below(own, "envs").items()})
+    if envs:
+        envs.load_state_dict({name: value.numpy() for name, value in _below(own, "envs").items()})
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
