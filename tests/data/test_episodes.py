@@ -1,4 +1,6 @@
-"""Datasets of others: files in their layouts become the steps that they hold, and broken ones are refused by place."""
+"""Datasets of other projects: files in their layouts become the steps that they hold, and broken ones are refused by
+place.
+"""
 
 import json
 import sys
@@ -95,7 +97,8 @@ def test_the_steps_are_those_that_were_written_in_their_order(tmp_path, layout):
     assert not steps.terminated[4], "a time limit is no fall"
     assert steps.terminated[7]
     assert steps.sizes == (4, 2)
-    assert steps.action_limit == np.abs(joined["actions"]).max()
+    assert steps.action_scale == [np.abs(joined["actions"]).max()] * 2
+    assert not steps.body, "its robot is not simulated here"
 
 
 def test_windows_of_them_have_one_goal_throughout(tmp_path):
@@ -160,15 +163,15 @@ def test_the_package_that_a_layout_needs_is_named_when_it_is_not_there(tmp_path,
         list(read_episodes(tmp_path))
 
 
-def test_datasets_of_ours_and_of_others_are_not_mixed(tmp_path):
-    write_blog(tmp_path / "theirs", make_episodes())
-    (tmp_path / "ours" / "meta").mkdir(parents=True)
-    (tmp_path / "ours" / "meta" / "info.json").write_text("{}")
+def test_datasets_collected_here_and_by_other_projects_are_not_mixed(tmp_path):
+    write_blog(tmp_path / "foreign", make_episodes())
+    (tmp_path / "collected" / "meta").mkdir(parents=True)
+    (tmp_path / "collected" / "meta" / "info.json").write_text("{}")
     with pytest.raises(ValueError, match="give datasets of one kind"):
-        open_steps(tmp_path / "ours", tmp_path / "theirs")
+        open_steps(tmp_path / "collected", tmp_path / "foreign")
 
 
-def test_datasets_of_others_are_read_one_after_the_other_and_are_of_one_body(tmp_path):
+def test_datasets_of_other_projects_are_read_one_after_the_other_and_are_of_one_body(tmp_path):
     for name in "ab":
         write_blog(tmp_path / name, make_episodes([5, 3]))
     assert np.flatnonzero(open_steps(tmp_path / "a", tmp_path / "b").done).tolist() == [4, 7, 12, 15]

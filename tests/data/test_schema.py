@@ -8,18 +8,20 @@ import pytest
 from pyarrow import parquet
 
 from agent.artefacts import runs
-from agent.data import schema
+from agent.bodies.humanoid import HUMANOID
 from agent.data.schema import (
-    COLUMNS,
     DATA_PATH,
     EPISODES_PATH,
-    FEATURES,
+    columns,
+    features,
     place,
+    read_info,
     read_shards,
     task_indices,
     task_texts,
     validate,
     write_shard,
+    write_statistics,
 )
 from agent.goals import GRID, Goal
 
@@ -58,7 +60,7 @@ def dataset(tmp_path):
     for number in (0, 1):
         path = tmp_path / DATA_PATH.format(**place(number))
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_shard(path, make_shard(12 * number, 3 * number))
+        write_shard(path, make_shard(12 * number, 3 * number), HUMANOID)
         write_episodes(tmp_path, number)
     runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "1", "total_frames": 24, "total_episodes": 6})
     return tmp_path
@@ -82,14 +84,14 @@ def break_shard(folder, name: str, row, value) -> None:
     """Put `value` into a column of the second shard."""
     shard = make_shard(12, 3)
     shard[name][row] = value
-    write_shard(folder / DATA_PATH.format(**place(1)), shard)
+    write_shard(folder / DATA_PATH.format(**place(1)), shard, HUMANOID)
 
 
 def test_a_shard_is_read_back_exactly(dataset):
     for number, shard in enumerate(read_shards(dataset)):
         for name, values in make_shard(12 * number, 3 * number).items():
             np.testing.assert_array_equal(shard[name], values)
-            assert shard[name].dtype == COLUMNS[name].dtype
+            assert shard[name].dtype == columns(HUMANOID)[name].dtype
 
 
 def test_files_are_numbered_in_chunks_of_a_thousand():
@@ -102,7 +104,7 @@ def test_every_command_on_the_grid_has_a_text_of_its_own():
     assert task_indices(commands).tolist() == list(range(len(task_texts())))
     assert len(set(task_texts())) == len(commands)
     index = int(task_indices(np.array(Goal(1.0, 0.0, -0.4).velocity, dtype=np.float32)))
-    assert task_texts()[index] == "curve right (1 m/s ahead, 0 m/s left, -0.4 rad/s left)"
+    assert task_texts()[index] == "curve right"
 
 
 @pytest.mark.parametrize(
@@ -110,8 +112,8 @@ def test_every_command_on_the_grid_has_a_text_of_its_own():
     [
         ("observation.state", (5, 3), np.nan, "row 5: observation.state is not finite"),
         ("next.reward", 2, np.inf, "row 2: next.reward is not finite"),
-        ("action", (7, 0), 0.5, "row 7: action is beyond ±0.4"),
-        ("teacher.action", (0, 16), -0.41, "row 0: teacher.action is beyond ±0.4"),
+        ("action", (7, 0), 0.5, "row 7: action is beyond the action scale of body humanoid"),
+        ("teacher.action", (0, 16), -0.41, "row 0: teacher.action is beyond the action scale"),
         ("goal.command", (4, 0), 3.2, "row 4: goal.command is out of range"),
         ("goal.command", (4, 0), 0.5, "row 4: goal.command is not on the grid of vocabulary 1"),
         ("task_index", 3, 0, "row 3: task_index"),
@@ -135,7 +137,7 @@ def test_a_broken_value_is_refused_with_its_file_and_row(dataset, name, row, val
 
 def test_a_file_that_ends_inside_an_episode_is_refused(dataset):
     shard = {name: values[:-1] for name, values in make_shard(12, 3).items()}
-    write_shard(dataset / DATA_PATH.format(**place(1)), shard)
+    write_shard(dataset / DATA_PATH.format(**place(1)), shard, HUMANOID)
     with pytest.raises(ValueError, match=r"file-001\.parquet row 10: the file ends inside an episode"):
         validate(dataset)
 
@@ -228,6 +230,24 @@ def test_another_vocabulary_is_refused_with_both_versions(dataset):
         validate(dataset)
 
 
+def test_a_dataset_that_names_no_body_is_of_the_humanoid_and_one_of_an_unknown_body_is_refused(dataset):
+    assert read_info(dataset)["body"] == "humanoid"
+    runs.write_json(dataset / "meta" / "info.json", read_info(dataset) | {"body": "centaur"})
+    with pytest.raises(ValueError, match="body='centaur' is unknown: choose one of humanoid"):
+        validate(dataset)
+
+
+def test_statistics_are_those_of_all_rows_together(dataset):
+    write_statistics(dataset)
+    found, shards = runs.read_json(dataset / "meta" / "stats.json"), list(read_shards(dataset))
+    for name in columns(HUMANOID):
+        values = np.concatenate([shard[name] for shard in shards]).reshape(24, -1).astype(float)
+        measures = {"min": values.min(0), "max": values.max(0), "mean": values.mean(0), "std": values.std(0)}
+        for measure, expected in measures.items():
+            np.testing.assert_allclose(found[name][measure], expected, atol=1e-6, err_msg=f"{measure} of {name}")
+        assert found[name]["count"] == [24]
+
+
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"info\.json is missing"):
         validate(tmp_path)
@@ -237,5 +257,5 @@ def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
 
 
 def test_the_features_are_the_columns():
-    assert list(FEATURES) == list(COLUMNS)
-    assert schema.FEATURES["observation.state"].length == 45
+    assert list(features(HUMANOID)) == list(columns(HUMANOID))
+    assert features(HUMANOID)["observation.state"].length == 45

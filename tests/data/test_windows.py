@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from agent.artefacts import runs
+from agent.bodies.humanoid import HUMANOID
 from agent.data import windows
-from agent.data.schema import COLUMNS, DATA_PATH, EPISODES_PATH, place, task_indices, write_shard
+from agent.data.schema import DATA_PATH, EPISODES_PATH, columns, place, task_indices, write_shard
 from agent.data.windows import GOAL_IDS, Steps, data_files, open_steps, record_type, sample_windows, take_windows
 from agent.goals import Goal
 
@@ -44,6 +45,8 @@ def make_steps(lengths, fell=None, goals=None, rewards=None) -> Steps:
         tasks=TASKS[np.zeros(count, dtype=int) if goals is None else goals],
         done=done,
         terminated=terminated,
+        body="",
+        action_scale=[1.0, 1.0],
     )
 
 
@@ -127,14 +130,14 @@ def test_a_window_becomes_tensors_without_a_copy():
 def write_dataset(folder) -> None:
     """Two standing episodes of three steps in the layout of schema.py."""
     count, frame = 6, np.tile(np.arange(3), 2)
-    shard = {name: np.zeros((count, *column.shape), dtype=column.dtype) for name, column in COLUMNS.items()}
+    shard = {name: np.zeros((count, *column.shape), dtype=column.dtype) for name, column in columns(HUMANOID).items()}
     shard |= {"index": np.arange(count), "frame_index": frame, "timestamp": 0.015 * frame}
     shard |= {"next.done": frame == 2, "next.truncated": frame == 2, "episode_index": np.arange(count) // 3}
     shard["task_index"] = task_indices(shard["goal.command"])
     path, episodes = (folder / layout.format(**place(0)) for layout in (DATA_PATH, EPISODES_PATH))
     for each in (path, episodes):
         each.parent.mkdir(parents=True)
-    write_shard(path, shard)
+    write_shard(path, shard, HUMANOID)
     places = {"episode_index": [0, 1], "length": [3, 3], "dataset_from_index": [0, 3], "dataset_to_index": [3, 6]}
     parquet.write_table(pa.table(places), episodes)
     runs.write_json(folder / "meta" / "info.json", {"goal_version": "1", "total_frames": 6, "total_episodes": 2})
