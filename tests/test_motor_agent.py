@@ -129,8 +129,8 @@ def test_a_run_ends_with_the_fall_of_an_untrained_body_and_says_so(agent, env):
     result = agent.run(GoalProgram((Goal(1.0, meters=3.0), Goal())), env)
     assert not result.success
     assert result.outcomes[0].fell
-    assert result.feedback.startswith("goal 1 of 2 (walk_forward) fell after")
-    assert "walk_forward" in result.summary
+    assert result.feedback.startswith("goal 1 of 2 (walk forward 3 meters) fell after")
+    assert "walk forward 3 meters: " in result.summary
 
 
 def test_a_refusal_moves_nothing(agent, env):

@@ -51,7 +51,7 @@ def test_an_instruction_becomes_a_video_that_plays_everywhere(tmp_path):
     video = tmp_path / "replay.mp4"
     done = run_script("play.py", "--agent", SHIPPED, "--instruction", "walk forward for 1 second", "--video", video)
     assert done.returncode == 0, done.stderr
-    assert "walk_forward" in done.stdout
+    assert "walk forward 1 second: " in done.stdout
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")

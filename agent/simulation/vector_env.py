@@ -321,11 +321,11 @@ class GoalVectorEnv(VectorEnv):
         native = self.body.native
         assert native is not None
         before, self._mass_centers = self._mass_centers, self.physics.mass_centers()
-        forward = (self._mass_centers - before)[:, 0] / self.body.control_seconds
+        ahead = (self._mass_centers - before)[:, 0]
         contact = native.contact * np.square(self.physics.forces).sum((1, 2))
         return {
             "survive": np.where(healthy, native.survive, 0.0),
-            "forward": native.forward * forward,
+            "forward": native.forward * ahead / self.body.control_seconds,
             "ctrl": -native.control * np.square(actions).sum(1),
             "contact": -np.minimum(contact, native.contact_limit),
         }
