@@ -36,13 +36,12 @@ class GoalEnv(gymnasium.Env):
         reward: `goal`, or `native` for that of Gymnasium's own env of this robot.
     """
 
+    metadata = {"render_modes": ["human", "rgb_array", "depth_array"]}  # noqa: RUF012  as gymnasium.Env declares it
+
     def __init__(self, body: str = "humanoid", render_mode: str | None = None, reward: str = "goal"):
         self.body: Body = find_body(body)
         self.render_mode = render_mode
-        self.metadata = {
-            "render_modes": ["human", "rgb_array", "depth_array"],
-            "render_fps": round(1 / self.body.control_seconds),
-        }
+        self.metadata = self.metadata | {"render_fps": round(1 / self.body.control_seconds)}
         self._envs = GoalVectorEnv(1, 1, body, NEVER, reward=reward, curriculum=Curriculum(), autoreset=False)
         self.observation_space = self._envs.single_observation_space
         self.action_space = self._envs.single_action_space

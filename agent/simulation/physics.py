@@ -32,6 +32,10 @@ class BodyState:
     qvel: np.ndarray  # [N, 6 + J] m/s, rad/s
     feet: np.ndarray  # [N, 2, 3] m, centers of the right and the left foot
 
+    def __getitem__(self, rows: np.ndarray) -> "BodyState":
+        """A copy of the bodies in `rows`: indices, or a mask [N]."""
+        return BodyState(self.qpos[rows], self.qvel[rows], self.feet[rows])
+
 
 class Physics:
     """The simulations of N bodies.

@@ -61,11 +61,12 @@ class GoalTask:
 
     def begin(self, rows: np.ndarray, state: BodyState) -> None:
         """Forget the past of the bodies in `rows` (a mask [N] or indices), which start from `state`."""
-        self.velocity[rows] = heading_velocity(state.qpos[rows], state.qvel[rows])
-        self.commands[rows] = np.clip(self.velocity[rows], *self.body.limits)
+        start = state[rows]
+        self.velocity[rows] = velocity = heading_velocity(start.qpos, start.qvel)
+        self.commands[rows] = np.clip(velocity, *self.body.limits)
         self.last_action[rows] = 0
-        self.phase[rows] = np.where(feet_apart(state)[rows, 0] > ASTRIDE, 0.5, 0.0)
-        self.last_feet[rows] = state.feet[rows]
+        self.phase[rows] = np.where(feet_apart(start)[:, 0] > ASTRIDE, 0.5, 0.0)
+        self.last_feet[rows] = start.feet
 
     def lead(self) -> None:
         """Move the commands one control step closer to the goals."""

@@ -24,7 +24,6 @@ from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights
 
 MAX_EPISODE_STEPS = 1000
 MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
-REWARDS = ("goal", "native")
 NEVER = 2**62  # control steps
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 # m/s of the torso, rad/s of the torso, rad/s of the joints
@@ -37,7 +36,8 @@ def make_vector_env(
     """`num_envs` bodies stepped by `num_threads` threads (default: all cores, shared out among the launcher's
     processes). Goals are given, unless the `settings` of GoalVectorEnv have a curriculum.
     """
-    return GoalVectorEnv(num_envs, num_threads, body, **({"curriculum": None} | settings))
+    settings.setdefault("curriculum", None)
+    return GoalVectorEnv(num_envs, num_threads, body, **settings)
 
 
 class GoalVectorEnv(VectorEnv):
@@ -83,16 +83,15 @@ class GoalVectorEnv(VectorEnv):
     ):
         cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         num_threads = max(1, cores) if num_threads is None else num_threads
-        for name, value in {
-            "num_envs": num_envs,
-            "num_threads": num_threads,
-            "max_episode_steps": max_episode_steps,
-        }.items():
+        counts = {"num_envs": num_envs, "num_threads": num_threads, "max_episode_steps": max_episode_steps}
+        for name, value in counts.items():
             if value < 1:
                 raise ValueError(f"{name}={value} must be at least 1")
         self.body = find_body(body)
-        if reward not in REWARDS or (reward == "native" and not self.body.native):
-            raise ValueError(f"reward={reward!r} is no reward of body {body}: choose goal")
+        rewards = ("goal", "native") if self.body.native else ("goal",)
+        for name, value, choices in (("reward", reward, rewards), ("frame", frame, FRAMES)):
+            if value not in choices:
+                raise ValueError(f"{name}={value!r} is unknown for body {body}: choose {' or '.join(choices)}")
         self.metadata = {
             "autoreset_mode": AutoresetMode.SAME_STEP if autoreset else AutoresetMode.DISABLED,
             "render_modes": [],
@@ -139,7 +138,9 @@ class GoalVectorEnv(VectorEnv):
     def goals(self, goals: Goal | Sequence[Goal] | np.ndarray) -> None:
         velocities = [goals.velocity] * self.num_envs if isinstance(goals, Goal) else goals
         velocities = [goal.velocity if isinstance(goal, Goal) else goal for goal in velocities]
-        self.task.goals = np.array(velocities, dtype=np.float32).reshape(self.num_envs, COMMAND_SIZE)
+        if len(velocities) != self.num_envs:
+            raise ValueError(f"{len(velocities)} goals for {self.num_envs} bodies: give one for each, or one Goal")
+        self.task.goals = np.array(velocities, dtype=np.float32)
         self.goal_left[:] = NEVER
 
     @property
@@ -161,7 +162,7 @@ class GoalVectorEnv(VectorEnv):
         if seed is not None:
             seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
             self._generators = [seeding.np_random(each)[0] for each in seeds]
-            self._rng = np.random.default_rng(seed)
+            self._rng = self._generators[0].spawn(1)[0]
         if self.curriculum:
             self.push_left = self._rng.integers(
                 1, self.curriculum.steps(self.curriculum.push_seconds, self.body)[1], self.num_envs
@@ -193,7 +194,7 @@ class GoalVectorEnv(VectorEnv):
         diverged = self.physics.step(self.body.control_center + actions)
         self.episode_steps += 1
 
-        state = self.final_state = self.state
+        state = self.final_state = self.physics.freeze()
         low, high = self.body.healthy_height
         healthy = (state.qpos[:, 2] > low) & (state.qpos[:, 2] < high) & ~diverged
         truncated = (self.episode_steps >= self.max_episode_steps) & healthy
@@ -211,12 +212,12 @@ class GoalVectorEnv(VectorEnv):
 
         done = ~healthy | truncated
         if done.any() and self._autoreset:
-            self.final_state = self.physics.freeze()
             rows = np.flatnonzero(done)
             self._restart(rows)
             self._start_episodes(rows, np.flatnonzero(~healthy & ~diverged))
         self._prepare_step()
-        return self.observe(), sum(parts.values()), ~healthy, truncated, info
+        rewards = sum(parts.values(), start=np.zeros(self.num_envs))
+        return self.observe(), rewards, ~healthy, truncated, info
 
     def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
         """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J], without a past."""

@@ -1,28 +1,50 @@
-"""Many bodies in native threads: the physics of Gymnasium's Humanoid-v5, seeds, states and what goes wrong."""
-
-import gc
-import threading
-import time
+"""Many bodies that follow goals: the physics of Humanoid-v5, goals, seeds, restarts and states."""
 
 import gymnasium
-import mujoco
 import numpy as np
 import pytest
 
+from agent.goals import Goal
 from agent.simulation import vector_env
-from agent.simulation.env import ACTION_LIMIT, ACTION_SIZE, HUMANOID, make_env
-from agent.simulation.vector_env import generator_from_words, generator_words, make_vector_env
+from agent.simulation.curriculum import Curriculum
+from agent.simulation.heading import heading_observation
+from agent.simulation.task import approach
+from agent.simulation.vector_env import (
+    GoalVectorEnv,
+    generator_from_words,
+    generator_words,
+    make_vector_env,
+    planar,
+)
 
 RNG = np.random.default_rng
+EVERYTHING = Curriculum(
+    goal_seconds=(0.15, 0.6),
+    push_speed=0.5,
+    push_seconds=(0.1, 0.5),
+    stride_share=0.2,
+    recovery_share=0.2,
+    retry_share=0.5,
+)
 
 
 def actions_for(seed: int, steps: int, bodies: int) -> np.ndarray:
-    return RNG(seed).uniform(-ACTION_LIMIT, ACTION_LIMIT, (steps, bodies, ACTION_SIZE)).astype(np.float32)
+    return RNG(seed).uniform(-0.4, 0.4, (steps, bodies, 17)).astype(np.float32)
+
+
+def still(bodies: int) -> np.ndarray:
+    return np.zeros((bodies, 17), dtype=np.float32)
+
+
+def roll(envs: GoalVectorEnv, actions: np.ndarray) -> list[np.ndarray]:
+    """Everything that a run of `actions` returns, one array per step."""
+    steps = [envs.step(each) for each in actions]
+    return [np.column_stack([o, r, a, b, *info.values()]) for o, r, a, b, info in steps]
 
 
 def test_the_same_actions_give_the_states_of_humanoid_v5_over_a_thousand_steps_with_restarts():
-    bodies, seed = 3, 11
-    envs = make_vector_env(bodies, num_threads=2)
+    bodies, seed = 2, 11
+    envs = make_vector_env(bodies, num_threads=2, reward="native")
     envs.reset(seed=seed)
     natives = [gymnasium.make("Humanoid-v5") for _ in range(bodies)]
     for index, native in enumerate(natives):
@@ -32,9 +54,9 @@ def test_the_same_actions_give_the_states_of_humanoid_v5_over_a_thousand_steps_w
         _, rewards, terminated, truncated, info = envs.step(actions)
         for index, native in enumerate(natives):
             _, reward, native_terminated, native_truncated, native_info = native.step(actions[index])
-            data = native.unwrapped.data
-            np.testing.assert_allclose(envs.body.qpos[index], data.qpos, rtol=0, atol=1e-9, err_msg=f"step {step}")
-            np.testing.assert_allclose(envs.body.qvel[index], data.qvel, rtol=0, atol=1e-9, err_msg=f"step {step}")
+            data, state = native.unwrapped.data, envs.final_state
+            np.testing.assert_allclose(state.qpos[index], data.qpos, rtol=0, atol=1e-9, err_msg=f"step {step}")
+            np.testing.assert_allclose(state.qvel[index], data.qvel, rtol=0, atol=1e-9, err_msg=f"step {step}")
             assert rewards[index] == pytest.approx(reward, abs=1e-9)
             for part in ("reward_survive", "reward_forward", "reward_ctrl", "reward_contact"):
                 assert info[part][index] == pytest.approx(native_info[part], abs=1e-9)
@@ -42,33 +64,127 @@ def test_the_same_actions_give_the_states_of_humanoid_v5_over_a_thousand_steps_w
             if native_terminated or native_truncated:
                 native.reset()
                 restarts += 1
-                np.testing.assert_allclose(envs.start.qpos[index], data.qpos, rtol=0, atol=1e-9)
+                np.testing.assert_allclose(envs.state.qpos[index], data.qpos, rtol=0, atol=1e-9)
     assert restarts > 50
 
 
-def test_it_observes_what_the_single_env_observes():
-    envs, env = make_vector_env(2, num_threads=1), make_env()
+def test_in_the_frame_of_the_world_bodies_observe_what_humanoid_v5_does():
+    small = {"include_cinert_in_observation": False, "include_cvel_in_observation": False}
+    small |= {"include_qfrc_actuator_in_observation": False, "include_cfrc_ext_in_observation": False}
+    envs, env = make_vector_env(1, 1, frame="world", reward="native"), gymnasium.make("Humanoid-v5", **small)
     observations, _ = envs.reset(seed=3)
-    observation, _ = env.reset(seed=4)
-    np.testing.assert_array_equal(observations[1], observation)
-    for actions in actions_for(1, 10, 2):
-        observations, *_ = envs.step(actions)
-        observation, *_ = env.step(actions[1])
-        np.testing.assert_array_equal(observations[1], observation)
-    assert observations.dtype == np.float32 and envs.observation_space.contains(observations)
-    assert envs.single_action_space == env.action_space
+    np.testing.assert_array_equal(observations[0, :45], env.reset(seed=3)[0].astype(np.float32))
+    for actions in actions_for(3, 200, 1):
+        observations, _, terminated, _, info = envs.step(actions)
+        observation, *_ = env.step(actions[0])
+        np.testing.assert_array_equal(info["final_obs"][0, :45], observation.astype(np.float32))
+        if terminated[0]:
+            np.testing.assert_array_equal(observations[0, :45], env.reset()[0].astype(np.float32))
+    assert envs.episode_steps[0] < 200, "it fell on the way"
 
 
-def roll(envs, actions: np.ndarray) -> list[np.ndarray]:
-    """Everything that a run of `actions` returns, one array per step."""
-    steps = [envs.step(each) for each in actions]
-    return [np.column_stack([o, r, a, b, info["final_obs"], info["diverged"]]) for o, r, a, b, info in steps]
+def test_the_goal_reward_and_the_cost_of_contacts_do_not_change_the_physics():
+    settings = {"reward": "native"}, {"reward": "native", "contact_cost": False}, {}
+    whole, cheap, goal = (make_vector_env(2, 1, **setting) for setting in settings)
+    for envs in (whole, cheap, goal):
+        envs.reset(seed=1)
+    costs = []
+    for actions in actions_for(3, 60, 2):
+        (seen, reward, *_, info), (cheap_seen, cheap_reward, *_), (goal_seen, *_) = (
+            envs.step(actions) for envs in (whole, cheap, goal)
+        )
+        np.testing.assert_array_equal(cheap_seen, seen)
+        np.testing.assert_array_equal(goal_seen, seen)
+        np.testing.assert_allclose(cheap_reward, reward - info["reward_contact"])
+        costs.append(info["reward_contact"])
+    assert np.min(costs) < 0
+
+
+def test_the_parts_of_the_goal_reward_are_in_the_info_and_their_sum_is_the_reward():
+    envs = GoalVectorEnv(3, 1)
+    envs.reset(seed=0)
+    for actions in actions_for(0, 30, 3):
+        _, rewards, *_, info = envs.step(actions)
+        parts = {name: values for name, values in info.items() if name.startswith("reward_")}
+        np.testing.assert_allclose(rewards, sum(parts.values()))
+    assert {"reward_tracking", "reward_gait", "reward_slip"} < parts.keys() and len(parts) == 10
+
+
+def test_an_observation_is_the_body_and_then_its_command_on_the_way_to_its_goal():
+    envs = make_vector_env(2, 1)
+    observations, _ = envs.reset(seed=0, options={"goal": [Goal(3.0), Goal(vy=-0.4)]})
+    assert observations.shape == (2, 48) and observations.dtype == np.float32
+    assert envs.observation_space.contains(observations)
+    command = observations[:, 45:]
+    np.testing.assert_allclose(command[:, 0], [8.0 * 0.015, 0], atol=0.02)  # from the little motion of its start
+    for _ in range(10):
+        observations, *_ = envs.step(still(2))
+        np.testing.assert_array_equal(observations[:, 45:], approach(command, envs.goals, envs.body))
+        command = observations[:, 45:]
+        expected = heading_observation(envs.state.qpos, envs.state.qvel)
+        np.testing.assert_array_equal(observations[:, :45], expected)
+    np.testing.assert_array_equal(observations, envs.observe())
+    np.testing.assert_allclose(command[1], [0, -0.4, 0], atol=1e-6)
+    assert 1.2 < command[0, 0] < 1.5
+
+
+def test_the_reward_counts_the_command_that_was_observed():
+    envs = make_vector_env(2, 1)
+    envs.reset(seed=0, options={"goal": Goal(vy=-0.6)})
+    envs.task.commands[1] = 0
+    *_, info = envs.step(still(2))
+    assert info["reward_tracking"][0] < info["reward_tracking"][1], "it stands, and only the second one should"
+
+
+@pytest.mark.parametrize(
+    "goals",
+    [
+        Goal(1.0, 0.2, -0.4),
+        [Goal(1.0, 0.2, -0.4)] * 2,
+        [(1.0, 0.2, -0.4)] * 2,
+        np.array([[1.0, 0.2, -0.4]] * 2),
+    ],
+)
+def test_goals_are_given_as_one_goal_or_one_for_each_body(goals):
+    envs = make_vector_env(2, 1)
+    envs.goals = goals
+    np.testing.assert_array_equal(envs.goals, np.array([[1.0, 0.2, -0.4]] * 2, dtype=np.float32))
+
+
+def test_too_few_goals_are_refused():
+    with pytest.raises(ValueError, match="1 goals for 3 bodies: give one for each, or one Goal"):
+        make_vector_env(3, 1).goals = [Goal(1.0)]
+
+
+def test_given_goals_replace_drawn_ones_until_the_next_episode():
+    envs = GoalVectorEnv(4, 1, max_episode_steps=60, curriculum=Curriculum(goal_seconds=(0.05, 0.1), stand_factor=1))
+    envs.reset(seed=0)
+    envs.goals = Goal(0.5)
+    for _ in range(30):
+        envs.step(still(4))
+        assert (envs.goals == [0.5, 0, 0]).all()
+    while (envs.goals == [0.5, 0, 0]).all():
+        *_, truncated, _ = envs.step(still(4))
+    assert truncated.any() or (envs.episode_steps == 0).any()
+    envs.reset(options={"goal": Goal(0.5)})
+    envs.step(still(4))
+    assert (envs.goals == [0.5, 0, 0]).all()
+
+
+def test_without_a_curriculum_goals_are_kept_through_restarts_and_bodies_stand_before_the_first():
+    envs = make_vector_env(3, 1)
+    envs.reset(seed=0)
+    assert not envs.goals.any()
+    envs.goals = Goal(1.0)
+    envs.reset()
+    falls = sum(envs.step(actions)[2].sum() for actions in actions_for(0, 100, 3))
+    assert falls > 3 and (envs.goals == [1, 0, 0]).all()
 
 
 def test_the_number_of_threads_changes_nothing():
     runs = []
     for threads in (1, 2, 5):
-        envs = make_vector_env(4, num_threads=threads)
+        envs = GoalVectorEnv(4, threads, curriculum=EVERYTHING)
         envs.reset(seed=0)
         runs.append(roll(envs, actions_for(2, 60, 4)))
         envs.close()
@@ -84,61 +200,37 @@ def test_the_processes_of_a_launcher_share_out_the_cores(processes, threads, mon
 
 
 def test_a_seed_repeats_a_run_and_another_one_does_not():
-    envs = make_vector_env(2, num_threads=1)
-    first, _ = envs.reset(seed=5)
-    later, _ = envs.reset()
-    again, _ = envs.reset(seed=5)
-    listed, _ = envs.reset(seed=[5, 6])
-    other, _ = envs.reset(seed=7)
-    np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(first, listed)
-    assert not np.array_equal(first, later) and not np.array_equal(first, other)
-    assert not np.array_equal(first[0], first[1]), "bodies start apart"
-
-
-def test_in_the_frame_of_the_world_bodies_observe_what_humanoid_v5_does():
-    envs, env = make_vector_env(1, num_threads=1, frame="world"), gymnasium.make("Humanoid-v5", **HUMANOID)
-    observations, _ = envs.reset(seed=3)
-    np.testing.assert_array_equal(observations[0], env.reset(seed=3)[0].astype(np.float32))
-    for actions in actions_for(3, 200, 1):
-        observations, _, terminated, _, info = envs.step(actions)
-        observation, *_ = env.step(actions[0])
-        np.testing.assert_array_equal(info["final_obs"][0], observation.astype(np.float32))
-        if terminated[0]:
-            np.testing.assert_array_equal(observations[0], env.reset()[0].astype(np.float32))
-    assert envs.episode_steps[0] < 200, "it fell on the way"
-
-
-def test_without_the_cost_of_contact_the_physics_is_the_same_and_the_rest_of_the_reward():
-    whole, cheap = (make_vector_env(2, num_threads=1, contact_cost=paid) for paid in (True, False))
-    for envs in (whole, cheap):
-        envs.reset(seed=1)
-    costs = []
-    for actions in actions_for(3, 60, 2):
-        (seen, reward, *_, info), (cheap_seen, cheap_reward, *_) = whole.step(actions), cheap.step(actions)
-        np.testing.assert_array_equal(cheap_seen, seen)
-        np.testing.assert_allclose(cheap_reward, reward - info["reward_contact"])
-        costs.append(info["reward_contact"])
-    assert np.min(costs) < 0
+    envs = GoalVectorEnv(2, 1, curriculum=EVERYTHING)
+    runs = []
+    for seed in (5, None, 5, [5, 6], 7):
+        first, _ = envs.reset(seed=seed)
+        runs.append([np.column_stack([first, envs.goals]), *roll(envs, actions_for(0, 60, 2))])
+    first, later, again, listed, other = runs
+    for step, expected in enumerate(first):
+        np.testing.assert_array_equal(again[step], expected)
+        np.testing.assert_array_equal(listed[step], expected)
+    assert not np.array_equal(first[0], later[0]) and not np.array_equal(first[0], other[0])
+    assert not np.array_equal(first[0][0], first[0][1]), "bodies start differently"
 
 
 def test_a_time_limit_truncates_and_starts_again_in_the_same_step():
-    envs = make_vector_env(2, num_threads=1, max_episode_steps=3)
+    envs = make_vector_env(2, 1, max_episode_steps=3)
     envs.reset(seed=0)
     for _ in range(2):
-        *_, truncated, _ = envs.step(np.zeros((2, ACTION_SIZE)))
+        *_, truncated, _ = envs.step(still(2))
         assert not truncated.any()
-    observations, _, terminated, truncated, info = envs.step(np.zeros((2, ACTION_SIZE)))
+    observations, _, terminated, truncated, info = envs.step(still(2))
     assert truncated.all() and not terminated.any()
     assert (envs.episode_steps == 0).all()
-    assert np.abs(observations - info["final_obs"]).max() > 0, (
-        "the new episode is seen, and the last step of the old one"
-    )
-    assert (envs.start.qvel != envs.body.qvel).any()
+    final = heading_observation(envs.final_state.qpos, envs.final_state.qvel)
+    np.testing.assert_array_equal(info["final_obs"][:, :45], final)
+    start = heading_observation(envs.state.qpos, envs.state.qvel)
+    np.testing.assert_array_equal(observations[:, :45], start)
+    assert (envs.state.qvel != envs.final_state.qvel).any()
 
 
-def test_the_last_observation_of_a_fall_is_kept_and_what_comes_next_is_a_start():
-    envs = make_vector_env(1, num_threads=1)
+def test_the_last_observation_of_a_fall_is_kept_and_the_next_one_is_a_start():
+    envs = make_vector_env(1, 1)
     envs.reset(seed=0)
     for actions in actions_for(3, 200, 1):
         observations, _, terminated, _, info = envs.step(actions)
@@ -146,68 +238,117 @@ def test_the_last_observation_of_a_fall_is_kept_and_what_comes_next_is_a_start()
             break
     assert terminated[0]
     assert info["final_obs"][0, 0] < 1.0 < observations[0, 0]
-    assert envs.body.qpos[0, 2] < 1.0 < envs.start.qpos[0, 2]
+    assert envs.final_state.qpos[0, 2] < 1.0 < envs.state.qpos[0, 2]
+
+
+def test_without_autoreset_a_body_that_fell_goes_on_falling():
+    envs = make_vector_env(1, 1, autoreset=False)
+    envs.reset(seed=0)
+    steps = [envs.step(actions) for actions in actions_for(3, 200, 1)]
+    terminated = np.array([step[2][0] for step in steps])
+    fall = int(terminated.argmax())
+    assert terminated[fall:].mean() > 0.9 and envs.episode_steps[0] == 200
+    np.testing.assert_array_equal(steps[fall][4]["final_obs"][:, :45], steps[fall][0][:, :45])
+
+
+def test_the_privileged_features_before_a_restart_are_those_of_the_last_state():
+    envs = GoalVectorEnv(2, 1, max_episode_steps=5, privileged=True)
+    envs.reset(seed=0)
+    for _ in range(5):
+        *_, truncated, info = envs.step(still(2))
+        even, odd = info["final_privileged"]
+        assert even.dtype == odd.dtype == np.float32
+        np.testing.assert_array_equal(even[:, 2:4] == envs.privileged[0][:, 2:4], not truncated.any())
+    assert truncated.all()
 
 
 @pytest.mark.parametrize("harm", ["nan position", "infinite velocity", "explosion"])
 def test_a_diverged_body_ends_its_episode_alone_and_is_never_observed(harm):
-    harmed, sound = (make_vector_env(3, num_threads=2) for _ in range(2))
+    harmed, sound = (make_vector_env(3, 2, privileged=True) for _ in range(2))
     for envs in (harmed, sound):
         envs.reset(seed=0)
-        envs.step(np.zeros((3, ACTION_SIZE)))
-    qpos, qvel = harmed.start.qpos[[1]].copy(), harmed.start.qvel[[1]].copy()
+        envs.step(still(3))
+    qpos, qvel = harmed.state.qpos[[1]].copy(), harmed.state.qvel[[1]].copy()
     if harm == "nan position":
         qpos[0, 9] = np.nan
     else:
         qvel[0, 8] = np.inf if harm == "infinite velocity" else 1e6
     harmed.set_state(np.array([1]), qpos, qvel)
+    others = [0, 2]
     for step in range(5):
-        actions = np.full((3, ACTION_SIZE), 0.1)
+        actions = np.full((3, 17), 0.1)
         observations, rewards, terminated, truncated, info = harmed.step(actions)
         expected, expected_rewards, *_ = sound.step(actions)
-        assert np.isfinite(observations).all() and np.isfinite(info["final_obs"]).all() and np.isfinite(rewards).all()
+        for array in (observations, info["final_obs"], rewards, *info["final_privileged"]):
+            assert np.isfinite(array).all()
         assert info["diverged"].tolist() == [False, step == 0, False]
         assert terminated.tolist() == [False, step == 0, False] and not truncated.any()
-        np.testing.assert_array_equal(observations[[0, 2]], expected[[0, 2]])
-        np.testing.assert_array_equal(rewards[[0, 2]], expected_rewards[[0, 2]])
+        np.testing.assert_array_equal(observations[others], expected[others])
+        np.testing.assert_array_equal(rewards[others], expected_rewards[others])
         if step == 0:
             assert rewards[1] == 0
-    assert np.isfinite(harmed.start.qpos).all()
+    assert np.isfinite(harmed.state.qpos).all()
 
 
-def test_a_push_changes_the_velocity_of_the_whole_body():
-    envs = make_vector_env(2, num_threads=1)
+def test_a_push_changes_the_velocity_of_the_whole_body_before_the_next_step():
+    envs = make_vector_env(2, 1)
     envs.reset(seed=0)
-    before = envs.start.qvel.copy()
-    envs.push(np.array([1]), np.array([[0.3, -0.4, 0.0]]))
-    np.testing.assert_allclose(envs.start.qvel[1, :3] - before[1, :3], [0.3, -0.4, 0.0], atol=1e-12)
-    np.testing.assert_array_equal(envs.start.qvel[1, 3:], before[1, 3:])
-    np.testing.assert_array_equal(envs.start.qvel[0], before[0])
-    envs.step(np.zeros((2, ACTION_SIZE)))
-    assert envs.body.qvel[1, 0] - before[1, 0] > 0.15, "physics goes on from the push"
+    envs.step(still(2))
+    before, final = envs.state.qvel.copy(), envs.final_state.qvel.copy()
+    envs.push(np.array([1]), np.array([[0.3, -0.4]]))
+    np.testing.assert_allclose(envs.state.qvel[1, :3] - before[1, :3], [0.3, -0.4, 0.0], atol=1e-12)
+    np.testing.assert_array_equal(envs.state.qvel[1, 3:], before[1, 3:])
+    np.testing.assert_array_equal(envs.state.qvel[0], before[0])
+    np.testing.assert_array_equal(envs.final_state.qvel, final)
+    np.testing.assert_allclose(envs.observe()[1, 22:24], envs.state.qvel[1, :2], atol=0.01)
+    envs.step(still(2))
+    assert envs.final_state.qvel[1, 0] - before[1, 0] > 0.15, "physics goes on from the push"
 
 
-def test_a_saved_state_continues_bit_for_bit_in_another_env():
-    envs = make_vector_env(3, num_threads=2, max_episode_steps=70)
-    envs.reset(seed=0)
+def test_a_planar_velocity_has_its_speed_and_direction():
+    np.testing.assert_allclose(planar(np.array([2.0, 1.0]), np.array([0, np.pi / 2])), [[2, 0], [0, 1]], atol=1e-12)
+
+
+def test_a_body_put_into_a_state_forgets_its_past():
+    envs, fresh = make_vector_env(2, 1), make_vector_env(2, 1)
+    for each in (envs, fresh):
+        each.reset(seed=0, options={"goal": Goal(1.0)})
+    roll(envs, actions_for(0, 5, 2))
+    qpos, qvel = fresh.state.qpos.copy(), fresh.state.qvel.copy()
+    for each in (envs, fresh):
+        each.set_state(np.arange(2), qpos, qvel)
+    np.testing.assert_array_equal(envs.observe(), fresh.observe())
+    np.testing.assert_array_equal(roll(envs, actions_for(1, 5, 2)), roll(fresh, actions_for(1, 5, 2)))
+
+
+@pytest.mark.parametrize("curriculum", [None, EVERYTHING], ids=["given goals", "curriculum"])
+@pytest.mark.parametrize("reward", ["goal", "native"])
+def test_a_saved_state_continues_bit_for_bit_in_another_env(curriculum, reward):
+    settings = {"max_episode_steps": 70, "curriculum": curriculum, "reward": reward}
+    envs = make_vector_env(3, 2, **settings)
+    envs.reset(seed=0, options={} if curriculum else {"goal": Goal(1.0)})
     roll(envs, actions_for(4, 50, 3))
-    envs.push(np.array([0]), np.array([[0.2, 0.1, 0.0]]))
+    envs.push(np.array([0]), np.array([[0.2, 0.1]]))
     saved = envs.state_dict()
-    expected = roll(envs, actions_for(5, 100, 3))
-    other = make_vector_env(3, num_threads=1, max_episode_steps=70)
+    observed, expected = envs.observe(), roll(envs, actions_for(5, 100, 3))
+    other = make_vector_env(3, 1, **settings)
     other.reset(seed=99)
-    other.load_state_dict(saved)
+    np.testing.assert_array_equal(other.load_state_dict(saved), observed)
     np.testing.assert_array_equal(roll(other, actions_for(5, 100, 3)), expected)
     for name, value in other.state_dict().items():
         np.testing.assert_array_equal(value, envs.state_dict()[name], err_msg=name)
 
 
-def test_loading_a_state_returns_what_the_bodies_see():
-    envs, other = make_vector_env(2, num_threads=1), make_vector_env(2, num_threads=1)
+def test_a_saved_state_is_not_changed_by_later_steps():
+    envs = GoalVectorEnv(2, 1, curriculum=EVERYTHING)
     envs.reset(seed=0)
-    observations = envs.step(actions_for(6, 1, 2)[0])[0]
-    other.reset(seed=1)
-    np.testing.assert_array_equal(other.load_state_dict(envs.state_dict()), observations)
+    saved = envs.state_dict()
+    kept = {name: value.copy() for name, value in saved.items()}
+    for _ in range(2):
+        envs.load_state_dict(saved)
+        roll(envs, actions_for(0, 30, 2))
+    for name, value in kept.items():
+        np.testing.assert_array_equal(saved[name], value, err_msg=name)
 
 
 def test_a_generator_survives_as_words():
@@ -224,96 +365,34 @@ def test_a_generator_survives_as_words():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_an_action_that_is_not_finite_is_refused_before_it_moves_anything(value):
-    envs = make_vector_env(3, num_threads=1)
+    envs = make_vector_env(3, 1)
     envs.reset(seed=0)
-    before = envs.start.qpos.copy()
-    actions = np.zeros((3, ACTION_SIZE))
+    before = envs.state.qpos.copy()
+    actions = still(3)
     actions[2, 5] = value
     with pytest.raises(ValueError, match="action of body 2 is not finite: check the policy"):
         envs.step(actions)
-    np.testing.assert_array_equal(envs.start.qpos, before)
+    np.testing.assert_array_equal(envs.state.qpos, before)
 
 
 def test_actions_of_another_shape_are_refused_with_both_shapes():
-    envs = make_vector_env(3, num_threads=1)
+    envs = make_vector_env(3, 1)
     envs.reset(seed=0)
     with pytest.raises(ValueError, match=r"\(2, 17\).*\(3, 17\)"):
-        envs.step(np.zeros((2, ACTION_SIZE)))
+        envs.step(still(2))
 
 
-@pytest.mark.parametrize("sizes", [(0, 1, 1), (1, -1, 1), (1, 1, 0)])
-def test_sizes_that_make_no_env_are_refused(sizes):
-    with pytest.raises(ValueError, match="at least 1"):
-        make_vector_env(*sizes)
-
-
-@pytest.fixture
-def harm():
-    """Lets MuJoCo itself do something to the bodies that `when` is true of, in the middle of their step."""
-
-    def arm(when, what) -> None:
-        mujoco.set_mjcb_control(lambda model, data: what() if when(data) else None)
-
-    yield arm
-    mujoco.set_mjcb_control(None)
-
-
-def raise_error() -> None:
-    raise RuntimeError("out of order")
-
-
-def is_marked(data) -> bool:
-    return data.qpos[0] > 50
-
-
-def mark(envs, rows) -> None:
-    qpos = envs.start.qpos[rows].copy()
-    qpos[:, 0] = 100
-    envs.set_state(np.array(rows), qpos, envs.start.qvel[rows].copy())
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("fault", ["raises", "hangs"])
-def test_a_body_whose_physics_fails_starts_anew_and_the_others_go_on(threads, fault, harm, monkeypatch, capsys):
-    monkeypatch.setattr(vector_env, "HANG_SECONDS", 0.2)
-    woken = threading.Event()
-    harmed, sound = (make_vector_env(4, num_threads=threads) for _ in range(2))
-    for envs in (harmed, sound):
-        envs.reset(seed=0)
-    mark(harmed, [1])
-    for step in range(6):
-        actions = np.full((4, ACTION_SIZE), 0.1)
-        harm(is_marked, raise_error if fault == "raises" else woken.wait)
-        observations, rewards, terminated, _, info = harmed.step(actions)
-        harm(lambda data: False, raise_error)
-        expected, expected_rewards, *_ = sound.step(actions)
-        assert info["diverged"].tolist() == terminated.tolist() == [False, step == 0, False, False]
-        assert np.isfinite(observations).all() and np.isfinite(rewards).all()
-        np.testing.assert_array_equal(observations[[0, 2, 3]], expected[[0, 2, 3]])
-        np.testing.assert_array_equal(rewards[[0, 2, 3]], expected_rewards[[0, 2, 3]])
-        if step == 3:
-            woken.set()  # what hung goes on, and changes nothing
-    assert "body 1 starts anew: " in capsys.readouterr().err
-    assert len(harmed._threads) == threads
-
-
-def test_a_fault_of_many_bodies_at_once_is_no_accident(harm):
-    envs = make_vector_env(4, num_threads=2)
-    envs.reset(seed=0)
-    mark(envs, [0, 3])
-    harm(is_marked, raise_error)
-    with pytest.raises(RuntimeError, match="out of order"):
-        envs.step(np.zeros((4, ACTION_SIZE)))
-
-
-def test_an_env_that_nobody_has_any_more_leaves_no_threads():
-    before = threading.active_count()
-    envs = make_vector_env(2, num_threads=2)
-    envs.reset(seed=0)
-    envs.step(np.zeros((2, ACTION_SIZE)))
-    del envs
-    gc.collect()
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() <= before
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_envs": 0}, "num_envs=0 must be at least 1"),
+        ({"num_threads": -1}, "num_threads=-1 must be at least 1"),
+        ({"max_episode_steps": 0}, "max_episode_steps=0 must be at least 1"),
+        ({"reward": "fun"}, "reward='fun' is unknown for body humanoid: choose goal or native"),
+        ({"body": "robot"}, "body='robot' is unknown"),
+        ({"frame": "moon"}, "frame='moon' is unknown for body humanoid: choose heading or world"),
+    ],
+)
+def test_settings_that_make_no_env_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_vector_env(**({"num_envs": 1} | settings))
