@@ -1,4 +1,4 @@
-# Everything runs in .venv, which the first call makes from the locked requirements.
+# Everything runs in .venv, which the first call makes from the locked requirements. Nothing else is needed but Python.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +18,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # Which of the two $(RUN) holds. Asking for the other one makes all of it again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart app test torture style quality benchmark baselines ablations stages docker
+.PHONY: quickstart app test test-all torture style quality benchmark baselines ablations stages docker
 .DELETE_ON_ERROR:
 
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
@@ -58,8 +58,13 @@ $(RUN)/replay.mp4: $(RUN)/planner/summary.json
 app: $(INSTALLED)
 	$(BIN)/python app.py
 
+# The tests of at most a few seconds each. test-all has the slow ones too: trainings from end to end, launched processes.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --durations 10
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --durations 10
+	$(PYTEST) -m "not slow"
+
+test-all: $(INSTALLED)
+	$(PYTEST)
 
 # Minutes: everything that may go wrong, hundreds of times, as a table.
 torture: $(INSTALLED)
@@ -72,7 +77,7 @@ style: $(INSTALLED)
 quality: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/ty check agent
+	$(BIN)/ty check agent *.py experiments
 	$(BIN)/pytest -q tests/test_architecture.py
 
 benchmark: $(INSTALLED)
@@ -94,7 +99,7 @@ stages: $(INSTALLED)
 	$(BIN)/python experiments/stages.py
 
 docker:
-	docker build --tag humanoid-agent .
+	docker build --tag motor-agents .
 
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
