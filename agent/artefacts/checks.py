@@ -104,7 +104,8 @@ def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
     shapes = read_shapes(path, name)
     stored = sum(math.prod(shape) for shape in shapes.values())
     for key, value in settings(runs.read_json(path / "config.json")):
-        count = len(value) if isinstance(value, list) else value if COUNTS.search(key) else 0
+        sizes = isinstance(value, list) and not any(isinstance(each, float) for each in value)  # others are scales
+        count = len(value) if sizes else value if COUNTS.search(key) else 0
         if isinstance(count, int) and count > len(shapes):
             raise ValueError(f"{name} declares {key}={value!r:.60}, its weights are {len(shapes)} arrays: refused")
     try:

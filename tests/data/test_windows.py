@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from agent.artefacts import runs
+from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.data import windows
 from agent.data.schema import DATA_PATH, EPISODES_PATH, columns, place, task_indices, write_shard
@@ -158,6 +159,16 @@ def test_two_runs_that_start_on_a_new_dataset_together_make_its_records_once(tmp
         found = list(pool.map(open_steps, [tmp_path / "data"] * 2))
     assert len(calls) == 1
     assert [len(steps) for steps in found] == [6, 6]
+
+
+def test_datasets_of_two_bodies_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(BODIES, "twin", replace(HUMANOID, name="twin"))
+    for name in BODIES:
+        write_dataset(tmp_path / name)
+        info = tmp_path / name / "meta" / "info.json"
+        runs.write_json(info, runs.read_json(info) | {"body": name})
+    with pytest.raises(ValueError, match="of the bodies humanoid and twin: give those of one body"):
+        open_steps(tmp_path / "humanoid", tmp_path / "twin")
 
 
 def test_a_fingerprint_is_of_what_a_dataset_holds_with_or_without_a_manifest(tmp_path):

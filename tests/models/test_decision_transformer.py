@@ -10,6 +10,7 @@ from conftest import ROOT
 from torch import nn
 
 from agent.artefacts import runs
+from agent.bodies.humanoid import HUMANOID
 from agent.evaluation.suites import roll_out
 from agent.goals import SKILLS, Goal
 from agent.models.decision_transformer import (
@@ -89,7 +90,7 @@ def test_the_order_of_the_past_matters():
 
 
 def test_masked_steps_have_no_part_in_actions_and_loss():
-    model, window = tiny_transformer(next_state_weight=0.5), make_window()
+    model, window = tiny_transformer(), make_window()
     window["attention_mask"][:, 4:] = window["loss_mask"][:, 4:] = False
     loss = model(**window).loss
     for name in ("states", "actions", "returns_to_go", "labels"):
@@ -113,14 +114,6 @@ def test_every_parameter_learns(make):
     model = make()
     model(**make_window()).loss.backward()
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
-
-
-def test_a_transformer_that_predicts_states_learns_to():
-    model = tiny_transformer(next_state_weight=0.1)
-    output = model(**make_window())
-    assert output.loss == output.action_loss + 0.1 * output.state_loss
-    output.loss.backward()
-    assert model.predict_state.weight.grad.abs().sum() > 0
 
 
 @MODELS
@@ -231,13 +224,52 @@ def test_the_context_never_outgrows_its_length(context):
         assert model._cache.get_seq_length() == 3 + 3 * model._states.shape[1] - 1
 
 
+@MODELS
+def test_what_follows_the_body_state_in_an_observation_changes_nothing(make):
+    model = make()
+    observation = np.random.default_rng(0).normal(size=(B, 45)).astype(np.float32)
+    first = model.act(observation)
+    model.reset()
+    np.testing.assert_array_equal(model.act(np.hstack([observation, np.ones((B, 3), np.float32)])), first)
+    with pytest.raises(ValueError, match="this actor needs 45 numbers"):
+        model.act(observation[:, :44])
+
+
+@MODELS
+def test_sizes_and_scales_are_those_of_the_body(make):
+    config = make().config
+    assert (config.body, config.state_dim, config.act_dim) == ("humanoid", 45, 17)
+    assert config.action_scale == [0.4] * 17
+    assert make().body is HUMANOID
+
+
+@pytest.mark.parametrize("config", [GoalDecisionTransformerConfig, GoalMLPConfig])
+def test_a_config_of_version_1_has_one_limit_for_all_actions(config):
+    sizes = {"state_dim": 3, "act_dim": 2, "action_limit": 1.5}
+    assert config.from_dict({"body": "", **sizes}).action_scale == [1.5, 1.5]
+    with pytest.raises(ValueError, match="action_scale has 3 numbers for 2 actions"):
+        config(body="", state_dim=3, act_dim=2, action_scale=[1.0] * 3)
+
+
+def test_each_action_has_a_scale_of_its_own():
+    scale = np.linspace(0.1, 1.7, 17)
+    model = tiny_transformer(action_scale=scale.tolist())
+    window = make_window()
+    with torch.no_grad():
+        error = (actions_of(model, window) - window["labels"]) / torch.tensor(scale)
+        assert model(**window).loss == pytest.approx(error.square().mean().item(), rel=1e-5)
+    actions = [model.act(30 * np.ones(45, dtype=np.float32) * sign) for sign in (1, -1)]
+    assert (np.abs(actions) <= np.float32(scale)).all()
+
+
+@pytest.mark.slow
 def test_another_prompt_from_the_same_start_is_another_motion_for_every_pair_of_skills():
     shipped = ROOT / "pretrained" / "humanoid" / "decision_transformer"
     transformer = GoalDecisionTransformer.from_pretrained(shipped).eval()
     first, then = ([Goal.from_skill(skill) for skill in part] for part in zip(*permutations(SKILLS, 2), strict=True))
     trace = roll_out(
         transformer,
-        lambda step: {0: first, 150: then}.get(step),
+        {0: first, 150: then},
         num_envs=len(first),
         steps=380,
         seed=[0] * len(first),
