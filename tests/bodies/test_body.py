@@ -117,3 +117,9 @@ def test_a_model_that_differs_from_its_body_is_refused(change, message):
 def test_an_unknown_body_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="body='robot' is unknown: choose one of humanoid"):
         find_body("robot")
+
+
+def test_a_command_reaches_its_share_of_the_speed_limits():
+    assert HUMANOID.reach((0.0, 0.0, 0.0)) == 0
+    assert HUMANOID.reach((3.0, 0.0, 0.0)) == HUMANOID.reach((-0.6, 0.0, 0.0)) == 1
+    assert HUMANOID.reach((1.5, -0.3, 0.6)) == pytest.approx(1.5), "mixed motions add up"
