@@ -1,8 +1,8 @@
 # Training on a GPU, or anything else, with nothing installed but Docker.
 #
-#     docker build --tag humanoid-agent .
+#     docker build --tag motor-agents .
 #     mkdir -p runs
-#     docker run --gpus all --volume "$PWD/runs:/home/humanoid/agent/runs" humanoid-agent \
+#     docker run --gpus all --volume "$PWD/runs:/home/humanoid/agent/runs" motor-agents \
 #         python pretrain_ppo.py --config configs/ppo/humanoid.yaml --output_dir runs/ppo
 #
 # The page: docs/app.md.

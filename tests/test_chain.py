@@ -20,6 +20,7 @@ import play
 from agent import Goal, MotorAgent
 from agent.artefacts import arguments
 
+pytestmark = pytest.mark.slow
 SECRET = "nobody's business"
 PPO = [
     *("--num_envs", "4", "--num_threads", "1", "--rollout_steps", "16", "--total_steps", "64"),

@@ -32,6 +32,7 @@ def launch(*command, config="two_cpu", **environment):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
     launch("pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path, ACCELERATE_USE_CPU="true")
     MotorPolicy.from_pretrained(tmp_path)
@@ -45,6 +46,7 @@ def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
     assert "accelerate launch pretrain_ppo.py" in card and "Seed 0; 2 processes;" in card
 
 
+@pytest.mark.slow
 def test_two_machines_train_a_policy_together(tmp_path):
     """Each starts its own launcher, with its rank and the address of the first; here both are this machine."""
     with socket.socket() as free:
@@ -64,6 +66,7 @@ def test_two_machines_train_a_policy_together(tmp_path):
     assert "Seed 0; 2 processes;" in (tmp_path / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_two_processes_collect_what_one_does(tmp_path):
     policy, one, two = (tmp_path / name for name in ("policy", "one", "two"))
     MotorPolicy(MotorPolicyConfig(widths=[16, 8])).save_pretrained(policy)
@@ -90,10 +93,12 @@ def planner(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_train_a_planner(planner):
     assert len(Planner.from_pretrained(planner).parse_batch(TEXTS)) == len(TEXTS)
 
 
+@pytest.mark.slow
 def test_two_processes_train_a_planner_in_shards_to_the_same_weights(planner, tmp_path):
     flags = ("--mixed_precision", "no", "--num_processes", "2", "--module")
     launch(*flags, "tests.fsdp_on_cpu", *LANGUAGE, *QUIET, "--output_dir", tmp_path, config="fsdp")
@@ -118,6 +123,7 @@ def test_a_model_that_cannot_be_in_shards_is_not_silently_kept_whole(script, tmp
     assert "FSDP is for finetune_llm.py on GPUs" in refusal(script, *SCRIPTS[script], "--output_dir", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_launcher_that_starts_one_process_silently_is_found_out(tmp_path):
     launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
     done = run_script(*launcher, "pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path)
