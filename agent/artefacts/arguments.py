@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import yaml
 from huggingface_hub.errors import StrictDataclassError
@@ -169,7 +169,7 @@ def _parse(kind: type[T], argv: list[str], config: dict[str, Any]) -> T:
     parser.set_defaults(**config)
     (arguments,) = parser.parse_args_into_dataclasses(argv, look_for_args_file=False)
     check_numbers(arguments)
-    return arguments
+    return cast(T, arguments)
 
 
 def check_numbers(arguments: object) -> None:

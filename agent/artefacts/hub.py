@@ -25,15 +25,6 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 from huggingface_hub.hf_api import RepoFile
 
 from agent.artefacts import checks, runs
-from agent.artefacts.checks import (  # noqa: F401  until every caller names checks
-    check_acts,
-    check_artefact,
-    check_finite,
-    check_sizes,
-    first_line,
-    load_weights,
-    read_shapes,
-)
 from agent.goals import check_goal_version
 
 T = TypeVar("T")

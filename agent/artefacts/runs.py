@@ -346,9 +346,6 @@ def strip_location(value: str) -> str:
     return flag + equals + Path(path).name if outside else value
 
 
-without_place = strip_location  # until every caller uses the new name
-
-
 def write_summary(folder: str | Path, *, stage: str, made: str, seconds: float, metric: str) -> None:
     """Describe a stage's output. Written last, so that a folder with a summary is complete."""
     write_json(Path(folder) / SUMMARY, {"stage": stage, "made": made, "seconds": round(seconds), "metric": metric})

@@ -17,7 +17,10 @@ PROVENANCE = {
 @pytest.fixture
 def card():
     data = cards.model_data(
-        "me/model", {"survival": 0.98765, "mean_reward": "5 +/- 1", "yaw_error": None}, tags=("ppo",)
+        "me/model",
+        {"survival": 0.98765, "mean_reward": "5 +/- 1", "yaw_error": None},
+        measured_on="an env",
+        tags=("ppo",),
     )
     return cards.Card(data, "A model", "What it is.", "import agent", "Well.", "Many.")
 

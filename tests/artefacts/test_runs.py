@@ -40,8 +40,8 @@ def test_a_new_version_takes_the_place_of_the_old_one_and_leaves_nothing_else(ve
     path, write, read = versions
     assert runs.newest(path) is None
     for text in ("one", "two", "three"):
-        with runs.replacing(path) as beside:
-            write(beside, text)
+        with runs.replacing(path) as new:
+            write(new, text)
             assert not path.exists() or read(path) != text
         assert read(path) == text and runs.newest(path) == path
     assert os.listdir(path.parent) == [path.name]
@@ -49,14 +49,14 @@ def test_a_new_version_takes_the_place_of_the_old_one_and_leaves_nothing_else(ve
 
 def test_an_error_while_writing_leaves_the_old_version(versions):
     path, write, read = versions
-    with runs.replacing(path) as beside:
-        write(beside, "one")
-    with pytest.raises(OSError, match="disk full"), runs.replacing(path) as beside:
-        write(beside, "two")
+    with runs.replacing(path) as new:
+        write(new, "one")
+    with pytest.raises(OSError, match="disk full"), runs.replacing(path) as new:
+        write(new, "two")
         raise OSError("disk full")
     assert read(path) == "one"
-    with runs.replacing(path) as beside:
-        write(beside, "three")
+    with runs.replacing(path) as new:
+        write(new, "three")
     assert read(path) == "three"
     assert os.listdir(path.parent) == [path.name]
 
@@ -65,8 +65,8 @@ def test_an_error_while_writing_leaves_the_old_version(versions):
 def test_stopped_at_any_moment_a_whole_version_is_left(versions, monkeypatch, moment):
     """Every change of the file system may be the last one before the power goes."""
     path, write, read = versions
-    with runs.replacing(path) as beside:
-        write(beside, "one")
+    with runs.replacing(path) as new:
+        write(new, "one")
 
     class PowerGone(BaseException):
         pass
@@ -85,14 +85,14 @@ def test_stopped_at_any_moment_a_whole_version_is_left(versions, monkeypatch, mo
 
     for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "unlink"), (runs.shutil, "rmtree"), (os, "fsync")):
         monkeypatch.setattr(owner, name, maybe_the_last(getattr(owner, name)))
-    with contextlib.suppress(PowerGone), runs.replacing(path) as beside:
-        write(beside, "two")
+    with contextlib.suppress(PowerGone), runs.replacing(path) as new:
+        write(new, "two")
     monkeypatch.undo()
 
     found = runs.newest(path)
     assert found is not None and read(found) in ("one", "two")
-    with runs.replacing(path) as beside:
-        write(beside, "three")
+    with runs.replacing(path) as new:
+        write(new, "three")
     assert read(path) == "three" and runs.newest(path) == path
     assert os.listdir(path.parent) == [path.name]
 
@@ -107,9 +107,9 @@ def rename_and_die(self, target):
     rename(self, target)
     os.kill(os.getpid(), signal.SIGKILL)
 Path.rename = rename_and_die
-with runs.replacing(sys.argv[1]) as beside:
-    beside.mkdir()
-    (beside / "weights").write_text("new")
+with runs.replacing(sys.argv[1]) as new:
+    new.mkdir()
+    (new / "weights").write_text("new")
 """
 
 
@@ -127,10 +127,10 @@ def test_killed_between_its_renames_the_old_version_is_found(tmp_path):
 def sealed(tmp_path):
     """A folder with a manifest: weights, a config, a part in a folder, and a card."""
     folder = tmp_path / "sealed"
-    with runs.placing(folder) as beside:
+    with runs.placing(folder) as new:
         for name in ("model.safetensors", "config.json", "base/tokenizer.json", "README.md"):
-            (beside / name).parent.mkdir(exist_ok=True)
-            (beside / name).write_text(name)
+            (new / name).parent.mkdir(exist_ok=True)
+            (new / name).write_text(name)
     return folder
 
 
@@ -161,9 +161,9 @@ def test_a_file_that_is_not_what_the_manifest_says_is_named(sealed, name, harm):
 
 def test_what_is_placed_later_is_covered_too_and_what_is_gone_no_more(sealed):
     (sealed / "config.json").unlink()
-    with runs.placing(sealed) as beside:
-        (beside / "model.safetensors").write_text("better")
-        (beside / "planner.json").write_text("new")
+    with runs.placing(sealed) as new:
+        (new / "model.safetensors").write_text("better")
+        (new / "planner.json").write_text("new")
     runs.check(sealed)
     assert set(runs.read_manifest(sealed)) == {"model.safetensors", "planner.json", "base/tokenizer.json"}
 
@@ -176,15 +176,15 @@ def test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_a
 
 def test_sealing_again_does_not_hide_that_another_file_was_damaged(sealed):
     (sealed / "base/tokenizer.json").write_text("damaged")
-    with runs.placing(sealed) as beside:
-        (beside / "config.json").write_text("new")
+    with runs.placing(sealed) as new:
+        (new / "config.json").write_text("new")
     with pytest.raises(ValueError, match=r"base/tokenizer\.json is not what manifest\.json says"):
         runs.check(sealed)
 
 
 def test_a_folder_in_it_with_a_manifest_of_its_own_answers_for_itself(sealed):
-    with runs.placing(sealed / "policy") as beside:
-        (beside / "model.safetensors").write_text("weights")
+    with runs.placing(sealed / "policy") as new:
+        (new / "model.safetensors").write_text("weights")
     runs.seal(sealed)
     assert "policy/model.safetensors" not in runs.read_manifest(sealed)
     assert set(runs.read_manifest(sealed / "policy")) == {"model.safetensors"}
@@ -213,23 +213,23 @@ def test_stopped_while_placing_every_file_is_whole_and_nothing_is_refused(sealed
 
     for name in ("replace", "unlink"):
         monkeypatch.setattr(Path, name, maybe_the_last(getattr(Path, name)))
-    with contextlib.suppress(PowerGone), runs.placing(sealed) as beside:
+    with contextlib.suppress(PowerGone), runs.placing(sealed) as new:
         for name in ("model.safetensors", "config.json"):
-            (beside / name).write_text(f"new {name}")
+            (new / name).write_text(f"new {name}")
     monkeypatch.undo()
     runs.check(sealed)
     for name in ("model.safetensors", "config.json"):
         assert (sealed / name).read_text() in (name, f"new {name}")
-    with runs.placing(sealed) as beside:
-        (beside / "config.json").write_text("again")
+    with runs.placing(sealed) as new:
+        (new / "config.json").write_text("again")
     runs.check(sealed)
     assert set(runs.read_manifest(sealed)) == {"model.safetensors", "config.json", "base/tokenizer.json"}
 
 
 def test_of_a_folder_that_took_its_place_whole_a_damaged_file_is_named(tmp_path):
-    with runs.replacing(tmp_path / "checkpoint") as beside:
-        beside.mkdir()
-        (beside / "progress.json").write_text("{}")
+    with runs.replacing(tmp_path / "checkpoint") as new:
+        new.mkdir()
+        (new / "progress.json").write_text("{}")
     (tmp_path / "checkpoint" / "progress.json").write_text("[]")
     with pytest.raises(ValueError, match=r"checkpoint/progress\.json is not what"):
         runs.newest(tmp_path / "checkpoint")
@@ -251,13 +251,13 @@ import resource, sys
 from agent.artefacts import arguments, runs
 
 def main(args):
-    with runs.replacing(sys.argv[1] + "/checkpoint") as beside:
-        beside.mkdir()
-        (beside / "weights").write_bytes(bytes(100_000))
+    with runs.replacing(sys.argv[1] + "/checkpoint") as new:
+        new.mkdir()
+        (new / "weights").write_bytes(bytes(100_000))
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, -1))
-    with runs.replacing(sys.argv[1] + "/checkpoint", size=int(sys.argv[2])) as beside:
-        beside.mkdir()
-        (beside / "weights").write_bytes(bytes(200_000))
+    with runs.replacing(sys.argv[1] + "/checkpoint", size=int(sys.argv[2])) as new:
+        new.mkdir()
+        (new / "weights").write_bytes(bytes(200_000))
 
 arguments.parse_arguments = lambda kind: None
 arguments.run(main, None)
@@ -415,5 +415,5 @@ def test_of_a_path_that_leads_out_only_the_name_is_recorded(path, public):
         one: str
         several: list[str]
 
-    assert runs.without_place(path) == public
+    assert runs.strip_location(path) == public
     assert runs.resolved(Arguments(path, [path])) == {"one": public, "several": [public]}
