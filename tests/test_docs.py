@@ -21,7 +21,7 @@ from pathlib import Path
 import hub_server
 import nbformat
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT
 from nbclient import NotebookClient
 from test_app import serving
 
@@ -51,13 +51,13 @@ ELSEWHERE = {
         "test_finetune_llm.py::test_a_planner_learns_to_judge_and_reads_instructions_as_before"
     ),
     "python evaluate.py --suite feedback": (
-        "test_evaluate.py::test_feedback_is_measured_beside_the_same_runs_without_it"
+        "test_evaluate.py::test_feedback_is_compared_with_the_same_runs_without_it"
     ),
     "python play.py --agent runs/agent": "test_docs.py::test_a_command_does_what_it_says",
     'python play.py --instruction "walk forward 2 metres" --feedback': (
         "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
     ),
-    "make test": ".ci/run",
+    "make test": ".ci/run",  # and test-all
     "make torture": "test_torture.py::test_nothing_is_lost",
     'python -c "from agent.artefacts import runs; runs.seal(': (
         "artefacts/test_runs.py::test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_anew"
@@ -146,6 +146,7 @@ def clone(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", lines_to_run(), ids=" ".join)
 def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
     name = Path(line[0]).stem
@@ -177,6 +178,7 @@ def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
 SPACE = [line for line in "\n".join(blocks(ROOT / "docs" / "app.md", "bash")).splitlines() if line.startswith("hf ")]
 
 
+@pytest.mark.slow
 def test_a_space_is_made_by_the_commands_of_the_page_and_starts(tmp_path):
     with hub_server.serving() as hub:
         environment = os.environ | hub.environment(tmp_path / "home") | {"DO_NOT_TRACK": "1"}
@@ -204,16 +206,15 @@ def test_a_space_installs_what_the_package_needs_and_the_gradio_that_is_locked()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
-def test_the_python_of_a_page_runs(page):
-    code = "\n".join(blocks(page, "python"))
-    if str(page.relative_to(ROOT)) in PYTHON_NOT_RUN:
-        ast.parse(code)
-    else:
-        done = run_script("-c", code)
-        assert done.returncode == 0, done.stderr
+def test_the_python_of_a_page_runs(page, monkeypatch):
+    code = compile("\n".join(blocks(page, "python")), page.name, "exec")
+    if str(page.relative_to(ROOT)) not in PYTHON_NOT_RUN:
+        monkeypatch.chdir(ROOT)
+        exec(code, {})
 
 
 # Its own libraries warn of one another.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_the_notebook_runs_from_top_to_bottom_and_plots():
     notebook = nbformat.read(ROOT / "docs" / "humanoid.ipynb", as_version=4)
