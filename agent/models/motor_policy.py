@@ -197,7 +197,7 @@ class MotorPolicy(PreTrainedModel):
         """
         if self.config.frame != "heading":
             raise ValueError(
-                "this policy was trained for Humanoid-v5's own reward and follows no goals: "
+                "this policy was trained for the native reward of its body and follows no goals: "
                 "measure it by evaluate.py --actor policy --suite native"
             )
         self._goal = np.array(

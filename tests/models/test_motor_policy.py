@@ -7,17 +7,11 @@ import pytest
 import torch
 
 from agent.artefacts import runs
+from agent.bodies.humanoid import HUMANOID
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.simulation.env import (
-    ACCELERATION,
-    ACTION_LIMIT,
-    ACTION_MIRROR,
-    CONTROL_SECONDS,
-    OBSERVATION_MIRROR,
-    cadence,
-    make_env,
-)
+from agent.simulation.env import make_env
+from agent.simulation.task import cadence
 
 
 @pytest.fixture
@@ -28,22 +22,17 @@ def policy() -> MotorPolicy:
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.normal_(0, 0.3)
-    observe(policy, torch.randn(200, 45) * 2 + 0.5)
+    policy.update_statistics(policy.moments(torch.randn(200, 45) * 2 + 0.5))
     return policy
-
-
-def observe(policy: MotorPolicy, observations: torch.Tensor) -> None:
-    even, odd = observations @ policy.even_basis.T, observations @ policy.odd_basis.T
-    policy.update_statistics(torch.stack([even.sum(0), even.square().sum(0)]), odd.square().sum(0), len(observations))
 
 
 def test_the_mirror_of_what_it_sees_and_is_asked_gives_the_mirror_of_its_action(policy):
     observations, commands, phase = torch.randn(50, 45) * 2, torch.randn(50, 3), torch.rand(50)
-    source, sign = (torch.as_tensor(each) for each in OBSERVATION_MIRROR)
+    source, sign = (torch.as_tensor(each) for each in HUMANOID.observation_mirror)
     mean, std = policy(observations, commands, phase)
     mirrored_commands = commands * torch.tensor([1.0, -1.0, -1.0])
     image, image_std = policy(observations[:, source] * sign, mirrored_commands, phase + 0.5)
-    source, sign = (torch.as_tensor(each) for each in ACTION_MIRROR)
+    source, sign = (torch.as_tensor(each) for each in HUMANOID.action_mirror)
     torch.testing.assert_close(image, mean[:, source] * sign, rtol=0, atol=1e-5)
     torch.testing.assert_close(image_std, std[source], rtol=0, atol=0)
     torch.testing.assert_close(std[source], std, rtol=0, atol=1e-7)
@@ -64,19 +53,16 @@ def test_its_clock_runs_with_the_command_and_starts_anew_at_a_reset(policy):
     np.testing.assert_array_equal(policy.act(observation), policy.act(observation))
 
 
-def test_it_goes_over_to_another_goal_at_a_rate(policy):
+def test_its_command_changes_to_another_goal_at_a_rate(policy):
     observation = np.ones(45, dtype=np.float32)
     policy.reset()
     policy.prompt([Goal(3.0), Goal(vy=-0.4)])
     for _ in range(10):
         action = policy.act(observation[None].repeat(2, axis=0))
-    np.testing.assert_allclose(policy.command, [[10 * CONTROL_SECONDS * ACCELERATION[0], 0, 0], [0, -0.4, 0]])
-    commands, phase = (
-        torch.tensor(policy.command),
-        torch.tensor(policy.phase - CONTROL_SECONDS * cadence(policy.command) / 2),
-    )
-    mean, _ = policy(torch.ones(2, 45), commands, phase.float())
-    torch.testing.assert_close(torch.tensor(action), mean.clamp(-1, 1) * ACTION_LIMIT)
+    np.testing.assert_allclose(policy.command, [[10 * 0.015 * HUMANOID.acceleration[0], 0, 0], [0, -0.4, 0]])
+    phase = torch.tensor(policy.phase - 0.015 * cadence(policy.command, HUMANOID) / 2)  # when it acted
+    mean, _ = policy(torch.ones(2, 45), torch.tensor(policy.command), phase.float())
+    torch.testing.assert_close(torch.tensor(action), mean.clamp(-1, 1) * 0.4)
 
 
 def test_a_goal_blind_policy_becomes_goal_conditioned_without_a_jump():
@@ -129,6 +115,31 @@ def test_saved_and_loaded_it_acts_identically(policy, tmp_path):
     assert not list(tmp_path.glob("*.bin")) and (tmp_path / "model.safetensors").exists()
 
 
+def test_a_policy_of_the_first_version_is_one_of_the_humanoid(policy, tmp_path):
+    policy.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
+    config = json.loads((tmp_path / "config.json").read_text())
+    for name in ("body", "action_scale"):
+        del config[name]
+    (tmp_path / "config.json").write_text(json.dumps(config | {"action_limit": 0.4}))
+    loaded = MotorPolicy.from_pretrained(tmp_path)
+    assert loaded.body is HUMANOID
+    np.testing.assert_array_equal(loaded.act(np.ones(45)), policy.act(np.ones(45)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("body", "robot"), ("observation_size", 44), ("action_scale", [0.3] * 17)]
+)
+def test_a_policy_of_another_body_is_refused_with_the_value(name, value, policy, tmp_path):
+    policy.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert name in config
+    (tmp_path / "config.json").write_text(json.dumps(config | {name: value}))
+    with pytest.raises(ValueError, match=f"{name}="):
+        MotorPolicy.from_pretrained(tmp_path)
+
+
 def test_a_policy_of_another_vocabulary_is_refused_with_both_versions(policy, tmp_path):
     policy.save_pretrained(tmp_path)
     (tmp_path / runs.MANIFEST).unlink()
@@ -142,8 +153,8 @@ def test_statistics_of_parts_are_those_of_the_whole(policy):
     fresh = MotorPolicy(MotorPolicyConfig(widths=(16, 8)))
     observations = torch.randn(300, 45) * torch.linspace(0.1, 3, 45) + torch.linspace(-2, 2, 45)
     for part in observations.split([10, 90, 200]):
-        observe(fresh, part)
-    image = observations[:, OBSERVATION_MIRROR[0]] * torch.as_tensor(OBSERVATION_MIRROR[1])
+        fresh.update_statistics(fresh.moments(part))
+    image = observations[:, HUMANOID.observation_mirror[0]] * torch.as_tensor(HUMANOID.observation_mirror[1])
     both = torch.cat([observations, image])  # the statistics are those of the observations and their mirror images
     even, odd = fresh.normalize(both)
     torch.testing.assert_close(even.mean(0), torch.zeros(even.shape[1]), atol=1e-3, rtol=0)
@@ -152,13 +163,26 @@ def test_statistics_of_parts_are_those_of_the_whole(policy):
     assert fresh.count == 300
 
 
-def test_it_takes_what_the_env_returns_and_returns_what_the_env_takes(policy):
+def test_it_takes_the_observations_of_the_env_and_returns_its_actions(policy):
     env = make_env()
     observation, _ = env.reset(seed=0)
     policy.prompt(Goal(1.0))
     action = policy.act(observation)
     assert action.shape == (17,) and action.dtype == np.float32 and env.action_space.contains(action)
-    assert np.abs(policy.act(observation * 100)).max() <= np.float32(ACTION_LIMIT)
+    assert env.action_space.contains(policy.act(observation * 100))
+
+
+def test_it_follows_its_own_prompt_and_not_the_command_of_the_env(policy):
+    state = np.ones(45, dtype=np.float32)
+    policy.prompt(Goal(1.0))
+    alone = policy.act(state)
+    policy.reset()
+    np.testing.assert_array_equal(policy.act(np.concatenate([state, [0.0, 0.6, 0.0]])), alone)
+
+
+def test_an_observation_that_is_too_short_is_refused(policy):
+    with pytest.raises(ValueError, match="this actor needs 45 numbers for each body"):
+        policy.act(np.ones(44))
 
 
 def test_several_bodies_follow_one_goal_each(policy):
