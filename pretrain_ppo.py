@@ -41,7 +41,7 @@ from agent.simulation.curriculum import Curriculum
 from agent.simulation.env import env_id
 from agent.simulation.physics import INTEGRATORS
 from agent.simulation.task import RewardWeights
-from agent.simulation.vector_env import MAX_DIVERGED, REWARDS, GoalVectorEnv
+from agent.simulation.vector_env import MAX_DIVERGED, GoalVectorEnv
 from agent.simulation.video import film
 
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
@@ -97,7 +97,6 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     checkpoint_every: int = option(20, "updates between checkpoints")
 
     def validate_numbers(self):
-        find_body(self.body)
         arguments.check_counts(
             self,
             *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
@@ -114,8 +113,9 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             raise ValueError(f"average_decay={self.average_decay} must be at least 0 and less than 1")
 
     def validate_choices(self):
-        if self.reward not in REWARDS:
-            raise ValueError(f"reward={self.reward!r} is unknown: choose {' or '.join(REWARDS)}")
+        rewards = ("goal", "native") if find_body(self.body).native else ("goal",)
+        if self.reward not in rewards:
+            raise ValueError(f"reward={self.reward!r} is none of body {self.body}: choose {' or '.join(rewards)}")
         if self.reward == "native" and self.goal_conditioned:
             raise ValueError("reward=native has no goals: give --config configs/ppo/native.yaml")
         if self.integrator and self.integrator not in INTEGRATORS:

@@ -92,7 +92,7 @@ def test_advantages_of_bodies_do_not_mix():
 def learner():
     """Arguments, models, optimizer and bodies of a tiny run, as `main` makes them."""
     torch.manual_seed(0)
-    args = tiny(rollout_steps=32, epochs=4, learning_rate=0.003)
+    args = tiny(rollout_steps=32, epochs=4, learning_rate=0.003, push_speed=0.0)
     accelerator = Accelerator(cpu=True)
     policy, critic = build_models(args, accelerator.device)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate)
@@ -190,9 +190,16 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
     assert any((value != before[name]).any() for name, value in policy.state_dict().items())
 
 
-def test_a_run_stops_when_too_many_steps_diverge(learner):
+def test_a_run_stops_when_too_many_steps_diverge(learner, monkeypatch):
     args, _, policy, _, _, envs = learner
-    diverge(envs, 0)
+    step, steps = envs.step, iter(range(args.rollout_steps))
+
+    def diverging_step(actions):
+        if next(steps) == 0:
+            diverge(envs, 0)
+        return step(actions)
+
+    monkeypatch.setattr(envs, "step", diverging_step)
     with pytest.raises(ValueError, match=r"0\.78% of the simulation steps diverged: lower push_speed"):
         collect(args, envs, policy)
 
