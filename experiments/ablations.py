@@ -2,8 +2,8 @@
 
     make ablations POLICY=pretrained/humanoid/policy
 
-Everyone trains on as many steps of the same policy for as many updates, and is measured alike. What has been measured
-stays in runs/ablations; a second call goes on from there.
+Every setting trains on the same number of steps of the same policy for the same number of updates, and is measured in
+the same way. Results stay in runs/ablations; a second call continues from there.
 """
 
 import json
@@ -76,7 +76,7 @@ def measure(setting: str, flags: str, dataset: str, seed: int) -> dict[str, floa
 
 
 def spread(values: list[float | None]) -> str:
-    """The value of one seed, or the mean and the range of several; who falls at once has no error to measure."""
+    """The value of one seed, or the mean and the range of several; a body that falls at once has no error."""
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return cards.cell(known[0] if known else None)

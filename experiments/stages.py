@@ -1,9 +1,9 @@
-"""What goal-blind pretraining gains, and how far seeds differ: stage 1 and then stage 2, against stage 2 alone, over
-as many steps in all.
+"""What goal-blind pretraining gains, and how far seeds differ: stage 1 and then stage 2, compared to stage 2 alone, for
+the same number of steps in total.
 
     make stages
 
-Draws docs/stages.png. What has been trained stays in runs/stages; a second call goes on from there.
+Draws docs/stages.png. Trained policies stay in runs/stages; a second call continues from there.
 """
 
 import json
