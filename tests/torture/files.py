@@ -12,6 +12,7 @@ from conftest import SCRIPTS
 from pyarrow import parquet
 
 from agent.artefacts import arguments, runs
+from agent.bodies.humanoid import HUMANOID
 from agent.data import schema
 from agent.data.windows import open_steps, sample_windows, take_windows
 from agent.language.planner import Planner
@@ -81,7 +82,7 @@ def damage(tally: Tally, home: Path) -> None:
     shutil.copytree(SHIPPED, agent)
     with runs.replacing(home / "checkpoint") as beside:
         beside.mkdir()
-        for name in ("models.safetensors", "process_0.safetensors", "random_states_0.pkl", "progress.json"):
+        for name in ("models.safetensors", "process_0.safetensors", "progress.json"):
             (beside / name).write_bytes(rng.randbytes(2000))
     loads = [(agent / part, kind.from_pretrained) for part, kind in LOADERS.items()]
     loads += [(agent, MotorAgent.from_pretrained), (home / "dataset", runs.check), (home / "checkpoint", runs.newest)]
@@ -197,7 +198,7 @@ def episodes(lengths: list[int], zeros: bool) -> schema.Shard:
     done = np.zeros(count, dtype=bool)
     done[np.cumsum(lengths) - 1] = True
     command = np.zeros((count, 3), dtype=np.float32)
-    shard = {name: np.zeros((count, *column.shape), column.dtype) for name, column in schema.COLUMNS.items()}
+    shard = {name: np.zeros((count, *column.shape), column.dtype) for name, column in schema.columns(HUMANOID).items()}
     if not zeros:
         for name in ("observation.state", "action", "teacher.action", "next.reward"):
             shard[name] = rng.uniform(-0.4, 0.4, shard[name].shape).astype(np.float32)
@@ -216,7 +217,7 @@ def write_dataset(folder: Path, shard: schema.Shard, lengths: list[int]) -> None
     rows |= {"dataset_from_index": ends - lengths, "dataset_to_index": ends}
     for path in (schema.DATA_PATH, schema.EPISODES_PATH):
         (folder / path.format(**place)).parent.mkdir(parents=True)
-    schema.write_shard(folder / schema.DATA_PATH.format(**place), shard)
+    schema.write_shard(folder / schema.DATA_PATH.format(**place), shard, HUMANOID)
     parquet.write_table(
         pa.table({name: list(value) for name, value in rows.items()}), folder / schema.EPISODES_PATH.format(**place)
     )

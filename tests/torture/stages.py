@@ -147,7 +147,7 @@ class Stage:
         names = {
             "pretrain_ppo": ("model.safetensors", "checkpoint/*.safetensors"),
             "collect_dataset": ("data/*/*.parquet", "meta/**/*.parquet", "meta/*.json"),
-            "train_decision_transformer": ("model.safetensors", "checkpoint/**/model.safetensors"),
+            "train_decision_transformer": ("model.safetensors", "checkpoint/models.safetensors"),
             "finetune_llm": ("adapter_model.safetensors", "base/model.safetensors", "planner.json"),
         }[self.script]
         found = {path for name in names for path in folder.glob(name)}
