@@ -49,17 +49,19 @@ from transformers import DecisionTransformerConfig, DecisionTransformerModel, Ge
 
 import collect_dataset
 from agent.artefacts import runs
+from agent.bodies import find_body
 from agent.data import schema
 from agent.data.windows import open_steps, sample_windows, take_windows
-from agent.goals import GOAL_VERSION, Goal
+from agent.goals import Goal
 from agent.language.corpus.generator import prompt
 from agent.language.planner import END_ID, Planner
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.models.motor_policy import MotorPolicy
-from agent.simulation.env import ACTION_LIMIT, ACTION_SIZE, CONTROL_SECONDS, HUMANOID, OBSERVATION_SIZE, make_env
-from agent.simulation.vector_env import FRAME_SKIP, MODEL_PATH, HumanoidVectorEnv, make_vector_env
-from pretrain_ppo import Arguments, Collector, average, build_models, update, update_statistics
+from agent.simulation.env import make_env
+from agent.simulation.vector_env import GoalVectorEnv, make_vector_env
+from pretrain_ppo import Arguments, average, build_envs, build_models, collect, update
 
+BODY = find_body("humanoid")
 BODIES = 64
 SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
 ENV_ROUNDS = 30
@@ -73,7 +75,7 @@ ACTING_ROUNDS = 10
 LATENCIES = 2000
 MOST_TOKENS = 65  # of a program of eight goals
 ROOT = Path(__file__).parents[1]
-EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, ACTION_SIZE)).astype(np.float32)
+EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, BODY.action_size)).astype(np.float32)
 
 Slice = Callable[[], int]  # does some work, and says how many steps of one body that were
 
@@ -104,7 +106,7 @@ def in_a_process(work: Callable[..., None], *args) -> None:
 def measure(cores: list[int]) -> None:
     os.sched_setaffinity(0, cores)  # before any thread is made
     torch.set_num_threads(len(cores))
-    envs = make_vector_env(BODIES)
+    envs = make_vector_env(BODIES, reward="native")
     with asynchronous_steps() as gymnasium_async:
         env_steps = {
             "bare mj_step": bare_steps(envs),
@@ -178,7 +180,8 @@ def measure_acting(cores: list[int], bodies: int) -> None:
         act()
         seconds.append(time.perf_counter() - started)
     median, late = (1000 * value for value in np.quantile(seconds, (0.5, 0.99)))
-    print(f"one call of act: median {median:.2f} ms, 99th percentile {late:.2f} ms of {1000 * CONTROL_SECONDS:.0f} ms")
+    most = 1000 * BODY.control_seconds
+    print(f"one call of act: median {median:.2f} ms, 99th percentile {late:.2f} ms of {most:.0f} ms")
 
 
 def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s") -> None:
@@ -206,9 +209,9 @@ def actions() -> Iterator[np.ndarray]:
         yield from EVERY_ACTION
 
 
-def bare_steps(envs: HumanoidVectorEnv) -> Slice:
+def bare_steps(envs: GoalVectorEnv) -> Slice:
     """`mj_step` alone, in threads that never wait for each other, from the states that `envs` is in."""
-    model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
+    model = BODY.load_model()
     bodies = [mujoco.MjData(model) for _ in range(BODIES)]
     threads = ThreadPoolExecutor(envs.num_threads)
     turns = actions()
@@ -217,10 +220,10 @@ def bare_steps(envs: HumanoidVectorEnv) -> Slice:
         for each in slices:
             for row in rows:
                 bodies[row].ctrl[:] = each[row]
-                mujoco.mj_step(model, bodies[row], FRAME_SKIP)
+                mujoco.mj_step(model, bodies[row], BODY.frame_skip)
 
     def run() -> int:
-        for body, qpos, qvel in zip(bodies, envs.start.qpos, envs.start.qvel, strict=True):
+        for body, qpos, qvel in zip(bodies, envs.state.qpos, envs.state.qvel, strict=True):
             body.qpos[:], body.qvel[:] = qpos, qvel
         slices = [next(turns) for _ in range(SLICE_STEPS)]
         shares = [range(first, BODIES, envs.num_threads) for first in range(envs.num_threads)]
@@ -264,7 +267,8 @@ def asynchronous_steps() -> Iterator[Slice]:
 
 
 def make_native() -> gymnasium.Env:
-    return gymnasium.make("Humanoid-v5", **HUMANOID)
+    parts = ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")
+    return gymnasium.make("Humanoid-v5", **{f"include_{part}_in_observation": False for part in parts})
 
 
 def collect_shard(number: int, folder: Path) -> tuple[float, float]:
@@ -273,15 +277,15 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
     They take turns in slices of a second or two: `mj_step` goes once more through the states and actions of a slice.
     """
     torch.set_num_threads(1)
-    args = collect_dataset.Arguments(policy=str(ROOT / "pretrained" / "humanoid" / "policy"))
+    args = collect_dataset.Arguments(policy=str(ROOT / "pretrained" / "humanoid" / "policy"), num_threads=1)
     policy = MotorPolicy.from_pretrained(args.policy)
-    envs = make_vector_env(args.num_envs, 1, max_episode_steps=args.shard_steps, contact_cost=False)
-    model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
+    envs = collect_dataset.build_envs(args, policy.body)
+    model = BODY.load_model()
     bodies = [mujoco.MjData(model) for _ in range(args.num_envs)]
     motion, step, alone_steps, alone_seconds = [], envs.step, 0, 0.0
 
     def recorded_step(taken: np.ndarray) -> tuple:
-        motion.append((envs.start.qpos.copy(), envs.start.qvel.copy(), taken))
+        motion.append((envs.state.qpos.copy(), envs.state.qvel.copy(), taken))
         return step(taken)
 
     def slices() -> Iterator[int]:
@@ -293,16 +297,16 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
                 for qpos, qvel, taken in motion:
                     for body, *state in zip(bodies, qpos, qvel, taken, strict=True):
                         body.qpos[:], body.qvel[:], body.ctrl[:] = state
-                        mujoco.mj_step(model, body, FRAME_SKIP)
+                        mujoco.mj_step(model, body, BODY.frame_skip)
                 alone_steps += len(motion) * args.num_envs
                 motion.clear()
                 alone_seconds += time.perf_counter() - started
 
     envs.step = recorded_step
     started = time.perf_counter()
-    shard, velocity = collect_dataset.roll_out(args, policy, envs, number, (), slices())
-    collect_dataset.add_indices(shard, number * args.shard_size, first_episode=0)
-    collect_dataset.write_shard(folder, number, shard, velocity)
+    shard, velocity = collect_dataset.roll_out(args, policy, envs, number, slices())
+    collect_dataset.add_indices(shard, number * args.shard_size, 0, policy.body)
+    collect_dataset.write_shard(folder, number, shard, velocity, policy.body)
     seconds = time.perf_counter() - started
     return alone_steps / alone_seconds, args.shard_size / (seconds - alone_seconds)
 
@@ -310,18 +314,18 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
 def training_steps(args: Arguments) -> Slice:
     """The loop of pretrain_ppo.py: a rollout, an update, the statistics, and the means over weights and processes."""
     accelerator = Accelerator(cpu=True)
-    policy, critic = build_models(args, accelerator)
+    policy, critic = build_models(args, accelerator.device)
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate, fused=True)
-    collector = Collector(args, args.seed)
+    envs = build_envs(args, args.seed)
 
     def run() -> int:
         torch.set_num_threads(1)
-        rollout, row = collector.collect(policy, args.difficulty)
+        rollout, row = collect(args, envs, policy)
         average(accelerator, row)
-        torch.set_num_threads(collector.num_threads)
+        torch.set_num_threads(envs.num_threads)
         update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
-        update_statistics(accelerator, policy, rollout)
+        policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))
         average_policy.update_parameters(policy)
         return args.batch_size
 
@@ -394,15 +398,15 @@ def write_dataset(folder: Path) -> None:
     done = frame == EPISODE_STEPS - 1
     commands = np.zeros((steps, 3))
     shard = {
-        "observation.state": rng.standard_normal((steps, OBSERVATION_SIZE), dtype=np.float32),
-        "action": rng.uniform(-ACTION_LIMIT, ACTION_LIMIT, (steps, ACTION_SIZE)),
-        "teacher.action": rng.uniform(-ACTION_LIMIT, ACTION_LIMIT, (steps, ACTION_SIZE)),
+        "observation.state": rng.standard_normal((steps, BODY.observation_size), dtype=np.float32),
+        "action": rng.uniform(-BODY.scale, BODY.scale, (steps, BODY.action_size)),
+        "teacher.action": rng.uniform(-BODY.scale, BODY.scale, (steps, BODY.action_size)),
         "goal.command": commands,
         "next.reward": rng.standard_normal(steps),
         "next.done": done,
         "next.terminated": np.zeros(steps, dtype=bool),
         "next.truncated": done,
-        "timestamp": frame * CONTROL_SECONDS,
+        "timestamp": frame * BODY.control_seconds,
         "frame_index": frame,
         "task_index": schema.task_indices(commands),
     }
@@ -416,12 +420,11 @@ def write_dataset(folder: Path) -> None:
             "dataset_to_index": first + EPISODE_STEPS,
         }
         place = schema.place(number)
-        with runs.replacing(folder / schema.EPISODES_PATH.format(**place)) as beside:
-            parquet.write_table(pyarrow.table(episodes), beside)
-        with runs.replacing(folder / schema.DATA_PATH.format(**place)) as beside:
-            schema.write_shard(beside, shard | {"index": index, "episode_index": index // EPISODE_STEPS})
-    totals = {"total_frames": DATASET_SHARDS * steps, "total_episodes": DATASET_SHARDS * SHARD_EPISODES}
-    runs.write_json(folder / "meta" / "info.json", {"goal_version": GOAL_VERSION} | totals)
+        with runs.replacing(folder / schema.EPISODES_PATH.format(**place)) as new:
+            parquet.write_table(pyarrow.table(episodes), new)
+        with runs.replacing(folder / schema.DATA_PATH.format(**place)) as new:
+            schema.write_shard(new, shard | {"index": index, "episode_index": index // EPISODE_STEPS}, BODY)
+    schema.write_info(folder, BODY, DATASET_SHARDS * steps, DATASET_SHARDS * SHARD_EPISODES)
 
 
 def our_windows(folder: Path) -> Slice:
@@ -494,7 +497,7 @@ def generated(planner: Planner, texts: list[str]) -> Slice:
 
 
 def cached_actions(transformer: GoalDecisionTransformer, bodies: int, steps: int = CONTEXT) -> Slice:
-    observations = np.random.default_rng(0).normal(size=(bodies, OBSERVATION_SIZE)).astype(np.float32)
+    observations = np.random.default_rng(0).normal(size=(bodies, BODY.observation_size)).astype(np.float32)
     transformer.reset()
     transformer.prompt([Goal(1.0)] * bodies)
 
@@ -513,8 +516,8 @@ def recomputed_actions(config: GoalDecisionTransformerConfig, bodies: int) -> Sl
     stock = DecisionTransformerConfig(**sizes, max_ep_len=CONTEXT, bos_token_id=None, eos_token_id=None)
     model = DecisionTransformerModel(stock).eval()
     window = {
-        "states": torch.randn(bodies, CONTEXT, OBSERVATION_SIZE),
-        "actions": torch.randn(bodies, CONTEXT, ACTION_SIZE),
+        "states": torch.randn(bodies, CONTEXT, BODY.observation_size),
+        "actions": torch.randn(bodies, CONTEXT, BODY.action_size),
         "returns_to_go": torch.randn(bodies, CONTEXT, 1),
         "timesteps": torch.arange(CONTEXT).expand(bodies, CONTEXT),
         "attention_mask": torch.ones(bodies, CONTEXT, dtype=torch.long),
