@@ -20,20 +20,26 @@ def test_importing_the_agent_loads_no_training_library():
 
 ACT = """
 import sys
-from agent import MotorAgent, Goal
+import agent
 
-agent = MotorAgent.from_pretrained("pretrained/humanoid")
-env = agent.make_env()
+robot = agent.MotorAgent.from_pretrained("pretrained/humanoid")
+env = robot.make_env()
 observation, _ = env.reset(seed=0)
-agent.prompt(Goal(1.0))
-assert env.step(agent.act(observation))[0].shape == observation.shape
+robot.prompt(agent.Goal(1.0))
+assert env.step(robot.act(observation))[0].shape == observation.shape
 print(*{name.split(".")[0] for name in sys.modules})
+
+from transformers import AutoConfig, AutoModel
+
+for part, kind in (("policy", agent.MotorPolicy), ("decision_transformer", agent.GoalDecisionTransformer)):
+    config, model = (auto.from_pretrained(f"pretrained/humanoid/{part}") for auto in (AutoConfig, AutoModel))
+    assert type(model) is kind and type(config) is type(model.config), type(model)
 """
 
 
 @pytest.mark.slow
-def test_an_agent_that_acts_needs_no_training_library():
-    done = run_script("-c", ACT)
+def test_an_agent_acts_without_training_libraries_and_auto_classes_know_its_models():
+    done = run_script("-W", "error::RuntimeWarning", "-c", ACT)
     assert done.returncode == 0, done.stderr
     # transformers itself imports accelerate where it is installed.
     assert not (TRAINING_LIBRARIES - {"accelerate"}) & set(done.stdout.split())

@@ -163,9 +163,10 @@ def _read_config(path: str) -> dict[str, Any]:
 
 def _parse(kind: type[T], argv: list[str], config: dict[str, Any]) -> T:
     parser = OneLineParser(kind, allow_abbrev=False)  # ty: ignore[invalid-argument-type]
-    unknown = config.keys() - {each.name for each in dataclasses.fields(kind)}  # ty: ignore[invalid-argument-type]
-    if unknown:
-        raise ValueError(f"{min(map(str, unknown))} is not an argument of {parser.prog} (see --help)")
+    names = {each.name for each in dataclasses.fields(kind)}  # ty: ignore[invalid-argument-type]
+    for name, value in config.items():
+        if name not in names:
+            raise ValueError(f"{name}={value!r:.60} is not an argument of {parser.prog} (see --help)")
     parser.set_defaults(**config)
     (arguments,) = parser.parse_args_into_dataclasses(argv, look_for_args_file=False)
     check_numbers(arguments)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import contents, run_script
+from conftest import contents
 from transformers import AutoModel
 
 from agent.artefacts import hub, runs
@@ -73,22 +73,6 @@ def test_a_staging_folder_is_gone_after_use():
     with hub.staging() as folder:
         (folder / "file").write_text("text")
     assert not folder.exists()
-
-
-AUTO = """
-import agent
-from transformers import AutoConfig, AutoModel
-
-for part, kind in (("policy", agent.MotorPolicy), ("decision_transformer", agent.GoalDecisionTransformer)):
-    config, model = (auto.from_pretrained(f"pretrained/humanoid/{part}") for auto in (AutoConfig, AutoModel))
-    assert type(model) is kind and type(config) is type(model.config), type(model)
-    assert model.act(agent.make_env().reset(seed=0)[0]).shape == (17,)
-"""
-
-
-def test_auto_classes_know_our_models_once_the_package_is_imported():
-    done = run_script("-W", "error::RuntimeWarning", "-c", AUTO)
-    assert done.returncode == 0, done.stderr
 
 
 def test_auto_classes_load_from_the_hub_with_the_same_checks(server, saved):
