@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -149,7 +150,7 @@ def main(args: Arguments) -> None:
         source = hub.folder(args.init_from) if args.init_from else None
     checkpoint = Path(args.output_dir) / checkpoints.FOLDER
     found = checkpoints.find(args.output_dir, args, FREE) if args.resume else None
-    progress = runs.read_json(found / "progress.json") if found else {}
+    progress: dict = runs.read_json(found / "progress.json") if found else {}
     policy, critic = build_models(args, accelerator.device, source, progress.get("widths"))
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     modules = {"policy": policy, "average": average_policy, "critic": critic}
@@ -165,7 +166,7 @@ def main(args: Arguments) -> None:
         checkpoints.load(found, accelerator, modules, optimizer, envs)
     else:
         progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
-        progress |= {"best_score": None, "best": {}, "widths": policy.config.widths}
+        progress.update(best_score=None, best={}, widths=policy.config.widths)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"] if found else None)
         if not args.resume:
@@ -222,8 +223,9 @@ def main(args: Arguments) -> None:
             done = progress["step"] >= args.total_steps
             evaluated = done or progress["update"] % args.evaluate_every == 0
             if accelerator.is_main_process and evaluated:
-                average_policy.module.save_pretrained(Path(args.output_dir) / "last")
-                row |= keep_if_best(average_policy.module, critic, args, progress)
+                averaged = cast(MotorPolicy, average_policy.module)
+                averaged.save_pretrained(Path(args.output_dir) / "last")
+                row |= keep_if_best(averaged, critic, args, progress)
             if accelerator.log_with:
                 accelerator.log(row, step=progress["step"])
             if accelerator.is_main_process:
@@ -310,7 +312,7 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     """One rollout: tensors [T, N, ...] and the means of what happened."""
     device, state_size = policy.device, envs.body.observation_size
     act = compiled(MotorPolicy.forward, device.type) if args.compile else MotorPolicy.forward
-    std, noise = policy.std, torch.randn(args.rollout_steps, *envs.action_space.shape, device=device)
+    std, noise = policy.std, torch.randn(args.rollout_steps, envs.num_envs, envs.body.action_size, device=device)
     steps: list[dict[str, np.ndarray]] = []
     sums: dict[str, np.ndarray | float] = {}  # [N]
     episode_steps: list[int] = []  # of the episodes that end

@@ -66,6 +66,7 @@ class MotorPolicy(PreTrainedModel):
     """
 
     config_class = MotorPolicyConfig
+    config: MotorPolicyConfig
     base_model_prefix = "policy"
     even_basis: Tensor
     odd_basis: Tensor
@@ -226,6 +227,8 @@ class Critic(nn.Module):
 
     It sees the observation and what the reward remembers, so that the value is a function of the state.
     """
+
+    return_scale: Tensor
 
     def __init__(self, config: MotorPolicyConfig):
         super().__init__()
