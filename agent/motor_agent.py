@@ -50,11 +50,8 @@ class RunResult:
     @property
     def success(self) -> bool:
         """Whether every goal of the program was met."""
-        return (
-            bool(self.outcomes)
-            and len(self.outcomes) == len(self.program.goals)
-            and all(outcome.met for outcome in self.outcomes)
-        )
+        met = [outcome.met for outcome in self.outcomes]
+        return bool(met) and len(met) == len(self.program.goals) and all(met)
 
     @property
     def summary(self) -> str:

@@ -21,12 +21,15 @@ SHIPPED = ROOT / "pretrained" / "humanoid"
 
 
 @pytest.mark.parametrize("actor", ["policy", "transformer"])
-def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path):
+def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 100)
     out = tmp_path / "out.json"
-    command = ("--agent", SHIPPED, "--actor", actor, "--suite", "commands", "--random_commands", 2)
-    done = run_script("evaluate.py", *command, "--episodes", 1, "--seed", 3, "--num_threads", 1, "--json", out)
-    assert done.returncode == 0, done.stderr
-    assert not done.stdout
+    evaluate.main(
+        evaluate.Arguments(
+            str(SHIPPED), actor=actor, random_commands=2, episodes=1, seed=3, num_threads=1, json=str(out)
+        )
+    )
+    assert not capsys.readouterr().out
     result = json.loads(out.read_text())
     for row in result["rows"]:
         assert {"command", "skill", "episodes", "survival", "velocity_error", "yaw_error", "humanoid_return"} == set(

@@ -11,14 +11,15 @@ import pytest
 from conftest import ROOT, run_script
 from PIL import Image
 
+import play
 from agent.simulation import video
 
 SHIPPED = ROOT / "pretrained" / "humanoid"
 
 
-def test_parse_only_prints_the_program_as_json_and_nothing_else():
-    done = run_script("play.py", "--agent", SHIPPED, "--parse_only", "--instruction", "turn left 90 degrees")
-    assert done.returncode == 0, done.stderr
+def test_parse_only_prints_the_program_as_json_and_nothing_else(capsys):
+    play.main(play.Arguments(str(SHIPPED), parse_only=True, instruction="turn left 90 degrees"))
+    printed = capsys.readouterr().out
     goal = {
         "skill": "turn_left",
         "speed": "normal",
@@ -27,21 +28,21 @@ def test_parse_only_prints_the_program_as_json_and_nothing_else():
         "meters": None,
         "degrees": 90.0,
     }
-    assert json.loads(done.stdout) == {
+    assert json.loads(printed) == {
         "text": "turn left 90 degrees",
         "refused": False,
         "reason": "",
         "goals": [goal],
         "tokens": "<vx=+0.0> <vy=+0.0> <wz=+0.8> <degrees> <9> <0> <end>",
     }
-    assert done.stdout.count("\n") == 1
+    assert printed.count("\n") == 1
 
 
-def test_a_file_of_instructions_gives_one_line_each_and_refuses_what_cannot_be_done(tmp_path):
+def test_a_file_of_instructions_gives_one_line_each_and_refuses_what_cannot_be_done(tmp_path, capsys):
     file = tmp_path / "instructions.txt"
     file.write_text("walk forward for 2 seconds, then turn left\n\njump over the moon\n")
-    done = run_script("play.py", "--agent", SHIPPED, "--parse_only", "--instructions_file", file)
-    programs = [json.loads(line) for line in done.stdout.splitlines()]
+    play.main(play.Arguments(str(SHIPPED), parse_only=True, instructions_file=str(file)))
+    programs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [len(program["goals"]) for program in programs] == [2, 0, 0]
     assert [program["refused"] for program in programs] == [False, True, True]
     assert all(program["reason"] for program in programs[1:])
@@ -87,12 +88,10 @@ def test_the_viewer_takes_instructions_from_the_terminal():
         screen.terminate()
 
 
-def test_without_a_display_the_viewer_says_what_to_do_instead(monkeypatch):
+def test_without_a_display_the_viewer_says_what_to_do_instead(monkeypatch, refusal):
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    done = run_script("play.py", "--viewer")
-    assert done.returncode == 2
-    assert "--video out.mp4" in done.stderr.splitlines()[-1]
+    assert "--video out.mp4" in refusal("play", "--viewer")
 
 
 @pytest.mark.parametrize(

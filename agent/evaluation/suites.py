@@ -3,6 +3,7 @@
 All bodies of a suite run in one batch. Shapes: N bodies, T steps.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -244,9 +245,8 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
             for row in range(index * episodes, (index + 1) * episodes)
             if (lived := int(trace.alive[:, row].sum())) > 2 * window
         ]
-        measured = {
-            name: _mean([gait[name] for gait in gaits]) for name in ("steps_per_second", "left_ahead", "clearance_m")
-        }
+        numbers = ("steps_per_second", "left_ahead", "clearance_m")
+        measured = {name: _mean([gait[name] for gait in gaits]) for name in numbers}
         rows.append({"command": [speed, 0.0, 0.0], "episodes": episodes, **measured})
     return {"rows": rows}
 
@@ -275,15 +275,13 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
             misses[miss] += 1
         details.append({"text": text, "miss": miss, "feedback": feedback})
     env.close()
-    refusals = [program.refused for _, meant, program in pairs if meant.refused]
-    spurious = [program.refused for _, meant, program in pairs if not meant.refused]
     return {
         "instructions": len(pairs),
-        "exact": _mean([float(program == meant) for _, meant, program in pairs]),
-        "refusals_right": _mean([float(refused) for refused in refusals]),
-        "spurious_refusals": _mean([float(refused) for refused in spurious]),
+        "exact": _mean([program == meant for _, meant, program in pairs]),
+        "refusals_right": _mean([program.refused for _, meant, program in pairs if meant.refused]),
+        "spurious_refusals": _mean([program.refused for _, meant, program in pairs if not meant.refused]),
         "physical_instructions": len(physical),
-        "physical_success": _mean([float(not detail["miss"]) for detail in details]),
+        "physical_success": _mean([not detail["miss"] for detail in details]),
         "misses": misses,
         "rows": details,
     }
@@ -316,10 +314,10 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
                 "skill": goal.skill,
                 "speed": goal.speed,
                 "episodes": episodes,
-                "met": float(np.mean(met)),
-                "met_from_standing": _mean([float(each) for each in met[::2]]),
-                "met_after_a_switch": _mean([float(each) for each in met[1::2]]),
-                "survival": float(np.mean([not each.fell for each in tries])),
+                "met": _mean(met),
+                "met_from_standing": _mean(met[::2]),
+                "met_after_a_switch": _mean(met[1::2]),
+                "survival": _mean([not each.fell for each in tries]),
                 "velocity_error": _mean(np.linalg.norm(error[:, :2], axis=1)),
                 "yaw_error": _mean(np.abs(error[:, 2])),
             }
@@ -333,8 +331,8 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
     """What an agent gains by assessing and correcting itself: the same instructions from the same starts, once without
     and once with it.
 
-    Half of the runs are disturbed: by a shove, another goal in place of the one asked for, an end too early or too
-    late. Shares come with their number and a 95 % interval by bootstrap:
+    Half of the runs are disturbed: by a shove, another goal instead of the program's, an end too early or too late.
+    Shares come with their number and a 95 % interval by bootstrap:
 
     * `verdict`: runs that the planner calls right or wrong as the simulator does; `which_goal`: of those that went
       wrong, where it names the goal that did first; `cause`: goals whose cause it names.
@@ -344,40 +342,36 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
     * `right_without`, `right_with`: runs with every goal met, and by disturbance.
     """
     instructions = draw_instructions(agent.planner, episodes, seed)
-    kinds = [
-        DISTURBANCES[1 + number // 2 % (len(DISTURBANCES) - 1)] if number % 2 else "none" for number in range(episodes)
-    ]
+    none, *others = DISTURBANCES
+    kinds = [others[number // 2 % len(others)] if number % 2 else none for number in range(episodes)]
     trials = [
         disturbed(program.goals, kind, seed + number)
         for number, ((_, program), kind) in enumerate(zip(instructions, kinds, strict=True))
     ]
     without = run_trials(agent.transformer, trials, num_threads=num_threads)
     helped = run_trials(agent.transformer, trials, agent.planner.judge, CORRECTIONS, num_threads)
-    assessments = [agent.planner.assess(pursuit.outcomes) for pursuit in without]
-    right = [pursuit.success for pursuit in without]
-    wrong = [(pursuit, said) for pursuit, said in zip(without, assessments, strict=True) if not pursuit.success]
-    goals = [
-        pair
-        for pursuit, said in zip(without, assessments, strict=True)
-        for pair in zip(pursuit.outcomes, said, strict=True)
-    ]
+    assessed = [(pursuit, agent.planner.assess(pursuit.outcomes)) for pursuit in without]
+    goals = [pair for pursuit, verdicts in assessed for pair in zip(pursuit.outcomes, verdicts, strict=True)]
     missed = [stages for pursuit in helped for stages in _stages(pursuit) if not (stages[0].met or stages[0].fell)]
     good = [after for before, after in zip(without, helped, strict=True) if before.success]
     shares = {
-        "verdict": [all(each.met for each in said) == done for said, done in zip(assessments, right, strict=True)],
-        "which_goal": [_first_missed(said) == _first_missed(pursuit.outcomes) for pursuit, said in wrong],
-        "cause": [said.cause == cause(outcome) for outcome, said in goals],
+        "verdict": [all(each.met for each in verdicts) == pursuit.success for pursuit, verdicts in assessed],
+        "which_goal": [
+            _first_missed(verdicts) == _first_missed(pursuit.outcomes)
+            for pursuit, verdicts in assessed
+            if not pursuit.success
+        ],
+        "cause": [verdict.cause == cause(outcome) for outcome, verdict in goals],
         "repaired_by_one": [stages[1].met for stages in missed],
         "repaired_by_two": [stages[2].met for stages in missed],
         "corrected_for_nothing": [bool(after.corrections) for after in good],
         "spoiled": [not after.success for after in good],
-        "right_without": right,
+        "right_without": [pursuit.success for pursuit in without],
         "right_with": [pursuit.success for pursuit in helped],
     }
     for kind in DISTURBANCES:
-        of_kind = [number for number, each in enumerate(kinds) if each == kind]
-        shares[f"right_without/{kind}"] = [right[number] for number in of_kind]
-        shares[f"right_with/{kind}"] = [helped[number].success for number in of_kind]
+        for name in ("right_without", "right_with"):
+            shares[f"{name}/{kind}"] = [right for right, each in zip(shares[name], kinds, strict=True) if each == kind]
     return {
         "instructions": episodes,
         "falls_without": sum(pursuit.fell for pursuit in without),
@@ -393,17 +387,14 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
 
 def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
     """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly."""
-    found: list[tuple[str, GoalProgram]] = []
-    for each in generate(seed):
-        goals = each.program.goals
-        seconds = sum(map(expected_seconds, goals))
-        if not goals or any(goal.end is None for goal in goals) or not 1.0 <= seconds <= LONGEST_TRIAL:
-            continue
-        if planner.parse(each.text) == each.program:
-            found.append((each.text, each.program))
-        if len(found) == count:
-            break
-    return found
+    fitting = (
+        (each.text, each.program)
+        for each in generate(seed)
+        if all(goal.end for goal in each.program.goals)
+        and 1.0 <= sum(map(expected_seconds, each.program.goals)) <= LONGEST_TRIAL
+        and planner.parse(each.text) == each.program
+    )
+    return list(itertools.islice(fitting, count))
 
 
 def share(values: Sequence[bool], seed: int = 0) -> dict[str, float | int | None]:

@@ -24,17 +24,17 @@ class Odometry:
         self.uprightness = 1.0
         planar = np.array(goal.velocity[:2])
         self._direction = planar / max(float(np.linalg.norm(planar)), 1e-9)
-        self._last_second = np.zeros((0, 3))
+        self._last_second = np.zeros((0, 3), dtype=np.float32)
 
     def add(self, observations: np.ndarray) -> None:
         """Count the steps that led to observations [T, S], or the one that led to an observation [S]."""
         states = np.atleast_2d(observations)[:, : self.body.observation_size]
-        velocity = observed_velocity(states).astype(float)
+        velocity = observed_velocity(states)
         seconds = self.body.control_seconds
-        x, y = self._direction
-        along, across = velocity[:, :2] @ (x, y), velocity[:, :2] @ (-y, x)
-        turned = math.radians(self.degrees) + seconds * np.cumsum(velocity[:, 2])
-        before = turned - seconds * velocity[:, 2]
+        (x, y), (vx, vy, wz) = self._direction, velocity.T.astype(float)
+        along, across = x * vx + y * vy, x * vy - y * vx
+        turned = math.radians(self.degrees) + seconds * np.cumsum(wz)
+        before = turned - seconds * wz
         settled = seconds * np.arange(self.steps + 1, self.steps + len(states) + 1) > SETTLE_SECONDS
         self.steps += len(states)
         self.meters += seconds * float(along.sum())
@@ -68,17 +68,9 @@ class Odometry:
 
     def outcome(self, fell: bool = False) -> GoalOutcome:
         vx, vy, wz = self._last_second.mean(0).tolist() if self.steps else (0.0, 0.0, 0.0)
-        return GoalOutcome(
-            self.goal,
-            self.seconds,
-            self.meters,
-            self.degrees,
-            (vx, vy, wz),
-            fell,
-            self.timed_out and not self.reached,
-            self.drift,
-            self.uprightness,
-        )
+        motion = self.seconds, self.meters, self.degrees, (vx, vy, wz)
+        late = self.timed_out and not self.reached
+        return GoalOutcome(self.goal, *motion, fell, late, self.drift, self.uprightness)
 
 
 class Pursuit:
