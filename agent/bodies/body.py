@@ -220,6 +220,6 @@ def register(body: Body) -> Body:
 
 def find_body(name: str) -> Body:
     """The body of this name. Raises ValueError for an unknown one."""
-    if name not in BODIES:
+    if not isinstance(name, str) or name not in BODIES:
         raise ValueError(f"body={name!r} is unknown: choose one of {', '.join(BODIES)}")
     return BODIES[name]

@@ -1,4 +1,4 @@
-"""Datasets of others, episode by episode. What lies in the folder tells their layout:
+"""Datasets of other projects, episode by episode. The files in the folder tell their layout:
 
     data/main_data.hdf5                  Minari's, read by h5py
     data/0/part-0.arrow, or .parquet     Minari's, one folder per episode
@@ -58,7 +58,7 @@ class Episode:
 
 
 def read_episodes(folder: Path) -> Iterator[Episode]:
-    """The episodes of a dataset in another's layout, in order.
+    """The episodes of a dataset of another project, in order.
 
     Raises:
         ValueError: names the file, the episode and what is wrong: an unknown layout, bodies of different sizes, or

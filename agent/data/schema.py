@@ -3,7 +3,7 @@
 A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/lerobot-dataset-v3), one row per step:
 
     data/chunk-000/file-000.parquet           the steps of one shard, episode after episode
-    meta/episodes/chunk-000/file-000.parquet  its episodes: where they lie, instructions, a summary in numbers
+    meta/episodes/chunk-000/file-000.parquet  its episodes: where they are, instructions, a summary in numbers
     meta/info.json  meta/stats.json  meta/tasks.parquet
     README.md                                 the card, by which `datasets.load_dataset` finds the data
 
@@ -111,8 +111,8 @@ def write_shard(path: Path, shard: Shard, body: Body) -> None:
     floats = [
         name + ".list.element" * bool(column.size) for name, column in found.items() if column.dtype == "float32"
     ]
-    others = [name for name, column in found.items() if column.dtype != "float32"]
-    parquet.write_table(table, path, compression="zstd", use_dictionary=others, use_byte_stream_split=floats)
+    discrete = [name for name, column in found.items() if column.dtype != "float32"]
+    parquet.write_table(table, path, compression="zstd", use_dictionary=discrete, use_byte_stream_split=floats)
 
 
 def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[str, int], body: Body) -> None:

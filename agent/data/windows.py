@@ -142,10 +142,10 @@ def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], 
     """Write the columns of datasets of `totals` rows, one after the other, as files of their `types` in `cache`."""
     count = sum(totals)
     size = count * sum(dtype.itemsize for dtype in types.values())
-    with runs.replacing(cache, size) as beside:  # without room, writing to a memory map would end the process
-        beside.mkdir()
+    with runs.replacing(cache, size) as new:  # without room, writing to a memory map would end the process
+        new.mkdir()
         columns = {
-            name: np.lib.format.open_memmap(beside / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
+            name: np.lib.format.open_memmap(new / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
             for name, dtype in types.items()
         }
         for folder, before in zip(folders, np.cumsum([0, *totals[:-1]]).tolist(), strict=True):
@@ -160,7 +160,7 @@ def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], 
 
 
 def _gather_steps(folders: Sequence[Path]) -> Steps:
-    """The steps of others' datasets, in memory: the actions are their own labels, and the goal is always the same."""
+    """The steps of other projects' datasets, in memory: actions are their own labels, and the goal never changes."""
     episodes = [episode for folder in folders for episode in read_episodes(folder)]
     sizes = sorted({(each.observations.shape[1], each.actions.shape[1]) for each in episodes})
     if len(sizes) > 1:

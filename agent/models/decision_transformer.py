@@ -98,17 +98,17 @@ class GoalMLPConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
 
-def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig, others: dict) -> None:
+def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig, entries: dict) -> None:
     """Set the sizes and scales that a config leaves out to those of its body.
 
-    `others` are entries of its file that are no fields. Version 1 has one `action_limit` for all actions.
+    `entries` are those of its file that are no fields. Version 1 has one `action_limit` for all actions.
     """
     if config.body:
         body = find_body(config.body)
         config.state_dim = config.state_dim or body.observation_size
         config.act_dim = config.act_dim or body.action_size
         config.action_scale = config.action_scale or body.action_scale
-    limit = others.pop("action_limit", None)
+    limit = entries.pop("action_limit", None)
     config.action_scale = [limit] * config.act_dim if limit else list(config.action_scale)
     if len(config.action_scale) != config.act_dim:
         raise ValueError(f"action_scale has {len(config.action_scale)} numbers for {config.act_dim} actions")
