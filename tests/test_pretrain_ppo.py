@@ -309,7 +309,7 @@ def test_a_native_policy_is_measured_and_shown_without_goals(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path.parent)
     names = {}
     exec(code.replace("range(1000)", "range(3)"), names)
-    assert names["observation"].shape == (45,)
+    assert names["observations"].shape == (1, 45 + 3)
     assert MotorPolicy.from_pretrained(tmp_path).config.frame == "world"
     with pytest.raises(ValueError, match="has frame=world, this run heading: give another --init_from"):
         pretrain_ppo.main(tiny(output_dir=tmp_path / "goal", init_from=tmp_path))
