@@ -4,6 +4,7 @@ import pytest
 from torture.rows import ROWS, run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_nothing_is_lost(name, tmp_path):
     tally = run(name, tmp_path, full=False)
