@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, run_script
+from conftest import ROOT
 
 import evaluate
 from agent.evaluation import suites
@@ -72,7 +72,7 @@ def test_the_native_suite_gives_the_rewards_of_humanoid_v5(tmp_path, capsys):
     )
 
 
-def test_instructions_are_parsed_and_done(tmp_path):
+def test_instructions_are_parsed_and_done(tmp_path, capsys):
     file = tmp_path / "instructions.jsonl"
     program = "<vx=+1.0> <vy=+0.0> <wz=+0.0> <seconds> <1> <end>"
     refusal = "<refuse> <body> <end>"
@@ -81,9 +81,8 @@ def test_instructions_are_parsed_and_done(tmp_path):
         {"text": "fly to the moon", "program": refusal},
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = run_script("evaluate.py", "--agent", SHIPPED, "--suite", "instructions", "--instructions_file", file)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    evaluate.main(evaluate.Arguments(str(SHIPPED), suite="instructions", instructions_file=str(file)))
+    result = json.loads(capsys.readouterr().out)
     assert result["instructions"] == 2
     assert result["exact"] == 1.0
     assert result["refusals_right"] == 1.0

@@ -61,13 +61,15 @@ def test_an_instruction_becomes_a_video_that_plays_everywhere(tmp_path):
 
 def test_a_shove_and_its_correction_become_a_strip_of_frames(tmp_path):
     strip = tmp_path / "strip.png"
-    flags = ("--feedback", "--shove_at", "0.5", "--shove_speed", "1.2", "--strip", strip)
-    done = run_script("play.py", "--agent", SHIPPED, "--instruction", "walk forward 1 metre", *flags)
-    assert done.returncode == 0, done.stderr
+    shove = {"shove_at": 0.5, "shove_speed": 1.2}
+    play.main(
+        play.Arguments(str(SHIPPED), instruction="walk forward 1 metre", feedback=True, strip=str(strip), **shove)
+    )
     with Image.open(strip) as picture:
         assert picture.size == (video.STRIP_FRAMES * video.STRIP_SIZE, video.STRIP_SIZE + video.CAPTION_HEIGHT)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("Xvfb") is None and "CI" not in os.environ, reason="no display to test with: apt-get install xvfb"
 )
