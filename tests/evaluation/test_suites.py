@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.evaluation import suites
 from agent.evaluation.suites import Trace, measure_commands, measure_gait, measure_shoves, measure_switches
@@ -107,6 +110,14 @@ def test_suites_run_in_physics(policy):
     switches = measure_switches(policy, episodes=2, seed=0, num_threads=1)
     assert switches["falls_per_minute"] > 1
     assert measure_gait(policy, episodes=1, seed=0, num_threads=1)["rows"][0]["steps_per_second"] is None
+
+
+def test_a_body_without_a_native_reward_has_no_return(monkeypatch):
+    monkeypatch.setitem(BODIES, "plain", replace(HUMANOID, name="plain", native=None))
+    actor = Motionless()
+    actor.body = BODIES["plain"]
+    found = measure_commands(actor, [(0.0, 0.0, 0.0)], episodes=1, seed=0, num_threads=1)
+    assert found["rows"][0]["humanoid_return"] is found["mean"]["humanoid_return"] is None
 
 
 def test_the_same_seed_measures_the_same(policy):
