@@ -171,6 +171,7 @@ def test_a_push_is_seen_in_the_curves(page):
     page.wait_for_function("moments.some(({ measured: [ahead, left] }) => Math.hypot(ahead, left) > 0.2)")
 
 
+@pytest.mark.slow
 @needs_browser
 def test_25_pictures_a_second_are_shown_while_the_physics_keep_real_time(page):
     tell(page, "run")
@@ -180,6 +181,7 @@ def test_25_pictures_a_second_are_shown_while_the_physics_keep_real_time(page):
     )
 
 
+@pytest.mark.slow
 @needs_browser
 def test_the_clip_is_a_playable_h264_file(browser, address, tmp_path):
     with closing(visit(browser, address)) as page:
@@ -210,6 +212,7 @@ def test_another_agent_can_be_picked_and_one_that_is_none_says_why(page):
         expect(page.locator("#notice")).to_contain_text(answer)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_visitors_stay_apart_and_one_who_leaves_makes_room(page, browser, address):
     tell(page, "walk forward")
