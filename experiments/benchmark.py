@@ -1,18 +1,20 @@
-"""How fast bodies are stepped, policies trained, windows taken, sentences read and actions found, beside the physics
-alone and beside others.
+"""Compare the speed of simulation, training, collection, window sampling, parsing and acting with MuJoCo alone and
+with other libraries.
 
     make benchmark
 
-64 bodies on 1 core and on all, in processes that may use no others. Everyone gets the same small random actions,
-under which a body falls about every half second and starts again. Policies are trained by one process for each core,
-which share the bodies, and on several cores by one process with as many threads as well. Datasets are collected by
-one process for each core, with as many bodies as collect_dataset.py has by itself: one whole shard, which is written,
-while `mj_step` alone goes through its states and actions. The windows are of a million steps on the disk. The
-sentences are written by hand; the shipped planner reads them, and `generate` of the same model without its grammar.
-The shipped transformer acts for one body and for 64; transformers' own model of its sizes computes the whole context
-anew.
-Peers take turns in short slices, so that the noise of the machine meets all of them; a ratio is the median over the
-rounds of ratios within one round.
+* Stepping and training: 64 bodies on 1 core and on all of them, in processes that are pinned to these cores. Every env
+  gets the same small random actions, under which a body falls about every half second and starts again. Training runs
+  one process per core, which share the bodies; on several cores also one process with as many threads.
+* Collecting: one process per core collects and writes a whole shard with the defaults of collect_dataset.py, while
+  `mj_step` alone goes through the same states and actions.
+* Windows: sampled from a million steps on disk.
+* Parsing: hand-written sentences, by the shipped planner and by `generate` of the same model without its grammar.
+* Acting: the shipped transformer for one body and for 64, and transformers' own model of its size, which computes the
+  whole context at every step.
+
+The programs take turns in short slices, so that noise of the machine affects all of them alike. A ratio is the median
+over the rounds of the ratios within one round.
 
 Shapes: N = 64 bodies, A = 17 action.
 """
@@ -111,6 +113,7 @@ def measure(cores: list[int]) -> None:
         env_steps = {
             "bare mj_step": bare_steps(envs),
             "agent.simulation.vector_env": vector_steps(envs),
+            "with the goal reward": vector_steps(GoalVectorEnv(BODIES)),
             "EnvPool": envpool_steps(len(cores)),
             "Gymnasium AsyncVectorEnv": gymnasium_async,
         }
@@ -144,7 +147,7 @@ def measure_windows(cores: list[int], folder: Path) -> None:
     write_dataset(folder)
     dataset = load_dataset("parquet", data_dir=folder / "data", split="train")
     peers = {
-        "agent.data.windows": our_windows(folder),
+        "agent.data.windows": memory_mapped_windows(folder),
         "slices of datasets": sliced_windows(dataset),
         "DataLoader": loaded_windows(dataset),
     }
@@ -184,8 +187,8 @@ def measure_acting(cores: list[int], bodies: int) -> None:
     print(f"one call of act: median {median:.2f} ms, 99th percentile {late:.2f} ms of {most:.0f} ms")
 
 
-def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, unit: str = "steps/s") -> None:
-    """Let the peers take turns, then print the rate of each, and ours as a multiple of it."""
+def print_rates(title: str, peers: dict[str, Slice], subject: str, rounds: int, unit: str = "steps/s") -> None:
+    """Let the peers take turns, then print the rate of each, and that of the `subject` as a multiple of it."""
     rates: dict[str, list[float]] = {name: [] for name in peers}
     names = list(peers)
     for number in range(rounds + 1):
@@ -194,14 +197,14 @@ def print_rates(title: str, peers: dict[str, Slice], ours: str, rounds: int, uni
             steps = peers[name]()
             if number:  # the first round warms up
                 rates[name].append(steps / (time.perf_counter() - started))
-    print_table(title, rates, ours, unit)
+    print_table(title, rates, subject, unit)
 
 
-def print_table(title: str, rates: dict[str, list[float]], ours: str, unit: str) -> None:
-    print(f"\n{title:<28}{unit}   ours / it")
+def print_table(title: str, rates: dict[str, list[float]], subject: str, unit: str) -> None:
+    print(f"\n{title:<36}{unit}   {subject} / this")
     for name, own in rates.items():
-        ratios = [mine / theirs for mine, theirs in zip(rates[ours], own, strict=True)]
-        print(f"{name:<28}{statistics.median(own):{len(unit)}.0f}   {statistics.median(ratios):9.2f}", flush=True)
+        ratios = [measured / other for measured, other in zip(rates[subject], own, strict=True)]
+        print(f"{name:<36}{statistics.median(own):{len(unit)}.0f}   {statistics.median(ratios):9.2f}", flush=True)
 
 
 def actions() -> Iterator[np.ndarray]:
@@ -391,7 +394,7 @@ def stable_baselines_steps() -> Slice:
 
 
 def write_dataset(folder: Path) -> None:
-    """A million steps of noise that pass for a dataset."""
+    """A dataset of a million steps of noise."""
     rng = np.random.default_rng(0)
     steps = SHARD_EPISODES * EPISODE_STEPS
     frame = np.tile(np.arange(EPISODE_STEPS), SHARD_EPISODES)
@@ -427,7 +430,7 @@ def write_dataset(folder: Path) -> None:
     schema.write_info(folder, BODY, DATASET_SHARDS * steps, DATASET_SHARDS * SHARD_EPISODES)
 
 
-def our_windows(folder: Path) -> Slice:
+def memory_mapped_windows(folder: Path) -> Slice:
     steps = open_steps(folder)
     returns_to_go = steps.returns_to_go(60)
     rng = np.random.default_rng(0)

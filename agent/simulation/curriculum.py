@@ -65,7 +65,8 @@ class Curriculum:
         goals[fast] = fast_commands(rng, int(fast.sum()), body, difficulty)
         goals[kind > 1 - self.stand_share] = 0
         if self.skill_share:
-            speeds = np.array(list(SKILLS.values()), dtype=np.float32).reshape(-1, goals.shape[1])
+            skills = [velocity for speeds in SKILLS.values() for velocity in speeds]
+            speeds = np.array([each for each in skills if body.reach(each) <= 1 + 1e-6], dtype=np.float32)
             named = rng.random(count) < self.skill_share
             goals[named] = speeds[rng.integers(len(speeds), size=int(named.sum()))]
         return nearest_on_grid(goals) if self.on_grid else goals

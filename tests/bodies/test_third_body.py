@@ -165,11 +165,12 @@ def test_every_artefact_of_the_chain_knows_the_body(chain):
     np.testing.assert_array_equal(transformer.config.action_scale, BIPED.action_scale)
 
 
-def test_its_dataset_holds_its_own_joints(chain):
-    rows = load_dataset(str(chain / "dataset"), split="train").with_format("numpy")[:]
+def test_its_dataset_holds_its_own_joints_and_goals(chain, tmp_path):
+    rows = load_dataset(str(chain / "dataset"), split="train", cache_dir=str(tmp_path)).with_format("numpy")[:]
     assert rows["observation.state"].shape == (800, 27) and rows["action"].shape == (800, 8)
     assert (np.abs(rows["action"]) <= BIPED.scale + 1e-6).all() and np.abs(rows["action"]).max() > 0.1
     assert 0.3 < rows["observation.state"][:, 0].mean() < 0.7
+    assert all(BIPED.reach(command) < 1.5 for command in rows["goal.command"]), "its own, rounded to the grid"
 
 
 def test_its_transformer_moves_one_body_and_many(chain):

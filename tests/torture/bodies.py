@@ -1,4 +1,4 @@
-"""Numbers that are none, physics that fails, and one agent's long life."""
+"""Numbers that are not finite, physics that fails, and one agent that acts for hours."""
 
 import ctypes
 import gc
@@ -14,16 +14,18 @@ from accelerate import Accelerator
 
 import pretrain_ppo
 from agent.artefacts.arguments import parse_arguments
+from agent.bodies.humanoid import HUMANOID
 from agent.goals import Goal
 from agent.motor_agent import MotorAgent
-from agent.simulation import vector_env
-from agent.simulation.env import ACTION_SIZE, CONTROL_SECONDS, OBSERVATION_SIZE, make_env, sample_commands
+from agent.simulation import physics as simulation
+from agent.simulation.curriculum import sample_commands
+from agent.simulation.env import make_env
 from agent.simulation.vector_env import make_vector_env
 from torture import Tally
 from torture.files import SHIPPED, refusal
 from torture.stages import FLAGS
 
-NOT_NUMBERS = (np.nan, np.inf, -np.inf)
+NOT_FINITE = (np.nan, np.inf, -np.inf)
 BODIES = 300  # that an agent moves at once
 HOURS = 10
 MOST_GROWTH = 10.0  # MB in half of a life: 200 bytes for each of its 50,000 prompts would be seen
@@ -36,29 +38,29 @@ def not_numbers(tally: Tally, home: Path) -> None:
     env.reset(seed=0)
     envs.reset(seed=0)
     for _ in range(tally.often(500, 5)):
-        value = rng.choice(NOT_NUMBERS)
-        actions = np.zeros((3, ACTION_SIZE))
-        actions[rng.integers(3), rng.integers(ACTION_SIZE)] = value
-        observation = np.zeros(OBSERVATION_SIZE, dtype=np.float32)
-        observation[rng.integers(OBSERVATION_SIZE)] = value
+        value = rng.choice(NOT_FINITE)
+        actions = np.zeros((3, 17))
+        actions[rng.integers(3), rng.integers(17)] = value
+        observation = np.zeros(45, dtype=np.float32)
+        observation[rng.integers(45)] = value
         tally.expect("is not finite" in refusal(envs.step, actions), f"an action of {value} moved many bodies")
         tally.expect("is not finite" in refusal(env.step, actions.sum(0)), f"an action of {value} moved a body")
         for actor in (agent, agent.policy, agent.transformer):
             tally.expect("is not finite" in refusal(actor.act, observation), f"an actor saw {value}")
-    sound = np.isfinite(agent.act(np.zeros(OBSERVATION_SIZE, dtype=np.float32))).all()
+    sound = np.isfinite(agent.act(np.zeros(45, dtype=np.float32))).all()
     tally.expect(bool(sound), "an actor remembers what it refused")
 
     words = [word for name, value in FLAGS["pretrain_ppo"].items() for word in (f"--{name}", str(value))]
     args = parse_arguments(pretrain_ppo.Arguments, [*words, "--output_dir", str(home / "nan")])
     accelerator = Accelerator(cpu=True)
-    policy, critic = pretrain_ppo.build_models(args, accelerator)
+    policy, critic = pretrain_ppo.build_models(args, accelerator.device)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate)
-    collector = pretrain_ppo.Collector(args, seed=0)
+    bodies = pretrain_ppo.build_envs(args, 0)
     for _ in range(tally.often(20, 1)):
-        clean, _ = collector.collect(policy, 0.3)
+        clean, _ = pretrain_ppo.collect(args, bodies, policy)
         for name in ("rewards", "observations", "final_observations", "actions", "log_probs", "even", "commands"):
             rollout = {key: tensor.clone() for key, tensor in clean.items()}
-            value = float(rng.choice(NOT_NUMBERS))
+            value = float(rng.choice(NOT_FINITE))
             rollout[name].view(-1)[rng.integers(rollout[name].numel())] = value
             row = pretrain_ppo.update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
             weights = [*policy.parameters(), *critic.parameters()]
@@ -71,9 +73,9 @@ def not_numbers(tally: Tally, home: Path) -> None:
 
 
 def physics(tally: Tally, home: Path) -> None:
-    """In the midst of a step MuJoCo raises, hangs or diverges for a body: it starts anew, and no other notices."""
+    """In the middle of a step MuJoCo raises, hangs or diverges for a body: it starts anew, and no other changes."""
     rng = np.random.default_rng(0)
-    patience, vector_env.HANG_SECONDS = vector_env.HANG_SECONDS, 0.5
+    patience, simulation.HANG_SECONDS = simulation.HANG_SECONDS, 0.5
     woken = threading.Event()
     envs, sound = (make_vector_env(24, threads) for threads in (2, 1))
     first = [env.reset(seed=0)[0] for env in (envs, sound)]
@@ -85,13 +87,13 @@ def physics(tally: Tally, home: Path) -> None:
         body = int(rng.integers(24))
         if fault:
             failed[body] = True
-            qpos, qvel = envs.start.qpos[[body]].copy(), envs.start.qvel[[body]].copy()
+            qpos, qvel = envs.state.qpos[[body]].copy(), envs.state.qvel[[body]].copy()
             qpos[0, 0] = 1e4
             qvel[0, 9] = rng.choice([np.nan, np.inf, 1e9]) if fault == "diverges" else qvel[0, 9]
             envs.set_state(np.array([body]), qpos, qvel)
             if faults[fault]:
                 arm(faults[fault])
-        actions = rng.uniform(-0.4, 0.4, (24, ACTION_SIZE))
+        actions = rng.uniform(-0.4, 0.4, (24, 17))
         observations, rewards, terminated, _, info = envs.step(actions)
         mujoco.set_mjcb_control(None)
         expected, expected_rewards, *_ = sound.step(actions)
@@ -108,7 +110,7 @@ def physics(tally: Tally, home: Path) -> None:
             envs.load_state_dict(state)
             failed[:] = False
     woken.set()
-    vector_env.HANG_SECONDS = patience
+    simulation.HANG_SECONDS = patience
 
 
 def arm(what) -> None:
@@ -121,14 +123,14 @@ def fail() -> None:
 
 
 def life(tally: Tally, home: Path) -> None:
-    """100,000 prompts, and as many switches, in ten hours of simulated time: what they take, at the start and the end.
+    """100,000 prompts in ten hours of simulated time: memory and time per step, at the start and at the end.
 
-    One agent moves 300 bodies at once, two minutes each; what falls is put on its feet. Now and then it reads a
-    sentence.
+    One agent moves 300 bodies at once, two minutes each; a body that falls starts again. Now and then the agent reads
+    a sentence.
     """
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    steps = round(HOURS * 3600 / CONTROL_SECONDS / BODIES) if tally.full else 40
+    steps = round(HOURS * 3600 / HUMANOID.control_seconds / BODIES) if tally.full else 40
     every = steps * BODIES // 100_000 if tally.full else 4
     agent = MotorAgent.from_pretrained(SHIPPED)
     envs = make_vector_env(BODIES, 1, max_episode_steps=steps + 1, integrator="implicitfast")
@@ -138,7 +140,7 @@ def life(tally: Tally, home: Path) -> None:
     for step in range(steps):
         begin = time.perf_counter()
         if step % every == 0:
-            agent.prompt([Goal(*map(float, command)).on_grid() for command in sample_commands(rng, BODIES)])
+            agent.prompt([Goal(*map(float, command)).on_grid() for command in sample_commands(rng, BODIES, HUMANOID)])
             tally.tried += BODIES
         if step % (every * 20) == 0:
             agent.parse(f"walk forward for {rng.integers(1, 60)} seconds, then turn left")
@@ -159,7 +161,7 @@ def life(tally: Tally, home: Path) -> None:
         late < 1.25 * early or not tally.full, f"a step took {early * 1e3:.1f} ms, and later {late * 1e3:.1f} ms"
     )
     tally.notes.append(
-        f"{steps * BODIES * CONTROL_SECONDS / 3600:.1f} h; {growth:+.2f} MB in the second half; "
+        f"{steps * BODIES * HUMANOID.control_seconds / 3600:.1f} h; {growth:+.2f} MB in the second half; "
         f"{BODIES} bodies act in {early * 1e3:.1f} ms, in the second half {late * 1e3:.1f} ms; {falls} falls"
     )
 

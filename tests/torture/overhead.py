@@ -1,4 +1,4 @@
-"""What checkpoints cost: seconds in which one is written, to the seconds of training between two of them."""
+"""The cost of checkpoints: the time to write one, as a share of the time between two of them."""
 
 import time
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 import pretrain_ppo
 import train_decision_transformer
+from agent.artefacts import checkpoints
 from agent.artefacts.arguments import parse_arguments
 from torture import Tally
 from torture.files import ROOT
@@ -16,7 +17,7 @@ MOST = 0.02
 
 
 def overhead(tally: Tally, home: Path) -> None:
-    """Policy and transformer as configured: one checkpoint, and the mean update before it."""
+    """One checkpoint of the configured policy and transformer, and the mean update before it."""
     prepare(home)
     sizes = {"num_threads": "1", "num_envs": "32", "total_steps": str(3 * 32 * 32)} if not tally.full else {}
     ppo = {"total_steps": str(12 * 256 * 32), "evaluate_every": "100000"} | sizes
@@ -44,7 +45,7 @@ def measure(module, args) -> dict[str, float]:
     """Seconds of a checkpoint and of an update, in a run in which nothing is evaluated."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        save = module.save_checkpoint
+        save = checkpoints.save
 
         def timed(*arguments) -> None:
             begin = time.perf_counter()
@@ -53,7 +54,7 @@ def measure(module, args) -> dict[str, float]:
             progress = arguments[-1]
             found["update"] = progress["seconds"] / progress["update"]
 
-        patch.setattr(module, "save_checkpoint", timed)
+        patch.setattr(checkpoints, "save", timed)
         patch.setattr(module, "COMMANDS", module.COMMANDS[:1])
         module.main(args)
     return found

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from agent.artefacts.arguments import parse_arguments
 from agent.goals import GoalProgram
 from agent.motor_agent import MotorAgent
-from agent.simulation.env import ACTION_LIMIT, OBSERVATION_SIZE
 from torture import Tally
 from torture.files import SHIPPED
 
@@ -40,12 +39,14 @@ def instructions(tally: Tally, home: Path) -> None:
     @hypothesis.given(st.lists(texts, min_size=40, max_size=40))
     def tried(batch: list[str]) -> None:
         for text, program in zip(batch, agent.planner.parse_batch(batch), strict=True):
-            sound = program.refused or all(agent.planner.body.reach(goal.velocity) <= 1 + 1e-6 for goal in program.goals)
+            sound = program.refused or all(
+                agent.planner.body.reach(goal.velocity) <= 1 + 1e-6 for goal in program.goals
+            )
             tally.expect(sound and GoalProgram.from_tokens(program.tokens) == program, f"{text!r:.60}")
             if not program.refused:
                 agent.prompt(program)
-                action = agent.act(rng.normal(0, 100, OBSERVATION_SIZE).astype(np.float32))
-                bounded = np.isfinite(action).all() and np.abs(action).max() <= ACTION_LIMIT + 1e-6
+                action = agent.act(rng.normal(0, 100, 45).astype(np.float32))
+                bounded = np.isfinite(action).all() and np.abs(action).max() <= 0.4 + 1e-6
                 tally.expect(bool(bounded), f"{text!r:.60} moved the body by {action}")
 
     tried()
