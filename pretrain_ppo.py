@@ -154,10 +154,8 @@ def main(args: Arguments) -> None:
     policy, critic = build_models(args, accelerator.device, source, progress.get("widths"))
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     modules = {"policy": policy, "average": average_policy, "critic": critic}
-    groups = [
-        {"params": policy.parameters(), "lr": args.learning_rate},
-        {"params": critic.parameters(), "lr": args.critic_learning_rate},
-    ]
+    rates = (policy, args.learning_rate), (critic, args.critic_learning_rate)
+    groups = [{"params": model.parameters(), "lr": rate} for model, rate in rates]
     optimizer = torch.optim.Adam(groups, eps=1e-5, fused=True)
     rank_seed = args.seed + 1000 * accelerator.process_index
     set_seed(rank_seed)  # different starts, goals and noise in each
@@ -180,13 +178,8 @@ def main(args: Arguments) -> None:
         accelerator.init_trackers("ppo", config=vars(args))
 
     batch_steps = args.batch_size * accelerator.num_processes
-    bar = tqdm(
-        total=args.total_steps,
-        initial=progress["step"],
-        unit="step",
-        unit_scale=True,
-        disable=not accelerator.is_main_process,
-    )
+    scale = {"total": args.total_steps, "initial": progress["step"], "unit": "step", "unit_scale": True}
+    bar = tqdm(**scale, disable=not accelerator.is_main_process)
     with runs.interruptible() as interruption:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
@@ -243,9 +236,8 @@ def main(args: Arguments) -> None:
     bar.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        best = ", ".join(
-            f"{name} {cards.cell(value)}" for name, value in progress["best"].items() if name != "episodes"
-        )
+        measured = progress["best"].items()
+        best = ", ".join(f"{name} {cards.cell(value)}" for name, value in measured if name != "episodes")
         made = f"motor policy, {progress['step']:,} steps"
         runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
         if args.push_to_hub:
@@ -530,7 +522,7 @@ def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: di
         body=body.name,
         env_id=body.native.env_id if native and body.native else env_id(body.name),
         observation_size=body.observation_size,
-        controls=f"{body.action_size} {'torques' if body.action_kind == 'torque' else 'joint targets'}",
+        controls=body.controls,
         native=native,
         stage="goal-conditioned" if args.goal_conditioned else "goal-blind",
         steps=progress["step"],

@@ -282,6 +282,6 @@ def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> Non
         name=name,
         body=body.name,
         env_id=env_id(body.name),
-        controls=f"{body.action_size} {'torques' if body.action_kind == 'torque' else 'joint targets'}",
+        controls=body.controls,
         results=results,
     )

@@ -127,6 +127,11 @@ class Body:
     def action_size(self) -> int:
         return len(self.actuated)
 
+    @property
+    def controls(self) -> str:
+        """The actions in words: "17 torques"."""
+        return f"{self.action_size} {'torques' if self.action_kind == 'torque' else 'joint targets'}"
+
     @functools.cached_property
     def scale(self) -> np.ndarray:
         """Largest action [A] in the env's units, float32."""
