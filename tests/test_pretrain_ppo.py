@@ -112,6 +112,7 @@ def test_updates_make_rewarded_actions_more_likely(learner):
 
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # of torch, by torch
+@pytest.mark.slow
 def test_compiled_actions_and_updates_are_those_of_the_interpreter(learner, monkeypatch):
     args, accelerator, policy, critic, optimizer, envs = learner
     compile, compiled = torch.compile, []
