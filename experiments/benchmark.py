@@ -27,7 +27,7 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -57,7 +57,7 @@ from agent.data.windows import open_steps, sample_windows, take_windows
 from agent.goals import Goal
 from agent.language.corpus.generator import prompt
 from agent.language.planner import END_ID, Planner
-from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
+from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation.env import make_env
 from agent.simulation.vector_env import GoalVectorEnv, make_vector_env
@@ -145,7 +145,7 @@ def measure_windows(cores: list[int], folder: Path) -> None:
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(1)
     write_dataset(folder)
-    dataset = load_dataset("parquet", data_dir=folder / "data", split="train")
+    dataset = load_dataset("parquet", data_dir=str(folder / "data"), split="train")
     peers = {
         "agent.data.windows": memory_mapped_windows(folder),
         "slices of datasets": sliced_windows(dataset),
@@ -263,7 +263,7 @@ def envpool_steps(threads: int) -> Slice:
 
 
 @contextmanager
-def asynchronous_steps() -> Iterator[Slice]:
+def asynchronous_steps() -> Generator[Slice]:
     envs = gymnasium.vector.AsyncVectorEnv([make_native] * BODIES, context="fork")
     yield vector_steps(envs)
     envs.close()
@@ -305,7 +305,7 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
                 motion.clear()
                 alone_seconds += time.perf_counter() - started
 
-    envs.step = recorded_step
+    envs.step = recorded_step  # ty: ignore[invalid-assignment]
     started = time.perf_counter()
     shard, velocity = collect_dataset.roll_out(args, policy, envs, number, slices())
     collect_dataset.add_indices(shard, number * args.shard_size, 0, policy.body)
@@ -336,12 +336,12 @@ def training_steps(args: Arguments) -> Slice:
 
 
 @contextmanager
-def launched_steps(processes: int, **options) -> Iterator[Slice]:
+def launched_steps(processes: int, **options) -> Generator[Slice]:
     """pretrain_ppo.py in processes that share the bodies, as `accelerate launch --cpu` starts them."""
     context = multiprocessing.get_context("spawn")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "OMP_NUM_THREADS": 1}
+    shared: dict[str, int | str] = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "OMP_NUM_THREADS": 1}
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     args = Arguments(num_envs=BODIES // processes, **options)
     pipes = []
@@ -512,7 +512,7 @@ def cached_actions(transformer: GoalDecisionTransformer, bodies: int, steps: int
     return run
 
 
-def recomputed_actions(config: GoalDecisionTransformerConfig, bodies: int) -> Slice:
+def recomputed_actions(config: DecisionTransformerConfig, bodies: int) -> Slice:
     """What an action costs when the whole context goes through transformers' own model at every step."""
     names = ("state_dim", "act_dim", "hidden_size", "n_layer", "n_head", "activation_function")
     sizes = {name: getattr(config, name) for name in names}

@@ -1,5 +1,5 @@
-"""What goal-blind pretraining gains, and how far seeds differ: stage 1 and then stage 2, compared to stage 2 alone, for
-the same number of steps in total.
+"""What goal-blind pretraining gains, and how far seeds differ: stage 1 and then stage 2, compared to stage 2 alone,
+for the same number of steps in total.
 
     make stages
 
