@@ -172,7 +172,6 @@ def test_it_passes_the_check_of_stable_baselines():
     )  # it advises actions of ±1, which torques are not
 
 
-@pytest.mark.slow
 def test_stable_baselines_learns_on_it():
     model = PPO("MlpPolicy", gymnasium.make(ENV_ID), n_steps=1024, batch_size=256, n_epochs=2, device="cpu", seed=0)
     before = [parameter.clone() for parameter in model.policy.parameters()]
