@@ -58,7 +58,7 @@ ELSEWHERE = {
         "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
     ),
     "make test": ".ci/run",  # and test-all
-    "make torture": "test_torture.py::test_nothing_is_lost",
+    "make torture": "test_torture.py::test_no_fault_loses_anything",
     'python -c "from agent.artefacts import runs; runs.seal(': (
         "artefacts/test_runs.py::test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_anew"
     ),
