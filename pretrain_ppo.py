@@ -308,18 +308,19 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     steps: list[dict[str, np.ndarray]] = []
     sums: dict[str, np.ndarray | float] = {}  # [N]
     episode_steps: list[int] = []  # of the episodes that end
+    observations = envs.observe()
     for t in range(args.rollout_steps):
-        observations, commands = np.split(envs.observe(), [state_size], axis=1)
+        state, commands = np.split(observations, [state_size], axis=1)
         phase, (even, odd) = envs.phase.astype(np.float32), envs.privileged
-        seen = (torch.from_numpy(each).to(device) for each in (observations, commands, phase))
+        seen = (torch.from_numpy(each).to(device) for each in (state, commands, phase))
         actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
         lengths = envs.episode_steps + 1
 
-        _, rewards, terminated, truncated, info = envs.step(actions.clip(-1, 1) * envs.body.scale)
+        observations, rewards, terminated, truncated, info = envs.step(actions.clip(-1, 1) * envs.body.scale)
         done, diverged, (final_even, final_odd) = terminated | truncated, info["diverged"], info["final_privileged"]
         steps.append(
             {
-                **{"observations": observations, "commands": commands, "phase": phase, "even": even, "odd": odd},
+                **{"observations": state, "commands": commands, "phase": phase, "even": even, "odd": odd},
                 **{"final_observations": info["final_obs"][:, :state_size]},
                 **{"final_even": final_even, "final_odd": final_odd},
                 **{"actions": actions, "rewards": rewards.astype(np.float32)},

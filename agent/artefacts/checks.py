@@ -5,7 +5,6 @@ allocate more than there are weights. Every refusal is a ValueError that names t
 """
 
 import contextlib
-import html
 import math
 import re
 from collections.abc import Callable, Generator
@@ -27,23 +26,11 @@ COUNTS = re.compile("layer|expert|block|depth|labels")  # names of settings that
 MOST_PARTS = 8  # modules and parameters for each array of weights
 MAX_TABLES = 2**26  # numbers that a model computes and keeps, as masks and angles are
 MAX_TEXT = 2**24  # bytes of a card or a config
-# Elements that run or load something, handlers of events, and links that are programs. Each is looked for wherever it
-# stands, as the end of an element is a matter of quotes, and browsers take spaces out of the name of a program.
-SCRIPT = re.compile(
-    r"<\s*(script|iframe|object|embed|form|link|meta|base)\b"
-    r"|[\s/\"']on(abort|after|animation|auxclick|before|begin|blur|cancel|canplay|change|click|close|context|copy|cut"
-    r"|dblclick|drag|drop|end|error|focus|hash|input|invalid|key|load|message|mouse|page|paste|play|pointer|progress"
-    r"|reset|resize|scroll|search|seek|select|show|start|submit|suspend|time|toggle|touch|transition|unload|volume"
-    r"|wheel)\w*\s*=",
-    re.IGNORECASE,
-)
-PROGRAM = re.compile("javascript:|vbscript:|data:text/html", re.IGNORECASE)
-SPACES = re.compile(r"[\0-\x20]+")
 
 
 def check_folder(path: Path, root: Path, name: str | Path) -> None:
-    """Refuse a folder in which a link leads out of `root`, a file is not what the manifest says, the card has a
-    script, or a config asks for code of the repo.
+    """Refuse a folder in which a link leads out of `root`, a file is not what the manifest says, or a config
+    asks for code of the repo.
     """
     for file in path.rglob("*"):
         if file.is_symlink() and not file.resolve().is_relative_to(root):
@@ -52,20 +39,10 @@ def check_folder(path: Path, root: Path, name: str | Path) -> None:
         if file.stat().st_size > MAX_TEXT and file.name != "tokenizer.json":
             raise ValueError(f"{name} has a {file.name} of {file.stat().st_size:,} bytes: refused")
     runs.check(path)
-    check_card(path, name)
     for file in sorted(path.glob("*config.json")):
         for key, value in settings(runs.read_json(file)):
             if key == "auto_map" or (key.endswith("_implementation") and "/" in str(value)):
                 raise ValueError(f"{name} asks in {file.name} to run code of a repo ({key}): no code is run")
-
-
-def check_card(path: Path, name: str | Path) -> None:
-    """Refuse a folder whose card has a script in it."""
-    card = path / "README.md"
-    text = html.unescape(card.read_text(errors="replace")) if card.is_file() else ""
-    found = SCRIPT.search(text) or PROGRAM.search(SPACES.sub("", text))
-    if found:
-        raise ValueError(f"{name} has a script in its README.md ({found[0]}): a card is text")
 
 
 def settings(config: object) -> Generator[tuple[str, Any]]:

@@ -274,7 +274,6 @@ def push_folder(
     files = published_files(folder)
     if "README.md" not in files:
         raise ValueError(f"{folder} has no README.md: give the folder of a whole artefact")
-    checks.check_card(folder, folder)
     check_private_words(folder, files, token)
 
     def push() -> str:

@@ -94,7 +94,6 @@ HOSTILE = {
     "range": (with_config(action_scale=[1e9] * 17), r"action_scale=\[1000000000\.0, .* here it is \[0\.4"),
     "range of version 1": (with_config(action_limit=1e9), r"action_limit=1000000000\.0, here it is 0\.4"),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
-    "script": (with_file("README.md", b"# Nice\n<script>fetch('/')</script>"), r"script in its README\.md"),
 }
 
 
@@ -112,37 +111,6 @@ def test_a_link_out_of_the_folder_is_refused(saved, tmp_path):
     (saved / "extra.json").symlink_to(tmp_path / "secret.json")
     with pytest.raises(ValueError, match=r"link out of its folder, extra\.json"):
         MotorPolicy.from_pretrained(saved)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<script>alert(1)</script>",
-        "< SCRIPT src=//evil>",
-        "<img src=x onerror=alert(1)>",
-        "<svg/onload=alert(1)>",
-        "<iframe src=//evil></iframe>",
-        "<meta http-equiv=refresh content='0; //evil'>",
-        "[click](javascript:alert(1))",
-        "[click](&#106;avascript:alert(1))",
-        "[click](java&#9;script:alert(1))",
-        "<a href='java\nscript:alert(1)'>",
-        "<img alt='>' src=x onerror=alert(1)>",
-        "<img alt='<' src=x onerror=alert(1)>",
-    ],
-)
-def test_a_card_with_a_script_is_refused_and_what_our_cards_have_is_not(text, tmp_path):
-    (tmp_path / "README.md").write_text(f"# Nice\n\n<video src='replay.mp4' controls muted></video> {text}\n")
-    with pytest.raises(ValueError, match=rf"{tmp_path} has a script in its README\.md"):
-        hub.folder(tmp_path)
-    for card in (ROOT / "pretrained").rglob("README.md"):
-        hub.folder(card.parent)
-
-
-def test_no_card_takes_forever_to_look_at(tmp_path):
-    for text in ("<" * 10**6, "<a" + " on" * 10**5, "javascript " * 10**5):
-        (tmp_path / "README.md").write_text(text)
-        hub.folder(tmp_path)
 
 
 def test_a_config_does_not_change_the_type_of_the_numbers(saved):
@@ -201,7 +169,6 @@ HOSTILE_AGENTS = {
     ),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
     "vocabulary of a part": (in_part("policy", with_config(goal_version="0")), "goal vocabulary 0"),
-    "script": (in_part("planner", with_file("README.md", b"<script>")), r"planner has a script in its README\.md"),
     "half": (lambda files: in_part("planner", dict.clear)(files), r"has no planner/"),
 }
 

@@ -78,8 +78,10 @@ def test_a_staging_folder_is_gone_after_use():
 def test_auto_classes_load_from_the_hub_with_the_same_checks(server, saved):
     server.add(NAME, contents(saved))
     assert type(AutoModel.from_pretrained(NAME)) is MotorPolicy
-    server.add(NAME, contents(saved) | {"README.md": b"<script>"})
-    with pytest.raises(ValueError, match="me/policy has a script"):
+    files = contents(saved)
+    config = files["config.json"].replace(b'"goal_version": "1"', b'"goal_version": "0"')
+    server.add(NAME, files | {"config.json": config})
+    with pytest.raises(ValueError, match="me/policy speaks goal vocabulary 0"):
         AutoModel.from_pretrained(NAME)
 
 
@@ -94,7 +96,6 @@ def test_a_hostile_dataset_is_refused_by_name_and_its_code_never_comes_here(serv
     server.add("me/rows", files, kind="datasets")
     assert set(contents(hub.folder("me/rows", repo_type="dataset"))) == {"README.md", "data/train.parquet"}
     for name, content, message in (
-        ("README.md", b"<script>", r"me/rows has a script in its README\.md"),
         ("../rows.parquet", b"rows", r"me/rows has a file '\.\./rows\.parquet' that would lie outside"),
     ):
         server.add("me/rows", files | {name: content}, kind="datasets")
