@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch.distributions import Normal
 
 import pretrain_ppo
-from agent.artefacts import runs
+from agent.artefacts import checkpoints, runs
 from agent.artefacts.arguments import parse_arguments
 from agent.evaluation import suites
 from agent.models.motor_policy import MotorPolicy
@@ -370,7 +370,7 @@ def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path, monkeypatch):
 def test_a_run_is_not_resumed_by_another_number_of_processes(whole, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="processes was 1 and is 2"):
-        pretrain_ppo.main(tiny(output_dir=whole, **RUN, resume=True))
+        checkpoints.find(whole, tiny(output_dir=whole, **RUN), pretrain_ppo.FREE)
 
 
 @pytest.mark.slow
