@@ -15,7 +15,6 @@ from huggingface_hub import constants
 from hypothesis import settings
 
 from agent.artefacts import arguments, hub, runs
-from agent.data import windows
 
 ROOT = Path(__file__).parent.parent
 # Script -> flags without which it has nothing to do, and its flag that names an artefact.
@@ -58,7 +57,7 @@ def without_manifests(folder) -> dict[str, bytes]:
 
 @pytest.fixture
 def refusal(monkeypatch, capsys):
-    """The line with which a script refuses what it is told, after any progress; called in this process."""
+    """The line with which a script refuses its input, after any progress; called in this process."""
 
     def refuse(name: str, *words: str | Path) -> str:
         script = importlib.import_module(name)
@@ -85,7 +84,7 @@ def use_hub(running: hub_server.Hub, home: Path, patch: pytest.MonkeyPatch) -> N
     patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
     patch.setattr(constants, "HF_HUB_OFFLINE", False)
     patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    patch.setattr(windows, "HF_DATASETS_CACHE", home / "datasets")
+    patch.setattr("agent.data.windows.HF_DATASETS_CACHE", home / "datasets")
     patch.setattr(hub, "RETRY_SECONDS", (0.01, 0.01))
 
 
