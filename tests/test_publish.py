@@ -58,8 +58,8 @@ def test_what_is_asked_to_be_private_never_goes_to_a_public_repo(server, made):
     assert not server.files(NAME)
 
 
-@pytest.mark.parametrize("words", [hub_server.TOKEN, "{home}/secret", "<script>alert(1)</script>"])
-def test_no_token_path_or_script_is_published(server, made, words, monkeypatch, tmp_path):
+@pytest.mark.parametrize("words", [hub_server.TOKEN, "{home}/secret"])
+def test_no_token_or_path_is_published(server, made, words, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     (made / "README.md").write_text(f"made with {words.format(home=tmp_path / 'user')}")
     with pytest.raises(ValueError, match=r"README\.md"):
