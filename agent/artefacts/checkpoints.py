@@ -62,7 +62,11 @@ def save(
 
 
 def find(output_dir: str, arguments: "DataclassInstance", free: Collection[str]) -> Path:
-    """The last whole checkpoint of a run. Raises ValueError where there is none, or other arguments were given."""
+    """The last whole checkpoint of a run.
+
+    Raises:
+        ValueError: there is none, it is damaged (`runs.check`), or other arguments were given.
+    """
     found = runs.newest(Path(output_dir) / FOLDER)
     if found is None:
         raise ValueError(f"no checkpoint in {Path(output_dir) / FOLDER}: start without --resume")

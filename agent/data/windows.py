@@ -190,6 +190,9 @@ def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, con
 
     A window is prompted with the goal of its last step. Steps of an earlier goal are its history, and do not count in
     the loss. Steps after the end of an episode repeat its last one, and are masked out of everything.
+
+    Returns `states` [B, K, S], `actions` and `labels` [B, K, A], `returns_to_go`, `attention_mask` and `loss_mask`
+    [B, K], and `goal_ids` [B, 3].
     """
     rows = first[:, None] + np.arange(context)
     ends = steps.ends[first][:, None]

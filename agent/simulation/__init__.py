@@ -1,6 +1,11 @@
-"""The simulated humanoid: its observation, its goal reward and its physics, alone or many at once, and its pictures.
+"""The simulated robot: what it observes, what it is paid for, its physics, and its pictures.
 
-env.py           the body, its observations and the reward for following a goal
-vector_env.py    many bodies on native threads
-video.py         videos and strips of frames
+heading.py       the observation, the same in every direction
+physics.py       MuJoCo, stepped by native threads
+task.py          the goal reward and the gait
+curriculum.py    goals, starts and shoves that the env draws
+vector_env.py    many bodies that follow goals
+env.py           one body, as agent/HumanoidGoal-v0
+rollouts.py      the loop of observing, acting and stepping
+video.py         rendering, videos and strips of frames
 """
