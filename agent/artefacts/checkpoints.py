@@ -65,7 +65,8 @@ def find(output_dir: str, arguments: "DataclassInstance", free: Collection[str])
     """The last whole checkpoint of a run.
 
     Raises:
-        ValueError: there is none, it is damaged (`runs.check`), or other arguments were given.
+        ValueError: there is none, a file of it is not what was written (`runs.check` names it; no older checkpoint is
+            taken instead), or other arguments were given.
     """
     found = runs.newest(Path(output_dir) / FOLDER)
     if found is None:

@@ -1,4 +1,5 @@
-"""What depends on the robot, as data. A new robot is one file in this folder that registers a Body.
+"""What depends on the robot, as data. A new robot is one file in this folder that registers a Body,
+imported in `agent/bodies/__init__.py`.
 
 Joints are the hinges below a free joint, in the order of MuJoCo's positions: `qpos[7:]` and `qvel[6:]`.
 Shapes: J joints, A actions.
