@@ -1,4 +1,4 @@
-"""A page with a humanoid that moves while you tell it what to do. Every visitor has a humanoid of their own.
+"""A page with a robot that moves while you tell it what to do. Every visitor has a robot of their own.
 
 Reads   an agent (finetune_llm.py), and others that visitors pick
 Writes  nothing but clips for download
@@ -22,16 +22,16 @@ import gradio as gr
 import torch
 from huggingface_hub.dataclasses import strict
 
-from agent.artefacts import arguments
+from agent.artefacts import arguments, hub
 from agent.artefacts.arguments import option
 from agent.bodies import Body, find_body
-from agent.goals import SKILLS, SPEEDS, Goal
+from agent.goals import PLACE_SKILLS, SKILLS, SPEEDS, Goal
 from agent.live import CLIP_SECONDS, LiveAgent, Moment
-from agent.motor_agent import MotorAgent
+from agent.motor_agent import MotorAgent, body_name
 from agent.simulation import video
 
 HERE = Path(__file__).parent
-IDLE_SECONDS = 600  # after which a humanoid that nobody tells anything makes room for another visitor
+IDLE_SECONDS = 600  # after which a robot that nobody tells anything makes room for another visitor
 PUSHES = (0.5, 1.0)  # m/s
 
 
@@ -39,13 +39,14 @@ PUSHES = (0.5, 1.0)  # m/s
 @dataclass
 class Arguments:
     agent: str = option("pretrained/humanoid", "folder or Hub repo of the agent to begin with")
-    body: str = option("humanoid", "name of the robot")
+    body: str = option("", "name of the robot; by default that of the agent")
     visitors: int = option(4, "robots that move at the same time, at most")
     seed: int = 0
     port: int = option(0, "port of the page; 0: the first free one from 7860 on")
 
     def validate_limits(self):
-        find_body(self.body)
+        if self.body:
+            find_body(self.body)
         arguments.check_counts(self, "visitors")
         if self.port > 65535:
             raise ValueError(f"port={self.port} is none: give one from 1 to 65535, or 0 for the first free one")
@@ -88,6 +89,7 @@ class Stage:
     """The robots of all visitors, and what the page asks of them. Only weights are shared."""
 
     def __init__(self, agent: str, body: str, limit: int, seed: int):
+        body = body or body_name(hub.agent_folder(agent))  # that the page draws, whatever agent moves it
         self.load = functools.lru_cache(maxsize=2)(functools.partial(MotorAgent.from_pretrained, body=body))
         self.agent, self.limit, self.seed = agent, limit, seed
         self.places = threading.BoundedSemaphore(limit)
@@ -126,8 +128,16 @@ class Stage:
     def instruct(self, text: str, request: gr.Request) -> None:
         self._visit(request).live.instruct(text)
 
-    def practice(self, skill: str, speed: str, request: gr.Request) -> None:
-        self._visit(request).live.instruct(Goal.from_skill(skill.replace(" ", "_"), speed))
+    def practice(self, skill: str, speed: str, height: str, arms: str, request: gr.Request) -> None:
+        goal = Goal.from_skill(spelled(skill), speed, height=height, arms=spelled(arms))
+        self._visit(request).live.instruct(goal)
+
+    def go_to(self, ahead: float, left: float, speed: str, height: str, arms: str, request: gr.Request) -> None:
+        live = self._visit(request).live
+        try:
+            live.instruct(Goal.to(ahead, left, speed, height=height, arms=spelled(arms)))
+        except ValueError as error:
+            live.say(f"Refused: {error}.", refused=True)
 
     def push(self, speed: float, request: gr.Request) -> None:
         self._visit(request).live.push(speed, random.uniform(0, 2 * math.pi))
@@ -155,8 +165,8 @@ class Stage:
 
 def page(stage: Stage) -> gr.Blocks:
     """Picture and velocity on one side, what can be asked on the other; below each other where it is narrow."""
-    with gr.Blocks(title="Humanoid, by sentence", analytics_enabled=False, delete_cache=(600, 600)) as blocks:
-        gr.Markdown("# Humanoid, by sentence")
+    with gr.Blocks(title="A robot, by sentence", analytics_enabled=False, delete_cache=(600, 600)) as blocks:
+        gr.Markdown("# A robot, by sentence")
         with gr.Row():
             with gr.Column(scale=3, min_width=320):
                 picture = gr.HTML(
@@ -178,9 +188,19 @@ def page(stage: Stage) -> gr.Blocks:
                     {}, html_template=NOTICE, js_on_load="element.setAttribute('role', 'status')", elem_id="notice"
                 )
                 program = gr.HTML([], html_template=PROGRAM, elem_id="program")
-                speed = gr.Radio(SPEEDS, value="normal", label="Speed of the skills")
+                speed = gr.Radio(SPEEDS, value="normal", label="Speed")
+                with gr.Row(elem_classes="row"):
+                    height = gr.Radio(stage.body.heights, value="normal", label="Height", min_width=120)
+                    arms = gr.Radio(
+                        [said(each) for each in stage.body.arms], value="rest", label="Arms", min_width=180
+                    )
                 with gr.Row(elem_id="skills"):
-                    skills = [gr.Button(skill.replace("_", " "), size="sm", min_width=100) for skill in SKILLS]
+                    names = map(said, (*SKILLS, *PLACE_SKILLS[1:]))
+                    skills = [gr.Button(name, size="sm", min_width=100) for name in names]
+                with gr.Row(elem_classes="row"):
+                    ahead = gr.Number(2, label="Place: meters ahead", step=0.1, min_width=120)
+                    left = gr.Number(1, label="and to the left", step=0.1, min_width=120)
+                    go_to = gr.Button("Go to it", min_width=90)
                 with gr.Row(elem_classes="row"):
                     strength = gr.Slider(*PUSHES, value=0.7, step=0.1, label="Push, m/s", scale=3, min_width=180)
                     push = gr.Button("Push", scale=1, min_width=90)
@@ -202,11 +222,22 @@ def page(stage: Stage) -> gr.Blocks:
         blocks.load(stage.watch, outputs=[picture, program, notice], concurrency_limit=None, **silent)
         text.submit(stage.instruct, inputs=text, **silent)
         for skill in skills:
-            skill.click(stage.practice, inputs=[skill, speed], **silent)
+            skill.click(stage.practice, inputs=[skill, speed, height, arms], **silent)
+        go_to.click(stage.go_to, inputs=[ahead, left, speed, height, arms], **silent)
         push.click(stage.push, inputs=strength, **silent)
         pick.click(stage.pick, inputs=other, **silent)
         save.click(stage.save, outputs=clip, api_visibility="private")
     return blocks
+
+
+def said(name: str) -> str:
+    """A name of agent.goals as the page shows it."""
+    return name.replace("_", " ")
+
+
+def spelled(text: str) -> str:
+    """The name of agent.goals that the page shows as `text`."""
+    return text.replace(" ", "_")
 
 
 def figure(body: Body) -> dict[str, Any]:

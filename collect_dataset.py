@@ -9,20 +9,31 @@ Writes  a dataset of trajectories   (train_decision_transformer.py, finetune_llm
     python collect_dataset.py --relabel runs/proposed --output_dir runs/relabelled
 
 The policy is executed with noise, and its mean action is stored as the label (DART, Laskey et al., 2017): a model that
-imitates it also learns to recover. A shard holds T steps of N bodies from a fresh start, and depends only on the seed
-and its number: a run that dies loses the open shard, and one that is resumed writes what it would have written. Under
-`accelerate launch` the processes take turns at the shards.
+imitates it also learns to recover. The goals, whose heights and arms are those that the body can be asked for:
+
+* A goal lasts 2.25 to 6 seconds. Its velocity is a named skill, or any on the grid within the body's reach.
+* `posture_share` of the goals have another posture than upright with arms at rest, every other one equally often.
+* `posture_switch_share` of the switches change the posture only. Of the others, half change the velocity only, and
+  half both.
+* In `correction_share` of the episodes short corrections interrupt the goals, as when Pursuit steers. Between them the
+  body goes straight, stands, or turns on the spot. A correction lasts 0.2 to 1 second and changes one or more of vx
+  and vy by 0.2 m/s and wz by 0.2 or 0.4 rad/s. In half of the cases another one follows at once.
+
+A shard holds T steps of N bodies from a fresh start, and depends only on the seed and its number: a run that dies
+loses the open shard, and one that is resumed writes what it would have written. Under `accelerate launch` the
+processes take turns at the shards.
 
 With --proposals the goals are those of programs that a planner proposed (evaluate.py --suite goals), one program after
 the other. With --relabel nothing is simulated: a dataset is written again with the goals that were achieved
 (agent/data/hindsight.py).
 
-Shapes: T steps of a shard, N parallel bodies, S body state, A actions.
+Shapes: T steps of a shard, N parallel bodies, S body state, A actions; a goal is five numbers, those of
+`agent.goals.COMMAND_AXES`.
 """
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +41,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from huggingface_hub.dataclasses import strict
 from pyarrow import parquet
 from tqdm import tqdm
@@ -40,16 +52,20 @@ from agent.bodies import Body, find_body
 from agent.data import hindsight, schema
 from agent.data.schema import Shard
 from agent.feedback import proposals
-from agent.feedback.pursuit import expected_seconds
-from agent.goals import Goal, GoalProgram
+from agent.goals import GRID_STEP, HEIGHTS, Goal, GoalProgram, Pose, Progress
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation import video
-from agent.simulation.curriculum import Curriculum
+from agent.simulation.curriculum import Curriculum, control_steps, nearest_on_grid
 from agent.simulation.env import env_id
 from agent.simulation.heading import heading_velocity, observed_velocity
+from agent.simulation.task import ARM_CODES, goal_commands
 from agent.simulation.vector_env import MAX_DIVERGED, GoalVectorEnv
 
 GOAL_SECONDS = (2.25, 6.0)
+CORRECTION_SECONDS = (0.2, 1.0)
+BETWEEN_SECONDS = (0.2, 2.0)  # from one row of corrections to the next
+ANOTHER_CORRECTION = 0.5  # share of the corrections after which another one comes at once
+CORRECTIONS = ((-1, 0, 0, 0, 0, 0, 1), (-1, 0, 1), (-2, -1, 0, 1, 2))  # of vx, vy and wz, in steps of the grid
 PUSH_SECONDS = (3.0, 9.0)
 NOISE_SECONDS = 2.25  # after which a body draws another noise level
 FILM_SECONDS = 6.0
@@ -74,11 +90,15 @@ class Arguments(arguments.StageArguments):
     noise_levels: str = option("0,0.1,0.2,0.4", "standard deviations of the noise, as shares of the action range")
     skill_share: float = option(0.5, "share of the goals that are named skills; the others are any commands")
     push_speed: float = option(0.5, "m/s, largest shove that a body gets now and then")
+    posture_share: float = option(0.5, "share of the goals with a height or arms other than usual")
+    posture_switch_share: float = option(0.2, "share of the switches that change the posture alone")
+    correction_share: float = option(0.4, "share of the episodes in which short corrections interrupt the goals")
     recovery_share: float = option(0.3, "share of episodes that start disturbed, in another body's mid-motion state")
 
     def validate_numbers(self):
         arguments.check_counts(self, "num_steps", "num_envs", "shard_steps")
-        arguments.check_shares(self, "skill_share", "recovery_share")
+        shares = ("skill_share", "posture_share", "posture_switch_share", "correction_share", "recovery_share")
+        arguments.check_shares(self, *shares)
         if not all(0 <= level < math.inf for level in self.noise):
             raise ValueError(
                 f"noise_levels={self.noise_levels!r} must be numbers of at least 0, with commas between them"
@@ -127,13 +147,18 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
     claim = runs.claim(folder) if accelerator.is_main_process else None
     first, episodes = begin(args, folder, source, ranks) if claim else (0, 0)
     first, episodes = accelerator.reduce(torch.tensor([first, episodes], device=accelerator.device), "sum").tolist()
+    tasks = schema.read_tasks(folder)
     for turn in range(first, rounds):
         number = turn * ranks + rank
         progress = f"shard {number + 1} of {rounds * ranks}"
         steps = tqdm(range(args.shard_steps), desc=progress, disable=True if rank else None)
         shard, velocity = roll_out(args, policy, envs, number, steps)
         counts = accelerator.gather(torch.tensor([int(shard["next.done"].sum())], device=accelerator.device)).tolist()
-        add_indices(shard, number * args.shard_size, episodes + sum(counts[:rank]), policy.body)
+        tasks = add_tasks(tasks, gather_object([schema.occurring(shard["goal.command"])]))
+        if claim:
+            schema.write_tasks(folder, tasks)
+        accelerator.wait_for_everyone()  # no shard has a task that the file lacks
+        add_indices(shard, number * args.shard_size, episodes + sum(counts[:rank]), tasks, policy.body)
         write_shard(folder, number, shard, velocity, policy.body)
         accelerator.wait_for_everyone()
         episodes += sum(counts)
@@ -154,31 +179,113 @@ def build_envs(args: Arguments, body: Body) -> GoalVectorEnv:
         push_speed=args.push_speed,
         push_seconds=PUSH_SECONDS,
         recovery_share=args.recovery_share,
-        programs=proposals.read_programs(Path(args.proposals)) if args.proposals else [],
+        posture_share=args.posture_share,
+        posture_switch_share=args.posture_switch_share,
+        correction_share=args.correction_share,
+        programs=read_schedules(Path(args.proposals), body) if args.proposals else [],
     )
     return GoalVectorEnv(args.num_envs, args.num_threads or None, body.name, args.shard_steps, curriculum=curriculum)
 
 
+Schedule = Iterable[tuple[np.ndarray, int]]  # goals [5] one after another, and the control steps that each lasts
+
+
 @dataclass(frozen=True)
 class GoalsToCollect(Curriculum):
-    """Any goals, or those of `programs`, one program after the other, each goal for as long as it should take."""
+    """The recipe of the goals, or those of `programs`, one program after the other. Each body has a schedule of its
+    own, which begins with its episode. The script's docstring says what the shares mean.
+    """
 
-    programs: list[GoalProgram] = field(default_factory=list)
-    remaining: dict[int, list[Goal]] = field(default_factory=dict)  # the rest of each body's program
+    posture_share: float = 0.0
+    posture_switch_share: float = 0.0
+    correction_share: float = 0.0
+    programs: list[Schedule] = field(default_factory=list)
+    schedules: dict[int, Iterator[tuple[np.ndarray, int]]] = field(default_factory=dict)
 
     def draw(
         self, rng: np.random.Generator, rows: np.ndarray, starting: np.ndarray, body: Body, difficulty: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As Curriculum.draw; a body begins a program with its episode."""
-        goals, steps = super().draw(rng, rows, starting, body, difficulty)
-        for place, row in enumerate(rows.tolist() if self.programs else ()):
-            if starting[place] or not self.remaining[row]:
-                self.remaining[row] = list(self.programs[rng.integers(len(self.programs))].goals)
-            goal = self.remaining[row].pop(0)
-            goals[place] = goal.velocity
-            if goal.end:
-                steps[place] = max(1, round(expected_seconds(goal) / body.control_seconds))
-        return goals, steps
+        """As Curriculum.draw."""
+        drawn = []
+        for row, begins in zip(rows.tolist(), starting.tolist(), strict=True):
+            if begins:
+                self.schedules[row] = iter(self.schedule(rng, body))
+            drawn.append(next(self.schedules[row]))
+        goals, steps = zip(*drawn, strict=True)
+        return np.array(goals, dtype=np.float32), np.array(steps)
+
+    def schedule(self, rng: np.random.Generator, body: Body) -> Schedule:
+        """The goals of an episode."""
+        if self.programs:
+            return self.proposed(rng)
+        steered = rng.random() < self.correction_share
+        return self.corrected(rng, body) if steered else self.switching(rng, body)
+
+    def proposed(self, rng: np.random.Generator) -> Schedule:
+        """Programs, one after the other, each goal for as long as it should take."""
+        while True:
+            yield from self.programs[rng.integers(len(self.programs))]
+
+    def switching(self, rng: np.random.Generator, body: Body) -> Schedule:
+        """Goals that change the velocity, the posture or both."""
+        postures = [(HEIGHTS.index(height), ARM_CODES[arms]) for height in body.heights for arms in body.arms]
+        before = None
+        while True:
+            goal = self.draw_goals(rng, np.arange(1), body, 1.0)[0]
+            if len(postures) > 1:
+                other = rng.random() < self.posture_share
+                goal[3:] = postures[rng.integers(1, len(postures)) if other else 0]
+            if before is not None and len(postures) > 1:
+                if rng.random() < self.posture_switch_share:
+                    goal[:3] = before[:3]
+                elif rng.random() < 0.5:
+                    goal[3:] = before[3:]
+            if goal[3] > 0 and goal[0] > body.low_speed:  # all speeds of a crouch, and not only its fastest
+                goal[0] *= body.low_speed / body.limits[1, 0]
+            goal[:3] = nearest_on_grid(goal[:3], body, goal[3] > 0)
+            yield goal, int(self.draw_times(rng, goal[None], body)[0])
+            before = goal
+
+    def corrected(self, rng: np.random.Generator, body: Body) -> Schedule:
+        """Goals that short corrections interrupt."""
+        for goal, left in self.switching(rng, body):
+            straight = goal.copy()
+            if straight[:2].any():
+                straight[2] = 0
+            now = straight
+            while left > 0:
+                span = CORRECTION_SECONDS if now is not straight else BETWEEN_SECONDS
+                steps = int(rng.integers(*control_steps(span, body), endpoint=True))
+                yield now, steps
+                left -= steps
+                another = now is straight or rng.random() < ANOTHER_CORRECTION
+                now = correct(now, rng, body) if another else straight
+
+
+def correct(goal: np.ndarray, rng: np.random.Generator, body: Body) -> np.ndarray:
+    """A goal that differs from `goal` in one or more of its velocities."""
+    corrected = goal.copy()
+    while (corrected == goal).all():
+        change = [rng.choice(choices) * GRID_STEP for choices in CORRECTIONS]
+        corrected[:3] = nearest_on_grid(goal[:3] + change, body, goal[3] > 0)
+    return corrected
+
+
+def read_schedules(path: Path, body: Body) -> list[Schedule]:
+    """The programs in a file of proposals. An open goal lasts as long as the longest one that is drawn.
+
+    Raises:
+        ValueError: as proposals.read_programs does, or a program has a goal that is no velocity, or that the body
+            cannot be asked for.
+    """
+    return [schedule_of(program, body) for program in proposals.read_programs(path)]
+
+
+def schedule_of(program: GoalProgram, body: Body) -> Schedule:
+    start = Progress(0.0, Pose(), Pose(), 0.0, 0.0)
+    seconds = [GOAL_SECONDS[1] if goal.open else goal.expected_seconds(start) for goal in program.goals]
+    steps = [max(1, round(each / body.control_seconds)) for each in seconds]
+    return list(zip(goal_commands(program.goals, body), steps, strict=True))
 
 
 def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int, int]:
@@ -207,11 +314,16 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
         (folder / runs.MANIFEST).unlink(missing_ok=True)
     for path in unfinished:
         path.unlink()
-    done = [parquet.read_table(path, columns=["next.done"]).column(0) for path in paths[: whole * ranks]]
-    schema.write_tasks(folder)
+    episodes, tasks = 0, []
+    for path in paths[: whole * ranks]:
+        table = parquet.read_table(path, columns=["next.done", "goal.command"])
+        episodes += int(table["next.done"].to_numpy().sum())
+        commands = table["goal.command"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+        tasks = add_tasks(tasks, [schema.occurring(commands)])
+    schema.write_tasks(folder, tasks)
     if not paths:
         runs.record_provenance(folder, args, upstream)
-    return whole, int(sum(column.to_numpy().sum() for column in done))
+    return whole, episodes
 
 
 @torch.no_grad()
@@ -263,13 +375,18 @@ def roll_out(
     return shard, velocity
 
 
-def add_indices(shard: Shard, first_row: int, first_episode: int, body: Body) -> None:
-    """Number the steps and the episodes of a shard, and add the time and the task of each step."""
+def add_tasks(tasks: Sequence[int], found: Iterable[Sequence[int]]) -> list[int]:
+    """The tasks of a dataset, and then those that were `found` in more of its shards, each once."""
+    return list(dict.fromkeys([*tasks, *(task for each in found for task in each)]))
+
+
+def add_indices(shard: Shard, first_row: int, first_episode: int, tasks: Sequence[int], body: Body) -> None:
+    """Number the steps and the episodes of a shard, and add the time of each step, and its place in `tasks`."""
     done = shard["next.done"]
     shard["index"] = first_row + np.arange(len(done))
     shard["episode_index"] = first_episode + np.concatenate([[0], np.cumsum(done)[:-1]])
     shard["timestamp"] = shard["frame_index"] * body.control_seconds
-    shard["task_index"] = schema.task_indices(shard["goal.command"])
+    shard["task_index"] = schema.task_indices(shard["goal.command"], tasks)
 
 
 def write_shard(folder: Path, number: int, shard: Shard, velocity: np.ndarray, body: Body) -> None:
@@ -290,15 +407,17 @@ def relabel(args: Arguments) -> None:
     if found := len(list(folder.glob("data/chunk-*/file-*.parquet"))):
         raise ValueError(f"{folder} has {found} shards already: give another --output_dir")
     with runs.claim(folder):
-        schema.write_tasks(folder)
+        tasks: list[int] = []
         runs.record_provenance(folder, args, {"dataset": hub.origin(args.relabel, source)})
         paths = schema.shard_paths(source)
         for number, shard in enumerate(tqdm(schema.read_shards(source), total=len(paths), unit="shard", disable=None)):
             commands = hindsight.achieved(shard, body)
+            tasks = add_tasks(tasks, [schema.occurring(commands)])
+            schema.write_tasks(folder, tasks)
             shard |= {
                 "next.reward": hindsight.rewards(shard, commands, body),
                 "goal.command": commands,
-                "task_index": schema.task_indices(commands),
+                "task_index": schema.task_indices(commands, tasks),
             }
             write_shard(folder, number, shard, observed_velocity(hindsight.after(shard)), body)
         schema.write_info(folder, body, info["total_frames"], info["total_episodes"])

@@ -1,14 +1,16 @@
-"""Measure an actor in physics: command tracking, falls, switching, gait, language; propose what to collect.
+"""Measure an actor in physics: command tracking, places, postures, falls, gait, language; propose what to collect.
 
 Reads   an agent, or a MotorPolicy or GoalDecisionTransformer by itself
 Writes  one JSON document, to stdout or --json, a page to look at, and proposals   (collect_dataset.py)
 
     python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --json out.json
+    python evaluate.py --actor transformer --suite places
     python evaluate.py --suite gait --against runs/quickstart/agent --report report.html
     python evaluate.py --suite goals --episodes 8 --json goals.json --proposals runs/proposals.jsonl
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,9 @@ from huggingface_hub.dataclasses import strict
 from agent.artefacts import arguments, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import find_body
-from agent.evaluation import report, suites
+from agent.evaluation import journeys, suites
 from agent.feedback import proposals
-from agent.goals import Goal, GoalProgram
+from agent.goals import GoalProgram, VelocityGoal
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
 from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent
@@ -34,7 +36,20 @@ ACTORS: dict[str, tuple[Any, str]] = {
     "mlp": (GoalMLP, "mlp"),
     "agent": (MotorAgent, "."),
 }
-SUITES = ("commands", "switches", "shoves", "gait", "goals", "instructions", "feedback", "native")
+# Suite -> what measures it.
+SUITES: dict[str, Callable[..., dict]] = {
+    "commands": suites.measure_commands,
+    "switches": suites.measure_switches,
+    "shoves": suites.measure_shoves,
+    "gait": suites.measure_gait,
+    "places": journeys.measure_places,
+    "postures": suites.measure_postures,
+    "adapt": journeys.measure_adapt,
+    "goals": suites.measure_goals,
+    "instructions": suites.measure_instructions,
+    "feedback": suites.measure_feedback,
+    "native": suites.measure_native,
+}
 DEFAULT_EPISODES = 20
 PROPOSED = 256  # programs
 
@@ -43,12 +58,13 @@ PROPOSED = 256  # programs
 @dataclass
 class Arguments:
     agent: str = option("pretrained/humanoid", "folder or Hub repo of an agent, or of the actor alone")
-    body: str = option("humanoid", "name of the robot")
+    body: str = option("", "name of the robot; by default that of the actor")
     actor: str = option("agent", f"one of {', '.join(ACTORS)}")
     suite: str = option("commands", f"one of {', '.join(SUITES)}")
     episodes: int = option(
         DEFAULT_EPISODES,
-        "per command or goal; of --minutes each for switches; instructions for feedback; in all for native",
+        "per command, goal or program, and five times as many places; of --minutes each for switches; instructions "
+        "for feedback; in all for native and adapt, which is defined for 2048",
     )
     minutes: int = option(1, "length of an episode of the switches suite")
     seed: int = 0
@@ -63,7 +79,8 @@ class Arguments:
     num_threads: int = option(0, "threads that step the physics; 0: all cores")
 
     def validate_choices(self):
-        body = find_body(self.body)
+        if self.body:
+            find_body(self.body)
         for name, known in (("actor", ACTORS), ("suite", SUITES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r} is unknown: choose one of {', '.join(known)}")
@@ -74,8 +91,6 @@ class Arguments:
             raise ValueError(
                 "--proposals is what one agent's planner makes of suite goals: give --suite goals, one agent"
             )
-        if self.suite == "native" and not body.native:
-            raise ValueError(f"body {self.body} has no native reward to measure: give another suite")
         if self.suite == "native" and self.actor != "policy":
             raise ValueError("suite native is the native reward of the body, without goals: give --actor policy")
         if self.suite == "native" and self.report:
@@ -90,18 +105,19 @@ def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # the cores belong to the physics
     names = [args.agent, *args.against]
     actors = [load_actor(name, args.actor, args.body) for name in names]
-    if args.proposals or args.suite == "feedback":
-        for actor in actors:
-            actor.planner.check_taught()
+    if args.suite == "native" and not actors[0].body.native:
+        raise ValueError(f"body {actors[0].body.name} has no native reward to measure: give another suite")
     results: list[dict[str, Any]] = [
         {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed} | measure(actor, args)
         for name, actor in zip(names, actors, strict=True)
     ]
     if args.proposals:
-        table = [proposals.Score(Goal(*row["command"]), row["met"]) for row in results[0]["rows"]]
+        table = [proposals.Score(VelocityGoal(*row["command"]), row["met"]) for row in results[0]["rows"]]
         programs = actors[0].planner.propose(table, PROPOSED, args.seed)
         proposals.write_programs(Path(args.proposals), programs)
     if args.report:
+        from agent.evaluation import report  # loads matplotlib, which nothing else here needs
+
         report.write_report(args.report, results, [report.film(actor, args.seed) for actor in actors])
     document = results if args.against else results[0]
     if args.json:
@@ -118,7 +134,7 @@ def load_actor(name: str, kind: str, body: str) -> Any:
     folder = hub.folder(name)
     whole = (folder / part / "config.json").is_file()  # a folder of logs may be called as a part is
     loaded = actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
-    check_body(loaded, body, name)
+    check_body(loaded, body or loaded.body.name, name)
     return loaded
 
 
@@ -126,14 +142,15 @@ def measure(actor: Any, args: Arguments) -> dict:
     """What the suite measures of one actor."""
     if args.suite == "instructions":
         return suites.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
-    measure_suite = getattr(suites, f"measure_{args.suite}")
+    if args.suite in ("places", "adapt") and args.actor == "agent":
+        actor = actor.transformer  # the suite steers by itself, as the agent does
     settings: dict[str, Any] = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
     if args.suite in ("commands", "shoves"):
         drawn = args.random_commands
         settings["commands"] = suites.random_commands(drawn, args.seed, actor.body) if drawn else suites.COMMANDS
     if args.suite == "switches":
         settings["minutes"] = args.minutes
-    return measure_suite(actor, **settings)
+    return SUITES[args.suite](actor, **settings)
 
 
 def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:

@@ -4,6 +4,7 @@ Reads   an agent
 Writes  a video, a strip of frames, or one JSON object per instruction on stdout
 
     python play.py --agent pretrained/humanoid --instruction "walk forward for 2 seconds" --video out.mp4
+    python play.py --instruction "go to the spot 2 m ahead and 1 m left, then come back" --video out.mp4
     python play.py --instruction "walk backwards 2 metres" --feedback --shove_at 3 --strip out.png
     python play.py --agent pretrained/humanoid --viewer
     python play.py --agent pretrained/humanoid --parse_only --instruction "turn left 90 degrees"
@@ -25,7 +26,7 @@ from agent.artefacts.arguments import option
 from agent.bodies import find_body
 from agent.language.planner import Planner
 from agent.live import LiveAgent
-from agent.motor_agent import MotorAgent, RunResult
+from agent.motor_agent import MotorAgent, RunResult, body_name
 from agent.simulation import video
 from agent.simulation.env import goal_env
 
@@ -34,7 +35,7 @@ from agent.simulation.env import goal_env
 @dataclass
 class Arguments:
     agent: str = option("pretrained/humanoid", "folder or Hub repo of an agent")
-    body: str = option("humanoid", "name of the robot")
+    body: str = option("", "name of the robot; by default that of the agent")
     instruction: str = option("", "what to do, in a sentence")
     instructions_file: str = option("", "a text file with one instruction per line, for --parse_only")
     parse_only: bool = option(False, "print the goal programs as JSON and move nothing")
@@ -49,9 +50,12 @@ class Arguments:
     max_seconds: float = option(60.0, "simulated seconds after which to stop")
 
     def validate_what_to_do(self):
-        find_body(self.body)
-        given = bool(self.instruction.strip()) + bool(self.instructions_file)
-        if given > 1 or (given == 0 and not self.viewer):
+        if self.body:
+            find_body(self.body)
+        given = bool(self.instruction.strip()), bool(self.instructions_file)
+        if all(given):
+            raise ValueError("--instruction and --instructions_file are both given: give one of them")
+        if not any(given) and not self.viewer:
             raise ValueError(
                 "nothing to follow: give --instruction TEXT (not empty), or --instructions_file FILE with --parse_only"
             )
@@ -85,7 +89,8 @@ def parse(args: Arguments) -> None:
             texts = Path(args.instructions_file).read_text().splitlines()
         except OSError as error:
             raise ValueError(f"cannot read instructions_file={args.instructions_file}: {error.strerror}") from error
-    planner = Planner.from_pretrained(hub.agent_folder(args.agent) / "planner")
+    folder = hub.agent_folder(args.agent)
+    planner = Planner.from_pretrained(folder / "planner", args.body or body_name(folder))
     for text, program in zip(texts, planner.parse_batch(texts), strict=True):
         print(json.dumps({"text": text, **program.to_dict()}))
 
@@ -122,7 +127,7 @@ def move(args: Arguments) -> None:
     seconds = agent.body.control_seconds
     steps = math.ceil(args.max_seconds / seconds)
     filmed = args.video or args.strip
-    env = video.make_rendering_env(args.body, steps) if filmed else agent.make_env(max_episode_steps=steps)
+    env = video.make_rendering_env(agent.body.name, steps) if filmed else agent.make_env(max_episode_steps=steps)
     if args.shove_at:
         env = Shoved(env, round(args.shove_at / seconds), args.shove_speed)
     env.reset(seed=args.seed)

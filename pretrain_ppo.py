@@ -9,7 +9,7 @@ Writes  a MotorPolicy                            (collect_dataset.py, evaluate.p
 The folder itself is the best policy by evaluation, with the critic that --init_from goes on with; last/ is the newest
 policy; checkpoint/ is what --resume goes on from.
 
-Shapes: T steps of a rollout, N parallel bodies, S body state, C = 3 command, A actions; features come as (even, odd)
+Shapes: T steps of a rollout, N parallel bodies, S body state, C = 5 command, A actions; features come as (even, odd)
 pairs under the mirror. `b` is the batch of a rollout, `mb` a minibatch of it.
 """
 
@@ -65,6 +65,8 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     difficulty: float = option(0.3, "share of the trained region that commands are drawn from at the start")
     run_share: float = option(0.0, "share of the goals that are runs, in addition to those among all the others")
     stand_share: float = option(0.0, "share of the goals that are to stand, in addition to those among the others")
+    low_share: float = option(0.0, "share of the goals in a crouch")
+    arms_share: float = option(0.0, "share of the goals whose arms do not rest")
     push_speed: float = option(0.5, "m/s, largest shove that a body gets now and then, at full difficulty")
     stride_share: float = option(0.2, "share of episodes that start in mid-stride")
     recovery_share: float = option(0.1, "share of episodes that start in another body's state, disturbed")
@@ -103,7 +105,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
             *("evaluate_every", "checkpoint_every"),
         )
-        arguments.check_shares(self, "difficulty", "retry_share", "gamma", "gae_lambda")
+        arguments.check_shares(self, "difficulty", "low_share", "arms_share", "retry_share", "gamma", "gae_lambda")
         arguments.check_shares(self, "stride_share", "recovery_share", together=True)
         arguments.check_shares(self, "run_share", "stand_share", together=True)
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
@@ -114,11 +116,15 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             raise ValueError(f"average_decay={self.average_decay} must be at least 0 and less than 1")
 
     def validate_choices(self):
-        rewards = ("goal", "native") if find_body(self.body).native else ("goal",)
+        body = find_body(self.body)
+        rewards = ("goal", "native") if body.native else ("goal",)
         if self.reward not in rewards:
             raise ValueError(f"reward={self.reward!r} is none of body {self.body}: choose {' or '.join(rewards)}")
         if self.reward == "native" and self.goal_conditioned:
             raise ValueError("reward=native has no goals: give --config configs/ppo/native.yaml")
+        for share, choices in (("low_share", body.heights), ("arms_share", body.arms)):
+            if getattr(self, share) and len(choices) == 1:
+                raise ValueError(f"{share} must be 0 for body {self.body}, which knows only {choices[0]}")
         if self.integrator and self.integrator not in INTEGRATORS:
             raise ValueError(f"integrator={self.integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
         if self.resume and self.init_from:
@@ -205,7 +211,7 @@ def main(args: Arguments) -> None:
             progress["update"] += 1
             progress["step"] += batch_steps
             progress["seconds"] += time.perf_counter() - started
-            progress["difficulty"] = widen(progress["difficulty"], row, args)
+            progress["difficulty"] = raise_difficulty(progress["difficulty"], row, args)
             row |= {
                 "curriculum/difficulty": progress["difficulty"],
                 "policy/learning_rate": optimizer.param_groups[0]["lr"],
@@ -252,7 +258,7 @@ def build_models(
 ) -> tuple[MotorPolicy, Critic]:
     """The policy and the critic in the folder `source`, or new ones of the given or else the asked `widths`."""
     if source:
-        policy = MotorPolicy.from_pretrained(source)
+        policy = MotorPolicy.to_train_on(source, args.init_from)
         for name in ("body", "frame"):
             if getattr(policy.config, name) != getattr(args, name):
                 raise ValueError(
@@ -285,6 +291,8 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         curriculum=Curriculum(
             run_share=args.run_share,
             stand_share=args.stand_share,
+            low_share=args.low_share,
+            arms_share=args.arms_share,
             push_speed=args.push_speed,
             stride_share=args.stride_share,
             recovery_share=args.recovery_share,
@@ -486,7 +494,7 @@ def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float,
     group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
 
 
-def widen(difficulty: float, row: dict[str, float], args: Arguments) -> float:
+def raise_difficulty(difficulty: float, row: dict[str, float], args: Arguments) -> float:
     """Widen the region of commands while the ones inside it are followed well and without falling."""
     if args.reward == "native":
         return difficulty
@@ -500,7 +508,7 @@ def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress:
     """
     if args.reward == "native":
         evaluation = measure_native(policy, episodes=10, seed=args.seed)
-        score = evaluation["mean"]["humanoid_return"]
+        score = evaluation["mean"]["native_return"]
     else:
         evaluation = measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)
         score = score_commands(evaluation["mean"])

@@ -1,4 +1,4 @@
-"""Train a Decision Transformer, or an MLP to compare it with, to imitate the policy that collected a dataset.
+"""Train a Decision Transformer, or an MLP to compare it with, to imitate the policies that collected datasets.
 
 Reads   datasets of trajectories      (collect_dataset.py, or one of the layouts in agent/data/episodes.py)
 Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
@@ -8,15 +8,17 @@ Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
     accelerate launch train_decision_transformer.py --init_from pretrained/humanoid/decision_transformer \
         --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
-The folder itself is the best model by evaluation in physics, or by its loss where the dataset is from another project;
-last/ is the newest model; checkpoint/ is what --resume goes on from. The windows of an update depend only on the seed
-and its number, so a run that is resumed, or split over processes, sees the same ones.
+Datasets of several bodies train one model that moves them all, on as many windows of each. The folder itself is the
+best model by evaluation in physics, or by its loss where the dataset is from another project; last/ is the newest
+model; checkpoint/ is what --resume goes on from. The windows of an update depend only on the seed and its number, so a
+run that is resumed, or split over processes, sees the same ones.
 
 Shapes: B windows of an update over all processes, K steps of context.
 """
 
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,8 @@ from transformers import get_linear_schedule_with_warmup
 
 from agent.artefacts import arguments, cards, checkpoints, hub, runs
 from agent.artefacts.arguments import option
-from agent.data.windows import Steps, data_files, open_steps, sample_windows, take_windows
+from agent.bodies import BODIES
+from agent.data.windows import Steps, data_files, open_bodies, sample_windows, take_windows
 from agent.evaluation.suites import COMMANDS, measure_commands, score_commands
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
 from agent.simulation.env import env_id
@@ -75,7 +78,7 @@ class Arguments(arguments.TrainingArguments):
     return_horizon: int = option(60, "steps whose mean reward is the return-to-go; 0: the return-to-go is always 0")
 
     updates: int = 6000
-    batch_size: int = option(64, "windows of an update, over all processes")
+    batch_size: int = option(64, "windows of an update, over all processes and bodies")
     learning_rate: float = option(6e-4, "after the warm-up; it decays to 0 at the end of the run")
     warmup_updates: int = 300
     weight_decay: float = 1e-4
@@ -113,14 +116,13 @@ def main(args: Arguments) -> None:
     )
     processes, rank = accelerator.num_processes, accelerator.process_index
     args.check_processes(processes)
-    if args.batch_size % processes:
-        raise ValueError(f"batch_size={args.batch_size} must be a multiple of the {processes} processes")
     set_seed(args.seed)
     with accelerator.main_process_first():
         folders = [hub.folder(name, repo_type="dataset") for name in args.dataset]
         source = hub.folder(args.init_from) if args.init_from else None
-        steps = open_steps(*folders)
-    returns_to_go = steps.returns_to_go(args.return_horizon)
+        bodies = open_bodies(*folders)
+    if args.batch_size % (shares := processes * len(bodies)):
+        raise ValueError(f"batch_size={args.batch_size} must be a multiple of {shares}: processes times bodies")
     upstream = {
         "dataset": ", ".join(map(hub.origin, args.dataset, folders)),
         "dataset_sha256": ", ".join(runs.fingerprint(each, data_files(each)) for each in folders),
@@ -128,7 +130,7 @@ def main(args: Arguments) -> None:
     checkpoint = Path(args.output_dir) / checkpoints.FOLDER
     found = find_checkpoint(args, upstream) if args.resume else None
     progress: dict = runs.read_json(found / "progress.json") if found else {}
-    model = build_model(args, steps, returns_to_go, source, progress.get("config")).to(accelerator.device)
+    model = build_model(args, bodies, source, progress.get("config")).to(accelerator.device)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(args.ema_decay)).eval()
     averaged: Any = average.module
     modules = {"model": model, "average": average}
@@ -138,9 +140,8 @@ def main(args: Arguments) -> None:
         checkpoints.load(found, accelerator, modules, optimizer)
     else:
         progress = {"update": 0, "skipped": 0, "best_score": None, "seconds": 0.0, "config": model.config.to_dict()}
-    schedule = get_linear_schedule_with_warmup(
-        optimizer, args.warmup_updates, args.updates, last_epoch=progress["update"] - 1
-    )
+    last = progress["update"] - 1
+    schedule = get_linear_schedule_with_warmup(optimizer, args.warmup_updates, args.updates, last_epoch=last)
     trained, prepared = accelerator.prepare(model.train(), optimizer)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["update"] if found else None)
@@ -151,7 +152,7 @@ def main(args: Arguments) -> None:
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
             # The model that the training starts from is the one to beat.
-            keep_if_best(averaged, args, steps, returns_to_go, progress)
+            keep_if_best(averaged, args, bodies, progress)
     if accelerator.log_with:
         accelerator.init_trackers("decision_transformer", config=vars(args) | {"dataset": " ".join(args.dataset)})
 
@@ -166,13 +167,13 @@ def main(args: Arguments) -> None:
         while progress["update"] < args.updates:
             started = time.perf_counter()
             rng = np.random.default_rng([args.seed, progress["update"]])
-            first = sample_windows(rng, steps, args.batch_size, args.context_length).reshape(processes, -1)[rank]
-            windows = take_windows(steps, returns_to_go, first, args.context_length)
-            batch = {name: torch.from_numpy(value).to(accelerator.device) for name, value in windows.items()}
+            batches = {}
+            for name, steps in bodies.items():
+                first = sample_windows(rng, steps, args.batch_size // len(bodies), args.context_length)
+                batches[name] = take(args, steps, first.reshape(processes, -1)[rank], accelerator.device)
             taken = time.perf_counter()
-            row = {"policy/learning_rate": schedule.get_last_lr()[0]} | update(
-                args, accelerator, trained, prepared, batch
-            )
+            row = {"policy/learning_rate": schedule.get_last_lr()[0]}
+            row |= update(args, accelerator, trained, prepared, batches)
             schedule.step()
             average.update_parameters(model)
             progress["skipped"] += int(row["loss/skipped"])
@@ -197,7 +198,7 @@ def main(args: Arguments) -> None:
                 bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
             evaluated = done or progress["update"] % args.evaluate_every == 0
             if accelerator.is_main_process and evaluated:
-                row |= keep_if_best(averaged, args, steps, returns_to_go, progress)
+                row |= keep_if_best(averaged, args, bodies, progress)
             if row and accelerator.is_main_process:
                 metrics.add(progress["update"], row)
                 if evaluated:
@@ -230,41 +231,48 @@ def find_checkpoint(args: Arguments, upstream: dict[str, str]) -> Path:
 
 
 def build_model(
-    args: Arguments, steps: Steps, returns_to_go: np.ndarray, source: Path | None = None, config: dict | None = None
+    args: Arguments, bodies: Mapping[str, Steps], source: Path | None = None, config: dict | None = None
 ) -> Model:
-    """The model of a `config`, the one in the folder `source`, or a new one with the statistics of the dataset."""
+    """The model of a `config`, the one in the folder `source`, or a new one with the statistics of the datasets."""
     kind = MODELS[args.model]
     if config:
         return kind(kind.config_class.from_dict(config))
     own = {name: getattr(args, name) for name in OWN[args.model]}
+    sizes = {"bodies": list(bodies)}
+    sizes["state_dims"], sizes["act_dims"] = map(list, zip(*(each.sizes for each in bodies.values()), strict=True))
     if source:
-        model = kind.from_pretrained(source)
-        fits, given = (model.config.body, model.config.state_dim, model.config.act_dim), (steps.body, *steps.sizes)
-        if fits != given:
-            raise ValueError(
-                f"{args.init_from} is for {fits} (body, size of an observation, size of an action), "
-                f"{' '.join(args.dataset)} has {given}: give another --init_from"
-            )
+        model = kind.from_pretrained(source, body=next(iter(bodies)))
+        fits = {name: getattr(model.config, name) for name in sizes}
+        if fits != sizes:
+            raise ValueError(f"{args.init_from} is for {fits}, the data for {sizes}: give another --init_from")
         for name, asked in own.items():
             found = getattr(model.config, name)
             if found != asked:
                 raise ValueError(f"{args.init_from} has {name}={found}, not {asked}: give --{name} {found}")
         return model
-    if args.model == "transformer":
-        own["target_return"] = float(np.quantile(returns_to_go, TARGET_QUANTILE))
-    sizes = dict(zip(("state_dim", "act_dim"), steps.sizes, strict=True))
-    model = kind(kind.config_class(body=steps.body, **sizes, action_scale=list(steps.action_scale), **own))
-    model.set_statistics(*steps.moments(), float(returns_to_go.mean()), float(returns_to_go.std()))
+    scales = [list(each.action_scale) for each in bodies.values()]
+    model = kind(kind.config_class(**sizes, action_scales=scales, **own))
+    for name, steps in bodies.items():
+        returns = steps.returns_to_go(args.return_horizon)
+        moments = returns.mean(), returns.std(), np.quantile(returns, TARGET_QUANTILE)
+        model.set_statistics(name, *steps.moments(), *map(float, moments))
     return model
 
 
-def update(args: Arguments, accelerator: Accelerator, model, optimizer, batch: dict) -> dict[str, float]:
-    """Improve the model on the windows of this process; returns what to log.
+def take(args: Arguments, steps: Steps, first: np.ndarray, device: torch.device) -> dict[str, torch.Tensor]:
+    """The windows of a body that begin at rows `first`."""
+    windows = take_windows(steps, steps.returns_to_go(args.return_horizon), first, args.context_length)
+    return {name: torch.from_numpy(value).to(device) for name, value in windows.items()}
 
-    The loss is a mean over the counted steps of all processes, however these share them.
+
+def update(args: Arguments, accelerator: Accelerator, model, optimizer, batches: dict) -> dict[str, float]:
+    """Improve the model on the windows of each body in this process; returns what to log.
+
+    The loss is a mean over the counted steps of all bodies and processes, however these share them.
     """
-    counted = accelerator.reduce(batch["loss_mask"].sum(), "sum") / accelerator.num_processes
-    loss = model(**batch, loss_steps=counted).loss
+    counted = sum(batch["loss_mask"].sum() for batch in batches.values())
+    counted = accelerator.reduce(counted, "sum") / accelerator.num_processes
+    loss = sum(model(**batch, loss_steps=counted, body=name).loss for name, batch in batches.items())
     accelerator.backward(loss)
     norm = accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
     finite = bool(norm.isfinite())  # all processes see it, because gradients are averaged
@@ -275,20 +283,24 @@ def update(args: Arguments, accelerator: Accelerator, model, optimizer, batch: d
     return {"loss/action": float(mean), "loss/skipped": float(not finite), "policy/gradient_norm": float(norm)}
 
 
-def keep_if_best(
-    model: Model, args: Arguments, steps: Steps, returns_to_go: np.ndarray, progress: dict
-) -> dict[str, float]:
+def keep_if_best(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress: dict) -> dict[str, float]:
     """Evaluate the model, save it as the last one, publish it if it is the best so far, and return what to log."""
-    score, evaluation = evaluate(model, args) if steps.body else evaluate_loss(model, args, steps, returns_to_go)
+    scores, evaluation = [], {}
+    for name, steps in bodies.items():
+        model.select_body(name)
+        score, found = evaluate(model, args) if name in BODIES else evaluate_loss(model, args, steps)
+        scores.append(score)
+        evaluation |= {f"{name}/{key}" if len(bodies) > 1 else key: value for key, value in found.items()}
     model.save_pretrained(Path(args.output_dir) / "last")
+    score = float(np.mean(scores))
     if progress["best_score"] is None or score > progress["best_score"]:
         progress |= {"best_score": score, "best": evaluation, "best_update": progress["update"]}
-        publish(model, args, steps, progress)
+        publish(model, args, bodies, progress)
     return {f"evaluation/{name}": value for name, value in evaluation.items()}
 
 
 def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
-    """Score of the model, the greater the better, and its measurements in physics."""
+    """Score of the model, the greater the better, and what it was measured to do in physics, within its reach."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the cores belong to the physics
     mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
@@ -297,34 +309,32 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
 
 
 @torch.no_grad()
-def evaluate_loss(
-    model: Model, args: Arguments, steps: Steps, returns_to_go: np.ndarray
-) -> tuple[float, dict[str, float]]:
+def evaluate_loss(model: Model, args: Arguments, steps: Steps) -> tuple[float, dict[str, float]]:
     """As `evaluate`, for a dataset of another project: the error of its actions in a thousand windows."""
     first = sample_windows(np.random.default_rng(args.seed), steps, LOSS_WINDOWS, args.context_length)
-    windows = take_windows(steps, returns_to_go, first, args.context_length)
-    loss = float(model(**{name: torch.from_numpy(value).to(model.device) for name, value in windows.items()}).loss)
+    loss = float(model(**take(args, steps, first, model.device)).loss)
     return -loss, {"action_loss": loss}
 
 
-def publish(model: Model, args: Arguments, steps: Steps, progress: dict) -> None:
+def publish(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress: dict) -> None:
     """Save the model, with its card, as the best so far."""
     model.save_pretrained(args.output_dir)
-    observation_size, action_size = steps.sizes
+    first, simulated = next(iter(bodies.values())), all(name in BODIES for name in bodies)
+    observation_size, action_size = first.sizes
     cards.write_transformer_card(
         Path(args.output_dir),
         name=args.push_to_hub or Path(args.output_dir).name,
         model_class=type(model).__name__,
-        body=steps.body,
-        env_id=env_id(steps.body) if steps.body else "",
+        body=first.body if simulated else "",
+        env_id=" and ".join(map(env_id, bodies)) if simulated else "",
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        steps=len(steps),
+        steps=sum(map(len, bodies.values())),
         observation_size=observation_size,
         action_size=action_size,
-        largest_action=max(steps.action_scale),
+        largest_action=max(first.action_scale),
         results=progress["best"],
         update=progress["best_update"],
-        measured=args.evaluation_episodes if steps.body else LOSS_WINDOWS,
+        measured=args.evaluation_episodes if simulated else LOSS_WINDOWS,
     )
 
 
@@ -332,12 +342,14 @@ def finish(args: Arguments, progress: dict) -> None:
     """Write the summary, and publish the best model."""
     made = f"a {args.model} after {progress['update']:,} updates"
     metric = ", ".join(
-        f"{name.replace('_', ' ')} {value:.3g}{MEASURED.get(name, '')}" for name, value in progress["best"].items()
+        f"{name.replace('_', ' ')} {value:.3g}{MEASURED.get(name.split('/')[-1], '')}"
+        for name, value in progress["best"].items()
     )
     runs.write_summary(args.output_dir, stage="transformer", made=made, seconds=progress["seconds"], metric=metric)
     if args.push_to_hub:
-        if "survival" in progress["best"]:  # in physics
-            film(MODELS[args.model].from_pretrained(args.output_dir).eval(), Path(args.output_dir))
+        body = progress["config"]["bodies"][0]
+        if body in BODIES:
+            film(MODELS[args.model].from_pretrained(args.output_dir, body=body).eval(), Path(args.output_dir))
         hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
 
 

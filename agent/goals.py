@@ -111,12 +111,13 @@ FACED = 4.0  # degrees; the same for a heading
 CRUISE = dict(zip(SPEEDS, (0.6, 1.0, 1.4), strict=True))  # m/s towards a place
 
 # Steering, in commands per error.
-HEADING_GAIN, HEADING_RATE = 2.0, 0.4  # 1/s, rad/s: a straight goal turns back to its heading
-LINE_GAIN, LINE_SPEED = 0.8, 0.2  # 1/s, m/s: and goes back to its line
+HEADING_GAIN, HEADING_RATE = 3.0, 0.4  # 1/s, rad/s: a straight goal turns back to its heading
+LINE_GAIN, LINE_SPEED = 0.8, 0.2  # 1/s, m/s: and steps back to its line, unless it runs
+AIM_GAIN, AIM = 0.15, 0.05  # rad/m, rad: it also turns a little towards its line
 TURN_GAIN, TURN_RATE = 1.5, 0.8  # 1/s, rad/s: towards a place or a heading
 WALK_BEARING = math.radians(50)  # a place further to the side is faced first
 NEAR = 0.6  # m; so near a place, the body steps there in any direction without turning
-BRAKE_SECONDS = 0.8  # the speed towards a place is at most the distance in this time
+BRAKE_SECONDS = 1.5  # the speed towards a place, or the end of a line, is at most the distance in this time
 
 
 class Pose(NamedTuple):
@@ -448,9 +449,14 @@ class VelocityGoal(Goal):
             return self.velocity
         x, y, heading = progress.pose
         ahead, left = self.vx / self._planar, self.vy / self._planar  # the direction of the line
-        back = clamp(-LINE_GAIN * (y * ahead - x * left), LINE_SPEED)  # across the line, positive to its left
-        vx, vy = rotate(self.vx - left * back, self.vy + ahead * back, -heading)
-        return vx, vy, clamp(-HEADING_GAIN * heading, HEADING_RATE)
+        off = y * ahead - x * left  # to the left of the line
+        back = 0.0 if self._planar >= RUN_SPEED else clamp(-LINE_GAIN * off, LINE_SPEED)
+        aim = clamp(-AIM_GAIN * off, AIM)
+        speed = self._planar
+        if self.meters is not None:
+            speed = min(speed, max(GRID_STEP, (self.meters - self._gone(progress)) / BRAKE_SECONDS))
+        vx, vy = rotate(ahead * speed - left * back, left * speed + ahead * back, -heading)
+        return vx, vy, clamp(HEADING_GAIN * (aim - heading), HEADING_RATE)
 
     def expected_seconds(self, progress: Progress) -> float:
         if self.meters is not None:

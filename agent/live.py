@@ -15,7 +15,8 @@ import mujoco
 import numpy as np
 
 from agent.feedback.outcomes import verdict
-from agent.goals import Goal, GoalProgram
+from agent.goals import Goal, GoalProgram, VelocityGoal
+from agent.language.limits import check_limits
 from agent.motor_agent import STAND, MotorAgent
 from agent.simulation.env import goal_env
 from agent.simulation.heading import heading_velocity
@@ -43,7 +44,7 @@ class Moment:
 
     seconds: float  # simulated so far
     poses: np.ndarray  # [P, G, 6] m, both ends of the axis of every part of the body, FRAME_EVERY steps apart
-    command: tuple[float, float, float]  # m/s, m/s, rad/s
+    command: tuple[float, float, float]  # that the transformer follows: m/s, m/s, rad/s
     velocity: tuple[float, float, float]  # the same, smoothed over a quarter of a second
     program: GoalProgram
     reached: int  # goals of it that are over
@@ -81,8 +82,10 @@ class LiveAgent:
 
     def instruct(self, instruction: str | Goal) -> None:
         """Pursue a sentence or a goal from the next step on; when it is refused, what runs goes on."""
-        goal = isinstance(instruction, Goal)
-        program = GoalProgram((instruction,)) if goal else self._agent.parse(instruction)
+        if isinstance(instruction, Goal):
+            program = check_limits(GoalProgram((instruction,)), self._agent.body)
+        else:
+            program = self._agent.parse(instruction)
         if program.refused:
             self.say(f"Refused: {program.reason}.", refused=True)
         else:
@@ -129,7 +132,7 @@ class LiveAgent:
             yield Moment(
                 self._steps * self._seconds,
                 np.array(poses),
-                self._goal.velocity,
+                self._command.velocity,
                 tuple(self._velocity.tolist()),
                 self._program,
                 len(self._agent.outcomes[0]),
@@ -137,10 +140,10 @@ class LiveAgent:
             )
 
     @property
-    def _goal(self) -> Goal:
-        goal = self._agent.goal
-        assert isinstance(goal, Goal)
-        return goal
+    def _command(self) -> VelocityGoal:
+        command = self._agent.command
+        assert isinstance(command, VelocityGoal)
+        return command
 
     def _say(self, text: str, refused: bool = False) -> None:
         self._notice = Notice(text, refused)
@@ -163,7 +166,7 @@ class LiveAgent:
     def _move(self) -> None:
         over = self._agent.done
         action = self._agent.act(self._observation)
-        goal_env(self._env).goal = self._goal
+        goal_env(self._env).goal = self._command
         self._observation, _, fell, _, _ = self._env.step(action)
         if fell:
             self._agent.reset()

@@ -1,7 +1,7 @@
 """The whole agent: a sentence in, actions out.
 
-The planner turns a sentence into a goal program, the program's goals prompt the Decision Transformer one after
-another, and odometry from the observations tells when the next one is due.
+The planner turns a sentence into a goal program. `Pursuit` follows its goals one after another by odometry from the
+observations, and prompts the Decision Transformer with the velocity that the goal in force wants now.
 
 Shapes: N bodies (no such axis for one), S body state, A actions.
 """
@@ -19,7 +19,17 @@ from agent.artefacts import cards, hub, runs
 from agent.bodies import Body, find_body
 from agent.feedback.outcomes import STAND, Correction, GoalOutcome, summarize, verdict
 from agent.feedback.pursuit import Pursuit
-from agent.goals import GOAL_VERSION, SKILLS, Goal, GoalProgram
+from agent.goals import (
+    GOAL_VERSION,
+    PLACE_SKILLS,
+    SKILLS,
+    Goal,
+    GoalProgram,
+    HeadingGoal,
+    HomeGoal,
+    Pose,
+    VelocityGoal,
+)
 from agent.simulation.env import env_id, goal_env, make_env
 from agent.simulation.heading import heading_observation
 from agent.simulation.rollouts import Rollout, check_body
@@ -82,13 +92,13 @@ class MotorAgent:
     def from_pretrained(
         cls,
         path: str | Path,
-        body: str = "humanoid",
+        body: str = "",
         *,
         revision: str | None = None,
         device: str = "cpu",
         token: str | None = None,
     ) -> "MotorAgent":
-        """Load an agent of a body from a folder or a Hub repo.
+        """Load an agent from a folder or a Hub repo, for the body of this name or its own.
 
         Raises:
             ValueError: there is no such agent, a part of it is missing or of another body, or it speaks another goal
@@ -99,13 +109,15 @@ class MotorAgent:
         from agent.models.decision_transformer import GoalDecisionTransformer
         from agent.models.motor_policy import MotorPolicy
 
-        find_body(body)
+        if body:
+            find_body(body)
         folder = hub.agent_folder(path, revision=revision, token=token)
+        body = body or body_name(folder)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
         check_body(policy, body, f"{path}/policy")
         check_body(transformer, body, f"{path}/decision_transformer")
-        planner = Planner.from_pretrained(folder / "planner", device=device, token=token)
+        planner = Planner.from_pretrained(folder / "planner", body, device=device, token=token)
         agent = cls(policy.eval(), transformer.eval(), planner)
         agent.folder = folder
         return agent
@@ -154,20 +166,28 @@ class MotorAgent:
     def reset(self) -> None:
         """Forget the context and stand."""
         self.transformer.reset()
+        self._pursuits: list[Pursuit] = []
         self.prompt(STAND)
 
     def prompt(self, instruction: Instruction | Sequence[Instruction]) -> None:
-        """Pursue a sentence, a skill, a goal or a program from now on, instead of what runs now; a sequence has one
-        for each of N bodies.
+        """Pursue a sentence, a skill (go_home and face_start, too), a goal or a program from now on, instead of what
+        runs now; a sequence has one for each of N bodies. Home is where a program begins; for one that begins with
+        the way back, where the program before it did.
 
         Raises:
             ValueError: a sentence was refused; the message says why, and what ran goes on.
         """
         single = isinstance(instruction, str | Goal | GoalProgram)
         programs = [self._program(each) for each in ([instruction] if single else instruction)]
+        starts = [pursuit.odometry.pose for pursuit in self._pursuits]
+        if len(starts) != len(programs):
+            starts = [Pose()] * len(programs)
         self._batched, self._fresh = not single, True
-        self._pursuits = [Pursuit(program.goals, self.body) for program in programs]
-        self.transformer.prompt(self.goal)
+        self._pursuits = [
+            Pursuit(program.goals, self.body, start=start if _leads_back(program) else Pose())
+            for program, start in zip(programs, starts, strict=True)
+        ]
+        self.transformer.prompt(self.command)
 
     @property
     def outcomes(self) -> list[list[GoalOutcome]]:
@@ -177,8 +197,14 @@ class MotorAgent:
     @property
     def goal(self) -> Goal | list[Goal]:
         """The goal in force now; standing when the program is over. A list with one per body in a batch."""
-        goals = [pursuit.goal for pursuit in self._pursuits]
+        goals = [pursuit.in_force for pursuit in self._pursuits]
         return goals if self._batched else goals[0]
+
+    @property
+    def command(self) -> VelocityGoal | list[VelocityGoal]:
+        """What the transformer is told now: velocity and posture that the goal in force wants. A list in a batch."""
+        commands = [pursuit.goal for pursuit in self._pursuits]
+        return commands if self._batched else commands[0]
 
     @property
     def done(self) -> bool | list[bool]:
@@ -195,7 +221,7 @@ class MotorAgent:
             )
         # The first observation after a prompt is where the goal begins; each later one ends a step of it.
         if not self._fresh and any([pursuit.add(row) for pursuit, row in zip(self._pursuits, rows, strict=True)]):
-            self.transformer.prompt(self.goal)
+            self.transformer.prompt(self.command)
         self._fresh = False
         return self.transformer.act(observation)
 
@@ -214,15 +240,10 @@ class MotorAgent:
         A goal without an end is pursued for 4 seconds. A refusal moves nothing. With `feedback` the planner assesses
         each goal when it is over; one that was missed is corrected before the next begins, at most `max_corrections`
         times.
-
-        Raises:
-            ValueError: the planner was not taught to give feedback.
         """
         program = self._program(instruction, allow_refusal=True)
         if program.refused:
             return RunResult(program)
-        if feedback:
-            self.planner.check_taught()
         pursuit = Pursuit(
             program.goals, self.body, judge=self.planner.judge if feedback else None, max_corrections=max_corrections
         )
@@ -232,12 +253,12 @@ class MotorAgent:
         rollout = Rollout(self.transformer, env, heading_observation(data.qpos, data.qvel))
         rollout.prompt(pursuit.goal)
         for number in range(round(max_seconds / self.body.control_seconds)):
-            goal, step = pursuit.goal, rollout.step()
+            goal, step = pursuit.in_force, rollout.step()
             if env.render_mode == "rgb_array" and number % FRAME_EVERY == 0:
                 result.frames.append(np.asarray(env.render()))
                 result.goals.append(goal)
             changed = pursuit.add(step.observation, step.fell)
-            if not pursuit.over and pursuit.goal.end is None and pursuit.seconds >= OPEN_SECONDS:
+            if not pursuit.over and pursuit.in_force.open and pursuit.seconds >= OPEN_SECONDS:
                 pursuit.advance()
                 changed = True
             if changed:
@@ -256,13 +277,22 @@ class MotorAgent:
             return GoalProgram((instruction,))
         if isinstance(instruction, GoalProgram):
             program = instruction
-        elif instruction in SKILLS:
+        elif instruction in SKILLS or instruction in PLACE_SKILLS[1:]:
             program = GoalProgram((Goal.from_skill(instruction),))
         else:
             program = self.parse(instruction)
         if program.refused and not allow_refusal:
             raise ValueError(f"refused: {program.reason}")
         return program
+
+
+def body_name(folder: Path) -> str:
+    """Name of the robot of an agent's folder."""
+    return runs.read_json(folder / "config.json").get("body", "humanoid")
+
+
+def _leads_back(program: GoalProgram) -> bool:
+    return bool(program.goals) and isinstance(program.goals[0], HomeGoal | HeadingGoal)
 
 
 def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> None:

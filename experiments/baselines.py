@@ -18,9 +18,10 @@ import torch
 from transformers import AutoModel, PreTrainedTokenizerFast
 
 from agent.goals import SPEEDS, Goal, GoalProgram
-from agent.language.corpus.generator import generate, prompt
+from agent.language.amounts import AMOUNT, amount
+from agent.language.corpus.generator import examples
 from agent.language.planner import Planner, score
-from agent.language.quantities import CANONICAL
+from agent.language.program import parse
 from evaluate import read_instructions
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +53,7 @@ SPEED_WORDS = {"slow": r"slow|slowly|gently|creep|stroll", "fast": r"fast|quickl
 
 def main() -> None:
     planner = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
-    corpus = list(itertools.islice(generate(NEIGHBOR_SEED), NEIGHBORS))
+    corpus = examples(NEIGHBORS, NEIGHBOR_SEED)
     vectors = embed([each.text for each in corpus])
     for file in FILES:
         path = ROOT / "tests" / "instructions" / file
@@ -62,7 +63,7 @@ def main() -> None:
         nearest = (embed(texts) @ vectors.T).argmax(1)
         answers = {
             "keyword rules": [keyword_rules(text) for text in texts],
-            "nearest neighbor": [corpus[index].program for index in nearest],
+            "nearest neighbor": [parse(corpus[index].program, planner.body) for index in nearest],
             "planner": planner.parse_batch(texts),
         }
         print("\n".join(["", *table(file, answers, meant, categories)]))
@@ -88,7 +89,7 @@ def table(
 
 def keyword_rules(text: str) -> GoalProgram:
     """One goal for each part of the sentence in which a motion is named."""
-    parts = re.split(r"\bthen\b|\band\b|[,;.](?![0-9])", prompt(text) or "")
+    parts = re.split(r"\bthen\b|\band\b|[,;.](?![0-9])", text.lower())
     found = [goal for goal in map(keyword_goal, parts) if goal is not None]
     goals = [goal if goal.end else ended(goal) for goal in found[:-1]] + found[-1:]
     return GoalProgram(tuple(goals[:8])) if goals else GoalProgram(refusal="unclear" if text.strip() else "nothing")
@@ -101,9 +102,10 @@ def keyword_goal(part: str) -> Goal | None:
     if motion in ("sidestep", "turn", "curve"):
         motion += "_right" if re.search(r"\b(?:right|clockwise)\b", part) else "_left"
     speed = next((name for name, words in SPEED_WORDS.items() if re.search(rf"\b(?:{words})\b", part)), SPEEDS[1])
-    for amount, kind in CANONICAL.findall(part):
+    for said in re.finditer(AMOUNT, part):
         try:
-            return Goal.from_skill(motion, speed, **{kind: float(amount)})
+            kind, value = amount(said[0])
+            return Goal.from_skill(motion, speed, **{kind: value})
         except (TypeError, ValueError):  # a speed, or an end that this motion does not reach
             continue
     return Goal.from_skill(motion, speed)

@@ -54,9 +54,8 @@ from agent.artefacts import runs
 from agent.bodies import find_body
 from agent.data import schema
 from agent.data.windows import open_steps, sample_windows, take_windows
-from agent.goals import Goal
-from agent.language.corpus.generator import prompt
-from agent.language.planner import END_ID, Planner
+from agent.goals import COMMAND_AXES, Goal
+from agent.language.planner import MAX_ANSWER_TOKENS, READ, Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation.env import make_env
@@ -75,7 +74,6 @@ WINDOW_ROUNDS = 30
 PARSING_ROUNDS = 10
 ACTING_ROUNDS = 10
 LATENCIES = 2000
-MOST_TOKENS = 65  # of a program of eight goals
 ROOT = Path(__file__).parents[1]
 EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, BODY.action_size)).astype(np.float32)
 
@@ -170,7 +168,8 @@ def measure_parsing(cores: list[int]) -> None:
 def measure_acting(cores: list[int], bodies: int) -> None:
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(len(cores))
-    transformer = GoalDecisionTransformer.from_pretrained(ROOT / "pretrained" / "humanoid" / "decision_transformer")
+    folder = ROOT / "pretrained" / "humanoid" / "decision_transformer"
+    transformer = GoalDecisionTransformer.from_pretrained(folder, body=BODY.name)
     peers = {
         "agent.models.decision_transformer": cached_actions(transformer, bodies),
         "the stock model": recomputed_actions(transformer.config, bodies),
@@ -308,7 +307,8 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
     envs.step = recorded_step  # ty: ignore[invalid-assignment]
     started = time.perf_counter()
     shard, velocity = collect_dataset.roll_out(args, policy, envs, number, slices())
-    collect_dataset.add_indices(shard, number * args.shard_size, 0, policy.body)
+    tasks = schema.occurring(shard["goal.command"])
+    collect_dataset.add_indices(shard, number * args.shard_size, 0, tasks, policy.body)
     collect_dataset.write_shard(folder, number, shard, velocity, policy.body)
     seconds = time.perf_counter() - started
     return alone_steps / alone_seconds, args.shard_size / (seconds - alone_seconds)
@@ -399,7 +399,8 @@ def write_dataset(folder: Path) -> None:
     steps = SHARD_EPISODES * EPISODE_STEPS
     frame = np.tile(np.arange(EPISODE_STEPS), SHARD_EPISODES)
     done = frame == EPISODE_STEPS - 1
-    commands = np.zeros((steps, 3))
+    commands = np.zeros((steps, len(COMMAND_AXES)))
+    tasks = schema.occurring(commands)
     shard = {
         "observation.state": rng.standard_normal((steps, BODY.observation_size), dtype=np.float32),
         "action": rng.uniform(-BODY.scale, BODY.scale, (steps, BODY.action_size)),
@@ -411,7 +412,7 @@ def write_dataset(folder: Path) -> None:
         "next.truncated": done,
         "timestamp": frame * BODY.control_seconds,
         "frame_index": frame,
-        "task_index": schema.task_indices(commands),
+        "task_index": schema.task_indices(commands, tasks),
     }
     for number in range(DATASET_SHARDS):
         index = number * steps + np.arange(steps)
@@ -427,6 +428,7 @@ def write_dataset(folder: Path) -> None:
             parquet.write_table(pyarrow.table(episodes), new)
         with runs.replacing(folder / schema.DATA_PATH.format(**place)) as new:
             schema.write_shard(new, shard | {"index": index, "episode_index": index // EPISODE_STEPS}, BODY)
+    schema.write_tasks(folder, tasks)
     schema.write_info(folder, BODY, DATASET_SHARDS * steps, DATASET_SHARDS * SHARD_EPISODES)
 
 
@@ -483,14 +485,14 @@ def parsed(planner: Planner, texts: list[str]) -> Slice:
 
 def generated(planner: Planner, texts: list[str]) -> Slice:
     """Greedy decoding as the library does it: any token may follow any other."""
-    prompts = [planner.prompt_ids(prompt(text) or "") for text in texts]
+    prompts = [planner.chat.prompt_ids(READ, text) for text in texts]
     length = max(map(len, prompts))
     inputs = {
         "input_ids": torch.tensor([[0] * (length - len(ids)) + ids for ids in prompts]),
         "attention_mask": torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in prompts]),
     }
-    end = planner.goal_token_ids[END_ID]
-    options = GenerationConfig(do_sample=False, max_new_tokens=MOST_TOKENS, eos_token_id=end, pad_token_id=end)
+    end = planner.chat.end
+    options = GenerationConfig(do_sample=False, max_new_tokens=MAX_ANSWER_TOKENS, eos_token_id=end, pad_token_id=end)
 
     def run() -> int:
         planner.model.generate(**inputs, generation_config=options)

@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 
 from agent.bodies import Body
+from agent.bodies.body import joint_mirror
 from agent.simulation.physics import BodyState
 
 
@@ -24,19 +25,6 @@ def turned(qpos: np.ndarray, qvel: np.ndarray, angle: float) -> tuple[np.ndarray
     cos, sin = np.cos(angle / 2), np.sin(angle / 2)
     qpos[:, 3:7] = np.column_stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w])
     return qpos, qvel
-
-
-def joint_mirror(model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
-    """Partner of each hinge in the mirror y -> -y and the sign of its angle, from where the hinges and axes lie."""
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    anchor, axis = data.xanchor[1:], data.xaxis[1:]
-    distance = np.linalg.norm(anchor[:, None] * [1, -1, 1] - anchor, axis=-1)
-    alignment = (axis * [-1, 1, -1]) @ axis.T  # a mirror turns an axis of rotation around, too
-    match = (distance < 1e-6) & (np.abs(alignment) > 1 - 1e-6)
-    assert (match.sum(1) == 1).all(), "the model has no unique mirror image"
-    source = match.argmax(1)
-    return source, np.sign(alignment[np.arange(len(source)), source])
 
 
 def mirrored(qpos: np.ndarray, qvel: np.ndarray, model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
@@ -60,3 +48,9 @@ def standing(count: int, body: Body) -> BodyState:
     qpos[:, 3] = 1
     feet[:, 0, 1], feet[:, 1, 1], feet[..., 2] = -0.1, 0.1, body.sole_height
     return BodyState(qpos, np.zeros((count, 6 + joints)), feet)
+
+
+def mirrored_commands(commands: np.ndarray) -> np.ndarray:
+    """Commands [..., 5] as a mirror shows them: what goes to the left goes to the right, and the other arm waves."""
+    other_arm = np.array([0, 1, 2, 4, 3])[commands[..., 4].astype(int)]
+    return np.concatenate([commands[..., :4] * [1, -1, -1, 1], other_arm[..., None]], axis=-1).astype(np.float32)

@@ -1,7 +1,5 @@
 """What several tests start from: untrained planners, and a dataset of bodies that follow their commands."""
 
-import itertools
-
 import numpy as np
 import pyarrow as pa
 import torch
@@ -13,40 +11,40 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from agent.artefacts import runs
 from agent.bodies import find_body
 from agent.data import schema
-from agent.goals import Goal
-from agent.language.corpus.generator import generate, prompt
-from agent.language.planner import Planner, spare_token_ids
+from agent.goals import GOAL_VERSION, Goal
+from agent.language.corpus.generator import examples
+from agent.language.planner import Planner
 from agent.simulation.curriculum import sample_commands
 
 EPISODES, STEPS = 40, 450
 BODY = find_body("humanoid")
 
 
-def small_tokenizer(goal_tokens: list[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer, with or without the goal tokens in its vocabulary."""
+CHAT_TEMPLATE = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>\n{% endfor %}<s>assistant\n"
+
+
+def small_tokenizer(chat: bool = True) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer, with or without a chat template."""
     tokenizer = Tokenizer(models.BPE())
     digits = pre_tokenizers.Split(Regex("[0-9]"), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    special = ["<s>", "</s>", *goal_tokens]
     trainer = trainers.BpeTrainer(
-        vocab_size=700, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        vocab_size=700, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator((prompt(each.text) for each in itertools.islice(generate(5), 300)), trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="</s>",
-        extra_special_tokens=goal_tokens,
+    tokenizer.train_from_iterator((each.program for each in examples(300, seed=5)), trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
     )
+    tokenizer.chat_template = CHAT_TEMPLATE if chat else None
+    return tokenizer
 
 
-def small_planner(goal_tokens: list[str]) -> Planner:
-    """An untrained planner: nothing that it says is sensible, so that only rules and grammar hold it."""
+def small_planner(chat: bool = True) -> Planner:
+    """An untrained planner: nothing that it says is sensible, so that only the grammar holds it."""
     torch.manual_seed(0)
-    tokenizer = small_tokenizer(goal_tokens)
+    tokenizer = small_tokenizer(chat)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -56,26 +54,27 @@ def small_planner(goal_tokens: list[str]) -> Planner:
         num_key_value_heads=1,
         initializer_range=0.5,
     )
-    return Planner(LlamaForCausalLM(config), tokenizer, spare_token_ids(tokenizer, len(tokenizer)))
+    return Planner(LlamaForCausalLM(config), tokenizer)
 
 
 def with_adapter(planner: Planner, base_model: str = "") -> Planner:
     """The planner with an adapter attached that changes what it says."""
     adapter = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
     model = get_peft_model(planner.model, adapter)
-    return Planner(model, planner.tokenizer, planner.goal_token_ids, base_model=base_model)
+    return Planner(model, planner.tokenizer, base_model=base_model)
 
 
 def write_dataset(folder):
     """Episodes with a new goal in the middle; in every fourth the body is slower, in every eighth it falls."""
     rng = np.random.default_rng(0)
     count = EPISODES * STEPS
-    goals = [Goal(*map(float, command)).on_grid().velocity for command in sample_commands(rng, 2 * EPISODES, BODY)]
+    goals = [Goal(*map(float, command)).on_grid().command for command in sample_commands(rng, 2 * EPISODES, BODY)]
     commands = np.repeat(np.array(goals, dtype=np.float32), STEPS // 2, axis=0)
+    tasks = schema.occurring(commands)
     episode = np.arange(count) // STEPS
     observations = rng.normal(0, 0.02, (count, 45)).astype(np.float32)
     observations[:, :5] = 1.3, 1, 0, 0, 0
-    velocity = commands * np.where(episode % 4 == 3, 0.6, 1.0)[:, None]
+    velocity = commands[:, :3] * np.where(episode % 4 == 3, 0.6, 1.0)[:, None]
     observations[:, [22, 23, 27]] += velocity
     frame = np.arange(count) % STEPS
     done = frame == STEPS - 1
@@ -93,7 +92,7 @@ def write_dataset(folder):
         "frame_index": frame,
         "episode_index": episode,
         "index": np.arange(count),
-        "task_index": schema.task_indices(commands),
+        "task_index": schema.task_indices(commands, tasks),
     }
     path = folder / schema.DATA_PATH.format(**schema.place(0))
     path.parent.mkdir(parents=True)
@@ -104,5 +103,6 @@ def write_dataset(folder):
     episodes = {"episode_index": np.arange(EPISODES), "length": np.full(EPISODES, STEPS)}
     bounds = {"dataset_from_index": starts, "dataset_to_index": starts + STEPS}
     parquet.write_table(pa.table(episodes | bounds), path)
-    info = {"goal_version": "1", "total_frames": count, "total_episodes": EPISODES}
+    schema.write_tasks(folder, tasks)
+    info = {"goal_version": GOAL_VERSION, "total_frames": count, "total_episodes": EPISODES}
     runs.write_json(folder / "meta" / "info.json", info)

@@ -23,6 +23,7 @@ import pretrain_ppo
 from agent.artefacts import checkpoints, runs
 from agent.artefacts.arguments import parse_arguments
 from agent.evaluation import suites
+from agent.goals import GOAL_VERSION
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation.heading import world_observation
 from agent.simulation.vector_env import GoalVectorEnv
@@ -33,8 +34,8 @@ from pretrain_ppo import (
     build_models,
     collect,
     generalized_advantages,
+    raise_difficulty,
     update,
-    widen,
 )
 
 TINY = {
@@ -252,6 +253,35 @@ def test_a_training_goes_on_with_the_critic_next_to_the_policy(whole, tmp_path):
         build_models(tiny(init_from=tmp_path), torch.device("cpu"), tmp_path)
 
 
+def test_a_training_goes_on_from_a_policy_that_knows_no_heights_and_arms(tmp_path):
+    torch.manual_seed(0)
+    policy = MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8]))
+    torch.nn.init.normal_(policy.goal_embedding.even.weight)
+    policy.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
+    weights = load_file(tmp_path / "model.safetensors")
+    narrow = {f"goal_embedding.{part}.weight": count for part, count in (("even", 3), ("odd", 2))}
+    save_file(
+        {
+            name: value[:, : narrow.get(name)].contiguous() if name in narrow else value
+            for name, value in weights.items()
+        },
+        tmp_path / "model.safetensors",
+    )
+    config = (tmp_path / "config.json").read_text()
+    (tmp_path / "config.json").write_text(config.replace(f'"goal_version": "{GOAL_VERSION}"', '"goal_version": "1"'))
+    args = tiny(init_from=tmp_path, low_share=0.5, arms_share=0.5)
+    started, _ = build_models(args, torch.device("cpu"), tmp_path)
+    envs = build_envs(args, seed=1)
+    assert envs.goals[:, 3:].any()
+    torch.manual_seed(1)
+    rollout, _ = collect(args, envs, started)
+    plain = rollout["commands"][0] * torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])
+    mean, std = policy(rollout["observations"][0], plain, rollout["phase"][0])
+    noise = (rollout["actions"][0] - mean) / std
+    torch.testing.assert_close(pretrain_ppo.log_density(noise, std), rollout["log_probs"][0], atol=1e-4, rtol=1e-4)
+
+
 def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):
     kept, checkpoint = load_file(whole / "last/model.safetensors"), load_file(whole / "checkpoint/models.safetensors")
     for name, value in kept.items():
@@ -263,10 +293,10 @@ def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):
 def test_the_region_of_commands_widens_only_while_they_are_followed():
     args = tiny()
     followed = {"reward/tracking": 0.9 * args.tracking_weight, "rollout/falls_per_minute": 1.0}
-    assert widen(0.5, followed, args) > 0.5
-    assert widen(1.0, followed, args) == 1.0
-    assert widen(0.5, followed | {"rollout/falls_per_minute": 60.0}, args) == 0.5
-    assert widen(0.5, followed | {"reward/tracking": 0.1}, args) == 0.5
+    assert raise_difficulty(0.5, followed, args) > 0.5
+    assert raise_difficulty(1.0, followed, args) == 1.0
+    assert raise_difficulty(0.5, followed | {"rollout/falls_per_minute": 60.0}, args) == 0.5
+    assert raise_difficulty(0.5, followed | {"reward/tracking": 0.1}, args) == 0.5
 
 
 def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, monkeypatch):
@@ -305,12 +335,12 @@ def test_a_native_policy_is_measured_and_shown_without_goals(tmp_path, monkeypat
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 30)
     pretrain_ppo.main(tiny(**NATIVE, output_dir=tmp_path))
     card = (tmp_path / "README.md").read_text()
-    assert "| episode | survival | forward_speed | humanoid_return |" in card
+    assert "| episode | survival | forward_speed | native_return |" in card
     code = card.partition("```python\n")[2].partition("```")[0]
     monkeypatch.chdir(tmp_path.parent)
     names = {}
     exec(code.replace("range(1000)", "range(3)"), names)
-    assert names["observations"].shape == (1, 45 + 3)
+    assert names["observations"].shape == (1, 45 + 5)
     assert MotorPolicy.from_pretrained(tmp_path).config.frame == "world"
     with pytest.raises(ValueError, match="has frame=world, this run heading: give another --init_from"):
         pretrain_ppo.main(tiny(output_dir=tmp_path / "goal", init_from=tmp_path))

@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import signal
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +20,13 @@ from safetensors.torch import load_file
 import collect_dataset
 import train_decision_transformer as script
 from agent.artefacts.arguments import parse_arguments
+from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.data import schema
+from agent.goals import Goal
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.simulation.env import make_env
 from train_decision_transformer import Arguments
 
 TINY = {
@@ -100,9 +105,10 @@ def test_the_learning_rate_warms_up_and_decays_in_lines(dataset, tmp_path):
 
 def test_a_run_leaves_a_model_its_card_its_curves_and_a_summary(trained):
     model = GoalDecisionTransformer.from_pretrained(trained)
-    assert model.observation_std.min() > 0
-    assert not torch.equal(model.observation_std, torch.ones(45))
-    assert model.config.target_return > model.return_mean
+    statistics = model.statistics["humanoid"]
+    assert statistics.observation_std.min() > 0
+    assert not torch.equal(statistics.observation_std, torch.ones(45))
+    assert statistics.target_return > statistics.return_mean
     rows = read_metrics(trained)
     assert [row["step"] for row in rows] == list(range(1, 7))
     assert 0 <= rows[-1]["evaluation/survival"] <= 1
@@ -111,6 +117,16 @@ def test_a_run_leaves_a_model_its_card_its_curves_and_a_summary(trained):
     assert summary["stage"] == "transformer"
     assert {"README.md", "provenance.json", "curves.png", "last", "checkpoint"} <= set(os.listdir(trained))
     assert "survival" in (trained / "README.md").read_text()
+
+
+def test_what_was_trained_on_a_collected_dataset_acts_in_the_env_in_every_posture(trained):
+    model, env = GoalDecisionTransformer.from_pretrained(trained, body="humanoid").eval(), make_env("humanoid")
+    observation, _ = env.reset(seed=0)
+    for height, arms in product(model.body.heights, model.body.arms):
+        model.prompt(Goal(0.6, height=height, arms=arms))
+        observation, *_ = env.step(model.act(observation))
+    assert np.isfinite(observation).all() and observation.shape == (45 + 5,)
+    env.close()
 
 
 def test_a_run_that_was_interrupted_has_the_losses_of_one_that_was_not(dataset, trained, tmp_path, monkeypatch):
@@ -176,6 +192,58 @@ def test_several_datasets_are_taken_together_and_are_all_named(dataset, tmp_path
     assert provenance["upstream"]["dataset"].count(dataset.name) == 2
 
 
+@pytest.fixture
+def two_bodies(dataset, tmp_path, monkeypatch):
+    """The dataset, and the same of another body."""
+    monkeypatch.setitem(BODIES, "twin", replace(HUMANOID, name="twin"))
+    folder = shutil.copytree(dataset, tmp_path / "twin_data")
+    (folder / "manifest.json").unlink()
+    info = folder / "meta" / "info.json"
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"body": "twin"}))
+    return [str(dataset), str(folder)]
+
+
+@pytest.mark.parametrize("model", ["transformer", "mlp"])
+def test_datasets_of_two_bodies_train_one_model_on_both(two_bodies, tmp_path, monkeypatch, model):
+    batches, measured, update = [], [], script.update
+
+    def noted(*args):
+        batches.append({name: len(batch["states"]) for name, batch in args[-1].items()})
+        return update(*args)
+
+    def measure(actor, commands, episodes, seed):
+        measured.append(actor.body.name)
+        return {"mean": {"survival": 1.0, "velocity_error": 0.1, "yaw_error": None}}
+
+    monkeypatch.setattr(script, "update", noted)
+    monkeypatch.setattr(script, "measure_commands", measure)
+    changes = {"model": model, "updates": 2, "evaluate_every": 2}
+    words = ["--dataset", *two_bodies, "--output_dir", str(tmp_path / "out"), *flags(**changes)]
+    script.main(parse_arguments(Arguments, words))
+    assert batches == [{"humanoid": 4, "twin": 4}] * 2, "as many windows of each"
+    assert measured == ["humanoid", "twin"]
+    row = read_metrics(tmp_path / "out")[-1]
+    assert row["evaluation/humanoid/survival"] == row["evaluation/twin/survival"] == 1.0
+    for body in ("humanoid", "twin"):
+        actor = script.MODELS[model].from_pretrained(tmp_path / "out", body=body)
+        assert actor.body is BODIES[body]
+        assert actor.act(np.zeros((2, 45), dtype=np.float32)).shape == (2, 17)
+    with pytest.raises(ValueError, match="moves several bodies: give body= one of humanoid, twin"):
+        script.MODELS[model].from_pretrained(tmp_path / "out")
+
+
+def test_windows_are_shared_out_evenly_over_bodies(two_bodies, tmp_path):
+    words = ["--dataset", *two_bodies, "--output_dir", str(tmp_path / "out"), *flags(batch_size=7)]
+    with pytest.raises(ValueError, match="batch_size=7 must be a multiple of 2"):
+        script.main(parse_arguments(Arguments, words))
+
+
+def test_a_model_of_other_bodies_is_refused_as_a_start(two_bodies, trained, tmp_path):
+    words = ["--dataset", *two_bodies, "--output_dir", str(tmp_path / "out"), *flags(init_from=trained)]
+    with pytest.raises(ValueError, match=r"is for .*\['humanoid'\].*, the data for .*\['humanoid', 'twin'\]"):
+        script.main(parse_arguments(Arguments, words))
+
+
 def test_an_mlp_comes_from_the_same_script(dataset, tmp_path):
     rows = train(dataset, tmp_path, model="mlp", updates=40, evaluate_every=40, learning_rate=3e-3)
     assert losses(rows)[-1] < losses(rows)[0]
@@ -185,7 +253,7 @@ def test_an_mlp_comes_from_the_same_script(dataset, tmp_path):
 
 def test_the_mean_of_the_weights_is_what_is_kept(trained):
     checkpoint = load_file(trained / "checkpoint" / "models.safetensors")
-    last, kept = GoalDecisionTransformer.from_pretrained(trained / "last"), "predict_action.0.bias"
+    last, kept = GoalDecisionTransformer.from_pretrained(trained / "last"), "predict_action.humanoid.bias"
     assert torch.equal(last.state_dict()[kept], checkpoint[f"average.module.{kept}"])
     assert not torch.equal(last.state_dict()[kept], checkpoint[f"model.{kept}"])
 
@@ -193,9 +261,10 @@ def test_the_mean_of_the_weights_is_what_is_kept(trained):
 def test_a_run_goes_on_from_a_model_with_its_statistics(dataset, trained, tmp_path):
     train(dataset, tmp_path, init_from=trained, updates=1, warmup_updates=0)
     first, second = (GoalDecisionTransformer.from_pretrained(folder) for folder in (trained, tmp_path / "last"))
-    assert torch.equal(first.observation_mean, second.observation_mean)
-    assert second.config.target_return == first.config.target_return
-    assert not torch.equal(first.predict_action[0].bias, second.predict_action[0].bias)
+    for name in ("observation_mean", "target_return"):
+        buffers = (model.statistics["humanoid"].get_buffer(name) for model in (first, second))
+        assert torch.equal(*buffers), name
+    assert not torch.equal(first.predict_action["humanoid"].bias, second.predict_action["humanoid"].bias)
 
 
 @pytest.mark.parametrize(
@@ -213,8 +282,8 @@ def test_what_a_run_starts_from_stays_the_best_until_something_is_better(dataset
     first, best, last = (
         GoalDecisionTransformer.from_pretrained(path) for path in (trained, tmp_path, tmp_path / "last")
     )
-    assert torch.equal(best.predict_action[0].bias, first.predict_action[0].bias)
-    assert not torch.equal(last.predict_action[0].bias, first.predict_action[0].bias)
+    assert torch.equal(best.predict_action["humanoid"].bias, first.predict_action["humanoid"].bias)
+    assert not torch.equal(last.predict_action["humanoid"].bias, first.predict_action["humanoid"].bias)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +307,7 @@ def test_a_dataset_of_another_vocabulary_is_refused(dataset, tmp_path):
     (tmp_path / "meta").mkdir()
     info = json.loads((dataset / "meta" / "info.json").read_text())
     (tmp_path / "meta" / "info.json").write_text(json.dumps(info | {"goal_version": "0"}))
-    with pytest.raises(ValueError, match="vocabulary 0, this code 1"):
+    with pytest.raises(ValueError, match="vocabulary 0, this code 2"):
         train(tmp_path, tmp_path / "out")
 
 
@@ -246,7 +315,8 @@ def test_a_dataset_of_other_dimensions_is_refused(dataset, tmp_path, monkeypatch
     path = tmp_path / schema.DATA_PATH.format(**schema.place(0))
     path.parent.mkdir(parents=True)
     (tmp_path / "meta").mkdir()
-    (tmp_path / "meta" / "info.json").write_text((dataset / "meta" / "info.json").read_text())
+    for name in ("info.json", "tasks.parquet"):
+        shutil.copy(dataset / "meta" / name, tmp_path / "meta")
     shard = next(schema.read_shards(dataset)) | {"action": np.zeros((240, 8), dtype=np.float32)}
     columns = schema.columns(HUMANOID) | {"action": schema.Column("float32", 8, "of a smaller body")}
     with monkeypatch.context() as patch:
@@ -269,8 +339,8 @@ def test_episodes_of_another_project_train_a_model_of_their_sizes(tmp_path, monk
     rows = train(tmp_path / "data", tmp_path / "out", model=model, **changes)
     assert rows[-1]["evaluation/action_loss"] < 0.7 * rows[0]["loss/action"]
     trained = script.MODELS[model].from_pretrained(tmp_path / "out")
-    assert (trained.config.body, trained.config.state_dim, trained.config.act_dim) == ("", 3, 2)
-    assert trained.config.action_scale == pytest.approx([np.abs(actions).max()] * 2)
+    assert (trained.config.bodies, trained.config.state_dims, trained.config.act_dims) == (["other"], [3], [2])
+    assert trained.config.action_scales[0] == pytest.approx([np.abs(actions).max()] * 2)
     assert trained.act(np.zeros((5, 3), dtype=np.float32)).shape == (5, 2)
     assert "action loss" in json.loads((tmp_path / "out" / "summary.json").read_text())["metric"]
     card = (tmp_path / "out" / "README.md").read_text()

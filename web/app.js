@@ -1,4 +1,4 @@
-// Draws the humanoid and its velocity. Runs once, when Gradio has made `element`; `props.value` is then replaced by
+// Draws the robot and its velocity. Runs once, when Gradio has made `element`; `props.value` is then replaced by
 // app.py 17 times a second with what the body did since.
 
 const picture = element.querySelector(".picture");

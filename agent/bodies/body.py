@@ -13,6 +13,11 @@ from typing import Literal
 import mujoco
 import numpy as np
 
+from agent.goals import ARMS, AXES, GRID, HEIGHTS
+
+# Joints this close to each other's mirror image are partners: m, and the cosine of the angle between their axes.
+MIRROR_DISTANCE, MIRROR_ALIGNMENT = 1e-3, 0.999
+
 
 @dataclass(frozen=True)
 class Gait:
@@ -50,7 +55,7 @@ class Body:
         joints: names of the J hinges in the order of `qpos[7:]`.
         actuated: joint that each of the A actuators drives, in the order of `ctrl`.
         odd_joints: joints whose angle changes its sign in the mirror y -> -y. Partners are found by name: a joint
-            with `left` in it swaps with the one that has `right` there.
+            with `left` in it swaps with the one that has `right` there. `check_model` compares both with the model.
         action_kind: `torque`: an action is the control itself; `position`: it is added to the rest pose of its joint.
         action_scale: control units of an action of 1, for each actuator.
         rest_pose: joint angles, rad, by name; zero for the others. Position targets are relative to it.
@@ -59,16 +64,27 @@ class Body:
         feet: names of the geoms of the right and the left foot.
         sole_height: m of a foot's center above the ground it stands on.
         hips: right and left joint that swing the leg forward; negative is ahead. Empty: no starts in mid-stride.
-        knees: right and left knee.
+        knees: right and left knee, where there are hips.
         knee_bend: sign of a bent knee.
+        torso_height: m of the torso while it stands or walks; needed for a crouch.
+        crouch_height: m of the torso in a crouch; None: it cannot be asked to go low.
+        crouch_bend: rad, by which both knees are bent in a crouch.
+        low_speed: m/s, the fastest command ahead in a crouch.
+        arm_joints: joints that pose the arms: all of the right arm, then their partners. Empty: no arm poses.
+        arm_poses: angles of the right arm in "up", "out" and "wave", those that it can be asked for, rad; the left arm
+            is the mirror image. At rest both are at the rest pose.
+        wave_swing: rad, by which the joints of the right arm swing around the pose "wave".
+        wave_hertz: how often per second.
         gait: how it should step.
-        speed_limits: lowest and highest forward, sideways and yaw velocity, m/s, m/s, rad/s.
-        gentle_speed: m/s, the fastest command at difficulty 0.
+        speed_limits: lowest and highest forward, sideways and yaw velocity, m/s, m/s, rad/s, within the grid of goals.
+        gentle_speed: m/s, the fastest command ahead at difficulty 0.
         acceleration: m/s², m/s², rad/s² of the command on its way to a faster goal.
         braking: the same to a slower goal.
         camera_height: m, what the camera looks at.
         camera_distance: m.
         reset_noise: largest noise of positions and velocities at a start.
+        recovery_noise: deviation of the torso's velocity, its angular velocity and the joint velocities, m/s, rad/s,
+            rad/s, at a start in a disturbed state.
         start_height: m of the torso at a start; None for that of the model.
         start_at_rest: whether joints start at the rest pose; otherwise where the model has them.
         native: the reward of Gymnasium's env of this robot, if there is one.
@@ -96,16 +112,25 @@ class Body:
     camera_height: float
     camera_distance: float
     reset_noise: float = 0.01
+    recovery_noise: tuple[float, float, float] = (0.5, 1.0, 2.0)
     start_height: float | None = None
     start_at_rest: bool = False
     hips: tuple[str, ...] = ()
     knees: tuple[str, ...] = ()
     knee_bend: float = -1.0
+    torso_height: float = 0.0
+    crouch_height: float | None = None
+    crouch_bend: float = 0.0
+    low_speed: float = 0.0
+    arm_joints: tuple[str, ...] = ()
+    arm_poses: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    wave_swing: tuple[float, ...] = ()
+    wave_hertz: float = 0.0
     native: NativeReward | None = field(default=None)
 
     def __post_init__(self):
-        unknown = {*self.actuated, *self.odd_joints, *self.rest_pose, *self.posture_joints, *self.hips, *self.knees}
-        unknown -= set(self.joints)
+        named = (self.actuated, self.odd_joints, self.rest_pose, self.posture_joints, self.hips, self.knees)
+        unknown = {name for names in (*named, self.arm_joints) for name in names} - set(self.joints)
         if unknown:
             raise ValueError(f"body {self.name} has no joint {sorted(unknown)[0]!r}: name one of {self.joints}")
         if len(self.action_scale) != len(self.actuated):
@@ -113,6 +138,42 @@ class Body:
                 f"body {self.name} has {len(self.action_scale)} action scales for {len(self.actuated)} actuators: "
                 "give one each"
             )
+        for name in self.joints:
+            if _partner(name) not in self.joints:
+                raise ValueError(f"joint {name!r} of body {self.name} has no partner {_partner(name)!r} in the mirror")
+        if len(self.hips) not in (0, 2) or len(self.knees) != len(self.hips):
+            raise ValueError(
+                f"body {self.name} has hips {self.hips} and knees {self.knees}: give two of each, or none"
+            )
+        for axis, (low, high) in zip(AXES, self.speed_limits, strict=True):
+            if not GRID[axis][0] <= low <= 0 <= high <= GRID[axis][-1] or low == high:
+                raise ValueError(
+                    f"the speed limits {low:g} and {high:g} of body {self.name} along {axis} must be at most and at "
+                    f"least 0, not both, and within {GRID[axis][0]:g} and {GRID[axis][-1]:g}, the grid of goals"
+                )
+        if not 0 < self.gentle_speed <= self.speed_limits[0][1]:
+            raise ValueError(
+                f"gentle_speed={self.gentle_speed:g} of body {self.name} must be above 0 and at most its fastest "
+                f"speed ahead, {self.speed_limits[0][1]:g} m/s"
+            )
+        crouches = self.knees and self.low_speed > 0 and (self.crouch_height or 0) < self.torso_height
+        if self.crouch_height is not None and not crouches:
+            raise ValueError(
+                f"crouch_height={self.crouch_height:g} of body {self.name} needs knees, a low_speed and a higher "
+                "torso_height"
+            )
+        self._check_arms()
+
+    def _check_arms(self) -> None:
+        right, left = self._right_arm, self.arm_joints[len(self._right_arm) :]
+        if tuple(map(_partner, right)) != left:
+            raise ValueError(f"arm_joints of body {self.name} must be those of the right arm, then their partners")
+        for name, pose in {**self.arm_poses, "swing": self.wave_swing or (0.0,) * len(right)}.items():
+            if name not in ("up", "out", "wave", "swing") or len(pose) != len(right):
+                raise ValueError(
+                    f"arm pose {name!r} of body {self.name} has {len(pose)} angles: "
+                    f"give up, out and wave {len(right)} each, one for every joint of the right arm"
+                )
 
     @property
     def control_seconds(self) -> float:
@@ -150,6 +211,46 @@ class Body:
         """Joint angles [J] at rest, rad."""
         return np.array([self.rest_pose.get(joint, 0.0) for joint in self.joints])
 
+    @property
+    def heights(self) -> tuple[str, ...]:
+        """Those of agent.goals.HEIGHTS that it can be asked for."""
+        return HEIGHTS if self.crouch_height is not None else HEIGHTS[:1]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Those of agent.goals.ARMS that it can be asked for."""
+        return tuple(name for name in ARMS if name.split("_")[0] in {"rest", *self.arm_poses})
+
+    @functools.cached_property
+    def arm_angles(self) -> np.ndarray:
+        """Angles [5, M] of the M arm joints for each of agent.goals.ARMS, rad; at rest where it lacks the pose."""
+        rest = tuple(self.rest_pose.get(joint, 0.0) for joint in self._right_arm)
+        up, out, wave = (self.arm_poses.get(name, rest) for name in ("up", "out", "wave"))
+        pairs = {"rest": (rest, rest), "up": (up, up), "out": (out, out)}
+        pairs |= {"wave_left": (rest, wave), "wave_right": (wave, rest)}
+        return np.array([self._arm_pair(*pairs[name]) for name in ARMS])
+
+    @functools.cached_property
+    def arm_swings(self) -> np.ndarray:
+        """Largest swing [5, M] of the M arm joints around `arm_angles`, rad."""
+        still = (0.0,) * len(self._right_arm)
+        swing = self.wave_swing or still
+        pairs = {"wave_left": (still, swing), "wave_right": (swing, still)}
+        return np.array([self._arm_pair(*pairs.get(name, (still, still))) for name in ARMS])
+
+    def _arm_pair(self, right: Sequence[float], left: Sequence[float]) -> np.ndarray:
+        """Angles [M] of the right arm and of the mirror image of `left`."""
+        return np.concatenate([right, np.array(left) * self.arm_signs])
+
+    @functools.cached_property
+    def arm_signs(self) -> np.ndarray:
+        """Sign [M / 2] by which the mirror changes the angle of each joint of an arm."""
+        return np.array([-1.0 if joint in self.odd_joints else 1.0 for joint in self._right_arm])
+
+    @property
+    def _right_arm(self) -> tuple[str, ...]:
+        return self.arm_joints[: len(self.arm_joints) // 2]
+
     def joint_indices(self, names: tuple[str, ...]) -> list[int]:
         """Where these joints are in MuJoCo's positions."""
         return [7 + self.joints.index(name) for name in names]
@@ -168,26 +269,44 @@ class Body:
         """Lowest and highest command [2, 3]."""
         return np.array(self.speed_limits).T
 
-    def reach(self, velocity: Sequence[float]) -> float:
-        """Share of the robot's ability that a command (vx, vy, wz) takes: at most 1 for what the policy is trained on.
+    def reach(self, velocity: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Share [...] of the robot's ability that commands (vx, vy, wz) [..., 3] take: at most 1 for what the policy
+        is trained on.
 
         The trained region is the convex hull of the pure motions, so a command that mixes two of them gets less of
         each.
         """
-        return sum(
-            value / (high if value >= 0 else low)
-            for value, (low, high) in zip(velocity, self.speed_limits, strict=True)
-        )
+        velocity = np.asarray(velocity, dtype=float)
+        limit = np.where(velocity >= 0, self.limits[1], self.limits[0])
+        beyond = np.where(velocity == 0, 0.0, np.inf)  # where it cannot move in this direction at all
+        return np.divide(velocity, limit, out=beyond, where=limit != 0).sum(-1)
 
     def check_model(self, model: mujoco.MjModel) -> None:
         """Raise ValueError where the model is not the one that this body describes."""
+        name = f"the model of body {self.name}"
+        kinds = [mujoco.mjtJoint.mjJNT_FREE, *[mujoco.mjtJoint.mjJNT_HINGE] * (model.njnt - 1)]
+        if list(model.jnt_type) != kinds:
+            raise ValueError(f"{name} must have a free joint and then hinges only")
+        if (model.actuator_trntype != mujoco.mjtTrn.mjTRN_JOINT).any():
+            raise ValueError(f"{name} has an actuator that drives no joint")
         joints = tuple(model.joint(index).name for index in range(1, model.njnt))
         driven = tuple(model.joint(index).name for index in model.actuator_trnid[:, 0])
         for what, found, said in (("joints", joints, self.joints), ("actuators", driven, self.actuated)):
             if found != said:
-                raise ValueError(f"the model of body {self.name} has the {what} {found}, its Body says {said}")
+                raise ValueError(f"{name} has the {what} {found}, its Body says {said}")
         if abs(model.opt.timestep - self.timestep) > 1e-9:
-            raise ValueError(f"the model of body {self.name} steps {model.opt.timestep} s, its Body {self.timestep} s")
+            raise ValueError(f"{name} steps {model.opt.timestep} s, its Body {self.timestep} s")
+        for foot in self.feet:
+            if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, foot) < 0:
+                raise ValueError(f"{name} has no geom {foot!r}: name its feet")
+        source, sign = joint_mirror(model)
+        said_source, said_sign = _mirror(self.joints, self.odd_joints)
+        for joint, partner, said in zip(joints, source, said_source, strict=True):
+            if partner != said:
+                raise ValueError(f"in {name} the mirror image of {joint} is {joints[partner]}, not {joints[said]}")
+        wrong = [joint for joint, found, said in zip(joints, sign, said_sign, strict=True) if found != said]
+        if wrong:
+            raise ValueError(f"odd_joints of body {self.name} is wrong about {', '.join(wrong)}: see the model's axes")
 
     @functools.cached_property
     def observation_mirror(self) -> tuple[np.ndarray, np.ndarray]:
@@ -205,13 +324,31 @@ class Body:
         return _mirror(self.actuated, self.odd_joints)
 
 
+def joint_mirror(model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
+    """Partner [J] of each hinge in the mirror y -> -y, and the sign of its angle, from where the hinges and their axes
+    are in the model. Raises ValueError for a model without a mirror image.
+    """
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    anchor, axis = data.xanchor[1:] - data.qpos[:3], data.xaxis[1:]
+    distance = np.linalg.norm(anchor[:, None] * [1, -1, 1] - anchor, axis=-1)
+    alignment = (axis * [-1, 1, -1]) @ axis.T  # a mirror turns an axis of rotation around, too
+    match = (distance < MIRROR_DISTANCE) & (np.abs(alignment) > MIRROR_ALIGNMENT)
+    for row in np.flatnonzero(match.sum(1) != 1):
+        raise ValueError(f"joint {model.joint(row + 1).name!r} has no unique mirror image in the model")
+    source = match.argmax(1)
+    return source, np.sign(alignment[np.arange(len(source)), source])
+
+
 def _mirror(names: tuple[str, ...], odd: frozenset[str]) -> tuple[np.ndarray, np.ndarray]:
     """Index of each joint's partner, and its sign."""
-    partner = {
-        name: name.replace("left", "right") if "left" in name else name.replace("right", "left") for name in names
-    }
-    source = np.array([names.index(partner[name]) for name in names])
+    source = np.array([names.index(_partner(name)) for name in names])
     return source, np.array([-1 if name in odd else 1 for name in names], dtype=np.float32)
+
+
+def _partner(name: str) -> str:
+    """The name of the joint on the other side; its own in the middle."""
+    return name.replace("left", "right") if "left" in name else name.replace("right", "left")
 
 
 # Name -> Body. `agent.bodies` fills it.

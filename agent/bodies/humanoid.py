@@ -1,4 +1,4 @@
-"""Gymnasium's Humanoid-v5, its physics unchanged: RK4, PGS, five steps of 3 ms per action, torques of ±0.4."""
+"""Gymnasium's Humanoid-v5, its physics unchanged: RK4, PGS, five steps of 3 ms per action, controls of ±0.4."""
 
 from pathlib import Path
 
@@ -37,6 +37,14 @@ HUMANOID = register(
         sole_height=0.075,  # the radius of its spherical feet
         hips=("right_hip_y", "left_hip_y"),
         knees=("right_knee", "left_knee"),
+        torso_height=1.26,
+        crouch_height=1.15,
+        crouch_bend=0.9,
+        low_speed=1.0,
+        arm_joints=ARMS,
+        arm_poses={"up": (-1.3, 0.3, -1.3), "out": (-0.85, -0.55, -1.4), "wave": (-1.35, -0.95, -0.6)},
+        wave_swing=(0.0, 0.0, 0.45),
+        wave_hertz=1.5,
         # People take 1.7 steps per second at 1 m/s and 2.7 when they run at 3 m/s.
         gait=Gait(
             cadence=1.6,

@@ -28,25 +28,25 @@ def after(shard: Shard) -> np.ndarray:
 
 
 def achieved(shard: Shard, body: Body) -> np.ndarray:
-    """Commands [R, 3] on the grid: the mean velocity of stretches of about a second, in each of which one goal was in
-    force.
+    """Commands [R, 5] on the grid: the mean velocity of stretches of about a second, in each of which one goal was in
+    force. Height and arms stay those of that goal.
     """
     asked, done = shard["goal.command"], shard["next.done"]
     velocity = observed_velocity(after(shard)).astype(float)
     switches = np.flatnonzero((asked[1:] != asked[:-1]).any(1) | done[:-1]) + 1
-    found = np.empty_like(asked)
+    found = asked.copy()
     for begin, end in pairwise([0, *switches.tolist(), len(asked)]):
         count = max(1, round((end - begin) * body.control_seconds / STRETCH_SECONDS))
         for rows in np.array_split(np.arange(begin, end), count):
-            found[rows] = nearest_on_grid(velocity[rows].mean(0))
+            found[rows, :3] = nearest_on_grid(velocity[rows].mean(0), body, asked[begin, 3] > 0)
     return found
 
 
 def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
-    """Rewards [R] of GoalTask for the same motion under other `commands` [R, 3], with the default RewardWeights.
+    """Rewards [R] of GoalTask for the same motion under other `commands` [R, 5], with the default RewardWeights.
 
     The body's states are put together again from the observations; its place and heading, in which only the slip of a
-    foot is measured, are summed from velocities. The gait keeps the time of the goals that were in force. Of the
+    foot is measured, are summed from velocities. Gait and wave keep the time of the goals that were in force. Of the
     last step of an episode, the state before it counts, for the one after it is in no row.
     """
     ends = np.flatnonzero(shard["next.done"]) + 1

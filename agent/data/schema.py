@@ -4,18 +4,21 @@ A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/l
 
     data/chunk-000/file-000.parquet           the steps of one shard, episode after episode
     meta/episodes/chunk-000/file-000.parquet  its episodes: where they are, instructions, a summary in numbers
-    meta/info.json  meta/stats.json  meta/tasks.parquet
+    meta/tasks.parquet                        the goals that occur: text, number and command
+    meta/info.json  meta/stats.json
     README.md                                 the card, by which `datasets.load_dataset` finds the data
 
 Actions are in the env's own units. A dataset is of one body, whose name is in meta/info.json; without one it is
 humanoid.
+
+Shapes: R rows of a shard, A actions, G = 5 numbers of a command (`agent.goals.COMMAND_AXES`).
 """
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,22 +29,39 @@ from pyarrow import parquet
 
 from agent.artefacts import runs
 from agent.bodies import Body, find_body
-from agent.goals import AXES, GOAL_VERSION, GRID, GRID_STEP, GRID_STEPS, Goal, check_goal_version
+from agent.goals import (
+    ARMS,
+    AXES,
+    AXIS_IDS,
+    COMMAND_AXES,
+    GOAL_VERSION,
+    GRID_STEP,
+    GRID_STEPS,
+    HEIGHTS,
+    Goal,
+    check_goal_version,
+)
 
 LAYOUT_VERSION = "v3.0"
 FILES_PER_CHUNK = 1000
 FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 35
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+TASKS_PATH = "meta/tasks.parquet"
+# Of each of COMMAND_AXES: how many values it has, the first one, and the step from one to the next.
+AXIS_SIZES = tuple(len(AXIS_IDS[axis]) for axis in COMMAND_AXES)
+AXIS_STARTS = np.array([*(GRID_STEPS[axis][0] * GRID_STEP for axis in AXES), 0, 0])
+AXIS_STEPS = np.array([*[GRID_STEP] * len(AXES), 1, 1])
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `size` numbers of `dtype` per step, or one where `size` is 0."""
+    """One column: `size` numbers of `dtype` per step, or one where `size` is 0. `names` are those of the numbers."""
 
     dtype: str
     size: int
     meaning: str
+    names: tuple[str, ...] | None = None
 
     @property
     def feature(self) -> Value | List:
@@ -61,7 +81,11 @@ def columns(body: Body) -> dict[str, Column]:
         "action": Column("float32", actions, "as executed, noise included, in the env's units"),
         "teacher.action": Column("float32", actions, "the teacher's mean action in the same state: the label"),
         "goal.command": Column(
-            "float32", len(AXES), "vx m/s, vy m/s, wz rad/s of the goal in force during the step, on the token grid"
+            "float32",
+            len(COMMAND_AXES),
+            "vx m/s, vy m/s, wz rad/s, height and arms of the goal in force during the step: velocities on the token "
+            f"grid, then indices in {', '.join(HEIGHTS)} and in {', '.join(ARMS)}",
+            COMMAND_AXES,
         ),
         "next.reward": Column("float32", 0, "goal reward of the step: GoalTask with the default RewardWeights"),
         "next.done": Column("bool", 0, "last step of its episode"),
@@ -88,17 +112,35 @@ def place(file_number: int) -> dict[str, int]:
     return {"chunk_index": file_number // FILES_PER_CHUNK, "file_index": file_number % FILES_PER_CHUNK}
 
 
-def task_indices(commands: np.ndarray) -> np.ndarray:
-    """Number of the text of each command [..., 3] on the grid: every command has one, whether or not it occurs."""
-    steps = np.rint(commands / GRID_STEP).astype(np.int64)
-    first = np.array([GRID_STEPS[axis][0] for axis in AXES])
-    sizes = tuple(len(GRID[axis]) for axis in AXES)
-    return np.ravel_multi_index(tuple(np.moveaxis(steps - first, -1, 0)), sizes)
+def goal_numbers(commands: np.ndarray) -> np.ndarray:
+    """Number [...] of each command [..., G] on the grid, counted over all values of all axes."""
+    steps = np.rint((commands - AXIS_STARTS) / AXIS_STEPS).astype(np.int64)
+    return np.ravel_multi_index(tuple(np.moveaxis(steps, -1, 0)), AXIS_SIZES)
 
 
-def task_texts() -> list[str]:
-    """What each task index asks for, in words."""
-    return [Goal(*command).text for command in product(*(GRID[axis] for axis in AXES))]
+def numbered_commands(numbers: np.ndarray) -> np.ndarray:
+    """Commands [..., G] float32 of `goal_numbers` [...]."""
+    steps = np.stack(np.unravel_index(numbers, AXIS_SIZES), axis=-1)
+    return (AXIS_STARTS + steps * AXIS_STEPS).round(1).astype(np.float32) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def goal_of(command: np.ndarray, **end: float) -> Goal:
+    """The goal of a command [G] on the grid, with or without an end."""
+    vx, vy, wz, height, arms = command.astype(float).round(1).tolist()
+    return Goal(vx, vy, wz, height=HEIGHTS[int(height)], arms=ARMS[int(arms)], **end)
+
+
+def occurring(commands: np.ndarray) -> list[int]:
+    """The `goal_numbers` of commands [R, G], each once, in the order in which they come."""
+    numbers, first = np.unique(goal_numbers(commands), return_index=True)
+    return numbers[np.argsort(first)].tolist()
+
+
+def task_indices(commands: np.ndarray, tasks: Sequence[int]) -> np.ndarray:
+    """Where the number of each command [R, G] is in `tasks`, the `goal_numbers` of a dataset; -1 for none."""
+    places = np.full(math.prod(AXIS_SIZES), -1)
+    places[list(tasks)] = np.arange(len(tasks))
+    return places[goal_numbers(commands)]
 
 
 def write_shard(path: Path, shard: Shard, body: Body) -> None:
@@ -119,18 +161,20 @@ def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[s
     """Write one row per episode of a shard, whose bodies moved with `velocity` [R, 3] and whose files are at `place`:
     where its steps are, an instruction that asks for it, and how its goals were followed.
     """
-    texts = task_texts()
     ends = np.flatnonzero(shard["next.done"]) + 1
     rows = []
     for begin, end in pairwise([0, *ends.tolist()]):
         commands = shard["goal.command"][begin:end]
         switches = begin + 1 + np.flatnonzero((commands[1:] != commands[:-1]).any(1))
         stretches = [_summarize(shard, velocity, *each, body) for each in pairwise([begin, *switches.tolist(), end])]
-        goals = [Goal(*stretch["command"], seconds=max(0.1, stretch["seconds"])).on_grid() for stretch in stretches]
+        goals = [
+            goal_of(np.array(stretch["command"]), seconds=max(0.1, stretch["seconds"])).on_grid()
+            for stretch in stretches
+        ]
         rows.append(
             {
                 "episode_index": int(shard["episode_index"][begin]),
-                "tasks": list(dict.fromkeys(texts[index] for index in shard["task_index"][begin:end])),
+                "tasks": list(dict.fromkeys(goal_of(np.array(stretch["command"])).text for stretch in stretches)),
                 "length": end - begin,
                 "dataset_from_index": int(shard["index"][begin]),
                 "dataset_to_index": int(shard["index"][end - 1]) + 1,
@@ -158,11 +202,27 @@ def _summarize(shard: Shard, velocity: np.ndarray, begin: int, end: int, body: B
     }
 
 
-def write_tasks(folder: Path) -> None:
-    """Write the text of every goal."""
-    texts = task_texts()
-    with runs.replacing(folder / "meta" / "tasks.parquet") as new:
-        pandas.DataFrame({"task_index": range(len(texts))}, index=pandas.Index(texts, name="task")).to_parquet(new)
+def write_tasks(folder: Path, tasks: Sequence[int]) -> None:
+    """Write the text, the index and the command of each of `tasks`, the `goal_numbers` that occur."""
+    commands = numbered_commands(np.array(tasks, dtype=np.int64))
+    texts = pandas.Index([goal_of(command).text for command in commands], name="task")
+    columns = {"task_index": np.arange(len(tasks)), **dict(zip(COMMAND_AXES, commands.T, strict=True))}
+    with runs.placing(folder) as new:
+        (new / "meta").mkdir()
+        pandas.DataFrame(columns, index=texts).to_parquet(new / TASKS_PATH)
+
+
+def read_tasks(folder: Path) -> list[int]:
+    """The `goal_numbers` of a dataset's tasks, in their order. Raises ValueError where the file is no list of them."""
+    path = folder / TASKS_PATH
+    table = _read_table(path, needs_rows=False)
+    missing = [name for name in ("task", "task_index", *COMMAND_AXES) if name not in table.column_names]
+    if missing:
+        raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(table.column_names)}")
+    commands = np.column_stack([table[name].to_numpy() for name in COMMAND_AXES])
+    _check_commands(path, commands)
+    _refuse(path, table["task_index"].to_numpy() != np.arange(len(table)), "task_index does not count from 0")
+    return goal_numbers(commands).tolist()
 
 
 def write_info(folder: Path, body: Body, steps: int, episodes: int) -> None:
@@ -174,7 +234,7 @@ def write_info(folder: Path, body: Body, steps: int, episodes: int) -> None:
         "goal_version": GOAL_VERSION,
         "total_episodes": episodes,
         "total_frames": steps,
-        "total_tasks": len(task_texts()),
+        "total_tasks": len(read_tasks(folder)),
         "chunks_size": FILES_PER_CHUNK,
         "data_files_size_in_mb": FILE_MEGABYTES,
         "video_files_size_in_mb": FILE_MEGABYTES,
@@ -186,7 +246,7 @@ def write_info(folder: Path, body: Body, steps: int, episodes: int) -> None:
             name: {
                 "dtype": column.dtype,
                 "shape": list(column.shape or (1,)),
-                "names": None,
+                "names": list(column.names) if column.names else None,
                 "meaning": column.meaning,
             }
             for name, column in columns(body).items()
@@ -248,11 +308,16 @@ def read_shards(folder: Path) -> Iterator[Shard]:
             missing or double, another goal vocabulary, or other episodes or totals than meta/ says.
     """
     info = read_info(folder)
-    body = find_body(info["body"])
+    body, paths, tasks = find_body(info["body"]), shard_paths(folder), read_tasks(folder)
     rows = episodes = 0
-    for path in shard_paths(folder):
+    for path in paths:
         shard = _read_shard(path, body)
         _check_values(path, shard, body)
+        _refuse(
+            path,
+            shard["task_index"] != task_indices(shard["goal.command"], tasks),
+            f"task_index is not that of goal.command in {TASKS_PATH}",
+        )
         _check_order(path, shard, rows, episodes, body)
         _check_episodes(folder / "meta" / "episodes" / path.parent.name / path.name, shard)
         rows += len(shard["index"])
@@ -273,14 +338,14 @@ def validate(folder: Path) -> None:
         pass
 
 
-def _read_table(path: Path) -> pa.Table:
+def _read_table(path: Path, needs_rows: bool = True) -> pa.Table:
     try:
         table = parquet.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(
             f"{path} is no whole Parquet file ({str(error).splitlines()[0]}): remove it and collect with --resume"
         ) from error
-    if not len(table):
+    if needs_rows and not len(table):
         raise ValueError(f"{path} has no rows: remove it and collect with --resume")
     return table
 
@@ -320,15 +385,19 @@ def _check_values(path: Path, shard: Shard, body: Body) -> None:
     for name in ("action", "teacher.action"):
         beyond = np.abs(shard[name]) > body.scale + 1e-6
         _refuse(path, beyond.any(1), f"{name} is beyond the action scale of body {body.name}")
-    commands = shard["goal.command"]
-    low, high = (np.array([GRID[axis][end] for axis in AXES], dtype=np.float32) for end in (0, -1))
-    _refuse(path, ((commands < low - 1e-6) | (commands > high + 1e-6)).any(1), "goal.command is out of range")
+    _check_commands(path, shard["goal.command"])
+
+
+def _check_commands(path: Path, commands: np.ndarray) -> None:
+    """Raise ValueError for the first of the commands [R, G] that has no `goal_numbers`."""
+    steps = (commands - AXIS_STARTS) / AXIS_STEPS
+    inside = (steps > -1e-4) & (steps < np.array(AXIS_SIZES) - 1 + 1e-4)  # false for what is not finite
+    _refuse(path, ~inside.all(1), "goal.command is out of range")
     _refuse(
         path,
-        (np.abs(commands / GRID_STEP - np.rint(commands / GRID_STEP)) > 1e-4).any(1),
+        (np.abs(steps - np.rint(steps)) > 1e-3).any(1),
         f"goal.command is not on the grid of vocabulary {GOAL_VERSION}",
     )
-    _refuse(path, shard["task_index"] != task_indices(commands), "task_index is not that of goal.command")
 
 
 def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int, body: Body) -> None:

@@ -4,7 +4,7 @@ Of a dataset that collect_dataset.py wrote, the columns that a window needs lie 
 per version of the dataset in the cache of `datasets`. What is gathered for every step of a window lies side by side in
 one record, so a batch costs one gather, whatever the size of the dataset.
 
-Shapes: R rows of the dataset, B windows, K steps of context, S observation, A action, G = 3 goal tokens.
+Shapes: R rows of the dataset, B windows, K steps of context, S observation, A action, G = 5 goal tokens.
 """
 
 import hashlib
@@ -21,14 +21,15 @@ from agent.artefacts import runs
 from agent.bodies import find_body
 from agent.data import schema
 from agent.data.episodes import read_episodes
-from agent.goals import AXES, AXIS_IDS
+from agent.goals import AXIS_IDS, COMMAND_AXES
 
-# Token ids [tasks, G] of every goal, in the order of schema.task_indices.
-GOAL_IDS = np.array(list(product(*(AXIS_IDS[axis] for axis in AXES))))
-STAND = int(schema.task_indices(np.zeros(len(AXES))))
+# Token ids [goals, G] of every command, in the order of schema.goal_numbers.
+GOAL_IDS = np.array(list(product(*(AXIS_IDS[axis] for axis in COMMAND_AXES))))
+STAND = int(schema.goal_numbers(np.zeros(len(COMMAND_AXES))))
+OTHER_BODY = "other"  # stands for the robot of a dataset of another project, which is not simulated here
 # Field of a record, or of Steps -> its column in the dataset.
 RECORD_SOURCES = {"states": "observation.state", "actions": "action", "labels": "teacher.action"}
-SOURCES = {"rewards": "next.reward", "tasks": "task_index", "done": "next.done", "terminated": "next.terminated"}
+SOURCES = {"rewards": "next.reward", "done": "next.done", "terminated": "next.terminated"}
 DATA_SUFFIXES = (".parquet", ".arrow", ".hdf5")
 Window = dict[str, np.ndarray]
 
@@ -48,16 +49,17 @@ class Steps:
 
     records: np.ndarray  # [R] of a record_type
     rewards: np.ndarray  # [R]
-    tasks: np.ndarray  # [R] number of the goal, as schema.task_indices counts them
+    goals: np.ndarray  # [R] number of the goal in force, as schema.goal_numbers counts
     done: np.ndarray  # [R] last step of an episode
     terminated: np.ndarray  # [R] fell
-    body: str  # name of the robot; empty for one that is not simulated here and follows no goals
+    body: str  # name of the robot; OTHER_BODY for one that is not simulated here and follows no goals
     action_scale: Sequence[float]  # [A] largest actions
     starts: np.ndarray = field(init=False)  # [R] first row of the row's episode
     ends: np.ndarray = field(init=False)  # [R] row after the last of the row's episode
+    _returns: dict[int, np.ndarray] = field(init=False, default_factory=dict)  # by horizon
 
     def __post_init__(self):
-        lengths = {len(column) for column in (self.records, self.rewards, self.tasks, self.done, self.terminated)}
+        lengths = {len(column) for column in (self.records, self.rewards, self.goals, self.done, self.terminated)}
         if len(lengths) != 1 or not len(self.done):
             raise ValueError(f"columns have {sorted(lengths)} rows: give every column the same number, at least one")
         if not self.done[-1]:
@@ -76,11 +78,17 @@ class Steps:
         return len(self.done)
 
     def returns_to_go(self, horizon: int) -> np.ndarray:
-        """Mean reward [R] of the coming `horizon` steps, so that it means the same at every time of an episode.
+        """Mean reward [R] of the coming `horizon` steps, so that it means the same at every time of an episode. It is
+        computed once.
 
         After a fall there is no reward; a horizon of 0 sees none anywhere. What a time limit cut off is
         unknown: the mean is then over what is there.
         """
+        if horizon not in self._returns:
+            self._returns[horizon] = self._sum_rewards(horizon)
+        return self._returns[horizon]
+
+    def _sum_rewards(self, horizon: int) -> np.ndarray:
         total = np.concatenate([[0.0], np.cumsum(self.rewards, dtype=np.float64)])
         rows = np.arange(len(self))
         until = np.minimum(rows + horizon, self.ends)
@@ -99,27 +107,39 @@ def data_files(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.name.endswith(DATA_SUFFIXES)]
 
 
-def open_steps(*folders: Path) -> Steps:
-    """The steps of the datasets in `folders`, one after the other: all collected here, or all by other projects.
+def open_bodies(*folders: Path) -> dict[str, Steps]:
+    """The steps of the datasets in `folders` by the name of their body, each body's one dataset after the other.
 
     Raises:
-        ValueError: as schema.read_shards and episodes.read_episodes do, both kinds are mixed, or different bodies.
+        ValueError: as schema.read_shards and episodes.read_episodes do, or datasets collected here and those of other
+            projects are mixed.
     """
     mapped = [(folder / "meta" / "info.json").exists() for folder in folders]
-    if any(mapped) and not all(mapped):
+    if not any(mapped):
+        return {OTHER_BODY: _gather_steps(folders)}
+    if not all(mapped):
         raise ValueError(
             f"{folders[mapped.index(True)]} was collected here, {folders[mapped.index(False)]} has another layout: "
             "give datasets of one kind"
         )
-    return _map_steps(folders) if all(mapped) else _gather_steps(folders)
+    bodies: dict[str, list[Path]] = {}
+    for folder in folders:
+        bodies.setdefault(schema.read_info(folder)["body"], []).append(folder)
+    return {name: _map_steps(own) for name, own in bodies.items()}
+
+
+def open_steps(*folders: Path) -> Steps:
+    """As `open_bodies`, for datasets of one body. Raises ValueError for more than one."""
+    found = open_bodies(*folders)
+    if len(found) > 1:
+        raise ValueError(f"the datasets are of the bodies {' and '.join(found)}: give those of one body")
+    return next(iter(found.values()))
 
 
 def _map_steps(folders: Sequence[Path]) -> Steps:
-    """The steps of datasets in the layout of schema.py, memory-mapped."""
+    """The steps of datasets of one body in the layout of schema.py, memory-mapped."""
     infos = [schema.read_info(folder) for folder in folders]
-    names, totals = {info["body"] for info in infos}, [info["total_frames"] for info in infos]
-    if len(names) > 1:
-        raise ValueError(f"the datasets are of the bodies {' and '.join(sorted(names))}: give those of one body")
+    totals = [info["total_frames"] for info in infos]
     body = find_body(infos[0]["body"])
     files = [
         (folder.resolve(), total, [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths])
@@ -127,7 +147,7 @@ def _map_steps(folders: Sequence[Path]) -> Steps:
     ]
     version = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
     cache = Path(HF_DATASETS_CACHE) / "records" / version
-    types = {"records": record_type(body.observation_size, body.action_size)}
+    types = {"records": record_type(body.observation_size, body.action_size), "goals": np.dtype("i8")}
     types |= {name: np.dtype(schema.columns(body)[source].dtype) for name, source in SOURCES.items()}
     if not cache.is_dir():
         lock = cache.with_name(f"{version}.lock")
@@ -155,6 +175,7 @@ def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], 
                     columns["records"][name][rows] = shard[source]
                 for name, source in SOURCES.items():
                     columns[name][rows] = shard[source]
+                columns["goals"][rows] = schema.goal_numbers(shard["goal.command"])
         for column in columns.values():
             column.flush()
 
@@ -174,9 +195,10 @@ def _gather_steps(folders: Sequence[Path]) -> Steps:
     done, terminated = np.zeros((2, len(states)), dtype=bool)
     last = np.cumsum([len(episode.rewards) for episode in episodes]) - 1
     done[last], terminated[last] = True, [episode.terminations[-1] for episode in episodes]
-    tasks = np.full(len(states), STAND)
+    goals = np.full(len(states), STAND)
     largest = max(float(np.abs(actions).max()), 1e-6)
-    return Steps(records, rewards, tasks, done, terminated, body="", action_scale=[largest] * actions.shape[1])
+    scale = [largest] * actions.shape[1]
+    return Steps(records, rewards, goals, done, terminated, body=OTHER_BODY, action_scale=scale)
 
 
 def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:
@@ -192,18 +214,18 @@ def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, con
     the loss. Steps after the end of an episode repeat its last one, and are masked out of everything.
 
     Returns `states` [B, K, S], `actions` and `labels` [B, K, A], `returns_to_go`, `attention_mask` and `loss_mask`
-    [B, K], and `goal_ids` [B, 3].
+    [B, K], and `goal_ids` [B, G].
     """
     rows = first[:, None] + np.arange(context)
     ends = steps.ends[first][:, None]
     attention_mask = rows < ends
     rows = np.minimum(rows, ends - 1)
     records = steps.records.take(rows)  # an index would copy field by field
-    tasks = steps.tasks[rows]
+    goals = steps.goals[rows]
     return {
         **{name: records[name] for name in RECORD_SOURCES},
         "returns_to_go": returns_to_go[rows],
-        "goal_ids": GOAL_IDS[tasks[:, -1]],
+        "goal_ids": GOAL_IDS[goals[:, -1]],
         "attention_mask": attention_mask,
-        "loss_mask": attention_mask & (tasks == tasks[:, -1:]),
+        "loss_mask": attention_mask & (goals == goals[:, -1:]),
     }

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from agent.artefacts import runs
 from agent.artefacts.cards import cell
-from agent.goals import Goal
+from agent.goals import VelocityGoal
 from agent.simulation import video
 from agent.simulation.env import FRAME_SIZE
 from agent.simulation.rollouts import Actor
@@ -75,7 +75,7 @@ def label(row: Mapping) -> str:
     """What a row is about: a command with its skill, or an instruction."""
     if "command" not in row:
         return str(row["text"])
-    goal = Goal(*row["command"])
+    goal = VelocityGoal(*row["command"])
     return f"{goal.skill.replace('_', ' ')} ({', '.join(f'{value:g}' for value in goal.velocity)})"
 
 

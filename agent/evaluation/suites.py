@@ -1,11 +1,11 @@
-"""Measurements of an actor in physics: how well it follows commands, how often it falls, how it switches and steps.
+"""Measurements of an actor in physics: how well it follows commands and postures, comes to places, switches and steps,
+and how often it falls.
 
-All bodies of a suite run in one batch. Shapes: N bodies, T steps.
+All bodies of a suite run in one batch. Shapes: N bodies, T steps, M arm joints.
 """
 
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gymnasium
@@ -15,11 +15,17 @@ from tqdm import tqdm
 from agent.bodies import Body
 from agent.feedback.outcomes import Assessment, GoalOutcome, cause
 from agent.feedback.proposals import GOALS
-from agent.feedback.pursuit import Pursuit, expected_seconds
-from agent.feedback.trials import DISTURBANCES, Trial, disturbed, run_trials
-from agent.goals import Goal, GoalProgram
-from agent.language.corpus.generator import generate
-from agent.simulation.curriculum import sample_commands
+from agent.feedback.pursuit import Pursuit
+from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
+from agent.goals import (
+    ARMS,
+    HEIGHTS,
+    GoalProgram,
+    VelocityGoal,
+)
+from agent.language.corpus.generator import examples
+from agent.language.program import parse
+from agent.simulation.curriculum import WITHIN, Curriculum
 from agent.simulation.heading import heading_velocity
 from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.task import feet_apart
@@ -45,6 +51,15 @@ COMMANDS = (
     (1.0, 0.0, -0.4),
 )
 GAIT_SPEEDS = (0.4, 1.0, 1.6, 2.0)
+POSTURE_COMMANDS = {
+    "standing": (0.0, 0.0, 0.0),
+    "walking slowly": (0.4, 0.0, 0.0),
+    "walking": (1.0, 0.0, 0.0),
+    "sidestepping": (0.0, 0.4, 0.0),
+    "turning": (0.0, 0.0, 0.8),
+}
+POSED_SECONDS = 2.0  # that a posture may take
+RANDOM = Curriculum(on_grid=True, low_share=0.2, arms_share=0.3)  # goals of the suites that draw them
 MINUTE = 60.0  # s
 SWITCH_SECONDS = (3.0, 5.0)  # from one goal to the next
 SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
@@ -57,11 +72,12 @@ INSTRUCTION_SECONDS = 300.0  # more than any program with an end should take
 
 BEFORE_SECONDS, GOAL_SECONDS = 2.5, 5.0  # of the goal before, and of the one that is measured
 LONGEST_TRIAL = 10.0  # s that an instruction of the feedback suite takes
+GENERATED = 20_000  # sentences, the first of which that fit are taken
 CORRECTIONS = 2  # of one goal
 RESAMPLES = 2000  # of the bootstrap
 
 # Control step -> the goals of all bodies from this step on.
-Schedule = Mapping[int, Sequence[Goal]]
+Schedule = Mapping[int, Sequence[VelocityGoal]]
 
 
 class LanguageActor(Actor, Protocol):
@@ -86,6 +102,8 @@ class Trace:
     forward: np.ndarray  # [T, N] m/s, along the world's x axis; zero without the native reward
     lead: np.ndarray  # [T, N] m, how far the left foot is ahead of the right one
     clearance: np.ndarray  # [T, N, 2] m, height of the right and the left foot above the ground
+    height: np.ndarray  # [T, N] m, of the torso
+    arms: np.ndarray  # [T, N, M] rad, of the arm joints
 
     @property
     def window(self) -> int:
@@ -95,20 +113,25 @@ class Trace:
     @property
     def second_means(self) -> np.ndarray:
         """Velocities [T - window + 1, N, 3] averaged over the second that ends at steps window - 1, window, ..."""
-        sums = np.cumsum(np.concatenate([np.zeros((1, *self.velocity.shape[1:])), self.velocity]), axis=0)
+        return self.means(self.velocity)
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Values [T, ...] averaged over the second that ends at steps window - 1, window, ..."""
+        sums = np.cumsum(np.concatenate([np.zeros((1, *values.shape[1:])), values]), axis=0)
         return (sums[self.window :] - sums[: -self.window]) / self.window
 
 
 def measure_commands(
     actor: Actor, commands: Sequence[Sequence[float]], episodes: int, seed: int, num_threads: int | None = None
 ) -> dict:
-    """Rows of the commands suite, one per command, and their mean.
+    """Rows of the commands suite, one per command within the body's reach, and their mean.
 
     Errors are mean absolute differences between the command and the velocity averaged over a sliding second, from the
-    second second on. A fall ends the episode; the rest of it counts as unsurvived. `humanoid_return` is that of the
+    second second on. A fall ends the episode; the rest of it counts as unsurvived. `native_return` is that of the
     body's native reward, None where it has none.
     """
-    goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
+    commands = reachable(commands, actor.body)
+    goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
     reward = "native" if actor.body.native else "goal"
     trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads, reward)
     means, alive = trace.second_means, trace.alive[trace.window - 1 :]
@@ -122,24 +145,29 @@ def measure_commands(
             "skill": goals[index * episodes].skill,
             "episodes": episodes,
             "survival": float(trace.alive[:, bodies].mean()),
-            "velocity_error": _mean(np.linalg.norm(error[:, :2], axis=1)),
-            "yaw_error": _mean(np.abs(error[:, 2])),
-            "humanoid_return": float(returns.mean()) if actor.body.native else None,
+            "velocity_error": mean_of(np.linalg.norm(error[:, :2], axis=1)),
+            "yaw_error": mean_of(np.abs(error[:, 2])),
+            "native_return": float(returns.mean()) if actor.body.native else None,
         }
         rows.append(row)
-    numbers = ("survival", "velocity_error", "yaw_error", "humanoid_return")
+    numbers = ("survival", "velocity_error", "yaw_error", "native_return")
     return {
         "rows": rows,
-        "mean": {"episodes": len(goals)} | {name: _mean([row[name] for row in rows]) for name in numbers},
+        "mean": {"episodes": len(goals)} | {name: mean_of([row[name] for row in rows]) for name in numbers},
     }
 
 
 def score_commands(mean: dict[str, float | None]) -> float:
-    """How good the mean of `measure_commands` is, the greater the better. An error that could not be measured counts
-    as 1.
+    """How good the mean of `measure_commands` is, from 0 to 2. What comes after a fall counts as if its errors were 1,
+    as does an error that could not be measured: otherwise the first second of a body that falls early looks good.
     """
     errors = (mean["velocity_error"], mean["yaw_error"])
-    return 2 * (mean["survival"] or 0.0) - sum(1.0 if error is None else error for error in errors)
+    return (mean["survival"] or 0.0) * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
+
+
+def reachable(commands: Sequence[Sequence[float]], body: Body) -> list[Sequence[float]]:
+    """Those of the commands that the body is trained on."""
+    return [command for command in commands if body.reach(command) <= WITHIN]
 
 
 def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads: int | None = None) -> dict:
@@ -153,7 +181,7 @@ def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads:
     measured = {
         "survival": trace.alive.mean(0),
         "forward_speed": (trace.forward * counted).sum(0) / counted.sum(0),
-        "humanoid_return": (trace.rewards * counted).sum(0),
+        "native_return": (trace.rewards * counted).sum(0),
     }
     rows = [
         {"episode": episode} | {name: float(values[episode]) for name, values in measured.items()}
@@ -164,7 +192,7 @@ def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads:
 
 
 def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None, minutes: int = 1) -> dict:
-    """How well a random new goal every 3 to 5 seconds is taken up, in episodes of so many minutes.
+    """How well a random new goal every 3 to 5 seconds, postures included, is taken up, in episodes of so many minutes.
 
     A goal is reached when the mean velocity of the last second is within 20 % of it, or within 0.15; the latency is
     the median time that takes. A goal that a fall cuts short counts as it stood. `falls_in_minute` has the falls of
@@ -176,11 +204,11 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
     minute = round(MINUTE / control_seconds)
     steps = minutes * minute
     switches = [np.cumsum(rng.integers(shortest, longest + 1, steps // shortest + 1)) for _ in range(episodes)]
-    goals = _random_goals(rng, episodes, actor.body)
+    goals = random_goals(rng, episodes, actor.body)
     schedule = {0: [*goals]}
     for step in np.unique(np.concatenate(switches)):
         episodes_now = [number for number, each in enumerate(switches) if step in each]
-        for number, goal in zip(episodes_now, _random_goals(rng, len(episodes_now), actor.body), strict=True):
+        for number, goal in zip(episodes_now, random_goals(rng, len(episodes_now), actor.body), strict=True):
             goals[number] = goal
         schedule[int(step)] = [*goals]
     trace = roll_out(actor, schedule, episodes, steps, seed, num_threads)
@@ -219,7 +247,8 @@ def measure_shoves(
     """Share of 15-second episodes survived while the whole body is shoved every 3 seconds, per command and in the
     mean.
     """
-    goals = [Goal(*map(float, command)) for command in commands for _ in range(episodes)]
+    commands = reachable(commands, actor.body)
+    goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
     trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads, shoved=True)
     survived = trace.alive[-1].reshape(len(commands), episodes).mean(1)
     rows = [
@@ -236,19 +265,78 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
     left foot leads, and `clearance_m` is the mean over swings of the highest point that the foot reaches above the
     ground.
     """
-    goals = [Goal(speed) for speed in GAIT_SPEEDS for _ in range(episodes)]
+    speeds = [speed for speed, *_ in reachable([(speed, 0.0, 0.0) for speed in GAIT_SPEEDS], actor.body)]
+    goals = [VelocityGoal(speed) for speed in speeds for _ in range(episodes)]
     trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads)
     window, rows = trace.window, []
-    for index, speed in enumerate(GAIT_SPEEDS):
+    for index, speed in enumerate(speeds):
         gaits = [
             _gait(trace.lead[window:lived, row], trace.clearance[window:lived, row], trace.control_seconds)
             for row in range(index * episodes, (index + 1) * episodes)
             if (lived := int(trace.alive[:, row].sum())) > 2 * window
         ]
         numbers = ("steps_per_second", "left_ahead", "clearance_m")
-        measured = {name: _mean([gait[name] for gait in gaits]) for name in numbers}
+        measured = {name: mean_of([gait[name] for gait in gaits]) for name in numbers}
         rows.append({"command": [speed, 0.0, 0.0], "episodes": episodes, **measured})
     return {"rows": rows}
+
+
+def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
+    """How well every posture of the body is held while it stands, walks, sidesteps and turns, from POSED_SECONDS on.
+
+    `height_error_m` is how far the torso is from the height of a crouch; `arm_error_rad` how far the arm joints are
+    from their pose, the mean of a second for an arm that waves. `wave_hertz` and `wave_rad`, which is half the way
+    from end to end of the joint that moves most, are those of the arm that waves, `other_arm_rad` of the one that
+    does not.
+    """
+    body = actor.body
+    postures = [(height, arms) for height in body.heights for arms in body.arms]
+    cases = [(*posture, name) for posture in postures for name in POSTURE_COMMANDS]
+    goals = [
+        VelocityGoal(*POSTURE_COMMANDS[name], height=height, arms=arms)
+        for height, arms, name in cases
+        for _ in range(episodes)
+    ]
+    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads)
+    first = round(POSED_SECONDS / body.control_seconds)
+    rows = []
+    for index, (height, arms, name) in enumerate(cases):
+        bodies = slice(index * episodes, (index + 1) * episodes)
+        alive = trace.alive[first:, bodies]
+        low = height == "low" and body.crouch_height is not None
+        off = np.abs(trace.height[first:, bodies] - (body.crouch_height or 0.0))[alive]
+        means = trace.means(trace.arms[:, bodies])[first - trace.window + 1 :]
+        pose = np.abs(means - body.arm_angles[ARMS.index(arms)])[alive]
+        whole = [row for row in range(bodies.start, bodies.stop) if trace.alive[-1, row]]
+        waves = [
+            _wave(trace.arms[first:, row], arms, body.control_seconds) for row in whole if arms.startswith("wave")
+        ]
+        rows.append(
+            {
+                "text": f"{name}, {height}, arms {arms.replace('_', ' ')}",
+                "episodes": episodes,
+                "survival": float(trace.alive[:, bodies].mean()),
+                "height_error_m": mean_of(off) if low else None,
+                "arm_error_rad": mean_of(pose.ravel()) if body.arm_joints else None,
+                **{key: mean_of([wave[key] for wave in waves]) for key in ("wave_hertz", "wave_rad", "other_arm_rad")},
+            }
+        )
+    numbers = ("survival", "height_error_m", "arm_error_rad", "wave_hertz")
+    return {"rows": rows, "mean": {"episodes": len(goals)} | {n: mean_of([row[n] for row in rows]) for n in numbers}}
+
+
+def _wave(arms: np.ndarray, pose: str, control_seconds: float) -> dict[str, float]:
+    """How an arm waves whose joints [T, M] are those of the right arm and then those of the left."""
+    moved = arms - arms.mean(0)
+    right, left = np.split(moved, 2, axis=1)
+    waving, other = (left, right) if pose == "wave_left" else (right, left)
+    joint = waving[:, waving.std(0).argmax()]
+    rates = np.fft.rfftfreq(len(joint), control_seconds)
+    return {
+        "wave_hertz": float(rates[np.abs(np.fft.rfft(joint)).argmax()]),
+        "wave_rad": float(np.sqrt(2) * joint.std()),
+        "other_arm_rad": float(np.sqrt(2) * other.std(0).max()),
+    }
 
 
 def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
@@ -260,7 +348,7 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
     found = agent.planner.parse_batch([text for text, _ in rows])
     pairs = [(text, meant, program) for (text, meant), program in zip(rows, found, strict=True)]
     misses = {"parse": 0, "fall": 0, "motion": 0}
-    physical = [pair for pair in pairs if pair[1].goals and all(goal.end for goal in pair[1].goals)]
+    physical = [pair for pair in pairs if pair[1].goals and not any(goal.open for goal in pair[1].goals)]
     details = []
     env = agent.make_env(max_episode_steps=round(INSTRUCTION_SECONDS / agent.body.control_seconds))
     for text, meant, program in tqdm(physical, desc="instructions", leave=False):
@@ -277,33 +365,33 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
     env.close()
     return {
         "instructions": len(pairs),
-        "exact": _mean([program == meant for _, meant, program in pairs]),
-        "refusals_right": _mean([program.refused for _, meant, program in pairs if meant.refused]),
-        "spurious_refusals": _mean([program.refused for _, meant, program in pairs if not meant.refused]),
+        "exact": mean_of([program == meant for _, meant, program in pairs]),
+        "refusals_right": mean_of([program.refused for _, meant, program in pairs if meant.refused]),
+        "spurious_refusals": mean_of([program.refused for _, meant, program in pairs if not meant.refused]),
         "physical_instructions": len(physical),
-        "physical_success": _mean([not detail["miss"] for detail in details]),
+        "physical_success": mean_of([not detail["miss"] for detail in details]),
         "misses": misses,
         "rows": details,
     }
 
 
 def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """How often each of GOALS, the named skills at every speed, is met in `episodes` tries of 5 seconds.
+    """How often each of GOALS, the named skills at every speed within reach, is met in `episodes` tries of 5 seconds.
 
     Half of the tries begin from standing, the others with a switch from another of GOALS. A goal is met as
     `GoalOutcome.met` says; errors are of the velocity in the last second of those that did not fall.
     """
     rng = np.random.default_rng(seed)
-    trials = []
-    for goal in GOALS:
-        others = [each for each in GOALS if each != goal and each.velocity != (0, 0, 0)]
+    trials, goals = [], [goal for goal in GOALS if actor.body.reach(goal.velocity) <= WITHIN]
+    for goal in goals:
+        others = [each for each in goals if each != goal and each.velocity != (0, 0, 0)]
         for number in range(episodes):
-            before = Goal() if number % 2 == 0 else others[rng.integers(len(others))]
-            goals = Goal(*before.velocity, seconds=BEFORE_SECONDS), Goal(*goal.velocity, seconds=GOAL_SECONDS)
-            trials.append(Trial(goals, goals, "none", seed + len(trials)))
+            before = VelocityGoal() if number % 2 == 0 else others[rng.integers(len(others))]
+            pair = replace(before, seconds=BEFORE_SECONDS), replace(goal, seconds=GOAL_SECONDS)
+            trials.append(Trial(pair, pair, "none", seed + len(trials)))
     pursuits = run_trials(actor, trials, num_threads=num_threads)
     rows = []
-    for index, goal in enumerate(GOALS):
+    for index, goal in enumerate(goals):
         tries = pursuits[index * episodes : (index + 1) * episodes]
         met = [len(each.outcomes) == 2 and each.outcomes[1].met for each in tries]
         reached = np.array([each.outcomes[1].velocity for each in tries if not each.fell]).reshape(-1, 3)
@@ -314,16 +402,16 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
                 "skill": goal.skill,
                 "speed": goal.speed,
                 "episodes": episodes,
-                "met": _mean(met),
-                "met_from_standing": _mean(met[::2]),
-                "met_after_a_switch": _mean(met[1::2]),
-                "survival": _mean([not each.fell for each in tries]),
-                "velocity_error": _mean(np.linalg.norm(error[:, :2], axis=1)),
-                "yaw_error": _mean(np.abs(error[:, 2])),
+                "met": mean_of(met),
+                "met_from_standing": mean_of(met[::2]),
+                "met_after_a_switch": mean_of(met[1::2]),
+                "survival": mean_of([not each.fell for each in tries]),
+                "velocity_error": mean_of(np.linalg.norm(error[:, :2], axis=1)),
+                "yaw_error": mean_of(np.abs(error[:, 2])),
             }
         )
     numbers = ("met", "survival", "velocity_error", "yaw_error")
-    mean = {name: _mean([row[name] for row in rows]) for name in numbers}
+    mean = {name: mean_of([row[name] for row in rows]) for name in numbers}
     return {"rows": rows, "mean": {"episodes": len(trials)} | mean}
 
 
@@ -387,14 +475,17 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
 
 def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
     """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly."""
-    fitting = (
-        (each.text, each.program)
-        for each in generate(seed)
-        if all(goal.end for goal in each.program.goals)
-        and 1.0 <= sum(map(expected_seconds, each.program.goals)) <= LONGEST_TRIAL
-        and planner.parse(each.text) == each.program
-    )
-    return list(itertools.islice(fitting, count))
+    found: list[tuple[str, GoalProgram]] = []
+    for text, written, _ in examples(GENERATED, seed):
+        program = parse(written, planner.body)
+        if program.refused or any(goal.open for goal in program.goals):
+            continue
+        seconds = sum(map(expected_seconds, program.goals))
+        if 1.0 <= seconds <= LONGEST_TRIAL and planner.parse(text) == program:
+            found.append((text, program))
+        if len(found) == count:
+            break
+    return found
 
 
 def share(values: Sequence[bool], seed: int = 0) -> dict[str, float | int | None]:
@@ -422,7 +513,8 @@ def _stages(pursuit: Pursuit) -> list[tuple[GoalOutcome, GoalOutcome, GoalOutcom
 
 def random_commands(count: int, seed: int, body: Body) -> list[tuple[float, float, float]]:
     """`count` commands on the grid, drawn from the trained region."""
-    return [goal.velocity for goal in _random_goals(np.random.default_rng(seed), count, body)]
+    goals = Curriculum(on_grid=True).draw_goals(np.random.default_rng(seed), np.arange(count), body, 1.0)
+    return [(vx, vy, wz) for vx, vy, wz, *_ in goals.astype(float).round(1).tolist()]
 
 
 def roll_out(
@@ -453,7 +545,10 @@ def roll_out(
         forward=np.zeros((steps, num_envs)),
         lead=np.zeros((steps, num_envs)),
         clearance=np.zeros((steps, num_envs, 2)),
+        height=np.zeros((steps, num_envs)),
+        arms=np.zeros((steps, num_envs, len(body.arm_joints)), dtype=np.float32),
     )
+    arm_joints = body.joint_indices(body.arm_joints)
     for number in tqdm(range(steps), desc="measure", unit="step", leave=False):
         if number in schedule:
             if number:
@@ -466,6 +561,7 @@ def roll_out(
         trace.alive[number], trace.commands[number], trace.rewards[number] = alive, commands, step.reward
         trace.velocity[number] = heading_velocity(state.qpos, state.qvel)
         trace.lead[number], trace.clearance[number] = feet_apart(state)[:, 0], state.feet[..., 2] - body.sole_height
+        trace.height[number], trace.arms[number] = state.qpos[:, 2], state.qpos[:, arm_joints]
         if body.native and reward == "native":
             trace.forward[number] = step.info["reward_forward"] / body.native.forward
         if not alive.any():
@@ -474,8 +570,10 @@ def roll_out(
     return trace
 
 
-def _random_goals(rng: np.random.Generator, count: int, body: Body) -> list[Goal]:
-    return [Goal(*map(float, command)).on_grid() for command in sample_commands(rng, count, body)]
+def random_goals(rng: np.random.Generator, count: int, body: Body) -> list[VelocityGoal]:
+    """`count` goals on the grid, postures included, drawn from the trained region."""
+    rows = RANDOM.draw_goals(rng, np.arange(count), body, 1.0).astype(float).round(1).tolist()
+    return [VelocityGoal(*row[:3], height=HEIGHTS[round(row[3])], arms=ARMS[round(row[4])]) for row in rows]
 
 
 def _gait(lead: np.ndarray, clearance: np.ndarray, control_seconds: float) -> dict[str, float | None]:
@@ -488,11 +586,11 @@ def _gait(lead: np.ndarray, clearance: np.ndarray, control_seconds: float) -> di
     return {
         "steps_per_second": float((np.diff(sides) != 0).sum() / (len(lead) * control_seconds)),
         "left_ahead": float((lead > 0).mean()),
-        "clearance_m": _mean(swings),
+        "clearance_m": mean_of(swings),
     }
 
 
-def _mean(values) -> float | None:
+def mean_of(values: Iterable) -> float | None:
     """Mean of what could be measured; None (JSON's null) when nothing could."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None

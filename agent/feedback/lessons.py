@@ -1,8 +1,8 @@
 """Lessons in judging: recorded motion from a dataset, measured against goals that may have been asked for.
 
-Every stretch of an episode is an outcome of many goals: of the commanded one, ended in time, too early or too late;
-and of any other, as when a body mistakes its goal. The labels come from the simulator's numbers
-(`agent.feedback.outcomes.cause` and `repairs`), so one recorded step serves many lessons.
+Every stretch of an episode is an outcome of many goals: of the commanded one, ended in time, too early or too late; of
+any other, as when a body mistakes its goal; and of places and headings near its end or far from it. The labels come
+from the simulator's numbers (`agent.feedback.outcomes.cause` and `repairs`), so one recorded step serves many lessons.
 
 Shapes: T steps, S observation.
 """
@@ -18,11 +18,14 @@ from agent.bodies import Body, find_body
 from agent.data import schema
 from agent.feedback.outcomes import GoalOutcome, cause
 from agent.feedback.pursuit import measure
-from agent.goals import AMOUNTS, SKILLS, SPEEDS, Goal
+from agent.feedback.trials import random_goal
+from agent.goals import AMOUNTS, ARMS, ENDS, HEIGHTS, Goal, PlaceGoal, Pose, VelocityGoal, rotate
 
 HELD_OUT_EVERY = 10
 STRETCH_SECONDS = (0.6, 6.0)
-OTHER_SHARE = 0.3  # of the goals that differ from the command
+OTHER_SHARE = 0.4  # of the goals that differ from the command
+# How far from the end of a stretch a place and a heading are that it is measured against: m, degrees.
+MISSES = ((0.2, 8.0), (0.6, 30.0), (3.0, 180.0))
 # Share of the lessons in which the body reached the end of the goal, came near it, stopped early, or went too far.
 ENDINGS = {"reached": 0.45, "near": 0.2, "early": 0.2, "late": 0.15}
 MET_SHARE, FALL_SHARE = 0.45, 0.05  # of the lessons
@@ -59,7 +62,7 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
 
 
 def _episodes(shard: schema.Shard, body: Body) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-    """Of each long episode: observations after each step [T, S], commands [T, 3], and whether it ended in a fall."""
+    """Of each long episode: observations after each step [T, S], commands [T, 5], and whether it ended in a fall."""
     ends = np.flatnonzero(shard["next.done"]) + 1
     for begin, end in zip([0, *ends[:-1]], ends, strict=True):
         if (end - begin) * body.control_seconds > STRETCH_SECONDS[1]:
@@ -78,20 +81,36 @@ def _outcome(
     fell = fall and terminated
     begin = len(observations) - steps if fell else int(rng.integers(len(observations) - steps + 1))
     stretch = observations[begin : begin + steps]
-    goal = Goal(*commands[begin + steps // 2].astype(float).round(1).tolist())
+    vx, vy, wz, height, arms = commands[begin + steps // 2].astype(float).round(1).tolist()
+    goal: Goal = VelocityGoal(vx, vy, wz, height=HEIGHTS[round(height)], arms=ARMS[round(arms)])
     if rng.random() < OTHER_SHARE:
-        goal = Goal.from_skill(rng.choice(list(SKILLS)), rng.choice(SPEEDS))
+        goal = random_goal(rng, body)
     outcome = measure(goal, stretch, body, fell)
-    return replace(outcome, goal=_with_end(rng, outcome))
+    if isinstance(goal, VelocityGoal):
+        return replace(outcome, goal=_with_end(rng, outcome, goal))
+    return _near(rng, outcome)
 
 
-def _with_end(rng: np.random.Generator, outcome: GoalOutcome) -> Goal:
+def _near(rng: np.random.Generator, outcome: GoalOutcome) -> GoalOutcome:
+    """The outcome of a place or a heading that the body came to, or missed by a little or a lot."""
+    goal, pose = outcome.goal, outcome.progress.pose
+    meters, degrees = MISSES[rng.integers(len(MISSES))]
+    x, y = rotate(rng.uniform(0, meters), 0.0, rng.uniform(-math.pi, math.pi))
+    target = pose.after(Pose(x, y, math.radians(rng.uniform(-degrees, degrees))))
+    if isinstance(goal, PlaceGoal):
+        return replace(outcome, goal=replace(goal, ahead=target.x, left=target.y).on_grid())
+    return replace(outcome, progress=outcome.progress._replace(home=target))
+
+
+def _with_end(rng: np.random.Generator, outcome: GoalOutcome, goal: VelocityGoal) -> VelocityGoal:
     """The goal with an end that the body reached, or missed by a little or a lot."""
-    goal, done = outcome.goal, {"seconds": outcome.seconds}
-    if goal.vx or goal.vy:
-        done["meters"] = outcome.meters
+    done, progress = {"seconds": outcome.seconds}, outcome.progress
+    if goal.straight:
+        done["meters"] = (goal.vx * progress.pose.x + goal.vy * progress.pose.y) / math.hypot(goal.vx, goal.vy)
+    elif goal.vx or goal.vy:
+        done["meters"] = progress.meters
     if goal.wz:
-        done["degrees"] = outcome.degrees * math.copysign(1, goal.wz)
+        done["degrees"] = progress.degrees * math.copysign(1, goal.wz)
     kind = rng.choice(list(done))
     ending = rng.choice(list(ENDINGS), p=list(ENDINGS.values()))
     share = {
@@ -106,4 +125,4 @@ def _with_end(rng: np.random.Generator, outcome: GoalOutcome) -> Goal:
     elif amount <= 0:
         amount = rng.uniform(0.5, 4.0) if kind == "meters" else rng.uniform(30, 180)
     least, most = float(AMOUNTS[kind][0]), float(AMOUNTS[kind][-1])
-    return replace(goal, **{kind: min(max(amount, least), most)})
+    return replace(goal, **dict.fromkeys(ENDS) | {kind: min(max(amount, least), most)}).on_grid()

@@ -1,33 +1,39 @@
-"""What a body did with a goal, in numbers and in a few words, and how to repair a miss.
+"""What a body did with a goal, in numbers and in plain words, and how to repair a miss.
 
-Language models judge raw states badly (arXiv 2509.09790), so they read a summary: every deviation as an amount with a
-direction, and as a share of its tolerance. `judge`, `cause` and `repairs` are the simulator's own verdict, from which
-a language model learns.
+`judge`, `cause` and `repairs` are the simulator's own verdict, from which a language model learns to answer a report.
+The verdict counts what the report says: meters, seconds and velocities in tenths, degrees in whole numbers.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
+from agent.goals import (
+    AMOUNTS,
+    ENDS,
+    Goal,
+    HeadingGoal,
+    HomeGoal,
+    PlaceGoal,
+    Pose,
+    Progress,
+    VelocityGoal,
+    wrap,
+)
 
-from agent.goals import AMOUNTS, STILL, Goal, snap
-
-# A distance counts as met within 0.3 m or 15 %, a turn within 15 degrees, a time within 0.03 s.
-METERS_TOLERANCE, METERS_SHARE = 0.3, 0.15
-DEGREES_TOLERANCE = 15.0
-SECONDS_TOLERANCE = 0.03
+DRIFT_TOLERANCE, DRIFT_SHARE = 0.3, 0.15  # m, and of the distance gone
+FACING_TOLERANCE = 15.0  # degrees
 VELOCITY_TOLERANCE, VELOCITY_SHARE = 0.15, 0.2
-SETTLE_SECONDS = 1.5  # from one motion to the next; drift is not counted until then
+HEIGHT_TOLERANCE, ARMS_TOLERANCE = 0.1, 20.0  # m, and degrees of an arm joint on average
+POSTURE_SECONDS = 2.0  # from one posture to the next; a shorter goal need not hold its own
 STUMBLE = 0.95  # uprightness below which a body that did not fall has stumbled: 18 degrees off the vertical
 STEADY_SECONDS = 1.0  # of standing after a stumble
 HOLD_SECONDS = 2.0  # for which a velocity that was not reached is commanded again
-REPORTED_SHARE = 0.5  # of a tolerance, from which a deviation is reported
-LARGEST_SHARE = 9.99  # of a tolerance, in a report
+REPAIRED_SHARE = 0.5  # of a tolerance, from which a deviation of a missed goal is repaired
 
-# What can be wrong with a goal. The planner answers with the number of one of them, as a digit.
-CAUSES = ("met", "fall", "end", "facing", "drift", "speed")
-STAND = Goal()
+# What can be wrong with a goal.
+CAUSES = ("met", "fall", "end", "facing", "drift", "speed", "posture")
+STAND = VelocityGoal()
 
 
 @dataclass(frozen=True)
@@ -37,28 +43,16 @@ class Deviation:
     Args:
         cause: one of CAUSES.
         share: of the tolerance; more than 1 is a miss.
-        kind: unit of the amount, seconds, meters or degrees; empty for a speed, which has none.
-        amount: at least 0.
-        way: over, short, or the direction of a drift.
+        amount: in seconds, meters, degrees or m/s; negative for an end that was not reached, and to the right.
     """
 
     cause: str
     share: float
-    kind: str = ""
-    amount: float = 0.0
-    way: str = ""
+    amount: float
 
     @property
     def missed(self) -> bool:
-        return self.share > 1
-
-    @property
-    def text(self) -> str:
-        share = f"{min(self.share, LARGEST_SHARE):.2f}"
-        if not self.kind:
-            return f"{self.cause} off {share}"
-        name = "" if self.cause == "end" else f"{self.cause} "
-        return f"{name}{spelled(self.kind, self.amount):g} {self.kind} {self.way} {share}"
+        return self.share > 1 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -66,21 +60,24 @@ class GoalOutcome:
     """One goal as it was pursued: what the body's odometry measured from its first step to its last."""
 
     goal: Goal
-    seconds: float
-    meters: float  # along the commanded direction
-    degrees: float  # change of heading, counter-clockwise
+    progress: Progress
     velocity: tuple[float, float, float]  # mean of the last second, m/s, m/s, rad/s
     fell: bool
     timed_out: bool
-    drift: float = 0.0  # m to the left of the commanded direction as it was at the first step, since SETTLE_SECONDS
     uprightness: float = 1.0  # least cosine between the torso and the vertical
+    too_high: float = 0.0  # m of the torso above the crouch that was asked for, mean of the last second
+    arms_off: float = 0.0  # degrees that the arm joints are from the pose that was asked for, the same
+
+    @property
+    def seconds(self) -> float:
+        return self.progress.seconds
 
     @property
     def met(self) -> bool:
         """Whether the goal reached its end, or its velocity if it ends by time or by the next prompt; and whether a
         straight one kept its course.
         """
-        return not self.fell and not any(deviation.missed for deviation in self.deviations)
+        return cause(self) == "met"
 
     @property
     def stumbled(self) -> bool:
@@ -89,50 +86,90 @@ class GoalOutcome:
     @property
     def deviations(self) -> tuple[Deviation, ...]:
         """Every deviation that a goal of this kind can have, that of its end first."""
-        goal = self.goal
-        planar = math.hypot(goal.vx, goal.vy)
-        found = []
-        if goal.meters is not None:
-            tolerance = max(METERS_TOLERANCE, METERS_SHARE * goal.meters)
-            found.append(_end("meters", goal.meters - self.meters, tolerance))
-        elif goal.degrees is not None:
-            left = goal.degrees - self.degrees * math.copysign(1, goal.wz)
-            found.append(_end("degrees", left, DEGREES_TOLERANCE))
-        elif goal.seconds is not None:
-            found.append(_end("seconds", max(0.0, goal.seconds - self.seconds), SECONDS_TOLERANCE))
+        return tuple(self._deviations())
+
+    def _deviations(self) -> Iterator[Deviation]:
+        if isinstance(self.goal, VelocityGoal):
+            yield from self._velocity_deviations(self.goal)
+        else:
+            yield self._end
+        if self.seconds >= POSTURE_SECONDS:
+            shares = rounded(self.too_high, "meters") / HEIGHT_TOLERANCE, self.arms_off / ARMS_TOLERANCE
+            yield Deviation("posture", max(shares), 0.0)
+
+    @property
+    def _end(self) -> Deviation:
+        unit, left, tolerance = self.goal.ending(self.progress)
+        left = rounded(left, unit)
+        if unit == "seconds":
+            left = max(0.0, left)  # nothing that ends by time is late
+        return Deviation("end", abs(left) / tolerance, -left)
+
+    def _velocity_deviations(self, goal: VelocityGoal) -> Iterator[Deviation]:
+        progress, planar = self.progress, math.hypot(goal.vx, goal.vy)
+        if not goal.open:
+            yield self._end
         if not goal.wz:
-            way = "left" if self.degrees > 0 else "right"
-            found.append(Deviation("facing", abs(self.degrees) / DEGREES_TOLERANCE, "degrees", abs(self.degrees), way))
-        if not goal.wz and planar >= STILL:
-            tolerance = max(METERS_TOLERANCE, METERS_SHARE * max(abs(self.meters), goal.meters or 0.0))
-            found.append(Deviation("drift", abs(self.drift) / tolerance, "meters", abs(self.drift), self._drift_way))
+            degrees = rounded(progress.degrees, "degrees")
+            yield Deviation("facing", abs(degrees) / FACING_TOLERANCE, degrees)
+        if goal.straight:
+            x, y, _ = progress.pose
+            drift = rounded((goal.vx * y - goal.vy * x) / planar, "meters")
+            gone = max(math.hypot(x, y), goal.meters or 0.0)
+            yield Deviation("drift", abs(drift) / max(DRIFT_TOLERANCE, DRIFT_SHARE * gone), drift)
         if goal.meters is None and goal.degrees is None:
-            off = np.subtract(self.velocity, goal.velocity)
+            vx, vy, wz = (rounded(v, "m/s") - asked for v, asked in zip(self.velocity, goal.velocity, strict=True))
             shares = (
-                math.hypot(*off[:2]) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * planar),
-                abs(off[2]) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * abs(goal.wz)),
+                math.hypot(vx, vy) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * planar),
+                abs(wz) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * abs(goal.wz)),
             )
-            found.append(Deviation("speed", float(max(shares))))
-        return tuple(found)
+            yield Deviation("speed", max(shares), math.hypot(vx, vy))
 
     @property
-    def _drift_way(self) -> str:
-        """Where the body drifted to, as it faced at the first step."""
-        x, y = -self.goal.vy * self.drift, self.goal.vx * self.drift
-        if abs(y) >= abs(x):
-            return "left" if y > 0 else "right"
-        return "ahead" if x > 0 else "back"
-
-    @property
-    def reported(self) -> tuple[Deviation, ...]:
-        """The deviations that the report mentions."""
-        return tuple(deviation for deviation in self.deviations if deviation.share >= REPORTED_SHARE)
+    def place(self) -> Pose:
+        """The place that the goal leads to, seen from the body. Of goals that lead to one."""
+        planned = self.goal.destination(self.progress)
+        assert planned is not None
+        return planned.seen_from(self.progress.pose)
 
     @property
     def report(self) -> str:
-        """The deviations in words. The language model reads them after the tokens of the command."""
-        balance = ["fell"] if self.fell else ["stumbled"] if self.stumbled else []
-        return ", ".join([*(deviation.text for deviation in self.reported), *balance]) or "as asked"
+        """What was asked and what happened, in words, as the language model reads it."""
+        return f"asked: {self.goal.text}. happened: {self.happened}."
+
+    @property
+    def happened(self) -> str:
+        """What happened, in words: "2.1 meters forward, 0.4 meters left, turned 3 degrees left, did not fall"."""
+        goal, progress = self.goal, self.progress
+        x, y, _ = progress.pose
+        found = [
+            _amount(x, "meters", "forward", "backward"),
+            _amount(y, "meters", "left", "right"),
+            "turned " + _amount(progress.degrees, "degrees", "left", "right"),
+        ]
+        if isinstance(goal, VelocityGoal):
+            if not goal.straight and (goal.vx or goal.vy):
+                found = [_amount(progress.meters, "meters", "along the way", "back"), found[-1]]
+            if goal.meters is None and goal.degrees is None:
+                found.append(f"{rounded(self.seconds, 'seconds'):g} seconds")
+                vx, vy, wz = self.velocity
+                speeds = _amount(vx, "m/s", "forward", "backward"), _amount(vy, "m/s", "left", "right")
+                found.append(f"at the end {', '.join(speeds)}, {_amount(wz, 'rad/s', 'left', 'right')}")
+        elif isinstance(goal, HeadingGoal):
+            off = math.degrees(wrap(progress.pose.heading - progress.home.heading))
+            found = [found[-1], "faces " + _amount(off, "degrees", "left", "right") + " of the start"]
+        else:
+            place = self.place
+            name = "home" if isinstance(goal, HomeGoal) else "the place"
+            distance = f"{rounded(math.hypot(place.x, place.y), 'meters'):g} meters"
+            ahead, left = _amount(place.x, "meters", "ahead", "behind"), _amount(place.y, "meters", "left", "right")
+            found.append(f"{name} is {distance} away, {ahead} and {left}")
+        if self.seconds >= POSTURE_SECONDS and goal.height == "low":
+            found.append(f"torso {rounded(self.too_high, 'meters'):g} meters too high")
+        if self.seconds >= POSTURE_SECONDS and goal.arms != "rest":
+            found.append(f"arms {self.arms_off:.0f} degrees off")
+        found.append("fell" if self.fell else "stumbled but did not fall" if self.stumbled else "did not fall")
+        return ", ".join(found)
 
 
 @dataclass(frozen=True)
@@ -145,14 +182,6 @@ class Assessment:
     @property
     def met(self) -> bool:
         return self.cause == "met"
-
-
-@dataclass(frozen=True)
-class Repair:
-    """A goal that undoes a deviation, and which of the reported ones gave its amount; None where it is fixed."""
-
-    goal: Goal
-    deviation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +204,7 @@ Judge = Callable[[GoalOutcome], tuple[Assessment, tuple[Goal, ...]]]
 
 def judge(outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
     """The simulator's verdict on a goal, and goals that repair it."""
-    return Assessment(cause(outcome)), tuple(repair.goal for repair in repairs(outcome))
+    return Assessment(cause(outcome)), repairs(outcome)
 
 
 def cause(outcome: GoalOutcome) -> str:
@@ -185,68 +214,82 @@ def cause(outcome: GoalOutcome) -> str:
     return next((deviation.cause for deviation in outcome.deviations if deviation.missed), "met")
 
 
-def repairs(outcome: GoalOutcome) -> tuple[Repair, ...]:
-    """What undoes the deviations of a missed goal: face the old way, go to the end, step back in line, keep the speed.
+def repairs(outcome: GoalOutcome) -> tuple[Goal, ...]:
+    """What undoes the deviations of a missed goal: take the posture, face the old way, step back in line, go to the
+    end, keep the speed. A place or a heading is pursued again.
 
     Empty after a fall, because the body does not get up. After a stumble it stands first.
     """
     if outcome.fell or outcome.met:
         return ()
     goal = outcome.goal
-    off = {deviation.cause: (place, deviation) for place, deviation in enumerate(outcome.reported)}
-    found = [Repair(Goal(seconds=STEADY_SECONDS))] if outcome.stumbled else []
+    off = {each.cause: each.amount for each in outcome.deviations if each.share >= REPAIRED_SHARE}
+    found: list[Goal] = []
+    if outcome.stumbled or "posture" in off:
+        found.append(_ended(_skill("stand", goal), "seconds", HOLD_SECONDS if "posture" in off else STEADY_SECONDS))
+    if not isinstance(goal, VelocityGoal):
+        if "end" in off:
+            found.append(_again(outcome))
+        return tuple(found)
     if "facing" in off:
-        place, deviation = off["facing"]
-        skill = "turn_right" if deviation.way == "left" else "turn_left"
-        found.append(Repair(_ended(Goal.from_skill(skill).velocity, deviation), place))
-    goes_on = []
-    if "end" in off and (off["end"][1].kind != "seconds" or off["end"][1].missed):
-        place, end = off["end"]
-        velocity = goal.velocity if end.way == "short" else _reversed(goal)
-        (goes_on if end.kind == "seconds" else found).append(Repair(_ended(velocity, end), place))
-    elif "speed" in off:
-        goes_on.append(Repair(Goal(*goal.velocity, seconds=HOLD_SECONDS)))
+        turn = _skill("turn_right" if off["facing"] > 0 else "turn_left", goal)
+        found.append(_ended(turn, "degrees", off["facing"]))
     if "drift" in off:
-        place, drift = off["drift"]
-        found.append(Repair(_ended(Goal.from_skill(AGAINST[drift.way]).velocity, drift), place))
-    return *found, *goes_on
+        found.append(_ended(_back_in_line(goal, off["drift"]), "meters", off["drift"]))
+    if "end" in off:
+        assert goal.end is not None
+        found.append(_ended(goal if off["end"] < 0 else _reversed(goal), goal.end[0], off["end"]))
+    elif "speed" in off:
+        found.append(_ended(goal, "seconds", HOLD_SECONDS))
+    return tuple(found)
 
 
-# Direction of a drift -> the skill that undoes it.
-AGAINST = {"left": "sidestep_right", "right": "sidestep_left", "ahead": "walk_backward", "back": "walk_forward"}
+def _again(outcome: GoalOutcome) -> Goal:
+    """The goal of a place or a heading, from where the body is now."""
+    if not isinstance(outcome.goal, PlaceGoal):
+        return outcome.goal
+    ahead, left, _ = outcome.place
+    return replace(outcome.goal, ahead=ahead, left=left).on_grid()
 
 
-def spelled(kind: str, amount: float) -> float:
-    """The nearest amount of this kind that a goal can end with."""
-    least, most = float(AMOUNTS[kind][0]), float(AMOUNTS[kind][-1])
-    nearest = snap(min(max(amount, least), most), kind)
-    assert nearest is not None
-    return nearest
+def _back_in_line(goal: VelocityGoal, drift: float) -> VelocityGoal:
+    """The skill that undoes a drift in meters to the left of the goal's direction."""
+    ahead, left = -goal.vy * drift, goal.vx * drift  # where the body drifted to
+    if abs(left) >= abs(ahead):
+        return _skill("sidestep_right" if left > 0 else "sidestep_left", goal)
+    return _skill("walk_backward" if ahead > 0 else "walk_forward", goal)
 
 
-def _end(kind: str, left: float, tolerance: float) -> Deviation:
-    return Deviation("end", abs(left) / tolerance, kind, abs(left), "short" if left >= 0 else "over")
-
-
-def _ended(velocity: Sequence[float], deviation: Deviation) -> Goal:
-    """A goal whose end is the amount of a deviation."""
-    return Goal(*velocity, **{deviation.kind: spelled(deviation.kind, deviation.amount)})
-
-
-def _reversed(goal: Goal) -> tuple[float, float, float]:
-    """The command that undoes an overshoot of `goal`: the turn of an arc, or the way."""
+def _reversed(goal: VelocityGoal) -> VelocityGoal:
+    """What undoes an overshoot of the goal."""
     if goal.degrees is not None:
-        return Goal.from_skill("turn_right" if goal.wz > 0 else "turn_left").velocity
-    if abs(goal.vy) > abs(goal.vx):
-        return Goal.from_skill(AGAINST["left" if goal.vy > 0 else "right"]).velocity
-    return Goal.from_skill(AGAINST["ahead" if goal.vx > 0 else "back"]).velocity
+        return _skill("turn_right" if goal.wz > 0 else "turn_left", goal)
+    if abs(goal.vx) >= abs(goal.vy):
+        return _skill("walk_backward" if goal.vx > 0 else "walk_forward", goal)
+    return _skill("sidestep_right" if goal.vy > 0 else "sidestep_left", goal)
+
+
+def _skill(skill: str, goal: Goal) -> VelocityGoal:
+    """A skill at its normal speed, in the posture of the goal."""
+    found = Goal.from_skill(skill, height=goal.height, arms=goal.arms)
+    assert isinstance(found, VelocityGoal)
+    return found
+
+
+def _ended(goal: VelocityGoal, kind: str, amount: float) -> VelocityGoal:
+    """The goal with another end: the nearest amount that has a spelling."""
+    nearest = min(map(float, AMOUNTS[kind]), key=lambda each: abs(each - abs(amount)))
+    return replace(goal, **{end: nearest if end == kind else None for end in ENDS})
+
+
+def rounded(amount: float, unit: str) -> float:
+    """An amount as a report says it."""
+    return round(amount, 0 if unit == "degrees" else 1) + 0.0
 
 
 def summarize(outcomes: Sequence[GoalOutcome]) -> str:
-    """One line per goal: what was asked, what was achieved, and the deviations as shares of their tolerances."""
-    return "\n".join(
-        f"{number}. {outcome.goal.text}: {_measured(outcome)}" for number, outcome in enumerate(outcomes, start=1)
-    )
+    """One line per goal: what was asked, what happened."""
+    return "\n".join(f"{outcome.goal.text}: {outcome.happened}" for outcome in outcomes)
 
 
 def verdict(outcomes: Sequence[GoalOutcome], planned: int) -> str:
@@ -259,17 +302,13 @@ def verdict(outcomes: Sequence[GoalOutcome], planned: int) -> str:
         elif outcome.timed_out and cause(outcome) == "end":
             why = f"did not reach its end in {outcome.seconds:.1f} s"
         else:
-            why = "was off: " + _measured(outcome)
+            why = f"missed its {cause(outcome)}: {outcome.happened}"
         return f"goal {number} of {planned} ({outcome.goal.text}) {why}"
     missing = planned - len(outcomes)
     return f"{missing} of {planned} goals were not started" if missing else f"all {planned} goals met"
 
 
-def _measured(outcome: GoalOutcome) -> str:
-    asked, reached = (
-        f"({x:.2f} m/s, {y:.2f} m/s, {w:.2f} rad/s)" for x, y, w in (outcome.goal.velocity, outcome.velocity)
-    )
-    return (
-        f"{outcome.meters:.2f} m and {outcome.degrees:.0f} degrees in {outcome.seconds:.1f} s, "
-        f"velocity at the end {reached}, asked for {asked}; {outcome.report}"
-    )
+def _amount(amount: float, unit: str, positive: str, negative: str) -> str:
+    """An amount with its direction: "0.4 meters left"."""
+    amount = rounded(amount, unit)
+    return f"{abs(amount):g} {unit} {positive if amount >= 0 else negative}"

@@ -7,15 +7,15 @@ from another motion. `example` makes the programs that it learns from.
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from agent.artefacts import runs
-from agent.goals import SKILLS, SPEEDS, Goal, GoalProgram
+from agent.goals import SKILLS, GoalProgram, VelocityGoal
 
-GOALS = tuple(dict.fromkeys(Goal.from_skill(skill, speed) for skill in SKILLS for speed in SPEEDS))  # 28
+GOALS = tuple(dict.fromkeys(VelocityGoal(*velocity) for speeds in SKILLS.values() for velocity in speeds))  # 28
 SHOWN = 8  # goals of a table that the language model is shown
 WEAKEST = 3  # goals of a table that are worth practicing
 LEAD_SECONDS, PRACTICE_SECONDS = (2, 3), (4, 5, 6)
@@ -29,7 +29,7 @@ class Score:
         ValueError: the share is not from 0 to 1.
     """
 
-    goal: Goal
+    goal: VelocityGoal
     met: float
 
     def __post_init__(self):
@@ -47,7 +47,7 @@ def shown(table: Sequence[Score]) -> list[Score]:
     return sorted(table, key=lambda score: score.tenths)[:SHOWN]
 
 
-def weakest(table: Sequence[Score]) -> set[Goal]:
+def weakest(table: Sequence[Score]) -> set[VelocityGoal]:
     """The three goals that are done worst, and those that were met as often as the third, in tenths."""
     limit = sorted(score.tenths for score in table)[:WEAKEST][-1]
     return {score.goal for score in shown(table) if score.tenths <= limit}
@@ -56,14 +56,14 @@ def weakest(table: Sequence[Score]) -> set[Goal]:
 def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
     """A program that practices the worst goal, the two or the three worst, each led into from what goes better."""
     rows = shown(table)
-    better = {Goal.from_skill(skill) for skill in SKILLS} - {score.goal for score in rows}
-    goals: list[Goal] = []
+    better = {VelocityGoal(*normal) for _, normal, _ in SKILLS.values()} - {score.goal for score in rows}
+    goals: list[VelocityGoal] = []
     for score in rows[: rng.integers(1, WEAKEST + 1)]:
         leads = [goal for goal in GOALS if goal in better and goal.skill != score.goal.skill]
         lead = leads[rng.integers(len(leads))]
         goals += [
-            Goal(*lead.velocity, seconds=float(rng.choice(LEAD_SECONDS))),
-            Goal(*score.goal.velocity, seconds=float(rng.choice(PRACTICE_SECONDS))),
+            replace(lead, seconds=float(rng.choice(LEAD_SECONDS))),
+            replace(score.goal, seconds=float(rng.choice(PRACTICE_SECONDS))),
         ]
     return GoalProgram(tuple(goals))
 
@@ -79,9 +79,10 @@ def draw_tables(seed: int) -> Iterator[list[Score]]:
         yield [Score(goal, float(share)) for goal, share in zip(GOALS, met, strict=True)]
 
 
-def practices(program: GoalProgram, goals: Collection[Goal]) -> bool:
+def practices(program: GoalProgram, goals: Collection[VelocityGoal]) -> bool:
     """Whether one of these goals is in a program, however it ends."""
-    return not {goal.velocity for goal in goals}.isdisjoint(goal.velocity for goal in program.goals)
+    practiced = {goal.velocity for goal in program.goals if isinstance(goal, VelocityGoal)}
+    return not practiced.isdisjoint(goal.velocity for goal in goals)
 
 
 def write_programs(path: Path, programs: Sequence[GoalProgram]) -> None:

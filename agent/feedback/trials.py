@@ -1,4 +1,4 @@
-"""Trials: bodies that pursue goals while something disturbs them, all of them in one batch.
+"""Trials: bodies that pursue goals of every kind while something disturbs them, all of them in one batch.
 
 A shove, another goal instead of the program's, an end that comes too early or too late. The outcomes, measured in the
 simulator, are what a planner learns to assess and correct from, and what it is measured on.
@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
+from agent.bodies import Body
 from agent.feedback.outcomes import Judge
-from agent.feedback.pursuit import Pursuit, expected_seconds
-from agent.goals import SKILLS, SPEEDS, Goal
+from agent.feedback.pursuit import Pursuit
+from agent.goals import PLACE_SKILLS, SKILLS, SPEEDS, Goal, PlaceGoal, Pose, Progress, VelocityGoal
+from agent.simulation.curriculum import WITHIN
 from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.vector_env import NEVER, make_vector_env, planar
 
@@ -26,7 +28,10 @@ SWAP_SECONDS = 4.0  # longest time that another goal is pursued
 EARLY_SHARE, LATE_SHARE = (0.1, 0.8), (1.2, 2.0)  # of the end of the program's goal
 LONGEST_GOAL = 8.0  # s that a goal of a random program takes
 # Ends of random goals; a walk is at least as long as it takes to be measured.
-SECONDS, METERS, DEGREES = (1.5, 6.0), (0.5, 6.0), (30, 270)
+ENDS = {"seconds": (1.5, 6.0), "meters": (0.5, 6.0), "degrees": (30, 270)}
+PLACE_SHARE, POSTURE_SHARE = 0.3, 0.3  # of the random goals
+FURTHEST = 5.0  # m, of a random place
+START = Progress(0.0, Pose(), Pose(), 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -50,22 +55,43 @@ class Trial:
     shove: tuple[float, float] = (0.0, 0.0)
 
 
-def random_program(rng: np.random.Generator) -> tuple[Goal, ...]:
-    """One to three goals, each with an end."""
-    return tuple(random_goal(rng) for _ in range(rng.integers(1, 4)))
+def random_program(rng: np.random.Generator, body: Body, count: int | None = None) -> tuple[Goal, ...]:
+    """`count` goals that the body can do, or one to three, each with an end."""
+    return tuple(random_goal(rng, body) for _ in range(count or rng.integers(1, 4)))
 
 
-def random_goal(rng: np.random.Generator) -> Goal:
-    """A named skill, until an end that it comes to within LONGEST_GOAL."""
+def random_goal(rng: np.random.Generator, body: Body) -> Goal:
+    """A named skill until an end that it comes to within LONGEST_GOAL, a place, home or the heading at the start."""
+    if rng.random() < PLACE_SHARE:
+        skill = str(rng.choice(PLACE_SKILLS))
+        return random_place(rng, body) if skill == "go_to" else Goal.from_skill(skill, **random_posture(rng, body))
+    posture, speed = random_posture(rng, body), str(rng.choice(SPEEDS))
     while True:
-        skill, speed = rng.choice(list(SKILLS)), rng.choice(SPEEDS)
-        goal = Goal.from_skill(skill, speed)
-        kinds = ["seconds", *["meters"] * bool(goal.vx or goal.vy), *["degrees"] * bool(goal.wz)]
-        kind = rng.choice(kinds)
-        low, high = {"seconds": SECONDS, "meters": METERS, "degrees": DEGREES}[kind]
-        goal = replace(goal, **{kind: float(rng.uniform(low, high))}).on_grid()
-        if expected_seconds(goal) <= LONGEST_GOAL:
+        goal = Goal.from_skill(str(rng.choice(list(SKILLS))), speed, **posture)
+        assert isinstance(goal, VelocityGoal)
+        kind = rng.choice(["seconds", *["meters"] * bool(goal.vx or goal.vy), *["degrees"] * bool(goal.wz)])
+        goal = replace(goal, **{kind: float(rng.uniform(*ENDS[kind]))}).on_grid()
+        slow = goal.height == "normal" or goal.vx <= body.low_speed
+        if slow and body.reach(goal.velocity) <= WITHIN and expected_seconds(goal) <= LONGEST_GOAL:
             return goal
+
+
+def random_place(rng: np.random.Generator, body: Body) -> Goal:
+    """A place within FURTHEST, at any bearing."""
+    ahead, left = planar(rng.uniform(0.5, FURTHEST), rng.uniform(-math.pi, math.pi)).tolist()
+    return Goal.to(ahead, left, str(rng.choice(SPEEDS)), **random_posture(rng, body)).on_grid()
+
+
+def random_posture(rng: np.random.Generator, body: Body) -> dict[str, str]:
+    """Height and arms, usually normal and at rest."""
+    if rng.random() > POSTURE_SHARE:
+        return {}
+    return {"height": str(rng.choice(body.heights)), "arms": str(rng.choice(body.arms))}
+
+
+def expected_seconds(goal: Goal) -> float:
+    """How long a goal should take; that of one that leads back depends on the way before, and is a guess."""
+    return goal.expected_seconds(START)
 
 
 def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
@@ -84,11 +110,21 @@ def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
         seconds = min(SWAP_SECONDS, max(1.0, expected_seconds(goal)))
         executed[number] = replace(others[rng.integers(len(others))], seconds=seconds)
     elif disturbance in ("early", "late"):
-        share = rng.uniform(*(EARLY_SHARE if disturbance == "early" or goal.seconds else LATE_SHARE))
-        assert goal.end is not None
-        kind, amount = goal.end
-        executed[number] = replace(goal, **{kind: max(share * amount, 0.1 if kind != "degrees" else 1.0)})
+        timed = isinstance(goal, VelocityGoal) and goal.seconds
+        share = rng.uniform(*(EARLY_SHARE if disturbance == "early" or timed else LATE_SHARE))
+        executed[number] = _scaled(goal, share)
     return replace(trial, executed=tuple(executed))
+
+
+def _scaled(goal: Goal, share: float) -> Goal:
+    """The goal with so much of its end; one that leads back is left out for standing."""
+    if isinstance(goal, PlaceGoal):
+        return replace(goal, ahead=share * goal.ahead, left=share * goal.left)
+    if not isinstance(goal, VelocityGoal):
+        return Goal(seconds=1.0)
+    assert goal.end is not None
+    kind, amount = goal.end
+    return replace(goal, **{kind: max(share * amount, 0.1 if kind != "degrees" else 1.0)})
 
 
 def run_trials(

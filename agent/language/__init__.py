@@ -1,11 +1,10 @@
-"""From a sentence to a goal program: rules that clean up the text, and a language model that reads it.
+"""From a sentence to a goal program: a language model reads it, code converts and checks.
 
-spelling.py            typing errors
-quantities.py          numbers and units
-plain_words.py         courtesy, slips of the tongue and rare words
-corpus/                the generated sentences that the language model learns from
-steps.py               lists of steps, taken apart
-planner.py             the language model, decoded under the grammar of goals
-small_llama.py         a small language model to train from scratch
-feedback_training.py   examples for the adapter that judges outcomes, and its grades
+planner.py          the language model: reads, assesses, corrects and proposes, decoded under a grammar
+program.py          the readable programs that it writes, their grammar, and the goals that they mean
+amounts.py          amounts in words: six feet, half a minute, a quarter turn
+limits.py           what a robot can be asked for
+language_model.py   loads a base model and its adapter
+feedback_turns.py   what feedback is learned from
+corpus/             the sentences that the model learns to read
 """

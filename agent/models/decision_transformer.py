@@ -1,15 +1,18 @@
-"""Goal-prompted models that imitate the motor policy: the Decision Transformer, and the MLP it is compared with.
+"""Goal-prompted models that imitate motor policies: the Decision Transformer, and the MLP it is compared with.
 
-The Decision Transformer (Chen et al., 2021) reads the three command tokens of the goal as a prefix, then the last
-steps as (return-to-go, state, action), and predicts the teacher's action from every state. Time is counted inside the
-context, so that nothing ends an episode; return-to-go is the mean reward of a fixed number of steps, so that it means
-the same at every time.
+The Decision Transformer (Chen et al., 2021) reads the robot's own token and the five command tokens of the goal as a
+prefix, then the last steps as (return-to-go, state, action), and predicts the teacher's action from every state. Time
+is counted inside the context, so that nothing ends an episode; return-to-go is the mean reward of a fixed number of
+steps, so that it means the same at every time.
 
-Shapes: B windows or bodies, K steps of context, G = 3 goal tokens, S body state, A actions, H hidden size.
+One model can move several robots. The projections of states and actions and the statistics of the data are each
+robot's own; everything else is shared. As an actor, a model moves one of them (`select_body`).
+
+Shapes: B windows or bodies, K steps of context, G = 5 goal tokens, S body state, A actions, H hidden size.
 States and actions come and go in the env's units; inside, actions are in ±1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -30,34 +33,40 @@ from transformers import (
 from transformers.utils import ModelOutput
 
 from agent.artefacts import checks, hub, runs
-from agent.bodies import Body, find_body
-from agent.goals import AXES, GOAL_VERSION, TOKENS, Goal
+from agent.bodies import BODIES, Body, find_body
+from agent.goals import COMMAND_AXES, GOAL_VERSION, TOKENS, Goal
 from agent.simulation.heading import check_observation
+from agent.simulation.task import goal_commands
 
-GOAL_TOKENS = len(AXES)
-# What the tokens of a step are; their slots follow those of the goal.
+PREFIX_TOKENS = 1 + len(COMMAND_AXES)  # the body, then its command
+# What the tokens of a step are; their slots follow those of the prefix.
 STEP_TOKENS = ("return-to-go", "state", "action")
 OBSERVATION_CLIP = 10.0  # standard deviations
 
 
 class GoalDecisionTransformerConfig(DecisionTransformerConfig):
-    """Sizes of a GoalDecisionTransformer. `context_length` is K; `target_return` is what the actor asks for.
+    """Sizes of a GoalDecisionTransformer.
 
-    `body` is the name of the robot, empty for one that is not simulated here; sizes and `action_scale` [A], the
-    largest actions in the env's units, are those of the body by default.
-    `goal_prompt` is "prefix", or "state" for a goal that is added to every state and not put before them.
+    Args:
+        bodies: names of the robots that it moves.
+        state_dims: S of each, by default that of the Body of this name, as are `act_dims` (A) and `action_scales`
+            ([A] each: the largest actions in the env's units).
+        context_length: K.
+        return_horizon: steps whose mean reward is the return-to-go.
+        goal_prompt: "prefix", or "state" for a goal that is added to every state and not put before them.
+
+    `state_dim` and `act_dim` are those of the first body.
     """
 
     model_type = "goal_decision_transformer"
 
-    body: str = "humanoid"
-    state_dim: int = 0
-    act_dim: int = 0
-    action_scale: list[float] | tuple[float, ...] = ()
+    bodies: list[str] | tuple[str, ...] = ("humanoid",)
+    state_dims: list[int] | tuple[int, ...] = ()
+    act_dims: list[int] | tuple[int, ...] = ()
+    action_scales: list[list[float]] | tuple[list[float], ...] = ()
     goal_version: str = GOAL_VERSION
     context_length: int = 20
     return_horizon: int = 60
-    target_return: float = 0.0
     goal_prompt: str = "prefix"
 
     hidden_size: int = 128
@@ -69,49 +78,57 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     embd_pdrop: float | int = 0.0
     attn_pdrop: float | int = 0.0
     vocab_size: int = len(TOKENS)
-    n_positions: int = GOAL_TOKENS + len(STEP_TOKENS)
+    n_positions: int = PREFIX_TOKENS + len(STEP_TOKENS)
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
 
     def __post_init__(self, **kwargs):
-        _fill_in_sizes(self, kwargs)
-        self.max_ep_len = self.context_length
+        _fill_in_sizes(self)
+        self.state_dim, self.act_dim, self.max_ep_len = self.state_dims[0], self.act_dims[0], self.context_length
         super().__post_init__(**kwargs)
 
 
 class GoalMLPConfig(PreTrainedConfig):
-    """Sizes of a GoalMLP."""
+    """Sizes of a GoalMLP, whose bodies are as in GoalDecisionTransformerConfig."""
 
     model_type = "goal_mlp"
 
-    body: str = "humanoid"
-    state_dim: int = 0
-    act_dim: int = 0
-    action_scale: list[float] | tuple[float, ...] = ()
+    bodies: list[str] | tuple[str, ...] = ("humanoid",)
+    state_dims: list[int] | tuple[int, ...] = ()
+    act_dims: list[int] | tuple[int, ...] = ()
+    action_scales: list[list[float]] | tuple[list[float], ...] = ()
     goal_version: str = GOAL_VERSION
     hidden_size: int = 512
     n_layer: int = 3
     vocab_size: int = len(TOKENS)
 
     def __post_init__(self, **kwargs):
-        _fill_in_sizes(self, kwargs)
+        _fill_in_sizes(self)
         super().__post_init__(**kwargs)
 
 
-def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig, entries: dict) -> None:
-    """Set the sizes and scales that a config leaves out to those of its body.
+def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig) -> None:
+    """Set the sizes and scales that a config leaves out to those of its bodies."""
+    config.bodies = list(config.bodies)
+    if not (config.state_dims or config.act_dims or config.action_scales):
+        for name, sizes in _body_sizes(config.bodies).items():
+            setattr(config, name, sizes)
+    given = {len(getattr(config, name)) for name in ("bodies", "state_dims", "act_dims", "action_scales")}
+    if len(given) > 1 or not config.bodies:
+        raise ValueError(f"bodies={config.bodies} need as many state_dims, act_dims and action_scales, at least one")
+    for size, scale in zip(config.act_dims, config.action_scales, strict=True):
+        if len(scale) != size:
+            raise ValueError(f"action_scales has {len(scale)} numbers for {size} actions")
 
-    `entries` are those of its file that are no fields. Version 1 has one `action_limit` for all actions.
-    """
-    if config.body:
-        body = find_body(config.body)
-        config.state_dim = config.state_dim or body.observation_size
-        config.act_dim = config.act_dim or body.action_size
-        config.action_scale = config.action_scale or body.action_scale
-    limit = entries.pop("action_limit", None)
-    config.action_scale = [limit] * config.act_dim if limit else list(config.action_scale)
-    if len(config.action_scale) != config.act_dim:
-        raise ValueError(f"action_scale has {len(config.action_scale)} numbers for {config.act_dim} actions")
+
+def _body_sizes(names: Sequence[str]) -> dict[str, list]:
+    """Entries of a config for robots that are simulated here."""
+    bodies = [find_body(name) for name in names]
+    return {
+        "state_dims": [body.observation_size for body in bodies],
+        "act_dims": [body.action_size for body in bodies],
+        "action_scales": [list(body.action_scale) for body in bodies],
+    }
 
 
 @dataclass
@@ -122,22 +139,53 @@ class GoalModelOutput(ModelOutput):
     action_preds: Tensor | None = None
 
 
-class GoalPrompted(PreTrainedModel):
-    """What the models here share: the statistics of their data as buffers, the prompt, the loss, and loading with a
-    check.
+class Statistics(nn.Module):
+    """Of the data of one body: mean and standard deviation of its observations [S] and of its returns-to-go, and the
+    return-to-go that an actor asks for.
     """
 
     observation_mean: Tensor
     observation_std: Tensor
     return_mean: Tensor
     return_std: Tensor
+    target_return: Tensor
+
+    def __init__(self, state_dim: int):
+        super().__init__()
+        self.register_buffer("observation_mean", torch.zeros(state_dim))
+        self.register_buffer("observation_std", torch.ones(state_dim))
+        self.register_buffer("return_mean", torch.zeros(()))
+        self.register_buffer("return_std", torch.ones(()))
+        self.register_buffer("target_return", torch.zeros(()))
+
+    def normalize(self, states: Tensor) -> Tensor:
+        """States [..., S] in standard deviations from their mean."""
+        return ((states - self.observation_mean) / self.observation_std).clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+
+
+class GoalPrompted(PreTrainedModel):
+    """What the models here share: what each body has of its own, the prompt, the loss, and loading with a check."""
+
+    statistics: nn.ModuleDict  # name of a body -> its Statistics
+    _goal_ids = np.zeros(0, dtype=np.int64)
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, **kwargs) -> Self:
-        """Load from a folder or a Hub repo. Raises ValueError for what is no whole model of this kind."""
+    def from_pretrained(cls, path: str | Path, body: str | None = None, **kwargs) -> Self:
+        """Load from a folder or a Hub repo, to move the robot named `body`; by default the only one that it moves.
+
+        Raises:
+            ValueError: it is no whole model of this kind, does not move this body, or moves several and none is
+                named.
+        """
         model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
+        bodies = model.config.bodies
+        if body is None and len(bodies) > 1:
+            raise ValueError(f"{path} moves several bodies: give body= one of {', '.join(bodies)}")
         model.prompt(Goal())
-        checks.check_acts(model, model.config.state_dim, path)
+        for name, size in zip(bodies, model.config.state_dims, strict=True):
+            model.select_body(name)
+            checks.check_acts(model, size, path)
+        model.select_body(bodies[0] if body is None else body)
         return model
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
@@ -145,72 +193,109 @@ class GoalPrompted(PreTrainedModel):
         with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as new:
             super().save_pretrained(new, **kwargs)
 
+    def select_body(self, body: str) -> None:
+        """Move this robot from now on, and forget the past. Raises ValueError for one that the model does not move."""
+        if body not in self.config.bodies:
+            raise ValueError(
+                f"this model does not move body={body!r}: choose one of {', '.join(self.config.bodies)}, "
+                "or train a model on a dataset of that body"
+            )
+        self._body = body
+        self.reset()
+
     def set_statistics(
-        self, observation_mean: np.ndarray, observation_std: np.ndarray, return_mean: float, return_std: float
+        self,
+        body: str,
+        observation_mean: np.ndarray,
+        observation_std: np.ndarray,
+        return_mean: float,
+        return_std: float,
+        target_return: float,
     ) -> None:
-        """Keep the mean and standard deviation [S] of the observations and of the returns-to-go."""
+        """Keep the Statistics of the data of a body."""
         for name, value in {
             "observation_mean": observation_mean,
             "observation_std": np.maximum(observation_std, 1e-6),
             "return_mean": return_mean,
             "return_std": max(return_std, 1e-6),
+            "target_return": target_return,
         }.items():
-            buffer = self.get_buffer(name)
+            buffer = self.statistics[body].get_buffer(name)
             buffer.copy_(torch.as_tensor(value, dtype=buffer.dtype))
 
     @property
     def body(self) -> Body:
         """The robot that it moves. Raises ValueError where that is not simulated here."""
-        return find_body(self.config.body)
-
-    @property
-    def action_scale(self) -> Tensor:
-        """Largest actions [A] in the env's units: these times an action in ±1."""
-        return torch.tensor(self.config.action_scale, device=self.device)
-
-    def normalize(self, states: Tensor) -> Tensor:
-        """States [..., S] in standard deviations from their mean."""
-        return ((states - self.observation_mean) / self.observation_std).clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+        return find_body(self._body)
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
-        """Follow `goal` from now on; one goal per body when bodies are batched."""
-        goals = [goal] if isinstance(goal, Goal) else goal
-        self._goal_ids = np.array([each.command_ids for each in goals])
+        """Follow the velocity goal `goal` from now on; one goal per body when bodies are batched.
 
-    def _read(self, observation: np.ndarray) -> Tensor:
-        """The body states [B, 1, S] in observations [..., S or more]."""
-        size = self.config.state_dim
+        Raises:
+            ValueError: a goal is no velocity goal, or has a height or arms that the body cannot be asked for.
+        """
+        if self._body in BODIES:
+            goal_commands(goal, self.body)
+        self._goal_ids = np.array(goal.command_ids if isinstance(goal, Goal) else [each.command_ids for each in goal])
+
+    def reset(self) -> None:
+        """Forget the past."""
+        raise NotImplementedError
+
+    def _add_bodies(self, width: int) -> None:
+        """Make what each body has of its own and every model needs."""
+        self.statistics = self._for_each_body(lambda state_dim, act_dim: Statistics(state_dim))
+        self.embed_state = self._for_each_body(lambda state_dim, act_dim: nn.Linear(state_dim, width))
+        self.predict_action = self._for_each_body(lambda state_dim, act_dim: nn.Linear(width, act_dim))
+        self.embed_body = nn.Embedding(len(self.config.bodies), width)
+        self._body = self.config.bodies[0]
+
+    def _for_each_body(self, make: Callable[[int, int], nn.Module]) -> nn.ModuleDict:
+        """Name of a body -> the module that `make` gives for its S and A."""
+        config = self.config
+        sizes = zip(config.bodies, config.state_dims, config.act_dims, strict=True)
+        return nn.ModuleDict({name: make(state_dim, act_dim) for name, state_dim, act_dim in sizes})
+
+    def _action_scale(self, body: str) -> Tensor:
+        """Largest actions [A] in the env's units: these times an action in ±1."""
+        return torch.tensor(self.config.action_scales[self.config.bodies.index(body)], device=self.device)
+
+    def _body_token(self, body: str, count: int) -> Tensor:
+        """The embedding of a body [B, 1, H], `count` times."""
+        row = torch.full((count, 1), self.config.bodies.index(body), device=self.device)
+        return self.embed_body(row)
+
+    def _read(self, observation: np.ndarray) -> tuple[Tensor, Tensor]:
+        """The body states [B, 1, S] in observations [..., S or more], and the ids [B, G] of their goals."""
+        size = self.statistics[self._body].observation_mean.numel()
         check_observation(observation, size)
-        states = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device)
-        return states.reshape(-1, 1, size)
+        states = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device).reshape(-1, 1, size)
+        return states, torch.as_tensor(self._goal_ids, device=self.device).expand(len(states), len(COMMAND_AXES))
 
     def _output(
-        self, predictions: Tensor, labels: Tensor | None, loss_mask: Tensor | None, loss_steps: Tensor | float | None
+        self,
+        body: str,
+        predictions: Tensor,
+        labels: Tensor | None,
+        loss_mask: Tensor | None,
+        loss_steps: Tensor | float | None,
     ) -> GoalModelOutput:
         """Predictions [B, K, A] in ±1 as actions, with their loss where there are labels."""
-        output = GoalModelOutput(action_preds=predictions * self.action_scale)
+        scale = self._action_scale(body)
+        output = GoalModelOutput(action_preds=predictions * scale)
         if labels is not None:
             assert loss_mask is not None, "labels come with the steps that count"
             loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
-            output.loss = masked_square_error(predictions, labels / self.action_scale, loss_mask, loss_steps)
+            output.loss = masked_square_error(predictions, labels / scale, loss_mask, loss_steps)
         return output
-
-    def _register_statistics(self) -> None:
-        config = self.config
-        for name, value in {
-            "observation_mean": torch.zeros(config.state_dim),
-            "observation_std": torch.ones(config.state_dim),
-            "return_mean": torch.zeros(()),
-            "return_std": torch.ones(()),
-        }.items():
-            self.register_buffer(name, value)
 
 
 class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
-    """transformers' DecisionTransformerModel, prompted by the tokens of a goal.
+    """transformers' DecisionTransformerModel, prompted by the tokens of a body and of its goal.
 
-    The goal's tokens are rows of the encoder's vocabulary (`encoder.wte`); its positions (`encoder.wpe`) are slots:
-    three of the goal, then return-to-go, state and action. `embed_timestep` counts the steps of the context.
+    The goal's tokens are rows of the encoder's vocabulary (`encoder.wte`), the body's is a row of `embed_body`; the
+    encoder's positions (`encoder.wpe`) are slots: body, five of the goal, then return-to-go, state and action.
+    `embed_timestep` counts the steps of the context.
 
     As an actor: `reset()`, `prompt(goal)`, `act(observation)`. A prompt replaces the prefix and keeps the history.
     """
@@ -221,7 +306,8 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     def __init__(self, config: GoalDecisionTransformerConfig):
         super().__init__(config)
         del self.predict_return, self.predict_state  # have no part in the loss
-        self._register_statistics()
+        self._add_bodies(config.hidden_size)
+        self.embed_action = self._for_each_body(lambda state_dim, act_dim: nn.Linear(act_dim, config.hidden_size))
         self.prompt(Goal())
         self.reset()
         self.post_init()
@@ -236,8 +322,9 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         labels: Tensor | None = None,
         loss_mask: Tensor | None = None,
         loss_steps: Tensor | float | None = None,
+        body: str | None = None,
     ) -> GoalModelOutput:
-        """Actions after every step of B windows, and their loss.
+        """Actions after every step of B windows of one body, and their loss.
 
         Args:
             states: observations [B, K, S].
@@ -248,26 +335,31 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             labels: the teacher's mean actions [B, K, A].
             loss_mask: true where a step counts in the loss [B, K].
             loss_steps: number of steps that the loss is a mean over; by default those in `loss_mask`.
+            body: name of the robot that the windows are of; by default the selected one.
         """
+        body = body or self._body
         batch, context = states.shape[:2]
-        prefix, goal = self._embed_goal(goal_ids)
-        steps = self._embed_steps(states, actions, returns_to_go, goal)
+        prefix, prompt = self._embed_prompt(body, goal_ids)
+        steps = self._embed_steps(body, states, actions, returns_to_go, prompt)
         mask = functional.pad(
-            attention_mask.long().repeat_interleave(len(STEP_TOKENS), dim=1), (GOAL_TOKENS, 0), value=1
+            attention_mask.long().repeat_interleave(len(STEP_TOKENS), dim=1), (PREFIX_TOKENS, 0), value=1
         )
-        hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, GOAL_TOKENS:]
+        hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, PREFIX_TOKENS:]
         hidden = hidden.view(batch, context, len(STEP_TOKENS), -1)
-        return self._output(self.predict_action(hidden[:, :, 1]), labels, loss_mask, loss_steps)
+        return self._output(body, self.predict_action[body](hidden[:, :, 1]), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
         """Forget the past."""
         self._states: Tensor | None = None  # [B, steps, S]
         self._actions: Tensor | None = None  # [B, steps, A]
         self._cache: DynamicCache | None = None
+        self._prompt = torch.zeros(())  # what the prompt adds to every state, while there is a cache
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
+        before = self._goal_ids
         super().prompt(goal)
-        self._cache = None  # every step has attended to the old prefix
+        if not np.array_equal(before, self._goal_ids):
+            self._cache = None  # every step has attended to the old prefix
 
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
@@ -277,11 +369,11 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         The context grows to K steps, and is then cut to the later half. Between two cuts the steps keep their place in
         it, so the keys and values of all but the newest tokens come from a cache, and are what recomputing would give.
         """
-        config, device = self.config, self.device
-        state = self._read(observation)
+        config, body, scale = self.config, self._body, self._action_scale(self._body)
+        state, goal_ids = self._read(observation)
         bodies = len(state)
         states = state if self._states is None else torch.cat([self._states, state], dim=1)
-        actions = state.new_zeros(bodies, 0, config.act_dim) if self._actions is None else self._actions
+        actions = state.new_zeros(bodies, 0, len(scale)) if self._actions is None else self._actions
         cache = self._cache
         if states.shape[1] > config.context_length:
             kept = config.context_length // 2
@@ -290,39 +382,44 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         # The newest step has no action yet: its token is embedded from zeros, and left out.
         steps = states.shape[1]
         past = functional.pad(actions, (0, 0, 0, 1))
-        returns = state.new_full((bodies, steps), config.target_return)
-        prefix, goal = self._embed_goal(torch.as_tensor(self._goal_ids, device=device).expand(bodies, GOAL_TOKENS))
+        returns = self.statistics[body].target_return.expand(bodies, steps)
         if cache is None:
             cache = DynamicCache(config=config)
-            tokens = torch.cat([prefix, self._embed_steps(states, past, returns, goal)[:, :-1]], dim=1)
+            prefix, self._prompt = self._embed_prompt(body, goal_ids)
+            recent = self._embed_steps(body, states, past, returns, self._prompt)
+            tokens = torch.cat([prefix, recent[:, :-1]], dim=1)
         else:
-            newest = slice(steps - 2, None)
-            recent = self._embed_steps(states[:, newest], past[:, newest], returns[:, newest], goal, first=steps - 2)
+            first = steps - 2
+            newest = (each[:, first:] for each in (states, past, returns))
+            recent = self._embed_steps(body, *newest, self._prompt, first)
             tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
         hidden = self._encode(tokens, cache=cache)
-        action = self.predict_action(hidden[:, -1]).clamp(-1, 1) * self.action_scale
+        action = self.predict_action[body](hidden[:, -1]).clamp(-1, 1) * scale
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
-        return action.cpu().numpy().reshape(*np.shape(observation)[:-1], config.act_dim)
+        return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
-    def _embed_goal(self, goal_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """What a goal [B, G] puts before the steps [B, G, H], and what it adds to every state [B, 1, H]."""
-        goal = self.encoder.wte(goal_ids)
-        nothing = torch.zeros_like(goal)
+    def _embed_prompt(self, body: str, goal_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """What a body and its goals [B, G] put before the steps [B, 1 + G, H], and what they add to every state
+        [B, 1, H].
+        """
+        prompt = torch.cat([self._body_token(body, len(goal_ids)), self.encoder.wte(goal_ids)], dim=1)
+        nothing = torch.zeros_like(prompt)
         if self.config.goal_prompt == "prefix":
-            return goal, nothing[:, :1]
-        return nothing, goal.sum(1, keepdim=True)
+            return prompt, nothing[:, :1]
+        return nothing, prompt.sum(1, keepdim=True)
 
     def _embed_steps(
-        self, states: Tensor, actions: Tensor, returns_to_go: Tensor, goal: Tensor, first: int = 0
+        self, body: str, states: Tensor, actions: Tensor, returns_to_go: Tensor, prompt: Tensor, first: int = 0
     ) -> Tensor:
         """Tokens [B, 3K, H] of steps that are number `first` and the following of their context."""
         batch, steps = states.shape[:2]
         time = self.embed_timestep(torch.arange(first, first + steps, device=states.device))
-        returns = (returns_to_go - self.return_mean) / self.return_std
+        statistics = self.statistics[body]
+        returns = (returns_to_go - statistics.return_mean) / statistics.return_std
         tokens = (
             self.embed_return(returns[..., None]),
-            self.embed_state(self.normalize(states)) + goal,
-            self.embed_action(actions / self.action_scale),
+            self.embed_state[body](statistics.normalize(states)) + prompt,
+            self.embed_action[body](actions / self._action_scale(body)),
         )
         return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(STEP_TOKENS), -1)
 
@@ -332,7 +429,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         """Hidden states [B, n, H] of tokens that follow those in the cache, given which of them are there [B, n]."""
         first = cache.get_seq_length() if cache is not None else 0
         place = torch.arange(first, first + embeddings.shape[1], device=embeddings.device)
-        slots = torch.where(place < GOAL_TOKENS, place, GOAL_TOKENS + (place - GOAL_TOKENS) % len(STEP_TOKENS))
+        slots = torch.where(place < PREFIX_TOKENS, place, PREFIX_TOKENS + (place - PREFIX_TOKENS) % len(STEP_TOKENS))
         return self.encoder(
             inputs_embeds=self.embed_ln(embeddings),
             attention_mask=attention_mask,
@@ -343,7 +440,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
 
 
 class GoalMLP(GoalPrompted):
-    """Behavior cloning without a past: observation and goal tokens in, action out. Takes the same windows."""
+    """Behavior cloning without a past: observation, body and goal tokens in, action out. Takes the same windows."""
 
     config_class = GoalMLPConfig
     base_model_prefix = "mlp"
@@ -351,11 +448,10 @@ class GoalMLP(GoalPrompted):
     def __init__(self, config: GoalMLPConfig):
         super().__init__(config)
         width = config.hidden_size
+        self._add_bodies(width)
         self.embed_goal = nn.Embedding(config.vocab_size, width)
-        self.embed_state = nn.Linear(config.state_dim, width)
         layers = [layer for _ in range(config.n_layer - 1) for layer in (nn.GELU(), nn.Linear(width, width))]
-        self.predict_action = nn.Sequential(*layers, nn.GELU(), nn.Linear(width, config.act_dim))
-        self._register_statistics()
+        self.layers = nn.Sequential(*layers, nn.GELU())
         self.prompt(Goal())
         self.reset()
         self.post_init()
@@ -370,9 +466,11 @@ class GoalMLP(GoalPrompted):
         labels: Tensor | None = None,
         loss_mask: Tensor | None = None,
         loss_steps: Tensor | float | None = None,
+        body: str | None = None,
     ) -> GoalModelOutput:
         """As GoalDecisionTransformer.forward; each step is seen by itself, and only its state."""
-        return self._output(self._predict(states, goal_ids), labels, loss_mask, loss_steps)
+        body = body or self._body
+        return self._output(body, self._predict(body, states, goal_ids), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
         """Forget the past; this model has none."""
@@ -380,30 +478,21 @@ class GoalMLP(GoalPrompted):
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """As GoalDecisionTransformer.act."""
-        states = self._read(observation)
-        goal_ids = torch.as_tensor(self._goal_ids, device=self.device).expand(len(states), GOAL_TOKENS)
-        action = self._predict(states, goal_ids).clamp(-1, 1) * self.action_scale
-        return action.cpu().numpy().reshape(*np.shape(observation)[:-1], self.config.act_dim)
+        action = self._predict(self._body, *self._read(observation)).clamp(-1, 1) * self._action_scale(self._body)
+        return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
-    def _predict(self, states: Tensor, goal_ids: Tensor) -> Tensor:
-        return self.predict_action(
-            self.embed_state(self.normalize(states)) + self.embed_goal(goal_ids).sum(1, keepdim=True)
-        )
+    def _predict(self, body: str, states: Tensor, goal_ids: Tensor) -> Tensor:
+        """Actions [B, K, A] in ±1."""
+        prompt = self.embed_goal(goal_ids).sum(1, keepdim=True) + self._body_token(body, len(goal_ids))
+        hidden = self.layers(self.embed_state[body](self.statistics[body].normalize(states)) + prompt)
+        return self.predict_action[body](hidden)
 
 
 def _sizes(config: dict) -> dict[str, Any]:
-    """What the config of a model must say. Version 1 has no `body`, and one `action_limit` for all actions."""
-    name = config.get("body", "humanoid")
-    if not name:
-        return {"vocab_size": len(TOKENS)}
-    body = find_body(name)
-    return {
-        "vocab_size": len(TOKENS),
-        "state_dim": body.observation_size,
-        "act_dim": body.action_size,
-        "action_scale": list(body.action_scale),
-        "action_limit": body.action_scale[0],
-    }
+    """What the config of a model must say. One that names no bodies is for the humanoid."""
+    names = config.get("bodies", ["humanoid"])
+    simulated = isinstance(names, list) and all(isinstance(name, str) and name in BODIES for name in names)
+    return {"vocab_size": len(TOKENS)} | (_body_sizes(names) if simulated else {})
 
 
 def masked_square_error(prediction: Tensor, target: Tensor, mask: Tensor, count: Tensor | float) -> Tensor:

@@ -1,6 +1,6 @@
 """The motor policy: observation and goal in, actions out. It is the teacher of everything after it.
 
-Shapes: B batch (any leading axes), S body state, C = 3 command, A actions.
+Shapes: B batch (any leading axes), S body state, C = 5 command, A actions.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from agent.bodies import find_body
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
 from agent.simulation.heading import FRAMES, check_observation
-from agent.simulation.task import COMMAND_SIZE, GoalTask, advance_phase, approach
+from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature_sizes, goal_commands, posture_features
 
 FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
-GOAL_FEATURES = (3, 2)  # vx, |vy|, |wz| are even; vy and wz are odd
+GOAL_FEATURES = (9, 5)  # even and odd: `goal_features`
 OBSERVATION_CLIP = 10.0  # standard deviations
 CRITIC = Path("critic") / "model.safetensors"  # next to a policy, for a training that goes on from it
 
@@ -101,7 +101,7 @@ class MotorPolicy(PreTrainedModel):
         self.log_std = nn.Parameter(torch.zeros(self.body.action_size))
         self._goal = np.zeros(COMMAND_SIZE, dtype=np.float32)
         self.command = self._goal
-        self.phase = np.zeros(())
+        self.phase = np.zeros(2)
         self.post_init()
 
     @classmethod
@@ -111,6 +111,28 @@ class MotorPolicy(PreTrainedModel):
         """
         policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
         checks.check_acts(policy, policy.body.observation_size, path)
+        return policy
+
+    @classmethod
+    def to_train_on(cls, path: Path, name: str) -> "MotorPolicy":
+        """The policy in the folder `path` of the artefact `name`, to train on from it.
+
+        One of the first vocabulary, which had neither heights nor arms, is widened and acts as before.
+
+        Raises:
+            ValueError: what is no whole MotorPolicy.
+        """
+        config = checks.check_artefact(path, name, model_type=MotorPolicyConfig.model_type)
+        if config.get("goal_version") != "1":
+            return cls.from_pretrained(path)
+        kept = {key: config[key] for key in ("body", "widths", "goal_conditioned", "frame") if key in config}
+        checks.check_sizes(path, name, lambda: cls(MotorPolicyConfig(**kept)))
+        policy = cls(MotorPolicyConfig(**kept))
+        try:
+            policy.load_state_dict(widen(load_file(path / "model.safetensors"), policy))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise checks.unloadable(name, error) from error
+        checks.check_finite(policy, name)
         return policy
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
@@ -133,21 +155,22 @@ class MotorPolicy(PreTrainedModel):
             init.constant_(module.log_std, float(np.log(FIRST_STD)))
 
     def forward(self, observations: Tensor, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S], commands [B, 3] and the
-        phase [B] of the gait in cycles.
+        """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S], commands [B, C] and the
+        phase [B, 2] of gait and wave in cycles.
 
-        Half a cycle later is the mirror image, so the clock also decides which foot takes the first step from a
-        symmetric stance.
+        Half a cycle of the gait later is the mirror image, so the clock also decides which foot takes the first step
+        from a symmetric stance.
         """
         return self.from_features(self.normalize(observations), commands, phase)
 
     def from_features(self, features: Pair, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
         """The same, for observations that are normalized already."""
         angle = 2 * torch.pi * phase
-        odd_shift = self.clock_embedding(torch.stack([angle.sin(), angle.cos()], dim=-1))
+        sin, cos = angle.sin(), angle.cos()
+        odd_shift = self.clock_embedding(torch.stack([sin[..., 0], cos[..., 0]], dim=-1))
         even_shift = torch.zeros_like(odd_shift)
         if self.config.goal_conditioned:
-            even_shift, odd_goal = self.goal_embedding(goal_features(commands))
+            even_shift, odd_goal = self.goal_embedding(goal_features(commands, sin[..., 1], cos[..., 1]))
             odd_shift = odd_shift + odd_goal
         even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
@@ -187,23 +210,22 @@ class MotorPolicy(PreTrainedModel):
         self.count.copy_(total)
 
     def reset(self) -> None:
-        """Start anew, with the gait's clock, from standing."""
-        self.phase, self.command = np.zeros(()), np.zeros(COMMAND_SIZE, dtype=np.float32)
+        """Start anew, with the clocks, from standing."""
+        self.phase, self.command = np.zeros(2), np.zeros(COMMAND_SIZE, dtype=np.float32)
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
         """Go over to `goal` from now on (`agent.simulation.task.approach`); one goal per body when bodies are batched.
 
         Raises:
-            ValueError: the policy sees the world's frame, in which goals mean nothing.
+            ValueError: the policy sees the world's frame, in which goals mean nothing; a goal has no command, or its
+                height or arms are none of the body.
         """
         if self.config.frame != "heading":
             raise ValueError(
                 "this policy was trained for the native reward of its body and follows no goals: "
                 "measure it by evaluate.py --actor policy --suite native"
             )
-        self._goal = np.array(
-            goal.velocity if isinstance(goal, Goal) else [each.velocity for each in goal], dtype=np.float32
-        )
+        self._goal = goal_commands(goal, self.body)
 
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:
@@ -216,7 +238,9 @@ class MotorPolicy(PreTrainedModel):
         observations = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device)
         self.command = approach(self.command, self._goal, self.body)
         commands = torch.as_tensor(self.command, device=self.device).expand(*observations.shape[:-1], COMMAND_SIZE)
-        phase = torch.as_tensor(self.phase, dtype=torch.float32, device=self.device).expand(observations.shape[:-1])
+        phase = torch.as_tensor(self.phase, dtype=torch.float32, device=self.device).expand(
+            *observations.shape[:-1], 2
+        )
         mean, _ = self(observations, commands, phase)
         self.phase = advance_phase(self.phase, self.command, self.body)
         return mean.clamp(-1, 1).cpu().numpy() * self.body.scale
@@ -233,7 +257,8 @@ class Critic(nn.Module):
     def __init__(self, config: MotorPolicyConfig):
         super().__init__()
         even, odd = mirror_basis(*find_body(config.body).observation_mirror)
-        inputs = len(even) + GoalTask.EVEN_FEATURES, len(odd) + GoalTask.ODD_FEATURES
+        extra = feature_sizes(find_body(config.body))
+        inputs = len(even) + extra[0], len(odd) + extra[1]
         self.network = MirrorMLP(inputs, config.widths, (1, 0))
         self.register_buffer("return_scale", torch.ones(()))
         for module in self.network.modules():
@@ -252,11 +277,22 @@ class Critic(nn.Module):
         """Load the weights in a file of the artifact `name`. Raises ValueError where they do not fit."""
         runs.check(path.parent)
         try:
-            self.load_state_dict(load_file(path))
+            self.load_state_dict(widen(load_file(path), self))
         except (RuntimeError, SafetensorError) as error:
             reason = checks.first_line(error)
             raise ValueError(f"{name} has no fitting {CRITIC} ({reason}): remove it to start a new one") from error
         checks.check_finite(self, name)
+
+
+def widen(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Weights `state` with zero columns appended for the inputs that `model` has in addition: heights and arms."""
+    sizes = {name: value.shape for name, value in model.state_dict().items()}
+    return {
+        name: nn.functional.pad(value, (0, sizes[name][1] - value.shape[1]))
+        if name in sizes and value.ndim == 2 and value.shape[0] == sizes[name][0] and value.shape[1] < sizes[name][1]
+        else value
+        for name, value in state.items()
+    }
 
 
 def _sizes(config: dict) -> dict[str, Any]:
@@ -270,10 +306,15 @@ def _sizes(config: dict) -> dict[str, Any]:
     }
 
 
-def goal_features(commands: Tensor) -> Pair:
-    """Commands [B, 3] as even [B, 3] and odd [B, 2] features."""
-    even = torch.cat([commands[..., :1], commands[..., 1:].abs()], dim=-1)
-    return even, commands[..., 1:]
+def goal_features(commands: Tensor, sin: Tensor, cos: Tensor) -> Pair:
+    """Commands [B, C] as even [B, 9] and odd [B, 5] features, with sine and cosine [B] of the wave's phase.
+
+    Even: vx, |vy|, |wz|, low, arms up, arms out, wave, wave * sin, wave * cos. Odd: vy, wz, side, side * sin, side *
+    cos, where `side` is 1 for a wave of the left arm and -1 for one of the right.
+    """
+    vx, vy, wz = commands[..., 0], commands[..., 1], commands[..., 2]
+    even, odd = posture_features(commands, sin, cos)
+    return torch.stack([vx, vy.abs(), wz.abs(), *even], dim=-1), torch.stack([vy, wz, *odd], dim=-1)
 
 
 AutoConfig.register(MotorPolicyConfig.model_type, MotorPolicyConfig)

@@ -3,15 +3,18 @@
 Shapes: N bodies, J joints.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agent.bodies import Body
-from agent.goals import AXES, GRID, GRID_STEP, SKILLS
-from agent.simulation.task import moving
+from agent.goals import GRID_STEP, SKILLS
+from agent.simulation.task import ARM_CODES, COMMAND_SIZE, moving
 
 MODERATE = 0.6  # share of the fastest speed; a run is faster
+SLOWEST = 0.2  # m/s ahead
+WITHIN = 1 + 1e-6  # reach of a command that the body is trained on, rounding included
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Curriculum:
         skill_share: share of the goals that are named skills.
         run_share: share of the goals that go straight ahead at 60 % and more of the fastest speed.
         stand_share: share of the goals that are to stand, in addition to those among all the others.
+        low_share: share of the goals in a crouch, of bodies that can.
+        arms_share: share of the goals whose arms do not rest, of bodies that can.
         on_grid: whether goals are rounded to those that have goal tokens.
         push_speed: m/s, the largest shove of the whole body.
         push_seconds: shortest and longest time between two shoves.
@@ -39,6 +44,8 @@ class Curriculum:
     skill_share: float = 0.0
     run_share: float = 0.0
     stand_share: float = 0.0
+    low_share: float = 0.0
+    arms_share: float = 0.0
     on_grid: bool = False
     push_speed: float = 0.0
     push_seconds: tuple[float, float] = (1.8, 6.0)
@@ -49,7 +56,7 @@ class Curriculum:
     def draw(
         self, rng: np.random.Generator, rows: np.ndarray, starting: np.ndarray, body: Body, difficulty: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Goals [rows, 3] float32 for the bodies in `rows`, and the control steps [rows] that they last.
+        """Goals [rows, 5] float32 for the bodies in `rows`, and the control steps [rows] that they last.
 
         `starting` [rows] tells which of them begin an episode, for curricula that go on from goal to goal.
         """
@@ -57,40 +64,64 @@ class Curriculum:
         return goals, self.draw_times(rng, goals, body)
 
     def draw_goals(self, rng: np.random.Generator, rows: np.ndarray, body: Body, difficulty: float) -> np.ndarray:
-        """Goals [rows, 3] float32 for the bodies in `rows`."""
+        """Goals [rows, 5] float32 for the bodies in `rows`."""
         count = len(rows)
-        goals = sample_commands(rng, count, body, difficulty)
+        velocities = sample_commands(rng, count, body, difficulty)
         kind = rng.random(count)
         fast = kind < self.run_share
-        goals[fast] = fast_commands(rng, int(fast.sum()), body, difficulty)
-        goals[kind > 1 - self.stand_share] = 0
+        velocities[fast] = fast_commands(rng, int(fast.sum()), body, difficulty)
+        velocities[kind > 1 - self.stand_share] = 0
         if self.skill_share:
             skills = [velocity for speeds in SKILLS.values() for velocity in speeds]
-            speeds = np.array([each for each in skills if body.reach(each) <= 1 + 1e-6], dtype=np.float32)
+            speeds = np.array([each for each in skills if body.reach(each) <= WITHIN], dtype=np.float32)
             named = rng.random(count) < self.skill_share
-            goals[named] = speeds[rng.integers(len(speeds), size=int(named.sum()))]
-        return nearest_on_grid(goals) if self.on_grid else goals
+            velocities[named] = speeds[rng.integers(len(speeds), size=int(named.sum()))]
+        goals = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
+        if self.low_share and "low" in body.heights:
+            goals[:, 3] = rng.random(count) < self.low_share
+            velocities[:, 0] = np.where(goals[:, 3], np.minimum(velocities[:, 0], body.low_speed), velocities[:, 0])
+        if self.arms_share and body.arms[1:]:
+            posed = rng.random(count) < self.arms_share
+            goals[posed, 4] = rng.choice([ARM_CODES[name] for name in body.arms[1:]], int(posed.sum()))
+        goals[:, :3] = nearest_on_grid(velocities, body, goals[:, 3] > 0) if self.on_grid else velocities
+        return goals
 
     def draw_times(self, rng: np.random.Generator, goals: np.ndarray, body: Body) -> np.ndarray:
-        """Control steps [N] that goals [N, 3] last."""
-        steps = rng.integers(*self.steps(self.goal_seconds, body), len(goals))
+        """Control steps [N] that goals [N, 5] last."""
+        steps = rng.integers(*control_steps(self.goal_seconds, body), len(goals))
         return steps * np.where(moving(goals), 1, self.stand_factor)
 
     def draw_push_times(self, rng: np.random.Generator, count: int, body: Body) -> np.ndarray:
         """Control steps [count] until the next shove."""
-        return rng.integers(*self.steps(self.push_seconds, body), count)
-
-    @staticmethod
-    def steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
-        """A range of times in control steps."""
-        return round(seconds[0] / body.control_seconds), round(seconds[1] / body.control_seconds)
+        return rng.integers(*control_steps(self.push_seconds, body), count)
 
 
-def nearest_on_grid(commands: np.ndarray) -> np.ndarray:
-    """The nearest commands [..., 3] float32 that have goal tokens."""
-    low, high = np.array([(GRID[axis][0], GRID[axis][-1]) for axis in AXES]).T
-    nearest = np.rint(commands.astype(float) / GRID_STEP) * GRID_STEP
-    return (np.clip(nearest, low, high) + 0.0).astype(np.float32)  # + 0.0 turns -0.0 into 0.0
+def control_steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
+    """A range of times in control steps."""
+    return round(seconds[0] / body.control_seconds), round(seconds[1] / body.control_seconds)
+
+
+def nearest_on_grid(velocities: np.ndarray, body: Body, low: np.ndarray | bool = False) -> np.ndarray:
+    """Velocities [..., 3] float32 with tokens, near to the given ones and within the reach of the body; `low` [...]
+    tells which of them are in a crouch.
+    """
+    wanted = np.asarray(velocities, dtype=float)
+    most = np.broadcast_to(body.limits[1], wanted.shape).copy()
+    most[..., 0] = np.where(low, min(body.low_speed, body.limits[1, 0]), most[..., 0])
+    bounds = (np.trunc(bound / GRID_STEP + np.sign(bound) * 1e-6) for bound in (body.limits[0], most))
+    steps = np.clip(np.rint(wanted / GRID_STEP), *bounds)
+    while (beyond := body.reach(steps * GRID_STEP) > WITHIN).any():
+        # The axis that was rounded up most, among those that move at all, goes one step towards 0.
+        added = np.where(steps == 0, -np.inf, np.abs(steps) - np.abs(wanted) / GRID_STEP)
+        shorter = (np.arange(3) == added.argmax(-1)[..., None]) & beyond[..., None]
+        steps = steps - shorter * np.sign(steps)
+    return (steps * GRID_STEP + 0.0).astype(np.float32)  # + 0.0 turns -0.0 into 0.0
+
+
+def snap_velocity(velocity: Sequence[float], body: Body, low: bool = False) -> tuple[float, float, float]:
+    """The nearest velocity (vx, vy, wz) on the grid within the reach of the body, in a crouch where `low`."""
+    vx, vy, wz = nearest_on_grid(np.array(velocity), body, low).astype(float).round(1).tolist()
+    return vx, vy, wz
 
 
 def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
@@ -100,28 +131,29 @@ def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty
     """
     fastest = body.limits[1, 0]
     forward = _fastest(body, difficulty)
-    share = 0.5 + 0.5 * difficulty
-    backward, (sideways, turning) = -body.limits[0, 0] * share, body.limits[1, 1:] * share
+    lowest, highest = body.limits * (0.5 + 0.5 * difficulty)
+    backward = lowest[0]
     side, ahead, amount = (
         rng.choice([-1.0, 1.0], count),
-        rng.uniform(0.2, forward, count),
+        rng.uniform(min(SLOWEST, forward), forward, count),
         rng.uniform(0.25, 1.0, count),
     )
-    turn = side * turning * amount
+    sideways = np.where(side > 0, highest[1], lowest[1])
+    turn = np.where(side > 0, highest[2], lowest[2]) * amount
     nothing = np.zeros(count)
     mixed = rng.dirichlet([1.0, 1.0, 1.0, 0.5], count)[:, :3] * np.column_stack(
         [
-            np.where(rng.random(count) < 0.75, forward, -backward),
-            side * sideways,
-            rng.choice([-1.0, 1.0], count) * turning,
+            np.where(rng.random(count) < 0.75, forward, backward),
+            sideways,
+            np.where(rng.choice([-1.0, 1.0], count) > 0, highest[2], lowest[2]),
         ]
     )
     kinds = {
         "stand": (0.10, np.column_stack([nothing, nothing, nothing])),
         "straight": (0.30, np.column_stack([ahead, nothing, nothing])),
-        "backward": (0.10, np.column_stack([-backward * amount, nothing, nothing])),
+        "backward": (0.10, np.column_stack([backward * amount, nothing, nothing])),
         "turn": (0.12, np.column_stack([nothing, nothing, turn])),
-        "sidestep": (0.13, np.column_stack([nothing, side * sideways * amount, nothing])),
+        "sidestep": (0.13, np.column_stack([nothing, sideways * amount, nothing])),
         "curve": (0.13, np.column_stack([ahead, nothing, turn * np.maximum(0, 1 - ahead / fastest)])),
         "mixed": (0.12, mixed),
     }
@@ -137,26 +169,28 @@ def fast_commands(rng: np.random.Generator, count: int, body: Body, difficulty: 
     return commands
 
 
-def stride_poses(rng: np.random.Generator, count: int, body: Body, height: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions [count, 7 + J] and velocities [count, 6 + J] of bodies in mid-stride at a torso `height`: legs apart,
-    one knee bent, moving ahead.
+def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [count, 7 + J] and velocities [count, 6 + J] of bodies in mid-stride, from their position `start`
+    [7 + J]: legs apart, one knee bent, moving ahead. The angles, in rad, are those of a person's stride, and suit any
+    pair of legs.
     """
     joints = len(body.joints)
     qpos, qvel = np.zeros((count, 7 + joints)), np.zeros((count, 6 + joints))
-    qpos[:, 2] = height
+    qpos[:, 2] = start[2]
     turn, pitch = rng.uniform(-np.pi, np.pi, count) / 2, rng.uniform(-0.05, 0.1, count) / 2
     qpos[:, 3] = np.cos(turn) * np.cos(pitch)
     qpos[:, 4] = -np.sin(turn) * np.sin(pitch)
     qpos[:, 5] = np.cos(turn) * np.sin(pitch)
     qpos[:, 6] = np.sin(turn) * np.cos(pitch)
-    qpos[:, 7:] = rng.normal(0, 0.03, (count, joints))
+    qpos[:, 7:] = start[7:] + rng.normal(0, 0.03, (count, joints))
     apart, ahead = rng.uniform(0.1, 0.4, count), rng.choice([-1.0, 1.0], count)
     (right_hip, left_hip), (right_knee, left_knee) = body.joint_indices(body.hips), body.joint_indices(body.knees)
     rear = np.where(ahead > 0, right_knee, left_knee)
-    qpos[:, right_hip], qpos[:, left_hip] = -0.1 + ahead * apart, -0.1 - ahead * apart
-    qpos[:, right_knee] = qpos[:, left_knee] = 0.1 * body.knee_bend
+    for hip, knee, side in ((right_hip, right_knee, ahead), (left_hip, left_knee, -ahead)):
+        qpos[:, hip] = start[hip] - 0.1 + side * apart
+        qpos[:, knee] = start[knee] + 0.1 * body.knee_bend
     qpos[np.arange(count), rear] += body.knee_bend * rng.uniform(0, 0.6, count)
-    speed = rng.uniform(0, 1.2, count)
+    speed = rng.uniform(0, body.gentle_speed, count)
     qvel[:, 0], qvel[:, 1] = speed * np.cos(2 * turn), speed * np.sin(2 * turn)
     qvel[:, 3:] = rng.normal(0, 0.3, (count, 3 + joints))
     return qpos, qvel

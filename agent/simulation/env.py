@@ -6,7 +6,7 @@
 | observation | Box(-inf, inf, [S + C], float32) | the body state in the heading frame, then the command |
 
 The reward is the goal reward (`task.py`); its parts are in `info`. An episode ends when the torso leaves its healthy
-height or the simulation diverges. Shapes: S = 11 + 2 J body state (`heading.py`), C = 3 command, A actions.
+height or the simulation diverges. Shapes: S = 11 + 2 J body state (`heading.py`), C = 5 command, A actions.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
 from agent.bodies import BODIES, Body, find_body
-from agent.goals import Goal
+from agent.goals import ARMS, HEIGHTS, Goal
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.heading import yaw
 from agent.simulation.vector_env import MAX_EPISODE_STEPS, NEVER, GoalVectorEnv, planar
@@ -60,8 +60,8 @@ class GoalEnv(gymnasium.Env):
     @property
     def goal(self) -> Goal:
         """The goal in force."""
-        vx, vy, wz = self._envs.goals[0].astype(float).round(6).tolist()
-        return Goal(vx, vy, wz)
+        vx, vy, wz, height, arms = self._envs.goals[0].astype(float).round(6).tolist()
+        return Goal(vx, vy, wz, height=HEIGHTS[round(height)], arms=ARMS[int(arms)])
 
     @goal.setter
     def goal(self, goal: Goal) -> None:
@@ -85,8 +85,7 @@ class GoalEnv(gymnasium.Env):
         if self.render_mode == "human":
             self.render()
         parts = {name: float(values[0]) for name, values in info.items() if name.startswith("reward_")}
-        observation = info["final_obs"][0] if info["diverged"][0] else observations[0]
-        return observation, float(rewards[0]), bool(terminated[0]), False, parts
+        return observations[0], float(rewards[0]), bool(terminated[0]), False, parts
 
     def push(self, speed: float, direction: float) -> None:
         """Shove the whole body: `speed` m/s, `direction` radians counter-clockwise from where it faces."""

@@ -19,6 +19,7 @@ import numpy as np
 
 def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     """Observation [..., S] float32 of MuJoCo's positions [..., 7 + J] and velocities [..., 6 + J]."""
+    _check_sizes(qpos, qvel)
     half = yaw(qpos) / 2
     cos, sin = np.cos(half), np.sin(half)
     w, x, y, z = quaternion(qpos)
@@ -32,6 +33,7 @@ def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
 
 def world_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     """The same numbers [..., S] in the world's frame, as Gymnasium's own envs observe them: the yaw is in it."""
+    _check_sizes(qpos, qvel)
     return np.concatenate([qpos[..., 2:], qvel], axis=-1).astype(np.float32)
 
 
@@ -61,7 +63,14 @@ def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
 
 
 def observed_velocity(observation: np.ndarray) -> np.ndarray:
-    """The same velocity [..., 3] as observations [..., S] show it, the command left out."""
+    """The same velocity [..., 3] as observations [..., S] show it.
+
+    Raises ValueError where the command is still in them: S is odd for every body, S + C is even.
+    """
+    if observation.shape[-1] % 2 == 0:
+        raise ValueError(
+            f"{observation.shape[-1]} numbers are no body state: leave the command out of the observation"
+        )
     first = (observation.shape[-1] - 11) // 2 + 5
     yaw_rate = _yaw_rate(*np.moveaxis(observation[..., 1:5], -1, 0), observation[..., first + 3 : first + 6])
     return np.concatenate([observation[..., first : first + 2], yaw_rate[..., None]], axis=-1)
@@ -88,3 +97,8 @@ def _yaw_rate(w: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray, angula
     # The world's vertical in the body's frame is the last row of the rotation.
     up = np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
     return (up * angular).sum(-1)
+
+
+def _check_sizes(qpos: np.ndarray, qvel: np.ndarray) -> None:
+    if qpos.shape[-1] != qvel.shape[-1] + 1:
+        raise ValueError(f"{qpos.shape[-1]} positions and {qvel.shape[-1]} velocities are none of one body")

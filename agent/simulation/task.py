@@ -1,22 +1,38 @@
 """The task: follow a goal, in step with a clock. The reward, and the command that leads to a goal.
 
-Shapes: N bodies, J joints, A actions.
+A command is five numbers, those of `agent.goals.COMMAND_AXES`: forward m/s, left m/s, yaw rate rad/s, height from 0
+(normal) to 1 (a crouch), and what the arms do, an index in `agent.goals.ARMS`. A phase is two, in cycles: that of the
+gait, two steps each, and that of a waving arm.
+
+Shapes: N bodies, J joints, A actions, M arm joints.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from agent.bodies import Body
+from agent.goals import ARMS, COMMAND_AXES, STILL, Goal
 from agent.simulation.heading import heading_velocity, uprightness, yaw
 from agent.simulation.physics import BodyState
 
-COMMAND_SIZE = 3  # forward m/s, left m/s, yaw rate rad/s
+COMMAND_SIZE = len(COMMAND_AXES)
 SMOOTHING_SECONDS = 0.25  # time constant of the velocity that is compared with the command
-STANDING = 0.1  # m/s and rad/s; a command below this asks to stand
-TOUCHING = 0.01  # m, a foot lower than this touches the ground
+TOUCHING = 0.01  # m, a foot lower than this touches the ground: its sole sinks in and tilts by less
 STRIDE_SHARE = 0.8  # of a step's length that the feet come apart; the rest is flight and the roll of the stance foot
-ASTRIDE = 0.05  # m, a body that starts with its left foot this far ahead of the other steps with the right one first
+# Share of the stance width: a body that starts with its left foot this far ahead steps with the right one first.
+ASTRIDE = 0.25
+SLIDING = 2.0  # m/s; feet that slide faster cost no more
+CROUCH_SECONDS = 0.8  # the command takes this long from one height to the other
+ARM_SPEED = 4.0  # rad/s, at which the arms should go over to another pose
+# What a height and arms are worth falls with the error like those of a velocity (`closeness`): a kernel of this width
+# and a line that ends here, m and rad.
+HEIGHT_KERNEL, HEIGHT_LINE = 0.03, 0.15
+ARM_KERNEL, ARM_LINE = 0.3, 1.2
+HEIGHT_SWAY = 0.04  # m, by which the torso goes up and down as it walks upright
+BEND_WIDTH = 0.7  # rad; knees this much straighter than in a crouch lose all of the reward for bending them
+ARM_CODES = {name: index for index, name in enumerate(ARMS)}
 
 
 @dataclass
@@ -33,59 +49,78 @@ class RewardWeights:
     gait_weight: float = 4.0
     stride_weight: float = 4.0
     slip_weight: float = 0.2
+    height_weight: float = 15.0
+    bend_weight: float = 8.0
+    arms_weight: float = 10.0
 
 
 class GoalTask:
     """Goals of N bodies, the commands that lead there, and the reward for following these in step with a clock.
 
-    Keeps what a reward needs to remember: smoothed velocities, the last action, where the feet were, the phase of the
-    gait. Everything is an array with N rows; `memory` lists them for checkpoints.
+    Keeps what a reward needs to remember, in arrays with N rows: smoothed velocities, the last action, where the feet
+    were, the phase, and where the arms should be, a swing left out. `memory` holds them for checkpoints.
     """
 
-    EVEN_FEATURES, ODD_FEATURES = 5, 8
+    MEMORY = ("goals", "commands", "phase", "velocity", "last_action", "last_feet", "arm_targets")
 
     def __init__(self, body: Body, count: int, weights: RewardWeights):
         self.body, self.weights = body, weights
         self._posture = body.joint_indices(body.posture_joints)
         self._rest = body.rest_angles[np.array(self._posture, dtype=int) - 7]
+        self._posture_arms = np.isin(body.posture_joints, body.arm_joints)
+        self._arms, self._knees = body.joint_indices(body.arm_joints), body.joint_indices(body.knees)
         self.goals = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
         self.commands = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
-        self.phase = np.zeros(count)
+        self.phase = np.zeros((count, 2))
         self.velocity = np.zeros((count, 3))
         self.last_action = np.zeros((count, body.action_size), dtype=np.float32)
         self.last_feet = np.zeros((count, 2, 3))
+        self.arm_targets = np.zeros((count, len(body.arm_joints)))
 
     @property
     def memory(self) -> dict[str, np.ndarray]:
-        return {name: value for name, value in vars(self).items() if name[0] != "_" and isinstance(value, np.ndarray)}
+        return {name: getattr(self, name) for name in self.MEMORY}
 
     def begin(self, rows: np.ndarray, state: BodyState) -> None:
         """Forget the past of the bodies in `rows` (a mask [N] or indices), which start from `state`."""
         start = state[rows]
         self.velocity[rows] = velocity = heading_velocity(start.qpos, start.qvel)
-        self.commands[rows] = np.clip(velocity, *self.body.limits)
+        self.commands[rows] = 0
+        self.commands[rows, :3] = np.clip(velocity, *self.body.limits)
+        if self.body.crouch_height is not None:
+            # Runners go down as well, but not as far.
+            lowest = self.body.crouch_height + (self.body.torso_height - self.body.crouch_height) / 4
+            self.commands[rows, 3] = start.qpos[:, 2] < lowest
         self.last_action[rows] = 0
-        self.phase[rows] = np.where(feet_apart(start)[:, 0] > ASTRIDE, 0.5, 0.0)
+        self.phase[rows] = 0
+        self.phase[rows, 0] = np.where(feet_apart(start)[:, 0] > ASTRIDE * self.body.gait.stance_width, 0.5, 0.0)
         self.last_feet[rows] = start.feet
+        self.arm_targets[rows] = start.qpos[:, self._arms]
 
     def lead(self) -> None:
-        """Move the commands one control step closer to the goals."""
+        """Move the commands, and with them the arms' targets, one control step closer to the goals."""
         self.commands = approach(self.commands, self.goals, self.body)
+        most = ARM_SPEED * self.body.control_seconds
+        pose = self.body.arm_angles[self._arm_codes]
+        self.arm_targets = np.clip(pose, self.arm_targets - most, self.arm_targets + most)
 
     def step(self, state: BodyState, action: np.ndarray, phase: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Parts [N] of the reward for arriving at `state` by `action` [N, A] in ±1; their sum is the reward.
 
-        `phase` [N] is that of the gait at `state`, where the body kept another time than that of its commands.
+        `phase` [N, 2] is that at `state`, where the body kept another time than that of its commands.
         """
+        arms = self._arms_reached(state)  # where the body was asked to have them, before the clock goes on
         smoothing = self.body.control_seconds / SMOOTHING_SECONDS
         self.velocity += smoothing * (heading_velocity(state.qpos, state.qvel) - self.velocity)
         self.phase = advance_phase(self.phase, self.commands, self.body) if phase is None else phase
 
         weights, commands = self.weights, self.commands
-        tracked = closeness(np.abs(self.velocity - commands), np.abs(commands))
+        tracked = closeness(np.abs(self.velocity - commands[:, :3]), np.abs(commands[:, :3]))
         axis_shares = np.abs(commands[:, :2]) + 0.3  # the axis that is asked for counts more
         axis_shares /= axis_shares.sum(1, keepdims=True)
         touching = state.feet[..., 2] - self.body.sole_height < TOUCHING
+        posed = self._arm_codes[:, None] > 0  # and its arms need not be at rest
+        posture = np.square(state.qpos[:, self._posture] - self._rest) * ~(posed & self._posture_arms)
         parts = {
             "tracking": weights.tracking_weight * (tracked[:, :2] * axis_shares).sum(1),
             "turning": weights.turning_weight * tracked[:, 2],
@@ -93,48 +128,62 @@ class GoalTask:
             "upright": weights.upright_weight * uprightness(state.qpos),
             "control": -weights.control_weight * np.square(action).sum(1),
             "action_rate": -weights.action_rate_weight * np.square(action - self.last_action).sum(1),
-            "posture": -weights.posture_weight * np.square(state.qpos[:, self._posture] - self._rest).sum(1),
+            "posture": -weights.posture_weight * posture.sum(1),
             "gait": weights.gait_weight * np.where(moving(commands), self._in_step(state), touching.all(1)),
             "stride": weights.stride_weight * self._stride(state),
             "slip": -weights.slip_weight * self._slip(state, touching),
+            "height": weights.height_weight * self._height(state),
+            "bend": weights.bend_weight * self._bend(state),
+            "arms": weights.arms_weight * arms,
         }
         self.last_action = action
         self.last_feet = state.feet.copy()
         return parts
 
     def features(self, state: BodyState) -> tuple[np.ndarray, np.ndarray]:
-        """What the reward remembers, for a critic: even [N, 5] and odd [N, 8] quantities under the mirror."""
-        height, ahead, angle = (
-            state.feet[..., 2] - self.body.sole_height,
-            feet_apart(state)[:, 0],
-            2 * np.pi * self.phase,
-        )
+        """What the reward remembers, for a critic: even [N, E] and odd [N, O] quantities under the mirror, as many as
+        `feature_sizes` says.
+        """
+        height, ahead = state.feet[..., 2] - self.body.sole_height, feet_apart(state)[:, 0]
+        sin, cos = np.sin(2 * np.pi * self.phase), np.cos(2 * np.pi * self.phase)
+        even_posture, odd_posture = posture_features(self.commands, sin[:, 1], cos[:, 1])
+        right, left = np.split(self.arm_targets, 2, axis=1)
+        left = left * self.body.arm_signs
         even = np.column_stack(
             [
                 self.commands[:, 0],
                 self.velocity[:, 0],
                 height.sum(1),
                 np.abs(ahead),
-                np.abs(self.commands[:, 1:]).sum(1),
+                np.abs(self.commands[:, 1:3]).sum(1),
+                *even_posture,
+                right + left,
             ]
         )
         odd = np.column_stack(
             [
-                self.commands[:, 1:],
+                self.commands[:, 1:3],
                 self.velocity[:, 1:],
                 height[:, 1] - height[:, 0],
                 ahead,
-                np.sin(angle),
-                np.cos(angle),
+                sin[:, 0],
+                cos[:, 0],
+                *odd_posture,
+                right - left,
             ]
         )
         return even.astype(np.float32), odd.astype(np.float32)
+
+    @property
+    def _arm_codes(self) -> np.ndarray:
+        """What the arms of each body are asked to do, [N] indices in ARMS."""
+        return self.commands[:, 4].astype(int)
 
     def _in_step(self, state: BodyState) -> np.ndarray:
         """How well [N] the feet keep time: one lifted, not too high, while the other stands."""
         gait = self.body.gait
         height = state.feet[..., 2] - self.body.sole_height
-        wave = np.sin(2 * np.pi * self.phase)
+        wave = np.sin(2 * np.pi * self.phase[:, 0])
         left_swings = wave > 0
         swing_height = np.where(left_swings, height[:, 1], height[:, 0])
         stance_height = np.where(left_swings, height[:, 0], height[:, 1])
@@ -146,34 +195,104 @@ class GoalTask:
     def _stride(self, state: BodyState) -> np.ndarray:
         """How near [N] the feet are to where the clock wants them, from 1 down to -1."""
         gait, commands = self.body.gait, self.commands
-        lead_wave = -np.cos(2 * np.pi * self.phase)
+        lead_wave = -np.cos(2 * np.pi * self.phase[:, 0])
         stride = STRIDE_SHARE * commands[:, :2] / cadence(commands, self.body)[:, None]
         stride = np.clip(stride, -gait.longest_stride, gait.longest_stride)
         apart = stride * lead_wave[:, None]
         apart[:, 1] += gait.stance_width + np.abs(stride[:, 1]) / 2  # feet that close in must not touch
-        error = np.linalg.norm(feet_apart(state) - apart, axis=1) / (np.linalg.norm(stride, axis=1) + 0.2)
+        error = np.linalg.norm(feet_apart(state) - apart, axis=1) / (
+            np.linalg.norm(stride, axis=1) + gait.stance_width
+        )
         return np.clip(1 - error, -1, 1)
 
     def _slip(self, state: BodyState, touching: np.ndarray) -> np.ndarray:
-        """Speed [N] of feet that touch the ground, m/s, at most 2."""
+        """Speed [N] of feet that touch the ground, m/s, at most SLIDING."""
         moved = np.linalg.norm(state.feet[..., :2] - self.last_feet[..., :2], axis=-1)
-        return np.minimum((moved * touching).sum(1) / self.body.control_seconds, 2.0)
+        return np.minimum((moved * touching).sum(1) / self.body.control_seconds, SLIDING)
+
+    def _height(self, state: BodyState) -> np.ndarray:
+        """How near [N] the torso is to the height of a low command, from 0.5 down to -1; 0 for the others."""
+        low, body = self.commands[:, 3], self.body
+        if body.crouch_height is None:
+            return np.zeros(len(low))
+        asked = body.torso_height + (body.crouch_height - body.torso_height) * low
+        error = np.maximum(0, np.abs(state.qpos[:, 2] - asked) - HEIGHT_SWAY * (1 - low))
+        return np.where(low > 0, _nearness(error, HEIGHT_KERNEL, HEIGHT_LINE), 0.0)
+
+    def _bend(self, state: BodyState) -> np.ndarray:
+        """How far [N] both knees are bent under a low command, from 0.5 down to -0.5; 0 for the others. A body can go
+        low by a bow as well, in which it cannot walk.
+        """
+        low, body = self.commands[:, 3], self.body
+        if body.crouch_height is None:
+            return np.zeros(len(low))
+        straight = (body.crouch_bend - (body.knee_bend * state.qpos[:, self._knees]).min(1)) / BEND_WIDTH
+        return np.where(low > 0, 0.5 - low * np.clip(straight, 0, 1), 0.0)
+
+    def _arms_reached(self, state: BodyState) -> np.ndarray:
+        """How near [N] the arms are to their targets, from 0.5 down to -1; 0 where they are to rest."""
+        if not self._arms:
+            return np.zeros(len(self.commands))
+        swing = self.body.arm_swings[self._arm_codes] * np.sin(2 * np.pi * self.phase[:, 1:])
+        error = np.abs(state.qpos[:, self._arms] - self.arm_targets - swing)
+        return np.where(self._arm_codes > 0, _nearness(error, ARM_KERNEL, ARM_LINE).mean(1), 0.0)
+
+
+def feature_sizes(body: Body) -> tuple[int, int]:
+    """How many even and odd features of the reward a critic sees: GoalTask.features."""
+    return 11 + len(body.arm_joints) // 2, 11 + len(body.arm_joints) // 2
+
+
+def goal_commands(goals: Any, body: Body) -> np.ndarray:
+    """Commands [5] of a velocity goal, or [N, 5] of a sequence of them, or of rows (vx, vy, wz, height, arms).
+
+    Raises:
+        ValueError: a goal is no velocity goal, a row has another size or is not finite, or the body lacks the height
+            or the arms.
+    """
+    single = isinstance(goals, Goal)
+    rows = [each.command if isinstance(each, Goal) else each for each in ([goals] if single else goals)]
+    for number, row in enumerate(rows):
+        if np.shape(row) != (COMMAND_SIZE,) or not np.isfinite(row).all():
+            raise ValueError(f"goal {number} is {row}: give a Goal or finite numbers {', '.join(COMMAND_AXES)}")
+    commands = np.array(rows, dtype=np.float32).reshape(-1, COMMAND_SIZE)
+    height, arms = commands[:, 3], commands[:, 4]
+    if ((height < 0) | (height > len(body.heights) - 1)).any():
+        raise ValueError(f"body {body.name} can be asked for the height {' or '.join(body.heights)}: give one of them")
+    if not np.isin(arms, [ARM_CODES[name] for name in body.arms]).all():
+        raise ValueError(f"body {body.name} can be asked for the arms {', '.join(body.arms)}: give one of them")
+    return commands[0] if single else commands
+
+
+def posture_features(commands: Any, sin: Any, cos: Any) -> tuple[list, list]:
+    """Six even and three odd features [...] of the height and arms of commands [..., 5], NumPy or torch; `sin` and
+    `cos` [...] are those of the wave's phase.
+    """
+    up, out, wave_left, wave_right = ((commands[..., 4] == ARM_CODES[name]) * 1.0 for name in ARMS[1:])
+    wave, side = wave_left + wave_right, wave_left - wave_right
+    return [commands[..., 3], up, out, wave, wave * sin, wave * cos], [side, side * sin, side * cos]
 
 
 def approach(commands: np.ndarray, goals: np.ndarray, body: Body) -> np.ndarray:
-    """Commands [..., 3] float32 one control step later, on their way to the goals [..., 3]."""
+    """Commands [..., 5] float32 one control step later, on their way to the goals [..., 5]. Arms change at once."""
     slower = np.abs(goals) < np.abs(commands)
-    most = np.where(slower, np.array(body.braking), np.array(body.acceleration)) * body.control_seconds
+    braking, acceleration = ((*rate, 1 / CROUCH_SECONDS, np.inf) for rate in (body.braking, body.acceleration))
+    most = np.where(slower, braking, acceleration) * body.control_seconds
     return np.clip(goals, commands - most, commands + most).astype(np.float32)
 
 
 def moving(commands: np.ndarray) -> np.ndarray:
-    """Which of the commands [..., 3] ask for more than to stand: [...] bool."""
-    return np.abs(commands).max(-1) > STANDING
+    """Which of the commands [..., 5] ask for more than to stand: [...] bool."""
+    return np.abs(commands[..., :3]).max(-1) > STILL
+
+
+def waving(commands: np.ndarray) -> np.ndarray:
+    """Which of the commands [..., 5] ask an arm to wave: [...] bool."""
+    return commands[..., 4] >= ARM_CODES["wave_left"]
 
 
 def cadence(commands: np.ndarray, body: Body) -> np.ndarray:
-    """Steps per second [...] that suit the commands [..., 3]. Sideways one foot closes in while the other waits, so
+    """Steps per second [...] that suit the commands [..., 5]. Sideways one foot closes in while the other waits, so
     steps are shorter.
     """
     speed = np.hypot(commands[..., 0], 3 * commands[..., 1]) + 0.3 * np.abs(commands[..., 2])
@@ -181,12 +300,15 @@ def cadence(commands: np.ndarray, body: Body) -> np.ndarray:
 
 
 def advance_phase(phase: np.ndarray, commands: np.ndarray, body: Body) -> np.ndarray:
-    """Phase [...] of the gait one control step later, in cycles of two steps.
+    """Phase [..., 2] of gait and wave one control step later. Each waits at 0 while it is not asked for.
 
-    The left foot swings in the first half of a cycle, the right one in the second; a body that is to stand waits at 0.
-    Rewards in step with a clock that the policy sees are those of Siekmann et al. (2021, arXiv:2011.01387).
+    The left foot swings in the first half of a cycle, the right one in the second. Rewards in step with a clock that
+    the policy sees are those of Siekmann et al. (2021, arXiv:2011.01387).
     """
-    return np.where(moving(commands), (phase + body.control_seconds * cadence(commands, body) / 2) % 1, 0.0)
+    seconds = body.control_seconds
+    gait = (phase[..., 0] + seconds * cadence(commands, body) / 2) % 1
+    wave = (phase[..., 1] + seconds * body.wave_hertz) % 1
+    return np.stack([np.where(moving(commands), gait, 0.0), np.where(waving(commands), wave, 0.0)], axis=-1)
 
 
 def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -198,6 +320,11 @@ def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
     line = np.clip(1 - error / (size + 0.3), -1, 1)
     wide, narrow = (np.exp(-np.square(error / (width + width * size))) for width in (0.25, 0.08))
     return 0.4 * line + 0.4 * wide + 0.2 * narrow
+
+
+def _nearness(error: np.ndarray, kernel: float, line: float) -> np.ndarray:
+    """0.5 for no error, -0.5 at the end of the line and -1 at twice of it."""
+    return 0.5 * np.exp(-np.square(error / kernel)) + 0.5 * np.clip(1 - error / line, -1, 1) - 0.5
 
 
 def feet_apart(state: BodyState) -> np.ndarray:

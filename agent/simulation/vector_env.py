@@ -4,7 +4,7 @@ For Humanoid-v5 the physics, its order of operations, the native reward, the sta
 Gymnasium's: body `i` after `reset(seed=s)` does exactly what `gymnasium.make("Humanoid-v5")` does after
 `reset(seed=s + i)`.
 
-Shapes: N bodies, S = 11 + 2 J body state, C = 3 command, A actions.
+Shapes: N bodies, S = 11 + 2 J body state, C = 5 command, A actions.
 """
 
 import os
@@ -17,17 +17,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agent.bodies import find_body
 from agent.goals import Goal
-from agent.simulation.curriculum import Curriculum, stride_poses
+from agent.simulation.curriculum import Curriculum, control_steps, stride_poses
 from agent.simulation.heading import FRAMES, uprightness
 from agent.simulation.physics import BodyState, Physics
-from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights
+from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, goal_commands
 
 MAX_EPISODE_STEPS = 1000
 MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
 NEVER = 2**62  # control steps
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
-# m/s of the torso, rad/s of the torso, rad/s of the joints
-RECOVERY_NOISE = (0.5, 1.0, 2.0)
 
 
 def make_vector_env(
@@ -59,7 +57,7 @@ class GoalVectorEnv(VectorEnv):
         curriculum: what the env draws goals, starts and shoves from; None: a body stands until it is given a goal.
         weights: of the parts of the goal reward.
         privileged: whether `info` has `final_privileged`, the property `privileged` before any restart.
-        autoreset: false: a body that is done goes on as it is, until `reset`.
+        autoreset: false: a body that is done goes on as it is, until `reset`. One that diverged is observed as zeros.
 
     Raises:
         ValueError: a setting is out of range, or the body has no native reward.
@@ -127,30 +125,28 @@ class GoalVectorEnv(VectorEnv):
 
     @property
     def goals(self) -> np.ndarray:
-        """Goals in force [N, 3] float32: forward m/s, left m/s, yaw rate rad/s.
+        """Goals in force [N, 5] float32, in the numbers of a command.
 
-        Set to a Goal for every body, or a sequence of N goals or velocities. A body keeps a goal that it was given
+        Set to a Goal for every body, or a sequence of N goals or rows of 5. A body keeps a goal that it was given
         until `reset`, or, without a curriculum, until it is given another one.
         """
         return self.task.goals
 
     @goals.setter
     def goals(self, goals: Goal | Sequence[Goal] | np.ndarray) -> None:
-        velocities = [goals.velocity] * self.num_envs if isinstance(goals, Goal) else goals
-        velocities = [goal.velocity if isinstance(goal, Goal) else goal for goal in velocities]
-        if len(velocities) != self.num_envs:
-            raise ValueError(f"{len(velocities)} goals for {self.num_envs} bodies: give one for each, or one Goal")
-        self.task.goals = np.array(velocities, dtype=np.float32)
+        if not isinstance(goals, Goal) and len(goals) != self.num_envs:
+            raise ValueError(f"{len(goals)} goals for {self.num_envs} bodies: give one for each, or one Goal")
+        self.task.goals = np.broadcast_to(goal_commands(goals, self.body), (self.num_envs, COMMAND_SIZE)).copy()
         self.goal_left[:] = NEVER
 
     @property
     def phase(self) -> np.ndarray:
-        """Phase [N] of the gait's clock, in cycles of two steps."""
+        """Phase [N, 2] of the clocks of gait and wave, in cycles; a cycle of the gait is two steps."""
         return self.task.phase
 
     @property
     def privileged(self) -> tuple[np.ndarray, np.ndarray]:
-        """What the reward remembers, for a critic: even [N, 5] and odd [N, 8] features under the mirror."""
+        """What the reward remembers, for a critic: even [N, E] and odd [N, O] features under the mirror."""
         return self.task.features(self.state)
 
     def observe(self) -> np.ndarray:
@@ -158,15 +154,23 @@ class GoalVectorEnv(VectorEnv):
         return self._seen(self.state)
 
     def reset(self, *, seed: int | list[int] | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
-        """Start every body anew: observations [N, S + C] and an info. `options={"goal": ...}` gives goals."""
+        """Start every body anew: observations [N, S + C] and an info. `options={"goal": ...}` gives goals.
+
+        Raises:
+            ValueError: another option, or a list of seeds that is not as long as there are bodies.
+        """
+        for name in options or ():
+            if name != "goal":
+                raise ValueError(f"reset takes no option {name!r}: give a goal, or none; it starts all bodies anew")
         if seed is not None:
-            seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
+            seeds = [int(seed) + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
+            if len(seeds) != self.num_envs:
+                raise ValueError(f"{len(seeds)} seeds for {self.num_envs} bodies: give one for each, or one number")
             self._generators = [seeding.np_random(each)[0] for each in seeds]
             self._rng = self._generators[0].spawn(1)[0]
         if self.curriculum:
-            self.push_left = self._rng.integers(
-                1, self.curriculum.steps(self.curriculum.push_seconds, self.body)[1], self.num_envs
-            )
+            latest = control_steps(self.curriculum.push_seconds, self.body)[1]
+            self.push_left = self._rng.integers(1, latest, self.num_envs)
         everyone = np.arange(self.num_envs)
         self._restart(everyone)
         self._start_episodes(everyone, everyone[:0])
@@ -217,7 +221,10 @@ class GoalVectorEnv(VectorEnv):
             self._start_episodes(rows, np.flatnonzero(~healthy & ~diverged))
         self._prepare_step()
         rewards = sum(parts.values(), start=np.zeros(self.num_envs))
-        return self.observe(), rewards, ~healthy, truncated, info
+        observations = self.observe()
+        if not self._autoreset:
+            observations[diverged] = 0.0
+        return observations, rewards, ~healthy, truncated, info
 
     def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
         """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J], without a past."""
@@ -283,7 +290,7 @@ class GoalVectorEnv(VectorEnv):
         kind = rng.random(len(rows))
         striding = rows[kind < curriculum.stride_share] if self.body.hips else rows[:0]
         if len(striding):
-            qpos, qvel = stride_poses(rng, len(striding), self.body, self._start_qpos[2])
+            qpos, qvel = stride_poses(rng, len(striding), self.body, self._start_qpos)
             self.physics.set_state(striding, qpos, qvel)
             qpos[:, 2] -= self.state.feet[striding, :, 2].min(1) - self.body.sole_height  # the lower foot stands
             self.set_state(striding, qpos, qvel)
@@ -292,7 +299,7 @@ class GoalVectorEnv(VectorEnv):
         if len(recovering) and len(upright):
             models = rng.choice(upright, len(recovering))
             qpos, qvel = self.state.qpos[models], self.state.qvel[models]
-            deviation = np.repeat(RECOVERY_NOISE, (3, 3, len(self.body.joints)))
+            deviation = np.repeat(self.body.recovery_noise, (3, 3, len(self.body.joints)))
             self.set_state(recovering, qpos, qvel + self.difficulty * rng.normal(0, deviation, qvel.shape))
         retrying = fallen[rng.random(len(fallen)) < curriculum.retry_share]
         if len(retrying):

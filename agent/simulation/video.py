@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 
 from agent.artefacts import cards, runs
 from agent.bodies import Body
-from agent.goals import Goal
+from agent.goals import SKILLS, VelocityGoal
+from agent.simulation.curriculum import WITHIN
 from agent.simulation.env import FRAME_SIZE, goal_env, make_env
 from agent.simulation.heading import yaw
 from agent.simulation.rollouts import Actor, Rollout
@@ -23,8 +24,8 @@ from agent.simulation.vector_env import NEVER
 
 FRAME_EVERY = 2  # control steps
 PIXELS_PER_METER = 150
-# What a replay shows: goals, and how many seconds of each.
-SCENES = [(Goal.from_skill(skill), 1.5) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
+# What a replay shows of a body that can: goals, and how many seconds of each.
+SCENES = [(VelocityGoal(*SKILLS[skill][1]), 1.5) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
 STRIP_FRAMES, STRIP_SIZE, CAPTION_HEIGHT = 8, 180, 32  # of a strip, in pixels
 REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
@@ -78,16 +79,22 @@ class StickFigure(gymnasium.Wrapper):
                 width=2,
             )
         for geom in range(model.ngeom):
-            radius, half = model.geom_size[geom, :2]
+            radius = model.geom_size[geom, 0] * PIXELS_PER_METER
+            center, axes = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
             color = "steelblue" if model.geom(geom).name.startswith("left") else "darkorange"
-            if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_CAPSULE:
-                axis = data.geom_xmat[geom].reshape(3, 3)[:, 2] * half
-                ends = [pixel(data.geom_xpos[geom] + axis), pixel(data.geom_xpos[geom] - axis)]
-                draw.line(ends, fill=color, width=round(2 * radius * PIXELS_PER_METER * 0.6))
-            elif model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_SPHERE:
-                x, y = pixel(data.geom_xpos[geom])
-                r = radius * PIXELS_PER_METER
-                draw.ellipse([x - r, y - r, x + r, y + r], fill=color)
+            kind = model.geom_type[geom]
+            if kind in (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER):
+                half = axes[:, 2] * model.geom_size[geom, 1]
+                draw.line([pixel(center + half), pixel(center - half)], fill=color, width=round(2 * radius * 0.6))
+            elif kind == mujoco.mjtGeom.mjGEOM_SPHERE:
+                x, y = pixel(center)
+                draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=color)
+            elif kind != mujoco.mjtGeom.mjGEOM_PLANE:
+                # A box, or the box around a mesh: all lines between its corners.
+                middle, half = np.split(model.geom_aabb[geom], 2)
+                corners = [center + axes @ (middle + half * signs) for signs in itertools.product((-1, 1), repeat=3)]
+                for ends in itertools.combinations(map(pixel, corners), 2):
+                    draw.line(ends, fill=color, width=2)
         return np.asarray(picture)
 
 
@@ -103,20 +110,30 @@ def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
         env.close()
 
 
+def scenes(body: Body) -> list[tuple[VelocityGoal, float]]:
+    """Those of SCENES that the body can do."""
+    return [(goal, seconds) for goal, seconds in SCENES if body.reach(goal.velocity) <= WITHIN]
+
+
 def perform(actor: Actor, seed: int = 0) -> Generator[np.ndarray]:
-    """Pictures [480, 480, 3] uint8 of an actor that goes through SCENES, or until it falls. It forgets its context."""
+    """Pictures [480, 480, 3] uint8 of an actor that goes through its scenes, or until it falls. It forgets its
+    context.
+    """
     env = make_rendering_env(actor.body.name)
-    goals = [goal for goal, seconds in SCENES for _ in range(round(seconds / actor.body.control_seconds))]
-    rollout = Rollout.start(actor, env, seed, goals[0])
-    for number, goal in enumerate(goals):
-        if number and goal != goals[number - 1]:
-            rollout.prompt(goal)
-        if number % FRAME_EVERY == 0:
-            yield np.asarray(env.render())
-        if rollout.step().fell:
-            break
-    env.close()
-    actor.reset()
+    steps = 1 / actor.body.control_seconds
+    goals = [goal for goal, seconds in scenes(actor.body) for _ in range(round(seconds * steps))]
+    try:
+        rollout = Rollout.start(actor, env, seed, goals[0])
+        for number, goal in enumerate(goals):
+            if number and goal != goals[number - 1]:
+                rollout.prompt(goal)
+            if number % FRAME_EVERY == 0:
+                yield np.asarray(env.render())
+            if rollout.step().fell:
+                break
+    finally:
+        env.close()
+        actor.reset()
 
 
 def film(actor: Actor, folder: Path) -> None:

@@ -1,14 +1,17 @@
 """A Body describes its MuJoCo model, mirror included."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import mujoco
 import numpy as np
 import pytest
-from poses import joint_mirror, mirrored, random_states
+from poses import mirrored, random_states
 
 from agent.bodies import BODIES, find_body
-from agent.bodies.humanoid import HUMANOID
+from agent.bodies.body import joint_mirror
+from agent.bodies.humanoid import HUMANOID, MODEL_PATH
+from agent.goals import ARMS, HEIGHTS
 from agent.simulation.heading import FRAMES, heading_observation
 
 every_body = pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
@@ -21,7 +24,6 @@ def test_a_body_describes_its_model(body):
     assert (model.nq, model.nv, model.nu) == (7 + len(body.joints), 6 + len(body.joints), body.action_size)
     assert len(body.start_qpos(model)) == model.nq
     assert body.scale.shape == (body.action_size,) and (body.scale > 0).all()
-    assert (body.limits[0] < 0).all() and (body.limits[1] > 0).all()
     for foot in body.feet:
         model.geom(foot)
 
@@ -91,19 +93,37 @@ def test_position_targets_are_relative_to_the_rest_pose():
     np.testing.assert_array_equal(start[7:], body.rest_angles)
 
 
-def test_a_body_that_names_an_unknown_joint_is_refused():
-    with pytest.raises(ValueError, match="body humanoid has no joint 'tail'"):
-        replace(HUMANOID, posture_joints=("tail",))
-
-
-def test_a_body_with_too_few_action_scales_is_refused():
-    with pytest.raises(ValueError, match="2 action scales for 17 actuators: give one each"):
-        replace(HUMANOID, action_scale=(0.4, 0.4))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"posture_joints": ("tail",)}, "has no joint 'tail'"),
+        ({"arm_joints": ("tail",)}, "has no joint 'tail'"),
+        ({"action_scale": (0.4, 0.4)}, "2 action scales for 17 actuators: give one each"),
+        ({"joints": (*HUMANOID.joints, "left_toe")}, "'left_toe' of body humanoid has no partner 'right_toe'"),
+        ({"knees": ()}, r"and knees \(\): give two of each, or none"),
+        ({"hips": HUMANOID.hips[:1], "knees": HUMANOID.knees[:1]}, "give two of each, or none"),
+        ({"speed_limits": ((-0.6, 3.2), (-0.6, 0.6), (-1.2, 1.2))}, r"speed limits -0.6 and 3.2 .* along vx"),
+        ({"speed_limits": ((-0.6, 3.0), (0.2, 0.6), (-1.2, 1.2))}, r"0.2 and 0.6 .* along vy"),
+        ({"speed_limits": ((-0.6, 3.0), (-0.6, 0.6), (0, 0))}, r"0 and 0 .* along wz"),
+        ({"gentle_speed": 3.1}, "gentle_speed=3.1 of body humanoid must be above 0 and at most its fastest"),
+        ({"crouch_height": 1.3}, "crouch_height=1.3 of body humanoid needs knees, a low_speed and a higher torso"),
+        ({"hips": (), "knees": ()}, "crouch_height=1.15 of body humanoid needs knees"),
+        ({"arm_joints": HUMANOID.arm_joints[::-1][1:]}, "must be those of the right arm, then their partners"),
+        ({"arm_poses": {"up": (1.0, 2.0)}}, "arm pose 'up' of body humanoid has 2 angles: give up, out and wave 3"),
+        ({"arm_poses": {"fist": (1.0, 2.0, 3.0)}}, "arm pose 'fist'"),
+        ({"wave_swing": (0.4,)}, "arm pose 'swing' of body humanoid has 1 angles"),
+    ],
+)
+def test_a_body_that_cannot_be_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(HUMANOID, **change)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"feet": ("right_foot", "tail")}, "has no geom 'tail': name its feet"),
+        ({"odd_joints": HUMANOID.odd_joints - {"abdomen_x"}}, "odd_joints of body humanoid is wrong about abdomen_x"),
         ({"joints": HUMANOID.joints[::-1]}, "has the joints"),
         ({"actuated": HUMANOID.actuated[::-1]}, "has the actuators"),
         ({"timestep": 0.002}, "steps 0.003 s, its Body 0.002 s"),
@@ -123,3 +143,69 @@ def test_a_command_reaches_its_share_of_the_speed_limits():
     assert HUMANOID.reach((0.0, 0.0, 0.0)) == 0
     assert HUMANOID.reach((3.0, 0.0, 0.0)) == HUMANOID.reach((-0.6, 0.0, 0.0)) == 1
     assert HUMANOID.reach((1.5, -0.3, 0.6)) == pytest.approx(1.5), "mixed motions add up"
+    np.testing.assert_array_equal(HUMANOID.reach(np.array([[3.0, 0.0, 0.0], [0.0, 0.3, 0.0]])), [1, 0.5])
+
+
+def test_a_direction_in_which_a_body_cannot_move_is_out_of_reach():
+    body = replace(HUMANOID, speed_limits=((0, 3), (-0.6, 0.6), (0, 1.2)))
+    assert body.reach((0.0, 0.0, 0.0)) == 0 and body.reach((3.0, 0.0, 0.0)) == 1
+    assert body.reach((-0.2, 0.0, 0.0)) == np.inf == body.reach((1.0, 0.0, -0.2))
+
+
+def test_the_humanoid_crouches_and_poses_its_arms_in_the_mirror():
+    assert (HUMANOID.heights, HUMANOID.arms) == (HEIGHTS, ARMS)
+    _, sign = joint_mirror(HUMANOID.load_model())
+    sign = sign[[HUMANOID.joints.index(joint) for joint in HUMANOID.arm_joints]]
+    for table in (HUMANOID.arm_angles, HUMANOID.arm_swings):
+        image = np.roll(table, 3, axis=1) * sign  # the right arm's angles at the left one, and the other way round
+        np.testing.assert_array_equal(image[[0, 1, 2, 4, 3]], table)
+    np.testing.assert_array_equal(HUMANOID.arm_angles[0], HUMANOID.rest_angles[-6:])
+    np.testing.assert_array_equal(HUMANOID.arm_angles[3, 3:], [1.35, 0.95, -0.6], "the left arm waves")
+    np.testing.assert_array_equal(HUMANOID.arm_swings[3:], [[0, 0, 0, 0, 0, 0.45], [0, 0, 0.45, 0, 0, 0]])
+
+
+def test_a_body_without_a_crouch_and_arm_poses_can_be_asked_for_neither():
+    body = replace(HUMANOID, crouch_height=None, arm_poses={"up": (0.0, 0.0, 0.0)})
+    assert (body.heights, body.arms) == (("normal",), ("rest", "up"))
+    body = replace(HUMANOID, arm_joints=(), arm_poses={}, wave_swing=())
+    assert body.arms == ("rest",) and body.arm_angles.shape == body.arm_swings.shape == (5, 0)
+
+
+def changed_humanoid(change: Callable[[mujoco.MjSpec], object]) -> mujoco.MjModel:
+    spec = mujoco.MjSpec.from_file(str(MODEL_PATH))
+    change(spec)
+    return spec.compile()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda spec: setattr(spec.joint("left_knee"), "axis", (0, 1, 0)),
+            "odd_joints .* wrong about right_knee, left",
+        ),
+        (lambda spec: setattr(spec.joint("left_knee"), "axis", (1, 0, 0)), "'right_knee' has no unique mirror image"),
+        (lambda spec: setattr(spec.joint("left_knee"), "type", mujoco.mjtJoint.mjJNT_SLIDE), "then hinges only"),
+        (lambda spec: setattr(spec.actuators[0], "trntype", mujoco.mjtTrn.mjTRN_JOINTINPARENT), "drives no joint"),
+    ],
+)
+def test_a_model_that_its_body_does_not_fit_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        HUMANOID.check_model(changed_humanoid(change))
+
+
+def test_partners_by_name_that_are_none_in_the_model_are_refused():
+    names = {"right_hip_x": "right_hip_z", "right_hip_z": "right_hip_x"}
+    joints, actuated = (tuple(names.get(name, name) for name in each) for each in (HUMANOID.joints, HUMANOID.actuated))
+    model = changed_humanoid(swap_right_hips)
+    with pytest.raises(ValueError, match="the mirror image of right_hip_z is left_hip_x, not left_hip_z"):
+        replace(HUMANOID, joints=joints, actuated=actuated).check_model(model)
+
+
+def swap_right_hips(spec: mujoco.MjSpec) -> None:
+    x, z = spec.joint("right_hip_x"), spec.joint("right_hip_z")
+    targets = {actuator.name: actuator for actuator in spec.actuators}
+    x.name, z.name = "spare", "right_hip_x"
+    x.name = "right_hip_z"
+    for name, other in (("right_hip_x", "right_hip_z"), ("right_hip_z", "right_hip_x")):
+        targets[name].target = other

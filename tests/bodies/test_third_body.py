@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from datasets import load_dataset
 from gymnasium.utils.env_checker import check_env
-from poses import joint_mirror
 
 import collect_dataset
 import pretrain_ppo
 import train_decision_transformer
 from agent import Goal, GoalDecisionTransformer, MotorPolicy, make_env, make_vector_env
+from agent.artefacts.arguments import parse_arguments
 from agent.bodies import BODIES
 from agent.bodies.body import Body, Gait, register
+from agent.simulation.curriculum import Curriculum
+from agent.simulation.vector_env import GoalVectorEnv
 
 JOINTS = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("hip_x", "hip_y", "knee", "ankle"))
 BENT = {"hip_x": 0.0, "hip_y": -0.3, "knee": 0.6, "ankle": -0.3}
@@ -94,7 +96,7 @@ def biped():
 def test_its_servos_hold_the_rest_pose_and_move_to_targets_relative_to_it():
     env = make_env("biped")
     observation, _ = env.reset(seed=0)
-    assert observation.shape == (27 + 3,)
+    assert observation.shape == (27 + 5,)
     for _ in range(50):
         observation, _, terminated, *_ = env.step(np.zeros(8, dtype=np.float32))
         assert not terminated
@@ -114,11 +116,17 @@ def test_its_env_is_one_of_gymnasium():
     assert env.spec.id == "agent/BipedGoal-v0" and env.action_space.high.max() == np.float32(0.6)
 
 
-def test_its_mirror_is_that_of_its_model():
-    BIPED.check_model(load_model())
-    source, sign = joint_mirror(load_model())
-    np.testing.assert_array_equal(BIPED.action_mirror[0], source)
-    np.testing.assert_array_equal(BIPED.action_mirror[1], sign)
+def test_it_is_asked_for_no_crouch_and_no_arm_poses():
+    assert (BIPED.heights, BIPED.arms) == (("normal",), ("rest",))
+    envs = GoalVectorEnv(20, 1, "biped", curriculum=Curriculum(low_share=1.0, arms_share=1.0))
+    envs.reset(seed=0)
+    assert not envs.goals[:, 3:].any() and envs.goals[:, :3].any()
+    *_, info = envs.step(np.zeros((20, 8)))
+    assert not any(info[f"reward_{name}"].any() for name in ("height", "bend", "arms"))
+    with pytest.raises(ValueError, match="body biped can be asked for the arms rest: give one of them"):
+        envs.goals = Goal(arms="up")
+    with pytest.raises(ValueError, match="low_share must be 0 for body biped, which knows only normal"):
+        parse_arguments(pretrain_ppo.Arguments, ["--body", "biped", "--low_share", "0.1"])
 
 
 def test_it_has_no_native_reward():
@@ -161,8 +169,8 @@ def test_every_artefact_of_the_chain_knows_the_body(chain):
     policy = MotorPolicy.from_pretrained(chain / "policy")
     transformer = GoalDecisionTransformer.from_pretrained(chain / "transformer")
     assert policy.body is BIPED and transformer.body is BIPED
-    assert (policy.config.body, transformer.config.body) == ("biped", "biped")
-    np.testing.assert_array_equal(transformer.config.action_scale, BIPED.action_scale)
+    assert (policy.config.body, transformer.config.bodies) == ("biped", ["biped"])
+    np.testing.assert_array_equal(transformer.config.action_scales, [BIPED.action_scale])
 
 
 def test_its_dataset_holds_its_own_joints_and_goals(chain, tmp_path):
@@ -170,7 +178,8 @@ def test_its_dataset_holds_its_own_joints_and_goals(chain, tmp_path):
     assert rows["observation.state"].shape == (800, 27) and rows["action"].shape == (800, 8)
     assert (np.abs(rows["action"]) <= BIPED.scale + 1e-6).all() and np.abs(rows["action"]).max() > 0.1
     assert 0.3 < rows["observation.state"][:, 0].mean() < 0.7
-    assert all(BIPED.reach(command) < 1.5 for command in rows["goal.command"]), "its own, rounded to the grid"
+    assert BIPED.reach(rows["goal.command"][:, :3]).max() <= 1 + 1e-6, "its own"
+    assert not rows["goal.command"][:, 3:].any(), "it has no crouch and no arms"
 
 
 def test_its_transformer_moves_one_body_and_many(chain):

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import dataset, parquet
 
 from agent.data.episodes import read_episodes
-from agent.data.windows import open_steps, sample_windows, take_windows
+from agent.data.windows import OTHER_BODY, open_steps, sample_windows, take_windows
 
 LENGTHS = (5, 3)
 
@@ -98,7 +98,7 @@ def test_the_steps_are_those_that_were_written_in_their_order(tmp_path, layout):
     assert steps.terminated[7]
     assert steps.sizes == (4, 2)
     assert steps.action_scale == [np.abs(joined["actions"]).max()] * 2
-    assert not steps.body, "its robot is not simulated here"
+    assert steps.body == OTHER_BODY, "its robot is not simulated here"
 
 
 def test_windows_of_them_have_one_goal_throughout(tmp_path):

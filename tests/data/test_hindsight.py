@@ -5,6 +5,7 @@ import pytest
 
 from agent.bodies.humanoid import HUMANOID
 from agent.data.hindsight import achieved, positions, rewards, velocities
+from agent.goals import ARMS
 from agent.simulation.env import make_env
 from agent.simulation.heading import heading_observation, observed_velocity, yaw
 from agent.simulation.vector_env import make_vector_env
@@ -17,7 +18,9 @@ def shard():
     """Bodies that move at random for as long as they stand, with another goal halfway, and their rewards."""
     rng = np.random.default_rng(0)
     envs = make_vector_env(BODIES, 1)
-    first, second = np.tile([1.0, 0.0, 0.4], (BODIES, 1)), np.tile([0.0, -0.2, 0.0], (BODIES, 1))
+    first, second = (
+        np.tile(each, (BODIES, 1)) for each in ([1.0, 0.0, 0.4, 0, ARMS.index("wave_left")], [0.0, -0.2, 0.0, 1, 0])
+    )
     observations, _ = envs.reset(seed=0, options={"goal": first})
     rows = []
     for step in range(STEPS):
@@ -41,7 +44,8 @@ def test_the_reward_for_the_goals_in_force_is_the_one_that_was_recorded(shard):
 
 def test_a_goal_that_was_achieved_earns_more_than_another(shard):
     commands = achieved(shard, HUMANOID)
-    other = np.full_like(commands, 0.6)
+    other = commands.copy()
+    other[:, :3] = 0.6
     assert rewards(shard, commands, HUMANOID).mean() > rewards(shard, other, HUMANOID).mean() + 1
 
 
@@ -51,15 +55,17 @@ def test_the_achieved_goal_is_the_mean_velocity_of_a_second_within_one_goal():
     observations[:150, 22] = 0.93  # the goal is 1.0; then the body turns on the spot, and runs faster than any goal
     observations[150:200, 27] = -0.53
     observations[200:, 22], observations[200:, 23] = 7.0, -0.09
-    goals = np.zeros((400, 3), dtype=np.float32)
+    goals = np.zeros((400, 5), dtype=np.float32)
     goals[:150, 0], goals[150:, 2] = 1.0, 0.4
+    goals[:, 4], goals[200:300, 3] = ARMS.index("up"), 1
     done = np.zeros(400, dtype=bool)
     done[[199, 399]] = True
     shard = {"observation.state": observations, "goal.command": goals, "next.done": done}
     found = achieved(shard, HUMANOID)
-    np.testing.assert_allclose(found[:70], [[1.0, 0.0, 0.0]] * 70, atol=1e-6)
-    np.testing.assert_allclose(found[150:200], [[0.0, 0.0, -0.6]] * 50, atol=1e-6)
-    np.testing.assert_allclose(found[200:], [[3.0, 0.0, 0.0]] * 200, atol=1e-6)
+    np.testing.assert_allclose(found[:70], [[1.0, 0.0, 0.0, 0, 1]] * 70, atol=1e-6)
+    np.testing.assert_allclose(found[150:200], [[0.0, 0.0, -0.6, 0, 1]] * 50, atol=1e-6)
+    np.testing.assert_allclose(found[200:300], [[1.0, 0.0, 0.0, 1, 1]] * 100, atol=1e-6)
+    np.testing.assert_allclose(found[300:], [[3.0, 0.0, 0.0, 0, 1]] * 100, atol=1e-6)
     assert not np.signbit(found[:150]).any(), "no goal has -0.0"
 
 

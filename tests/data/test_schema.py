@@ -1,8 +1,7 @@
 """The dataset's files: written and read back exactly, and refused, by file and row, when they are broken."""
 
-from itertools import product
-
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -10,22 +9,31 @@ from pyarrow import parquet
 from agent.artefacts import runs
 from agent.bodies.humanoid import HUMANOID
 from agent.data.schema import (
+    AXIS_SIZES,
     DATA_PATH,
     EPISODES_PATH,
+    TASKS_PATH,
     columns,
     features,
+    goal_numbers,
+    goal_of,
+    numbered_commands,
+    occurring,
     place,
     read_info,
     read_shards,
+    read_tasks,
     task_indices,
-    task_texts,
     validate,
     write_shard,
     write_statistics,
+    write_tasks,
 )
-from agent.goals import GRID, Goal
+from agent.goals import COMMAND_AXES
 
 LENGTHS = (4, 3, 5)
+COMMANDS = np.array([[1.0, 0, 0, 0, 2], [0, 0.4, 0, 1, 0], [0, 0, -0.8, 0, 4]], dtype=np.float32)
+TASKS = occurring(COMMANDS)
 
 
 def make_shard(first_row: int = 0, first_episode: int = 0) -> dict[str, np.ndarray]:
@@ -35,7 +43,7 @@ def make_shard(first_row: int = 0, first_episode: int = 0) -> dict[str, np.ndarr
     done = np.zeros(count, dtype=bool)
     done[np.cumsum(LENGTHS) - 1] = True
     terminated = done & (np.arange(count) == 6)
-    commands = np.repeat(np.array([[1.0, 0, 0], [0, 0.4, 0], [0, 0, -0.8]], dtype=np.float32), LENGTHS, axis=0)
+    commands = np.repeat(COMMANDS, LENGTHS, axis=0)
     frame = np.concatenate([np.arange(length) for length in LENGTHS])
     return {
         "observation.state": rng.normal(size=(count, 45)).astype(np.float32),
@@ -50,7 +58,7 @@ def make_shard(first_row: int = 0, first_episode: int = 0) -> dict[str, np.ndarr
         "frame_index": frame,
         "episode_index": first_episode + np.repeat(np.arange(3), LENGTHS),
         "index": first_row + np.arange(count),
-        "task_index": task_indices(commands),
+        "task_index": task_indices(commands, TASKS),
     }
 
 
@@ -62,7 +70,8 @@ def dataset(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_shard(path, make_shard(12 * number, 3 * number), HUMANOID)
         write_episodes(tmp_path, number)
-    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "1", "total_frames": 24, "total_episodes": 6})
+    write_tasks(tmp_path, TASKS)
+    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "2", "total_frames": 24, "total_episodes": 6})
     return tmp_path
 
 
@@ -99,12 +108,37 @@ def test_files_are_numbered_in_chunks_of_a_thousand():
     assert DATA_PATH.format(**place(1002)) == "data/chunk-001/file-002.parquet"
 
 
-def test_every_command_on_the_grid_has_a_text_of_its_own():
-    commands = np.array(list(product(*GRID.values())), dtype=np.float32)
-    assert task_indices(commands).tolist() == list(range(len(task_texts())))
-    assert len(set(task_texts())) == len(commands)
-    index = int(task_indices(np.array(Goal(1.0, 0.0, -0.4).velocity, dtype=np.float32)))
-    assert task_texts()[index] == "curve right"
+def test_every_command_on_the_grid_has_a_number_and_a_text_of_its_own():
+    numbers = np.arange(np.prod(AXIS_SIZES))
+    commands = numbered_commands(numbers)
+    assert commands.shape == (len(numbers), len(COMMAND_AXES)) and not np.signbit(commands[commands == 0]).any()
+    assert goal_numbers(commands).tolist() == numbers.tolist()
+    assert len({goal_of(command).text for command in commands}) == len(commands)
+
+
+def test_tasks_are_the_goals_that_occur_in_the_order_in_which_they_do(dataset):
+    commands = COMMANDS[[1, 1, 0, 2, 0]]
+    tasks = occurring(commands)
+    assert numbered_commands(np.array(tasks)).tolist() == COMMANDS[[1, 0, 2]].tolist()
+    assert task_indices(commands, tasks).tolist() == [0, 0, 1, 2, 1]
+    assert task_indices(COMMANDS, tasks[:1]).tolist() == [-1, 0, -1]
+    assert read_tasks(dataset) == TASKS
+    table = pandas.read_parquet(dataset / TASKS_PATH)
+    assert table.index.tolist() == ["walk forward, arms out", "sidestep left, low", "turn right, wave right"]
+    assert table["task_index"].tolist() == [0, 1, 2]
+
+
+def test_tasks_that_are_none_are_refused(dataset):
+    path = dataset / TASKS_PATH
+    table = pandas.read_parquet(path)
+    for changed, message in (
+        (table.assign(vx=7.0), "row 0: goal.command is out of range"),
+        (table.assign(task_index=1), "row 0: task_index does not count from 0"),
+        (table.drop(columns="arms"), "has no column 'arms'"),
+    ):
+        changed.to_parquet(path)
+        with pytest.raises(ValueError, match=rf"meta/tasks\.parquet {message}"):
+            validate(dataset)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +149,11 @@ def test_every_command_on_the_grid_has_a_text_of_its_own():
         ("action", (7, 0), 0.5, "row 7: action is beyond the action scale of body humanoid"),
         ("teacher.action", (0, 16), -0.41, "row 0: teacher.action is beyond the action scale"),
         ("goal.command", (4, 0), 3.2, "row 4: goal.command is out of range"),
-        ("goal.command", (4, 0), 0.5, "row 4: goal.command is not on the grid of vocabulary 1"),
-        ("task_index", 3, 0, "row 3: task_index"),
+        ("goal.command", (4, 0), 0.5, "row 4: goal.command is not on the grid of vocabulary 2"),
+        ("goal.command", (4, 3), 2, "row 4: goal.command is out of range"),
+        ("goal.command", (4, 4), 0.5, "row 4: goal.command is not on the grid"),
+        ("task_index", 3, 1, "row 3: task_index is not that of goal.command"),
+        ("goal.command", (3, 4), 1, "row 3: task_index is not that of goal.command in meta/tasks.parquet"),
         ("index", 8, 19, "row 8: index does not go on by one from 12"),
         ("episode_index", slice(4, 7), 3, "row 4: episode_index"),
         ("frame_index", 1, 0, "row 1: frame_index"),
@@ -226,7 +263,7 @@ def test_a_file_without_rows_or_with_other_episodes_is_refused(dataset):
 def test_another_vocabulary_is_refused_with_both_versions(dataset):
     info = runs.read_json(dataset / "meta" / "info.json")
     runs.write_json(dataset / "meta" / "info.json", info | {"goal_version": "0"})
-    with pytest.raises(ValueError, match="vocabulary 0, this code 1"):
+    with pytest.raises(ValueError, match="vocabulary 0, this code 2"):
         validate(dataset)
 
 
@@ -251,7 +288,7 @@ def test_statistics_are_those_of_all_rows_together(dataset):
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"info\.json is missing"):
         validate(tmp_path)
-    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "1", "total_frames": 0, "total_episodes": 0})
+    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "2", "total_frames": 0, "total_episodes": 0})
     with pytest.raises(ValueError, match="has no data/chunk"):
         validate(tmp_path)
 

@@ -17,16 +17,34 @@ from agent.artefacts import runs
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.data import windows
-from agent.data.schema import DATA_PATH, EPISODES_PATH, columns, place, task_indices, write_shard
-from agent.data.windows import GOAL_IDS, Steps, data_files, open_steps, record_type, sample_windows, take_windows
+from agent.data.schema import (
+    DATA_PATH,
+    EPISODES_PATH,
+    columns,
+    goal_numbers,
+    goal_of,
+    occurring,
+    place,
+    write_shard,
+    write_tasks,
+)
+from agent.data.windows import (
+    GOAL_IDS,
+    Steps,
+    data_files,
+    open_bodies,
+    open_steps,
+    record_type,
+    sample_windows,
+    take_windows,
+)
 from agent.goals import Goal
 
-COMMANDS = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.6, -0.2, 0.4], [-0.6, 0.6, -1.2]], dtype=np.float32)
-TASKS = task_indices(COMMANDS)
-IDS = {
-    int(task): Goal(*command.astype(float).round(1).tolist()).command_ids
-    for task, command in zip(TASKS, COMMANDS, strict=True)
-}
+COMMANDS = np.array(
+    [[0, 0, 0, 0, 0], [1.0, 0, 0, 1, 0], [0.6, -0.2, 0.4, 0, 4], [-0.6, 0.6, -1.2, 1, 1]], dtype=np.float32
+)
+NUMBERS = goal_numbers(COMMANDS)
+IDS = {int(number): goal_of(command).command_ids for number, command in zip(NUMBERS, COMMANDS, strict=True)}
 
 
 def make_steps(lengths, fell=None, goals=None, rewards=None) -> Steps:
@@ -43,10 +61,10 @@ def make_steps(lengths, fell=None, goals=None, rewards=None) -> Steps:
     return Steps(
         records=records,
         rewards=rows if rewards is None else np.array(rewards, dtype=np.float32),
-        tasks=TASKS[np.zeros(count, dtype=int) if goals is None else goals],
+        goals=NUMBERS[np.zeros(count, dtype=int) if goals is None else goals],
         done=done,
         terminated=terminated,
-        body="",
+        body="other",
         action_scale=[1.0, 1.0],
     )
 
@@ -76,9 +94,9 @@ def test_a_window_holds_consecutive_steps_of_one_episode_and_trains_those_of_its
         np.testing.assert_array_equal(one["actions"][:count, 0], rows + 0.25)
         np.testing.assert_array_equal(one["labels"][:count, 0], rows + 0.5)
         np.testing.assert_array_equal(one["returns_to_go"][:count], steps.returns_to_go(4)[rows])
-        goal = steps.tasks[rows[-1]]
+        goal = steps.goals[rows[-1]]
         assert tuple(one["goal_ids"]) == IDS[goal]
-        np.testing.assert_array_equal(one["loss_mask"][:count], steps.tasks[rows] == goal)
+        np.testing.assert_array_equal(one["loss_mask"][:count], steps.goals[rows] == goal)
         assert not one["loss_mask"][count:].any(), "padding has no vote"
 
 
@@ -87,7 +105,7 @@ def test_a_window_over_a_switch_is_prompted_with_the_new_goal_and_keeps_the_old_
     window = take_windows(steps, steps.returns_to_go(1), np.array([1]), 4)
     assert window["attention_mask"].tolist() == [[True] * 4]
     assert window["loss_mask"].tolist() == [[False, False, True, True]]
-    assert tuple(window["goal_ids"][0]) == Goal(0.6, -0.2, 0.4).command_ids
+    assert tuple(window["goal_ids"][0]) == Goal(0.6, -0.2, 0.4, arms="wave_right").command_ids
 
 
 def test_returns_to_go_are_the_hand_computed_ones():
@@ -134,14 +152,14 @@ def write_dataset(folder) -> None:
     shard = {name: np.zeros((count, *column.shape), dtype=column.dtype) for name, column in columns(HUMANOID).items()}
     shard |= {"index": np.arange(count), "frame_index": frame, "timestamp": 0.015 * frame}
     shard |= {"next.done": frame == 2, "next.truncated": frame == 2, "episode_index": np.arange(count) // 3}
-    shard["task_index"] = task_indices(shard["goal.command"])
     path, episodes = (folder / layout.format(**place(0)) for layout in (DATA_PATH, EPISODES_PATH))
     for each in (path, episodes):
         each.parent.mkdir(parents=True)
     write_shard(path, shard, HUMANOID)
     places = {"episode_index": [0, 1], "length": [3, 3], "dataset_from_index": [0, 3], "dataset_to_index": [3, 6]}
     parquet.write_table(pa.table(places), episodes)
-    runs.write_json(folder / "meta" / "info.json", {"goal_version": "1", "total_frames": 6, "total_episodes": 2})
+    write_tasks(folder, occurring(shard["goal.command"]))
+    runs.write_json(folder / "meta" / "info.json", {"goal_version": "2", "total_frames": 6, "total_episodes": 2})
 
 
 def test_two_runs_that_start_on_a_new_dataset_together_make_its_records_once(tmp_path, monkeypatch):
@@ -161,18 +179,25 @@ def test_two_runs_that_start_on_a_new_dataset_together_make_its_records_once(tmp
     assert [len(steps) for steps in found] == [6, 6]
 
 
-def test_datasets_of_two_bodies_are_refused(tmp_path, monkeypatch):
+def test_datasets_of_two_bodies_are_opened_by_body_and_not_as_one(tmp_path, monkeypatch):
     monkeypatch.setitem(BODIES, "twin", replace(HUMANOID, name="twin"))
     for name in BODIES:
         write_dataset(tmp_path / name)
         info = tmp_path / name / "meta" / "info.json"
         runs.write_json(info, runs.read_json(info) | {"body": name})
+    monkeypatch.setattr(windows, "HF_DATASETS_CACHE", tmp_path / "cache")
+    found = open_bodies(*(tmp_path / name for name in ("humanoid", "twin", "humanoid")))
+    assert {name: (steps.body, len(steps)) for name, steps in found.items()} == {
+        "humanoid": ("humanoid", 12),
+        "twin": ("twin", 6),
+    }
     with pytest.raises(ValueError, match="of the bodies humanoid and twin: give those of one body"):
         open_steps(tmp_path / "humanoid", tmp_path / "twin")
 
 
 def test_a_fingerprint_is_of_what_a_dataset_holds_with_or_without_a_manifest(tmp_path):
     write_dataset(tmp_path / "a")
+    (tmp_path / "a" / runs.MANIFEST).unlink()
 
     def fingerprint(folder):
         return runs.fingerprint(folder, data_files(folder))
@@ -185,9 +210,9 @@ def test_a_fingerprint_is_of_what_a_dataset_holds_with_or_without_a_manifest(tmp
     assert fingerprint(tmp_path / "b") != first
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_the_goal_of_a_task_has_the_ids_of_the_vocabulary(task):
-    assert tuple(GOAL_IDS[task]) == IDS[task]
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_goal_has_the_ids_of_the_vocabulary(number):
+    assert tuple(GOAL_IDS[number]) == IDS[number]
 
 
 def test_columns_that_do_not_belong_together_are_refused():

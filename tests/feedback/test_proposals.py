@@ -56,7 +56,7 @@ def test_an_example_practices_a_weak_goal_after_another_motion():
             assert lead.end and practiced.end
         assert practices(program, weakest(rows))
     assert lengths == {2, 4, 6}
-    assert not practices(GoalProgram((Goal(1.0, seconds=2.0),)), weakest(rows))
+    assert not practices(GoalProgram((Goal(1.0, seconds=2.0), Goal.to(1, 2))), weakest(rows))
 
 
 def test_drawn_tables_differ_in_what_is_weak_and_the_same_seed_draws_the_same():

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from poses import mirrored_commands
+from safetensors.torch import load_file, save_file
 
 from agent.artefacts import runs
 from agent.bodies.humanoid import HUMANOID
-from agent.goals import GOAL_VERSION, Goal
-from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.goals import ARMS, GOAL_VERSION, Goal
+from agent.models.motor_policy import Critic, MotorPolicy, MotorPolicyConfig, goal_features, widen
 from agent.simulation.env import make_env
 from agent.simulation.task import cadence
 
@@ -26,18 +28,36 @@ def policy() -> MotorPolicy:
     return policy
 
 
+def any_commands(count: int) -> torch.Tensor:
+    """Commands [count, 5] with every pose of the arms."""
+    return torch.cat([torch.randn(count, 3), torch.rand(count, 1), torch.arange(count)[:, None] % len(ARMS)], dim=1)
+
+
 def test_the_mirror_of_what_it_sees_and_is_asked_gives_the_mirror_of_its_action(policy):
-    observations, commands, phase = torch.randn(50, 45) * 2, torch.randn(50, 3), torch.rand(50)
+    observations, commands, phase = torch.randn(50, 45) * 2, any_commands(50), torch.rand(50, 2)
     source, sign = (torch.as_tensor(each) for each in HUMANOID.observation_mirror)
     mean, std = policy(observations, commands, phase)
-    mirrored_commands = commands * torch.tensor([1.0, -1.0, -1.0])
-    image, image_std = policy(observations[:, source] * sign, mirrored_commands, phase + 0.5)
+    image_commands, half_a_cycle = torch.tensor(mirrored_commands(commands.numpy())), torch.tensor([0.5, 0.0])
+    image, image_std = policy(observations[:, source] * sign, image_commands, phase + half_a_cycle)
     source, sign = (torch.as_tensor(each) for each in HUMANOID.action_mirror)
     torch.testing.assert_close(image, mean[:, source] * sign, rtol=0, atol=1e-5)
     torch.testing.assert_close(image_std, std[source], rtol=0, atol=0)
     torch.testing.assert_close(std[source], std, rtol=0, atol=1e-7)
     assert (image - mean).abs().max() > 0.1
-    assert (policy(observations, commands, phase + 0.5)[0] - mean).abs().max() > 0.1, "the clock matters"
+    for change in ([0.5, 0.0], [0.0, 0.5]):
+        changed = policy(observations, commands, phase + torch.tensor(change))[0]
+        assert (changed - mean).abs().max() > 0.1, "both clocks matter"
+    assert torch.equal(changed[commands[:, 4] < 3], mean[commands[:, 4] < 3]), "that of the wave only for a wave"
+
+
+def test_the_features_of_a_goal_keep_their_order():
+    angle = torch.tensor(0.3)
+    command = torch.tensor([[1.0, -0.4, 0.8, 0.5, ARMS.index("wave_right")], [0, 0, 0, 1, ARMS.index("out")]])
+    even, odd = goal_features(command, angle.sin(), angle.cos())
+    sin, cos = angle.sin().item(), angle.cos().item()
+    torch.testing.assert_close(even[0], torch.tensor([1.0, 0.4, 0.8, 0.5, 0, 0, 1, sin, cos]))
+    torch.testing.assert_close(odd[0], torch.tensor([-0.4, 0.8, -1, -sin, -cos]))
+    assert even[1].tolist() == [0, 0, 0, 1, 0, 1, 0, 0, 0] and odd[1].tolist() == [0] * 5
 
 
 def test_its_clock_runs_with_the_command_and_starts_anew_at_a_reset(policy):
@@ -59,8 +79,11 @@ def test_its_command_changes_to_another_goal_at_a_rate(policy):
     policy.prompt([Goal(3.0), Goal(vy=-0.4)])
     for _ in range(10):
         action = policy.act(observation[None].repeat(2, axis=0))
-    np.testing.assert_allclose(policy.command, [[10 * 0.015 * HUMANOID.acceleration[0], 0, 0], [0, -0.4, 0]])
-    phase = torch.tensor(policy.phase - 0.015 * cadence(policy.command, HUMANOID) / 2)  # when it acted
+    np.testing.assert_allclose(
+        policy.command, [[10 * 0.015 * HUMANOID.acceleration[0], 0, 0, 0, 0], [0, -0.4, 0, 0, 0]], rtol=1e-6
+    )
+    phase = torch.tensor(policy.phase)
+    phase[:, 0] -= torch.tensor(0.015 * cadence(policy.command, HUMANOID) / 2)  # when it acted
     mean, _ = policy(torch.ones(2, 45), torch.tensor(policy.command), phase.float())
     torch.testing.assert_close(torch.tensor(action), mean.clamp(-1, 1) * 0.4)
 
@@ -68,7 +91,7 @@ def test_its_command_changes_to_another_goal_at_a_rate(policy):
 def test_a_goal_blind_policy_becomes_goal_conditioned_without_a_jump():
     torch.manual_seed(1)
     policy = MotorPolicy(MotorPolicyConfig(widths=(16, 8), goal_conditioned=False))
-    observations, commands, phase = torch.randn(20, 45), torch.randn(20, 3), torch.rand(20)
+    observations, commands, phase = torch.randn(20, 45), any_commands(20), torch.rand(20, 2)
     blind, _ = policy(observations, commands, phase)
     policy.config.goal_conditioned = True
     torch.testing.assert_close(policy(observations, commands, phase)[0], blind, rtol=0, atol=0)
@@ -79,10 +102,10 @@ def test_a_goal_blind_policy_becomes_goal_conditioned_without_a_jump():
 
 def test_a_goal_blind_policy_does_not_see_its_goal(policy):
     observations = torch.randn(5, 45)
-    asked = [policy(observations, torch.full((5, 3), speed), torch.zeros(5))[0] for speed in (0.0, 1.0)]
+    asked = [policy(observations, torch.full((5, 5), speed), torch.zeros(5, 2))[0] for speed in (0.0, 1.0)]
     assert (asked[0] - asked[1]).abs().max() > 0.1
     policy.config.goal_conditioned = False
-    blind = [policy(observations, torch.full((5, 3), speed), torch.zeros(5))[0] for speed in (0.0, 1.0)]
+    blind = [policy(observations, torch.full((5, 5), speed), torch.zeros(5, 2))[0] for speed in (0.0, 1.0)]
     assert torch.equal(*blind)
 
 
@@ -140,6 +163,47 @@ def test_a_policy_of_another_body_is_refused_with_the_value(name, value, policy,
         MotorPolicy.from_pretrained(tmp_path)
 
 
+def test_a_policy_of_the_first_vocabulary_is_widened_to_train_on_and_acts_the_same(policy, tmp_path):
+    policy.save_pretrained(tmp_path)
+    (tmp_path / runs.MANIFEST).unlink()
+    weights = load_file(tmp_path / "model.safetensors")
+    for part, count in (("even", 3), ("odd", 2)):
+        name = f"goal_embedding.{part}.weight"
+        weights[name] = weights[name][:, :count].clone()
+    save_file(weights, tmp_path / "model.safetensors")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"goal_version": "1"}))
+    with pytest.raises(ValueError, match="speaks goal vocabulary 1, this code 2"):
+        MotorPolicy.from_pretrained(tmp_path)
+    widened = MotorPolicy.to_train_on(tmp_path, "old")
+    assert widened.config.goal_version == GOAL_VERSION and widened.config.widths == [16, 8]
+    commands, phase = any_commands(20), torch.rand(20, 2)
+    plain = commands * torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])
+    expected = policy(torch.ones(20, 45), plain, phase)[0]
+    assert torch.equal(widened(torch.ones(20, 45), plain, phase)[0], expected)
+    assert torch.equal(widened(torch.ones(20, 45), commands, phase)[0], expected), "it has not learned postures yet"
+    save_file({name: value for name, value in weights.items() if name != "log_std"}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="old cannot be loaded"):
+        MotorPolicy.to_train_on(tmp_path, "old")
+
+
+def test_a_critic_is_widened_and_keeps_its_values():
+    critic, wide = Critic(MotorPolicyConfig(widths=(16, 8))), Critic(MotorPolicyConfig(widths=(16, 8)))
+    state = critic.state_dict()
+    for part, count in (("even", 22 + 5), ("odd", 23 + 8)):
+        weight = state[f"network.hidden.0.{part}.weight"]
+        weight[:, count:] = 0
+        state[f"network.hidden.0.{part}.weight"] = weight[:, :count].clone()
+    wide.load_state_dict(widen(state, wide))
+    features, even, odd = (torch.randn(5, 22), torch.randn(5, 23)), torch.randn(5, 14), torch.randn(5, 14)
+    assert torch.equal(wide(features, even, odd), critic(features, even, odd))
+
+
+def test_a_goal_without_a_command_is_refused(policy):
+    with pytest.raises(ValueError, match="needs odometry"):
+        policy.prompt(Goal.to(1.0))
+
+
 def test_a_policy_of_another_vocabulary_is_refused_with_both_versions(policy, tmp_path):
     policy.save_pretrained(tmp_path)
     (tmp_path / runs.MANIFEST).unlink()
@@ -177,7 +241,7 @@ def test_it_follows_its_own_prompt_and_not_the_command_of_the_env(policy):
     policy.prompt(Goal(1.0))
     alone = policy.act(state)
     policy.reset()
-    np.testing.assert_array_equal(policy.act(np.concatenate([state, [0.0, 0.6, 0.0]])), alone)
+    np.testing.assert_array_equal(policy.act(np.concatenate([state, [0.0, 0.6, 0.0, 1.0, 2.0]])), alone)
 
 
 def test_an_observation_that_is_too_short_is_refused(policy):
@@ -187,7 +251,7 @@ def test_an_observation_that_is_too_short_is_refused(policy):
 
 def test_several_bodies_follow_one_goal_each(policy):
     observations = np.random.default_rng(0).normal(size=(3, 45)).astype(np.float32)
-    goals = [Goal(1.0), Goal(0, 0.4), Goal(0, 0, -0.8)]
+    goals = [Goal(1.0), Goal(0, 0.4, height="low"), Goal(0, 0, -0.8, arms="wave_left")]
     policy.prompt(goals)
     together = policy.act(observations)
     for goal, observation, action in zip(goals, observations, together, strict=True):

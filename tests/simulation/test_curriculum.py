@@ -7,8 +7,8 @@ import pytest
 
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
-from agent.goals import SKILLS
-from agent.simulation.curriculum import Curriculum, fast_commands, sample_commands
+from agent.goals import ARMS, GRID, GRID_STEP, SKILLS, Goal
+from agent.simulation.curriculum import Curriculum, fast_commands, nearest_on_grid, sample_commands, snap_velocity
 from agent.simulation.heading import heading_velocity, uprightness
 from agent.simulation.task import feet_apart
 from agent.simulation.vector_env import UPRIGHT, GoalVectorEnv
@@ -47,15 +47,65 @@ def test_shares_of_the_goals_run_stand_or_are_skills():
         assert chosen(goals).mean() == pytest.approx(added + 0.5 * chosen(plain).mean(), abs=0.02)
     named = Curriculum(skill_share=1.0).draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
     skills = {tuple(np.float32(velocity)) for speeds in SKILLS.values() for velocity in speeds}
-    assert {tuple(goal) for goal in named} == skills
+    assert {tuple(goal) for goal in named[:, :3]} == skills
+    assert not named[:, 3:].any()
 
 
 def test_a_goal_lasts_its_time_and_one_to_stand_longer():
-    curriculum, goals = Curriculum(goal_seconds=(1.5, 3.0), stand_factor=4), np.zeros((1000, 3))
+    curriculum, goals = Curriculum(goal_seconds=(1.5, 3.0), stand_factor=4), np.zeros((1000, 5))
     goals[:500, 0] = 1
     steps = curriculum.draw_times(RNG(0), goals, HUMANOID)
     assert (steps[:500].min(), steps[:500].max()) == (100, 199)
     assert (steps[500:].min(), steps[500:].max()) == (400, 796)
+
+
+def test_shares_of_the_goals_are_low_and_have_arms():
+    curriculum = Curriculum(low_share=0.4, arms_share=0.5, run_share=0.5, on_grid=True)
+    goals = curriculum.draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
+    low = goals[:, 3] == 1
+    assert low.mean() == pytest.approx(0.4, abs=0.02) and (goals[~low, 3] == 0).all()
+    assert goals[low, 0].max() == HUMANOID.low_speed < goals[~low, 0].max()
+    shares = [(goals[:, 4] == index).mean() for index in range(len(ARMS))]
+    np.testing.assert_allclose(shares, [0.5, *[0.125] * 4], atol=0.02)
+    for goal in goals[:50].astype(float).round(1).tolist():
+        assert Goal(*goal[:3]).on_grid() == Goal(*goal[:3])
+
+
+def test_without_these_shares_the_goals_are_those_of_the_first_version():
+    goals = Curriculum().draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
+    np.testing.assert_array_equal(goals[:, :3], sample_commands(RNG(0), 5000, HUMANOID))
+    assert not goals[:, 3:].any()
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_goals_are_rounded_to_the_grid_and_never_out_of_the_trained_region(low):
+    wanted = np.concatenate([sample_commands(RNG(0), 5000, HUMANOID), RNG(1).uniform(-4, 4, (1000, 3))])
+    near = nearest_on_grid(wanted, HUMANOID, low)
+    assert near.dtype == np.float32 and HUMANOID.reach(near).max() <= 1 + 1e-6
+    for column, axis in enumerate(GRID):
+        assert (
+            np.isin(near[:, column].astype(float).round(1), GRID[axis]).all() and not np.signbit(near[near == 0]).any()
+        )
+    inside = HUMANOID.reach(np.rint(wanted / GRID_STEP) * GRID_STEP) <= 1
+    inside &= wanted[:, 0] <= (HUMANOID.low_speed if low else 9)
+    assert inside.mean() > 0.4
+    assert np.abs(near - wanted)[inside].max() <= GRID_STEP / 2 + 1e-6, "the nearest where that can be reached"
+    assert near[:, 0].max() == pytest.approx(HUMANOID.low_speed if low else 3.0)
+
+
+def test_a_velocity_snaps_to_numbers_for_a_goal():
+    assert snap_velocity((0.93, 0.0, -0.04), HUMANOID) == (1.0, 0.0, 0.0)
+    assert snap_velocity((2.3, 0.0, 0.0), HUMANOID, low=True) == (1.0, 0.0, 0.0)
+    assert snap_velocity((0.0, 0.31, 0.6), HUMANOID) == (0.0, 0.2, 0.6), "0.4 would be rounded up most"
+    Goal(*snap_velocity((9.0, 9.0, -9.0), HUMANOID))
+
+
+def test_a_body_with_other_limits_to_each_side_is_asked_for_no_more():
+    body = replace(HUMANOID, speed_limits=((0, 0.1), (-0.2, 0.6), (-1.0, 0.4)), gentle_speed=0.1)
+    commands = sample_commands(RNG(0), 5000, body)
+    assert body.reach(commands).max() <= 1 + 1e-6
+    np.testing.assert_allclose(commands.min(0), [0, -0.2, -1.0], atol=0.01)
+    np.testing.assert_allclose(commands.max(0), [0.1, 0.6, 0.4], atol=0.01)
 
 
 def run(envs: GoalVectorEnv, steps: int):
@@ -98,7 +148,7 @@ def test_a_start_in_mid_stride_stands_on_its_lower_foot():
 
 
 def test_without_hips_a_body_starts_as_usual(monkeypatch):
-    monkeypatch.setitem(BODIES, "hipless", replace(HUMANOID, name="hipless", hips=()))
+    monkeypatch.setitem(BODIES, "hipless", replace(HUMANOID, name="hipless", hips=(), knees=(), crouch_height=None))
     envs = GoalVectorEnv(10, 1, "hipless", curriculum=Curriculum(stride_share=1.0))
     envs.reset(seed=0)
     np.testing.assert_allclose(envs.state.qpos[:, 2], 1.4, atol=0.01)

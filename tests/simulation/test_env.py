@@ -31,7 +31,7 @@ def test_it_is_humanoid_v5_in_the_heading_frame():
     env, native = gymnasium.make(ENV_ID, reward="native"), gymnasium.make("Humanoid-v5")
     observation, _ = env.reset(seed=4)
     native.reset(seed=4)
-    assert observation.shape == (48,) and observation.dtype == np.float32
+    assert observation.shape == (50,) and observation.dtype == np.float32
     assert env.observation_space.contains(observation)
     assert env.action_space == native.action_space
     for action in torques(10):
@@ -49,7 +49,7 @@ def test_it_is_humanoid_v5_in_the_heading_frame():
 
 def test_it_is_one_body_of_the_vector_env():
     envs, env = make_vector_env(2, 1), agent.make_env()
-    options = {"goal": Goal(1.0, 0.2, -0.4)}
+    options = {"goal": Goal(1.0, 0.2, -0.4, height="low", arms="wave_left")}
     observations, _ = envs.reset(seed=3, options=options)
     observation, _ = env.reset(seed=4, options=options)
     np.testing.assert_array_equal(observations[1], observation)
@@ -74,13 +74,13 @@ def test_goals_are_drawn_or_given_and_the_command_follows_them():
     assert 2 < len(drawn) <= 8, "another one every few seconds"
     observation, _ = env.reset(seed=0, options={"goal": Goal(vy=0.4)})
     assert env.unwrapped.goal == Goal(vy=0.4)
-    env.unwrapped.goal = Goal(wz=-0.8)
-    for _ in range(20):
+    env.unwrapped.goal = Goal(wz=-0.8, height="low", arms="wave_right")
+    for _ in range(60):
         observation, *_ = env.step(STILL)
-    np.testing.assert_allclose(observation[45:], [0, 0, -0.8], atol=1e-6)
+    np.testing.assert_allclose(observation[45:], [0, 0, -0.8, 1, 4], atol=1e-6)
     for _ in range(300):
         env.step(STILL)
-    assert env.unwrapped.goal == Goal(wz=-0.8), "it stays in force"
+    assert env.unwrapped.goal == Goal(wz=-0.8, height="low", arms="wave_right"), "it stays in force"
 
 
 def test_the_time_limit_can_be_chosen_and_is_a_truncation():
@@ -192,7 +192,7 @@ def test_gymnasium_makes_a_vector_env_of_many_bodies():
     envs = gymnasium.make_vec(ENV_ID, num_envs=3, vectorization_mode="vector_entry_point", num_threads=1)
     observations, _ = envs.reset(seed=1)
     assert isinstance(envs.unwrapped, agent.simulation.vector_env.GoalVectorEnv)
-    assert observations.shape == (3, 48) and envs.num_envs == 3 and envs.unwrapped.max_episode_steps == 1000
+    assert observations.shape == (3, 50) and envs.num_envs == 3 and envs.unwrapped.max_episode_steps == 1000
     assert envs.spec.id == ENV_ID
     singles = gymnasium.make_vec(ENV_ID, num_envs=3, vectorization_mode="sync")
     np.testing.assert_array_equal(singles.reset(seed=1)[0][:, :45], observations[:, :45])

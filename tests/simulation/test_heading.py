@@ -63,3 +63,13 @@ def test_an_observation_that_is_not_finite_is_refused_with_the_body():
 def test_an_observation_that_is_too_short_is_refused_with_its_shape():
     with pytest.raises(ValueError, match=r"shape \(2, 44\): this actor needs 45 numbers"):
         check_observation(np.zeros((2, 44)), 45)
+
+
+def test_what_is_too_long_or_of_two_bodies_is_refused():
+    qpos, qvel = random_states(0, 3)
+    observation = np.hstack([heading_observation(qpos, qvel), np.zeros((3, 5))])
+    with pytest.raises(ValueError, match="50 numbers are no body state: leave the command out"):
+        observed_velocity(observation)
+    for observe in (heading_observation, world_observation):
+        with pytest.raises(ValueError, match="24 positions and 22 velocities are none of one body"):
+            observe(qpos, qvel[:, 1:])

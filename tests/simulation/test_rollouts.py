@@ -24,7 +24,7 @@ def test_one_body_alone_moves_like_a_body_of_a_batch(policy):
     envs = make_vector_env(2, 1)
     batch = Rollout.start(policy, envs, 3, goals)
     steps = [batch.step() for _ in range(20)]
-    np.testing.assert_array_equal(envs.goals, np.array([goal.velocity for goal in goals], dtype=np.float32))
+    np.testing.assert_array_equal(envs.goals, np.array([goal.command for goal in goals], dtype=np.float32))
     for row, goal in enumerate(goals):
         env = make_env()
         alone = Rollout.start(policy, env, 3 + row, goal)
@@ -43,7 +43,7 @@ def test_a_prompt_reaches_the_env_and_the_actor(policy):
     rollout.step()
     rollout.prompt(Goal(vy=0.4))
     assert env.unwrapped.goal == Goal(vy=0.4)
-    assert policy._goal.tolist() == pytest.approx([0, 0.4, 0])
+    assert policy._goal.tolist() == pytest.approx([0, 0.4, 0, 0, 0])
     env.close()
 
 

@@ -25,6 +25,8 @@ EVERYTHING = Curriculum(
     stride_share=0.2,
     recovery_share=0.2,
     retry_share=0.5,
+    low_share=0.3,
+    arms_share=0.5,
 )
 
 
@@ -107,13 +109,13 @@ def test_the_parts_of_the_goal_reward_are_in_the_info_and_their_sum_is_the_rewar
         _, rewards, *_, info = envs.step(actions)
         parts = {name: values for name, values in info.items() if name.startswith("reward_")}
         np.testing.assert_allclose(rewards, sum(parts.values()))
-    assert {"reward_tracking", "reward_gait", "reward_slip"} < parts.keys() and len(parts) == 10
+    assert {"reward_tracking", "reward_gait", "reward_slip"} < parts.keys() and len(parts) == 13
 
 
 def test_an_observation_is_the_body_and_then_its_command_on_the_way_to_its_goal():
     envs = make_vector_env(2, 1)
     observations, _ = envs.reset(seed=0, options={"goal": [Goal(3.0), Goal(vy=-0.4)]})
-    assert observations.shape == (2, 48) and observations.dtype == np.float32
+    assert observations.shape == (2, 50) and observations.dtype == np.float32
     assert envs.observation_space.contains(observations)
     command = observations[:, 45:]
     np.testing.assert_allclose(command[:, 0], [8.0 * 0.015, 0], atol=0.02)  # from the little motion of its start
@@ -124,7 +126,7 @@ def test_an_observation_is_the_body_and_then_its_command_on_the_way_to_its_goal(
         expected = heading_observation(envs.state.qpos, envs.state.qvel)
         np.testing.assert_array_equal(observations[:, :45], expected)
     np.testing.assert_array_equal(observations, envs.observe())
-    np.testing.assert_allclose(command[1], [0, -0.4, 0], atol=1e-6)
+    np.testing.assert_allclose(command[1], [0, -0.4, 0, 0, 0], atol=1e-6)
     assert 1.2 < command[0, 0] < 1.5
 
 
@@ -139,21 +141,46 @@ def test_the_reward_counts_the_command_that_was_observed():
 @pytest.mark.parametrize(
     "goals",
     [
-        Goal(1.0, 0.2, -0.4),
-        [Goal(1.0, 0.2, -0.4)] * 2,
-        [(1.0, 0.2, -0.4)] * 2,
-        np.array([[1.0, 0.2, -0.4]] * 2),
+        Goal(1.0, 0.2, -0.4, height="low", arms="out"),
+        [Goal(1.0, 0.2, -0.4, height="low", arms="out")] * 2,
+        [(1.0, 0.2, -0.4, 1, 2)] * 2,
+        np.array([[1.0, 0.2, -0.4, 1, 2]] * 2),
     ],
 )
 def test_goals_are_given_as_one_goal_or_one_for_each_body(goals):
     envs = make_vector_env(2, 1)
     envs.goals = goals
-    np.testing.assert_array_equal(envs.goals, np.array([[1.0, 0.2, -0.4]] * 2, dtype=np.float32))
+    np.testing.assert_array_equal(envs.goals, np.array([[1.0, 0.2, -0.4, 1, 2]] * 2, dtype=np.float32))
 
 
-def test_too_few_goals_are_refused():
-    with pytest.raises(ValueError, match="1 goals for 3 bodies: give one for each, or one Goal"):
-        make_vector_env(3, 1).goals = [Goal(1.0)]
+@pytest.mark.parametrize(
+    ("goals", "message"),
+    [
+        ([Goal(1.0)], "1 goals for 3 bodies: give one for each, or one Goal"),
+        (np.zeros((3, 3)), "goal 0 is .* give a Goal or finite numbers vx, vy, wz, height, arms"),
+        ([Goal(), Goal(), Goal.home()], "needs odometry"),
+    ],
+)
+def test_goals_that_do_not_fit_the_bodies_are_refused(goals, message):
+    with pytest.raises(ValueError, match=message):
+        make_vector_env(3, 1).goals = goals
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": [1, 2]}, "2 seeds for 3 bodies: give one for each, or one number"),
+        ({"options": {"reset_mask": np.ones(3, dtype=bool)}}, "takes no option 'reset_mask': give a goal"),
+    ],
+)
+def test_a_reset_that_cannot_be_done_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_vector_env(3, 1).reset(**settings)
+
+
+def test_a_seed_may_be_a_number_of_numpy():
+    envs = make_vector_env(2, 1)
+    np.testing.assert_array_equal(envs.reset(seed=np.int64(4))[0], envs.reset(seed=4)[0])
 
 
 def test_given_goals_replace_drawn_ones_until_the_next_episode():
@@ -162,13 +189,13 @@ def test_given_goals_replace_drawn_ones_until_the_next_episode():
     envs.goals = Goal(0.5)
     for _ in range(30):
         envs.step(still(4))
-        assert (envs.goals == [0.5, 0, 0]).all()
-    while (envs.goals == [0.5, 0, 0]).all():
+        assert (envs.goals == [0.5, 0, 0, 0, 0]).all()
+    while (envs.goals == [0.5, 0, 0, 0, 0]).all():
         *_, truncated, _ = envs.step(still(4))
     assert truncated.any() or (envs.episode_steps == 0).any()
     envs.reset(options={"goal": Goal(0.5)})
     envs.step(still(4))
-    assert (envs.goals == [0.5, 0, 0]).all()
+    assert (envs.goals == [0.5, 0, 0, 0, 0]).all()
 
 
 def test_without_a_curriculum_goals_are_kept_through_restarts_and_bodies_stand_before_the_first():
@@ -178,7 +205,7 @@ def test_without_a_curriculum_goals_are_kept_through_restarts_and_bodies_stand_b
     envs.goals = Goal(1.0)
     envs.reset()
     falls = sum(envs.step(actions)[2].sum() for actions in actions_for(0, 100, 3))
-    assert falls > 3 and (envs.goals == [1, 0, 0]).all()
+    assert falls > 3 and (envs.goals == [1, 0, 0, 0, 0]).all()
 
 
 def test_the_number_of_threads_changes_nothing():
@@ -288,6 +315,18 @@ def test_a_diverged_body_ends_its_episode_alone_and_is_never_observed(harm):
         if step == 0:
             assert rewards[1] == 0
     assert np.isfinite(harmed.state.qpos).all()
+
+
+def test_without_autoreset_a_diverged_body_is_observed_as_zeros_and_the_next_start_is_sound():
+    envs = make_vector_env(2, 1, autoreset=False)
+    envs.reset(seed=0)
+    envs.set_state(np.array([1]), np.full((1, 24), np.nan), np.zeros((1, 23)))
+    for _ in range(3):
+        observations, _, terminated, _, info = envs.step(still(2))
+        np.testing.assert_array_equal(terminated, [False, True])
+        for array in (observations, info["final_obs"]):
+            assert array[0].any() and not array[1].any()
+    assert envs.reset(seed=0)[0].any(1).all() and np.isfinite(envs.step(still(2))[0]).all()
 
 
 def test_a_push_changes_the_velocity_of_the_whole_body_before_the_next_step():

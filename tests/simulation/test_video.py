@@ -1,10 +1,15 @@
+"""Pictures of the body, with and without OpenGL, and video files."""
+
+from dataclasses import replace
 from fractions import Fraction
 
 import av
+import mujoco
 import numpy as np
 import pytest
 
-from agent.bodies.humanoid import HUMANOID
+from agent.bodies import BODIES
+from agent.bodies.humanoid import HUMANOID, MODEL_PATH
 from agent.simulation import video
 from agent.simulation.env import FRAME_SIZE, make_env
 
@@ -87,3 +92,41 @@ def test_a_video_without_frames_is_refused(tmp_path):
     with pytest.raises(ValueError, match="did not move"):
         video.write_video(tmp_path / "clip.mp4", [], HUMANOID)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_body_shows_only_what_it_can_do():
+    assert video.scenes(HUMANOID) == video.SCENES
+    slow = replace(HUMANOID, speed_limits=((-0.6, 1.0), (-0.6, 0.6), (-0.4, 0.4)), gentle_speed=1.0)
+    assert [goal.skill for goal, _ in video.scenes(slow)] == ["walk_forward", "stand"]
+
+
+def test_a_replay_that_is_not_watched_to_its_end_closes_its_env(monkeypatch):
+    closed = []
+    monkeypatch.setattr(video, "make_rendering_env", lambda body: closing(video.StickFigure(make_env()), closed))
+    actor = Limp()
+    frames = video.perform(actor)
+    next(frames)
+    frames.close()
+    assert closed == [True] and actor.calls[-1] == "reset"
+
+
+def closing(env, closed):
+    env.close = lambda: closed.append(True)
+    return env
+
+
+def test_a_stick_figure_draws_boxes_and_meshes(monkeypatch):
+    spec = mujoco.MjSpec.from_file(str(MODEL_PATH))
+    spec.add_mesh(name="stone", uservert=[0, 0, 0, 0.3, 0, 0, 0, 0.3, 0, 0, 0, 0.3])
+    kinds = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_MESH
+    for geom, kind in zip((spec.geom("torso1"), spec.geom("head")), kinds, strict=True):
+        geom.type, geom.size = kind, (0.2, 0.2, 0.2)
+    spec.geom("head").meshname = "stone"
+    monkeypatch.setitem(BODIES, "stony", replace(HUMANOID, name="stony", load_model=spec.compile))
+    seen = [(video.StickFigure(make_env(body))) for body in ("humanoid", "stony")]
+    pictures = []
+    for env in seen:
+        env.reset(seed=0)
+        pictures.append(env.render())
+        env.close()
+    assert ((pictures[0] == 255).all(-1) & (pictures[1] != 255).any(-1)).sum() > 100, "the corners of the box"

@@ -197,14 +197,13 @@ def episodes(lengths: list[int], zeros: bool) -> schema.Shard:
     frame = np.concatenate([np.arange(length) for length in lengths])
     done = np.zeros(count, dtype=bool)
     done[np.cumsum(lengths) - 1] = True
-    command = np.zeros((count, 3), dtype=np.float32)
     shard = {name: np.zeros((count, *column.shape), column.dtype) for name, column in schema.columns(HUMANOID).items()}
     if not zeros:
         for name in ("observation.state", "action", "teacher.action", "next.reward"):
             shard[name] = rng.uniform(-0.4, 0.4, shard[name].shape).astype(np.float32)
     return shard | {
         **{"next.done": done, "next.truncated": done, "frame_index": frame, "index": np.arange(count)},
-        **{"timestamp": (frame * 0.015).astype(np.float32), "task_index": schema.task_indices(command)},
+        "timestamp": (frame * 0.015).astype(np.float32),
         "episode_index": np.repeat(np.arange(len(lengths)), lengths),
     }
 
@@ -221,5 +220,6 @@ def write_dataset(folder: Path, shard: schema.Shard, lengths: list[int]) -> None
     parquet.write_table(
         pa.table({name: list(value) for name, value in rows.items()}), folder / schema.EPISODES_PATH.format(**place)
     )
+    schema.write_tasks(folder, schema.occurring(shard["goal.command"]))
     info = {"goal_version": schema.GOAL_VERSION, "total_frames": int(ends[-1]), "total_episodes": len(lengths)}
     runs.write_json(folder / "meta" / "info.json", info)

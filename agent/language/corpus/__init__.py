@@ -1,5 +1,7 @@
-"""The instructions that the planner is trained on: generated sentences, each with its goal program.
+"""The sentences that the planner learns to read, each with its program.
 
-phrases.py      the words and phrases that sentences are made of
-generator.py    the sentences and their programs
+written/        sentences that were written one by one: train, development and test
+generator.py    any number of generated ones
+phrases.py      the words and phrases that they are made of
+refusals.py     what is to be refused
 """

@@ -1,0 +1,228 @@
+"""Measurements of an actor with places to go to: whether it arrives, keeps its line, finds back and stays upright.
+
+Everything is measured by the simulator's truth, not by the odometry that steers. Shapes: N bodies.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from tqdm import tqdm
+
+from agent.bodies import Body
+from agent.evaluation.suites import mean_of, random_goals
+from agent.feedback.pursuit import Pursuit
+from agent.feedback.trials import random_place, random_program
+from agent.goals import CRUISE, HEADING_TOLERANCE, PLACE_TOLERANCE, Goal, PlaceGoal, Pose, VelocityGoal, wrap
+from agent.simulation.curriculum import WITHIN
+from agent.simulation.heading import yaw
+from agent.simulation.rollouts import Actor, Rollout
+from agent.simulation.vector_env import NEVER, GoalVectorEnv, make_vector_env, planar
+
+# Goals that keep a line.
+LINES = (
+    VelocityGoal(1.0, meters=20),
+    VelocityGoal(2.4, meters=30),
+    VelocityGoal(-0.4, meters=5),
+    VelocityGoal(0.0, 0.4, meters=5),
+    VelocityGoal(0.0, -0.4, meters=5),
+)
+LINE_METERS, LINE_DEGREES = 0.3, 5.0  # off a line that still counts as kept
+SQUARE = (VelocityGoal(1.0, meters=3), VelocityGoal(0.0, 0.0, 0.8, degrees=90)) * 4
+PLACES = 5  # for each episode
+FURTHEST = 5.0  # m, of a place
+HOME_METERS = 0.3  # from home or the start of a square, within which it counts as reached
+REST_SECONDS = 1.5  # from the end of a program until the body stands still
+JOURNEY_SECONDS = 240.0  # more than any of these programs should take
+
+ADAPT_SECONDS, ADAPT_GOAL_SECONDS = 20.0, (5.0, 10.0)
+ADAPT_BATCH = 256  # bodies at a time
+ADAPT_PLACES = 0.3  # share of the goals
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One body's way through a program, by the simulator's truth. Poses are seen from where it began."""
+
+    pursuit: Pursuit
+    ends: list[Pose]  # at the end of each goal
+    rest: Pose  # REST_SECONDS after the last
+    seconds: float  # of the program
+    meters: float  # of the way
+    drift: Pose  # of odometry from the truth at the end of the program
+
+    @property
+    def finished(self) -> bool:
+        return len(self.ends) == len(self.pursuit.goals) and not self.pursuit.fell
+
+
+def run_journeys(
+    actor: Actor, programs: Sequence[Sequence[Goal]], seed: int, num_threads: int | None = None
+) -> list[Journey]:
+    """Let one body pursue each program, and note the truth about it."""
+    body, count = actor.body, len(programs)
+    envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
+    pursuits = [Pursuit(program, body) for program in programs]
+    rollout = Rollout.start(actor, envs, seed, [pursuit.goal for pursuit in pursuits])
+    origins = [Pose(*pose) for pose in _poses(envs).tolist()]
+    poses, ways, last = [Pose()] * count, np.zeros(count), _poses(envs)
+    ends: list[list[Pose]] = [[] for _ in programs]
+    found: dict[int, Journey] = {}
+    over: dict[int, int] = {}  # body -> steps since its program ended
+    rest = round(REST_SECONDS / body.control_seconds)
+    for number in tqdm(range(round(JOURNEY_SECONDS / body.control_seconds)), desc="measure", unit="step", leave=False):
+        step = rollout.step()
+        now = _poses(envs)
+        now[:, 2] = last[:, 2] + np.remainder(now[:, 2] - last[:, 2] + math.pi, math.tau) - math.pi
+        ways += np.linalg.norm(now[:, :2] - last[:, :2], axis=1)
+        last, changed = now, False
+        poses = [Pose(*pose).seen_from(origin) for pose, origin in zip(now.tolist(), origins, strict=True)]
+        for row, pursuit in enumerate(pursuits):
+            if row not in over:
+                changed |= pursuit.add(step.observation[row], bool(step.fell[row]))
+                ends[row] += [poses[row]] * (len(pursuit.outcomes) - len(ends[row]))
+                if pursuit.over:
+                    over[row] = number
+                    drift = Pose(*np.subtract(pursuit.odometry.pose, poses[row]).tolist())
+                    seconds = (number + 1) * body.control_seconds
+                    found[row] = Journey(pursuit, ends[row], poses[row], seconds, float(ways[row]), drift)
+            elif number == over[row] + rest:
+                found[row] = replace(found[row], rest=poses[row])
+        if len(over) == count and number >= max(over.values()) + rest:
+            break
+        if changed:
+            rollout.prompt([pursuit.goal for pursuit in pursuits])
+    envs.close()
+    return [found[row] for row in sorted(found)]
+
+
+def _poses(envs: GoalVectorEnv) -> np.ndarray:
+    """Where the bodies are [N, 3] in the world: m, m, rad."""
+    qpos = envs.final_state.qpos
+    return np.column_stack([qpos[:, :2], yaw(qpos)])
+
+
+def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
+    """How well places are reached, lines kept and the way back found, by the simulator's truth at rest.
+
+    The rows: PLACES random places an episode, at any bearing; LINES; home and the heading at the start after random
+    programs of four goals; squares. `odometry` says how far the odometry is off by the end of a program.
+    """
+    rng, body = np.random.default_rng(seed), actor.body
+    angles, ways = rng.uniform(-math.pi, math.pi, PLACES * episodes), rng.uniform(0.5, FURTHEST, PLACES * episodes)
+    places = [Goal.to(*planar(way, angle).tolist()) for way, angle in zip(ways, angles, strict=True)]
+    lines = [goal for goal in LINES if body.reach(goal.velocity) <= WITHIN]
+    homes = [(*random_program(rng, body, 4), Goal.home(), Goal.face_start()) for _ in range(episodes)]
+    programs = {
+        f"places within {FURTHEST:g} m": [(goal,) for goal in places],
+        **{line.text: [(line,)] * episodes for line in lines},
+        "home after four goals": homes,
+        "square of 3 m": [SQUARE] * episodes,
+    }
+    rows, everything = [], []
+    for name, group in programs.items():
+        journeys = run_journeys(actor, group, seed, num_threads)
+        everything += journeys
+        row = {"text": name, "episodes": len(group), "survival": mean_of([not each.pursuit.fell for each in journeys])}
+        if name.startswith("places"):
+            row |= _places_row(journeys)
+        elif name.startswith(("home", "square")):
+            row |= _home_row([each for each in journeys if each.finished], len(group))
+        else:
+            row |= _line_row([each for each in journeys if each.finished], len(group))
+        rows.append(row)
+    done = [each for each in everything if each.finished]
+    off = [math.hypot(each.drift.x, each.drift.y) / max(each.meters, 0.5) for each in done]
+    turn = [abs(math.degrees(each.drift.heading)) / each.seconds * 60 for each in done]
+    odometry = {"percent_of_way": 100 * (mean_of(off) or 0.0), "degrees_per_minute": mean_of(turn)}
+    return {"rows": rows, "odometry": odometry}
+
+
+def _places_row(journeys: list[Journey]) -> dict[str, float | None]:
+    errors, extra, ratios = [], [], []
+    for each in journeys:
+        (goal,) = each.pursuit.goals
+        assert isinstance(goal, PlaceGoal)
+        errors.append(math.hypot(each.rest.x - goal.ahead, each.rest.y - goal.left))
+        straight = math.hypot(goal.ahead, goal.left) / CRUISE[goal.speed]
+        ratios.append(each.seconds / straight)
+        extra.append(each.seconds - 1.5 * straight)
+    done = [not each.pursuit.fell for each in journeys]
+    return {
+        "reached": mean_of([error <= PLACE_TOLERANCE and stands for error, stands in zip(errors, done, strict=True)]),
+        "error_m": mean_of(errors),
+        "seconds_over_straight": float(np.median(ratios)),
+        "seconds_beyond_1.5_straight": float(np.median(extra)),
+    }
+
+
+def _line_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
+    """How far at the end of the line; `kept` is the share within 0.3 m and 5 degrees, the others 95 % of them."""
+    pairs = []
+    for each in journeys:
+        (goal,), (end,) = each.pursuit.goals, each.ends
+        assert isinstance(goal, VelocityGoal)
+        along = math.hypot(goal.vx, goal.vy)
+        pairs.append((abs(goal.vx * end.y - goal.vy * end.x) / along, abs(math.degrees(end.heading))))
+    kept = sum(meters <= LINE_METERS and degrees <= LINE_DEGREES for meters, degrees in pairs)
+    meters, degrees = (_high(values) for values in zip(*pairs, strict=True)) if pairs else (None, None)
+    return {"kept": kept / count, "lateral_m": meters, "heading_deg": degrees}
+
+
+def _home_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
+    """How far from the start when it rests; after a square there is no heading to face."""
+    off = [math.hypot(each.rest.x, each.rest.y) for each in journeys]
+    turn = [abs(math.degrees(wrap(each.rest.heading))) for each in journeys]
+    return {
+        "reached": sum(meters <= HOME_METERS for meters in off) / count,
+        "error_m": mean_of(off),
+        "faced": sum(degrees <= HEADING_TOLERANCE for degrees in turn) / count,
+        "heading_deg": _high(turn),
+    }
+
+
+def _high(values: Sequence[float]) -> float | None:
+    """Within which 95 % of them are."""
+    return float(np.quantile(values, 0.95)) if len(values) else None
+
+
+def measure_adapt(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
+    """Share of rollouts of 20 s survived with a new random goal, place or posture every 5 to 10 s: the protocol of
+    ADAPT (arXiv:2609.00677), which has 2,048 rollouts.
+    """
+    rng, body = np.random.default_rng(seed), actor.body
+    survived = [
+        _adapt(actor, min(ADAPT_BATCH, episodes - first), rng, body, num_threads)
+        for first in range(0, episodes, ADAPT_BATCH)
+    ]
+    return {"episodes": episodes, "survival": float(np.concatenate(survived).mean())}
+
+
+def _adapt(actor: Actor, count: int, rng: np.random.Generator, body: Body, num_threads: int | None) -> np.ndarray:
+    """Which bodies [N] of a batch still stand at the end."""
+    envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
+    pursuits = [Pursuit((goal,), body) for goal in _adapt_goals(rng, count, body)]
+    rollout = Rollout.start(actor, envs, int(rng.integers(2**31)), [pursuit.goal for pursuit in pursuits])
+    shortest, longest = (round(seconds / body.control_seconds) for seconds in ADAPT_GOAL_SECONDS)
+    left = rng.integers(shortest, longest + 1, count)
+    alive = np.ones(count, dtype=bool)
+    for _ in tqdm(range(round(ADAPT_SECONDS / body.control_seconds)), desc="adapt", unit="step", leave=False):
+        step = rollout.step()
+        alive &= ~step.fell
+        left -= 1
+        changed = any(
+            [pursuit.add(*each) for pursuit, *each in zip(pursuits, step.observation, step.fell, strict=True)]
+        )
+        due = np.flatnonzero(left <= 0)
+        for row, goal in zip(due, _adapt_goals(rng, len(due), body), strict=True):
+            pursuits[row], left[row] = Pursuit((goal,), body), rng.integers(shortest, longest + 1)
+        if changed or len(due):
+            rollout.prompt([pursuit.goal for pursuit in pursuits])
+    envs.close()
+    return alive
+
+
+def _adapt_goals(rng: np.random.Generator, count: int, body: Body) -> list[Goal]:
+    places, velocities = rng.random(count) < ADAPT_PLACES, random_goals(rng, count, body)
+    return [random_place(rng, body) if place else goal for place, goal in zip(places, velocities, strict=True)]

@@ -1,0 +1,24 @@
+"""Sentences that were written one by one, each with its program: for training, for development and for the test.
+
+The folder is also a dataset that `datasets.load_dataset` opens and TRL trains on (README.md).
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+FILES = {"train": "train.jsonl", "development": "development.jsonl", "test": "test.jsonl"}
+
+
+class Sentence(NamedTuple):
+    """A sentence, the one right program of it in the language of agent.language.program, and who says it."""
+
+    text: str
+    program: str
+    persona: str
+
+
+def sentences(split: str) -> list[Sentence]:
+    """The sentences of a split: train, development or test."""
+    rows = map(json.loads, (Path(__file__).parent / FILES[split]).read_text(encoding="utf-8").splitlines())
+    return [Sentence(row["messages"][1]["content"], row["messages"][2]["content"], row["persona"]) for row in rows]

@@ -1,0 +1,22 @@
+"""Chat turns that teach feedback: recorded outcomes and drawn tables, with the simulator's own answers."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from agent.feedback import proposals
+from agent.feedback.outcomes import GoalOutcome, cause, repairs
+from agent.language.planner import ASSESS, CORRECT, PROPOSE, Turn, table_text
+
+
+def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
+    """The verdict on each outcome, the repair of each missed one, and as many proposals for tables."""
+    turns = [Turn(ASSESS, outcome.report, cause(outcome)) for outcome in outcomes]
+    for outcome in outcomes:
+        if found := repairs(outcome):
+            turns.append(Turn(CORRECT, outcome.report, "; ".join(repair.text for repair in found)))
+    rng = np.random.default_rng(seed)
+    for table in itertools.islice(proposals.draw_tables(seed), len(outcomes)):
+        turns.append(Turn(PROPOSE, table_text(table), proposals.example(table, rng).text))
+    return turns

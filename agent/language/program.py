@@ -1,0 +1,168 @@
+"""The target language of the planner: a readable program, one to one with goals.
+
+    walk forward slow six feet, low; turn left a quarter turn; go to 3 m ahead 2 m left, arms up
+    refuse: unclear
+
+The language model writes it, decoding under GRAMMAR; `parse` turns it into a GoalProgram. Amounts stand as they were
+said; this file converts them, adds what the sentence leaves open and refuses what is beyond the robot.
+"""
+
+import math
+import re
+from dataclasses import replace
+
+from agent.bodies import Body
+from agent.goals import (
+    AMOUNTS,
+    GRID,
+    GRID_STEP,
+    MAX_GOALS,
+    PLACE_SKILLS,
+    REASONS,
+    SKILLS,
+    SPEEDS,
+    UNITS,
+    Goal,
+    GoalProgram,
+    VelocityGoal,
+    snap,
+)
+from agent.language.amounts import AMOUNT, SPEED, amount, speed
+from agent.language.limits import BeyondLimit, check_posture, check_velocity
+
+DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # of a goal without an amount that another one follows
+
+_MOTIONS = "|".join(skill.replace("_", " ") for skill in SKILLS)
+_SPEED_WORDS = "|".join(word for word in SPEEDS if word != "normal")
+_WAY = "(?: (?:forward|backward|left|right))?"
+_VELOCITY = f"{SPEED}{_WAY}(?: and {SPEED}{_WAY}){{0,2}}"
+_PLACE = f"(?:{AMOUNT} (?:ahead|behind)(?: {AMOUNT} (?:left|right))?|{AMOUNT} (?:left|right))"
+_POSTURE = "low|arms up|arms out|wave left|wave right"
+_GOAL = (
+    f"(?:(?:{_MOTIONS})(?: (?:{_SPEED_WORDS}))?(?: {AMOUNT})?(?: at {_VELOCITY})?"
+    f"|go to(?: (?:{_SPEED_WORDS}))? {_PLACE}"
+    f"|go home(?: (?:{_SPEED_WORDS}))?"
+    f"|face start(?: (?:{_SPEED_WORDS}))?)"
+    f"(?:, (?:{_POSTURE})){{0,2}}"
+)
+# One regular expression for everything that the language model can write.
+GRAMMAR = f"(?:{_GOAL}(?:; {_GOAL}){{0,{MAX_GOALS - 1}}}|refuse: (?:{'|'.join(REASONS)}))"
+
+_PARTS = re.compile(
+    f"(?P<motion>{_MOTIONS}|{'|'.join(skill.replace('_', ' ') for skill in PLACE_SKILLS)})"
+    f"(?: (?P<speed>{_SPEED_WORDS}))?(?: (?P<place>{_PLACE})| (?P<amount>{AMOUNT}))?(?: at (?P<velocity>{_VELOCITY}))?"
+    f"(?P<posture>(?:, (?:{_POSTURE}))*)"
+)
+_PLACE_PARTS = re.compile(f"({AMOUNT}) (ahead|behind|left|right)")
+_VELOCITY_PARTS = re.compile(f"({SPEED})(?: (forward|backward|left|right))?")
+
+
+def parse(text: str, body: Body) -> GoalProgram:
+    """The goal program of a readable one. It is a refusal where the robot cannot do what it says, and where an amount
+    or a motion makes no sense.
+    """
+    if text.startswith("refuse: "):
+        reason = text.removeprefix("refuse: ")
+        return GoalProgram(refusal=reason if reason in REASONS else "unclear")
+    try:
+        goals = [parse_goal(part, body) for part in text.split("; ")]
+        goals = [_closed(goal) for goal in goals[:-1]] + goals[-1:]
+        return GoalProgram(tuple(goal.on_grid() for goal in goals))
+    except BeyondLimit as error:
+        return GoalProgram(refusal="limit", detail=str(error))
+    except ValueError:
+        return GoalProgram(refusal="unclear")
+
+
+def parse_goal(text: str, body: Body) -> Goal:
+    """One goal of a readable program.
+
+    Raises:
+        BeyondLimit: an amount is out of range.
+        ValueError: it is no goal, or its amount does not suit its motion.
+    """
+    match = _PARTS.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is no goal")
+    settings = _posture(match["posture"])
+    check_posture(settings["height"], settings["arms"], body)
+    pace, skill = match["speed"] or "normal", match["motion"].replace(" ", "_")
+    if skill == "face_start":
+        return Goal.face_start(**settings)
+    if skill == "go_home":
+        return Goal.home(pace, **settings)
+    if skill == "go_to":
+        return Goal.to(*_place(match["place"]), pace, **settings)
+    if match["place"]:
+        raise ValueError(f"{text!r} has a place, which only 'go to' takes")
+    velocity = _velocity(skill, pace, match["velocity"], settings["height"], body)
+    if match["amount"]:
+        kind, value = amount(match["amount"])
+        settings[kind] = _snapped(value, kind)
+    return VelocityGoal(*velocity, **settings)
+
+
+def _closed(goal: Goal) -> Goal:
+    """The goal with an end, so that the next one can start."""
+    if not goal.open:
+        return goal
+    turns = goal.skill.startswith("turn")
+    return replace(goal, degrees=DEFAULT_DEGREES) if turns else replace(goal, seconds=DEFAULT_SECONDS)
+
+
+def _posture(text: str) -> dict:
+    settings = {"height": "normal", "arms": "rest"}
+    for word in filter(None, text.split(", ")):
+        if word == "low":
+            settings["height"] = "low"
+        else:
+            settings["arms"] = word.removeprefix("arms ").replace(" ", "_")
+    return settings
+
+
+def _place(text: str) -> tuple[float, float]:
+    """Meters ahead and to the left."""
+    at = {}
+    for said, direction in _PLACE_PARTS.findall(text):
+        kind, meters = amount(said)
+        if kind != "meters":
+            raise ValueError(f"{text!r} is no place")
+        if meters > float(AMOUNTS["place"][-1]):
+            raise BeyondLimit(f"{meters:g} m is too far for a place: at most {AMOUNTS['place'][-1]} m")
+        at[direction] = meters
+    return at.get("ahead", 0.0) - at.get("behind", 0.0), at.get("left", 0.0) - at.get("right", 0.0)
+
+
+def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) -> list[float]:
+    """(vx, vy, wz): what was said in numbers; otherwise the skill's, as far as the robot goes."""
+    velocity = list(SKILLS[skill][SPEEDS.index(pace)])
+    axis = {"turn": 2, "sidestep": 1}.get(skill.split("_")[0], 0)
+    if not said:
+        low, high = body.speed_limits[axis]
+        most = min(high, body.low_speed) if height == "low" and axis == 0 else high
+        velocity[axis] = min(max(velocity[axis], low), most)
+        return velocity
+    if skill == "stand":
+        raise ValueError("standing has no speed")
+    for spelled, way in _VELOCITY_PARTS.findall(said):
+        unit, value = speed(spelled)
+        place = 2 if unit == "rad/s" else {"forward": 0, "backward": 0, "left": 1, "right": 1}.get(way, axis)
+        if place == 2 and not velocity[2] and not way:
+            raise ValueError(f"{skill} has no yaw rate")
+        if place != 2 and axis == 2:
+            raise ValueError(f"{skill} has no speed in m/s")
+        sign = {"backward": -1, "right": -1}.get(way) or (1 if way else -1 if velocity[place] < 0 else 1)
+        velocity[place] = sign * value
+    check_velocity(velocity, height, body)
+    for place, unit in enumerate(UNITS):
+        if velocity[place]:
+            velocity[place] = math.copysign(_snapped(abs(velocity[place]), unit), velocity[place])
+    return velocity
+
+
+def _snapped(value: float, kind: str) -> float:
+    nearest = snap(value, kind)
+    if nearest is None:
+        least, most = (AMOUNTS[kind][0], AMOUNTS[kind][-1]) if kind in AMOUNTS else (GRID_STEP, GRID["vx"][-1])
+        raise BeyondLimit(f"{value:g} {kind} is out of range: from {least} to {most} {kind}")
+    return nearest

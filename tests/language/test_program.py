@@ -1,0 +1,117 @@
+"""The readable programs: one to one with goals, completed and checked by code."""
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.bodies import find_body
+from agent.goals import ARMS, GRID, HEIGHTS, SPEEDS, Goal, GoalProgram
+from agent.language.corpus import generator, written
+from agent.language.program import GRAMMAR, parse
+
+HUMANOID = find_body("humanoid")
+
+PROGRAMS = {
+    "walk forward 2 metres; turn left": (Goal(1.0, meters=2), Goal(wz=0.8)),
+    "turn left; walk forward": (Goal(wz=0.8, degrees=90), Goal(1.0)),
+    "walk forward; stand": (Goal(1.0, seconds=3), Goal()),
+    "walk backward slow six feet": (Goal(-0.2, meters=1.8),),
+    "run forward a minute at 2 m/s": (Goal(2.0, seconds=60),),
+    "turn right half a turn at 30 degrees per second": (Goal(wz=-0.6, degrees=180),),
+    "go to 3 m ahead 2 m left; go home fast; face start": (Goal.to(3, 2), Goal.home("fast"), Goal.face_start()),
+    "go to slow five feet behind": (Goal.to(-1.524, 0, "slow").on_grid(),),
+    "curve left 360 degrees": (Goal(1.0, wz=0.4, degrees=360),),
+}
+LIMITS = {
+    "run forward at 40 km/h": "3 m/s",
+    "walk forward 3 miles": "200 meters",
+    "stand 3 hours": "600 seconds",
+    "go to 30 m ahead": "20 m",
+    "sidestep left at 2 m/s": "0.6 m/s",
+}
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_a_readable_program_becomes_goals_with_what_it_leaves_open(text):
+    assert re.fullmatch(GRAMMAR, text)
+    assert parse(text, HUMANOID) == GoalProgram(PROGRAMS[text])
+
+
+@pytest.mark.parametrize("text", LIMITS)
+def test_what_is_beyond_the_robot_is_refused_with_its_limit(text):
+    program = parse(text, HUMANOID)
+    assert program.refusal == "limit" and LIMITS[text] in program.reason, program.reason
+
+
+@pytest.mark.parametrize("text", ["turn left 3 meters", "stand 90 degrees", "walk forward 90 degrees", "nonsense", ""])
+def test_what_makes_no_sense_is_unclear(text):
+    assert parse(text, HUMANOID) == GoalProgram(refusal="unclear")
+
+
+def velocity_goals(draw) -> Goal:
+    posture = {"height": draw(st.sampled_from(HEIGHTS)), "arms": draw(st.sampled_from(ARMS))}
+    vx, vy, wz = (draw(st.sampled_from(GRID[axis])) for axis in ("vx", "vy", "wz"))
+    end = {}
+    if draw(st.booleans()):
+        end = {"seconds": draw(st.integers(1, 600))}
+    elif (vx or vy) and draw(st.booleans()):
+        end = {"meters": draw(st.integers(1, 200)) / 10}
+    elif wz and draw(st.booleans()):
+        end = {"degrees": draw(st.integers(1, 3600))}
+    return Goal(vx, vy, wz, **end, **posture)
+
+
+@st.composite
+def goals(draw) -> Goal:
+    posture = {"height": draw(st.sampled_from(HEIGHTS)), "arms": draw(st.sampled_from(ARMS))}
+    place = st.integers(-200, 200).map(lambda tenths: tenths / 10)
+    kind = draw(st.sampled_from(["velocity", "place", "home", "heading"]))
+    if kind == "place":
+        return Goal.to(draw(place), draw(place), draw(st.sampled_from(SPEEDS)), **posture)
+    if kind == "home":
+        return Goal.home(draw(st.sampled_from(SPEEDS)), **posture)
+    if kind == "heading":
+        return Goal.face_start(**posture)
+    return velocity_goals(draw)
+
+
+@given(goals())
+def test_the_text_of_a_goal_is_read_back_as_that_goal_or_refused_for_the_robots_limit(goal):
+    program = parse(goal.text, HUMANOID)
+    assert program == GoalProgram((goal,)) or program.refusal == "limit", goal.text
+
+
+@given(st.from_regex(GRAMMAR, fullmatch=True))
+def test_whatever_the_grammar_allows_is_a_program_within_limits_or_a_refusal(text):
+    program = parse(text, HUMANOID)
+    assert GoalProgram.from_tokens(program.tokens).goals == program.goals
+    for goal in program.goals:
+        assert goal.skill.startswith(("go", "face")) or math.isfinite(HUMANOID.reach(goal.command[:3]))
+
+
+@pytest.mark.parametrize("split", list(written.FILES))
+def test_every_written_sentence_has_a_program_in_the_grammar(split):
+    for each in written.sentences(split):
+        assert re.fullmatch(GRAMMAR, each.program), each
+        program = parse(each.program, HUMANOID)
+        assert program.refusal in (None, "limit") or each.program.startswith("refuse"), each
+
+
+def test_generated_sentences_have_programs_in_the_grammar_and_come_in_the_same_order():
+    found = generator.examples(1500, seed=3)
+    assert found[:50] == generator.examples(50, seed=3) and found[:50] != generator.examples(50, seed=4)
+    assert len({each.text for each in found}) == len(found)
+    for each in found:
+        assert re.fullmatch(GRAMMAR, each.program), each
+
+
+def test_no_sentence_of_the_test_or_development_set_is_trained_on():
+    def plain(text: str) -> str:
+        return text.lower().strip(" .!?")
+
+    held_out = {plain(each.text) for split in ("development", "test") for each in written.sentences(split)} - {""}
+    assert held_out.isdisjoint(plain(each.text) for each in written.sentences("train"))
+    assert held_out.isdisjoint(plain(each.text) for each in generator.examples(3000, seed=0))
