@@ -12,7 +12,7 @@ import bisect
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 # Recorded by every artefact. Changing a token, a grid, a skill or the order of any of them makes a new version.
@@ -302,7 +302,7 @@ class Goal:
             goal = kind._from_tokens(tokens)
             if list(goal.token_ids) == list(ids):  # one spelling for each goal
                 return goal
-        except (IndexError, ValueError) as error:
+        except (IndexError, KeyError, ValueError) as error:
             raise ValueError(f"no goal is spelled {' '.join(tokens)!r}") from error
         raise ValueError(f"no goal is spelled {' '.join(tokens)!r}")
 
@@ -498,10 +498,13 @@ class VelocityGoal(Goal):
 
     @classmethod
     def _from_tokens(cls, tokens: Sequence[str]) -> "VelocityGoal":
-        velocity = [float(token.split("=")[1].strip(">")) for token in tokens[:3]]
+        vx, vy, wz = (float(token.split("=")[1].strip(">")) for token in tokens[:3])
+        height, arms = _posture(tokens[3:5]).values()
+        goal = cls(vx, vy, wz, height=height, arms=arms)
+        if tokens[5] == OPEN:
+            return goal
         kind, spelling = tokens[5].strip("<>"), "".join(token.strip("<>") for token in tokens[6:])
-        end = {} if tokens[5] == OPEN else {kind: float(spelling)}
-        return cls(*velocity, **end, **_posture(tokens[3:5]))
+        return replace(goal, **{kind: float(spelling)})
 
     def _words(self) -> str:
         words = [self.skill.replace("_", " ")]
@@ -603,7 +606,7 @@ class PlaceGoal(_Destination):
 
     @classmethod
     def _from_tokens(cls, tokens: Sequence[str]) -> "PlaceGoal":
-        at = dict.fromkeys(DIRECTIONS, "")
+        at, direction = dict.fromkeys(DIRECTIONS, ""), ""
         for token in tokens[2:-2]:
             word = token.strip("<>")
             if word in at:

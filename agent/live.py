@@ -16,7 +16,7 @@ import numpy as np
 
 from agent.feedback.outcomes import verdict
 from agent.goals import Goal, GoalProgram, VelocityGoal
-from agent.language.limits import check_limits
+from agent.language.program import parse
 from agent.motor_agent import STAND, MotorAgent
 from agent.simulation.env import goal_env
 from agent.simulation.heading import heading_velocity
@@ -83,7 +83,7 @@ class LiveAgent:
     def instruct(self, instruction: str | Goal) -> None:
         """Pursue a sentence or a goal from the next step on; when it is refused, what runs goes on."""
         if isinstance(instruction, Goal):
-            program = check_limits(GoalProgram((instruction,)), self._agent.body)
+            program = parse(instruction.text, self._agent.body)  # which knows the limits of the robot
         else:
             program = self._agent.parse(instruction)
         if program.refused:

@@ -17,8 +17,9 @@ from agent.feedback.trials import random_place, random_program
 from agent.goals import CRUISE, HEADING_TOLERANCE, PLACE_TOLERANCE, Goal, PlaceGoal, Pose, VelocityGoal, wrap
 from agent.simulation.curriculum import WITHIN
 from agent.simulation.heading import yaw
+from agent.simulation.physics import BodyState
 from agent.simulation.rollouts import Actor, Rollout
-from agent.simulation.vector_env import NEVER, GoalVectorEnv, make_vector_env, planar
+from agent.simulation.vector_env import NEVER, make_vector_env, planar
 
 # Goals that keep a line.
 LINES = (
@@ -65,15 +66,15 @@ def run_journeys(
     envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
     pursuits = [Pursuit(program, body) for program in programs]
     rollout = Rollout.start(actor, envs, seed, [pursuit.goal for pursuit in pursuits])
-    origins = [Pose(*pose) for pose in _poses(envs).tolist()]
-    poses, ways, last = [Pose()] * count, np.zeros(count), _poses(envs)
+    origins = [Pose(*pose) for pose in _poses(envs.state).tolist()]
+    poses, ways, last = [Pose()] * count, np.zeros(count), _poses(envs.state)
     ends: list[list[Pose]] = [[] for _ in programs]
     found: dict[int, Journey] = {}
     over: dict[int, int] = {}  # body -> steps since its program ended
     rest = round(REST_SECONDS / body.control_seconds)
     for number in tqdm(range(round(JOURNEY_SECONDS / body.control_seconds)), desc="measure", unit="step", leave=False):
         step = rollout.step()
-        now = _poses(envs)
+        now = _poses(envs.final_state)
         now[:, 2] = last[:, 2] + np.remainder(now[:, 2] - last[:, 2] + math.pi, math.tau) - math.pi
         ways += np.linalg.norm(now[:, :2] - last[:, :2], axis=1)
         last, changed = now, False
@@ -97,10 +98,9 @@ def run_journeys(
     return [found[row] for row in sorted(found)]
 
 
-def _poses(envs: GoalVectorEnv) -> np.ndarray:
+def _poses(state: BodyState) -> np.ndarray:
     """Where the bodies are [N, 3] in the world: m, m, rad."""
-    qpos = envs.final_state.qpos
-    return np.column_stack([qpos[:, :2], yaw(qpos)])
+    return np.column_stack([state.qpos[:, :2], yaw(state.qpos)])
 
 
 def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:

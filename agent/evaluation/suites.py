@@ -72,7 +72,7 @@ INSTRUCTION_SECONDS = 300.0  # more than any program with an end should take
 
 BEFORE_SECONDS, GOAL_SECONDS = 2.5, 5.0  # of the goal before, and of the one that is measured
 LONGEST_TRIAL = 10.0  # s that an instruction of the feedback suite takes
-GENERATED = 20_000  # sentences, the first of which that fit are taken
+GENERATED = 40  # sentences for each one that is needed; the first that fit are taken
 CORRECTIONS = 2  # of one goal
 RESAMPLES = 2000  # of the bootstrap
 
@@ -476,7 +476,7 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
 def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
     """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly."""
     found: list[tuple[str, GoalProgram]] = []
-    for text, written, _ in examples(GENERATED, seed):
+    for text, written, _ in examples(GENERATED * count, seed):
         program = parse(written, planner.body)
         if program.refused or any(goal.open for goal in program.goals):
             continue

@@ -6,6 +6,7 @@ it. The patterns are also part of the grammar that the model decodes under.
 
 import math
 import re
+from collections.abc import Iterable
 
 STEP_METERS = 0.5  # one step of the robot, in any direction
 
@@ -56,7 +57,7 @@ SPEED_UNITS = {
 PER = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "h": 3600.0}
 
 
-def _either(words) -> str:
+def _either(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from agent.feedback import proposals
 from agent.feedback.outcomes import GoalOutcome, cause, repairs
+from agent.goals import GoalProgram
 from agent.language.planner import ASSESS, CORRECT, PROPOSE, Turn, table_text
 
 
@@ -15,7 +16,7 @@ def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
     turns = [Turn(ASSESS, outcome.report, cause(outcome)) for outcome in outcomes]
     for outcome in outcomes:
         if found := repairs(outcome):
-            turns.append(Turn(CORRECT, outcome.report, "; ".join(repair.text for repair in found)))
+            turns.append(Turn(CORRECT, outcome.report, GoalProgram(found).text))
     rng = np.random.default_rng(seed)
     for table in itertools.islice(proposals.draw_tables(seed), len(outcomes)):
         turns.append(Turn(PROPOSE, table_text(table), proposals.example(table, rng).text))

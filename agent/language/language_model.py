@@ -54,7 +54,7 @@ def packaged_model() -> Path:
     progress = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=GGUF)
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=GGUF)
+    tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(source, gguf_file=GGUF))
     if progress:
         logging.enable_progress_bar()
     config = quantized.config.to_dict()

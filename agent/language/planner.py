@@ -12,14 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import llguidance.hf
 import llguidance.numpy
 import torch
 from llguidance import LLMatcher
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from agent.artefacts import hub, runs
 from agent.bodies import Body, find_body
@@ -108,7 +108,7 @@ class Chat:
             turn = f"{task.system}\n{PLACEHOLDER}\n"
             if self.tokenizer.chat_template:
                 messages = [{"role": "system", "content": task.system}, {"role": "user", "content": PLACEHOLDER}]
-                turn = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+                turn = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
             head, tail = (self.tokenizer.encode(part, add_special_tokens=False) for part in turn.split(PLACEHOLDER))
             self._frames[task] = head, tail
         return self._frames[task]
@@ -143,7 +143,8 @@ class Planner:
         self.base_model, self.base_revision = base_model, base_revision
         self.least_confidence = least_confidence
         self.body: Body = find_body(body)
-        self._vocabulary = llguidance.hf.from_tokenizer(tokenizer, n_vocab=model.config.vocab_size)
+        fast = cast(PreTrainedTokenizerFast, tokenizer)
+        self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
         self._matchers = {task: self._matcher(task) for task in TASKS.values()}
 
     @classmethod
@@ -199,7 +200,7 @@ class Planner:
         return config
 
     def save_pretrained(self, path: str | Path, weights: dict[str, Tensor] | None = None) -> None:
-        """Save the adapter attached to the model, or the model whole in base/, with planner.json.
+        """Save the adapter attached to the model, in the model's own precision, or the model whole in base/.
 
         `weights` are those of the model by name, where it does not hold them itself.
         """
@@ -209,6 +210,9 @@ class Planner:
             if attached:
                 # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
                 self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
+                weights = {
+                    name: value.to(self.model.dtype) for name, value in (weights or self.model.state_dict()).items()
+                }
                 self.model.save_pretrained(new, state_dict=weights, save_embedding_layers=False)
             else:
                 self.model.save_pretrained(new / BASE, state_dict=weights)
@@ -347,7 +351,7 @@ class Planner:
                 break
             ids = chosen.to(device)[:, None]
             mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
-        texts = [self.tokenizer.decode(answer[:-1]) for answer in answers]
+        texts = [str(self.tokenizer.decode(answer[:-1])) for answer in answers]
         return list(zip(texts, confidence.tolist(), strict=True))
 
 

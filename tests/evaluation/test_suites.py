@@ -6,7 +6,17 @@ import pytest
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.evaluation import suites
-from agent.evaluation.suites import Trace, measure_commands, measure_gait, measure_shoves, measure_switches
+from agent.evaluation.suites import (
+    POSTURE_COMMANDS,
+    Trace,
+    measure_commands,
+    measure_gait,
+    measure_postures,
+    measure_shoves,
+    measure_switches,
+    score_commands,
+)
+from agent.goals import ARMS
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 
 SECOND, MINUTE = 67, 4000  # control steps
@@ -32,7 +42,7 @@ class Motionless:
         return np.zeros((len(observations), 17), dtype=np.float32)
 
 
-def replay(monkeypatch, velocity, alive, commands=None, lead=None, clearance=None):
+def replay(monkeypatch, velocity, alive, commands=None, lead=None, clearance=None, height=None, arms=None):
     """Let the suites measure a motion that is written by hand, not simulated."""
     steps, bodies, _ = velocity.shape
     trace = Trace(
@@ -44,6 +54,8 @@ def replay(monkeypatch, velocity, alive, commands=None, lead=None, clearance=Non
         forward=np.zeros((steps, bodies)),
         lead=np.zeros((steps, bodies)) if lead is None else lead,
         clearance=np.zeros((steps, bodies, 2)) if clearance is None else clearance,
+        height=np.full((steps, bodies), HUMANOID.crouch_height) if height is None else height,
+        arms=np.zeros((steps, bodies, len(HUMANOID.arm_joints))) if arms is None else arms,
     )
     monkeypatch.setattr(suites, "roll_out", lambda *args, **kwargs: trace)
 
@@ -68,7 +80,7 @@ def test_a_fall_counts_as_unsurvived_and_what_comes_after_it_is_not_measured(mon
     result = measure_commands(Motionless(), [(0.0, 0.0, 0.0)], episodes=1, seed=0)
     assert result["rows"][0]["survival"] == 0.25
     assert result["mean"]["velocity_error"] == 0.0
-    assert result["mean"]["humanoid_return"] == 250.0
+    assert result["mean"]["native_return"] == 250.0
 
 
 def test_a_body_that_falls_in_the_first_second_has_no_error(monkeypatch):
@@ -117,7 +129,48 @@ def test_a_body_without_a_native_reward_has_no_return(monkeypatch):
     actor = Motionless()
     actor.body = BODIES["plain"]
     found = measure_commands(actor, [(0.0, 0.0, 0.0)], episodes=1, seed=0, num_threads=1)
-    assert found["rows"][0]["humanoid_return"] is found["mean"]["humanoid_return"] is None
+    assert found["rows"][0]["native_return"] is found["mean"]["native_return"] is None
+
+
+def test_commands_beyond_the_reach_of_the_body_are_left_out(monkeypatch):
+    monkeypatch.setitem(
+        BODIES,
+        "slow",
+        replace(HUMANOID, name="slow", gentle_speed=0.8, speed_limits=((-0.4, 1.0), (-0.4, 0.4), (-0.8, 0.8))),
+    )
+    actor = Motionless()
+    actor.body = BODIES["slow"]
+    found = measure_commands(actor, suites.COMMANDS, episodes=1, seed=0, num_threads=1)["rows"]
+    assert [row["command"][0] for row in found if not any(row["command"][1:])] == [0.0, 0.4, 1.0, -0.4]
+    assert [1.0, 0.0, 0.4] not in [row["command"] for row in found]
+
+
+def test_an_actor_that_falls_early_scores_less_than_one_that_falls_late_whatever_its_errors():
+    early = {"survival": 0.05, "velocity_error": 0.0, "yaw_error": 0.0}
+    late = {"survival": 0.9, "velocity_error": 0.8, "yaw_error": 0.5}
+    steady = {"survival": 1.0, "velocity_error": 0.05, "yaw_error": 0.02}
+    assert score_commands(early) < score_commands(late) < score_commands(steady)
+    assert score_commands({"survival": 0.05, "velocity_error": None, "yaw_error": None}) == 0.0
+
+
+def test_postures_are_measured_against_what_was_asked(monkeypatch):
+    cases = [(height, arms) for height in HUMANOID.heights for arms in HUMANOID.arms for _ in POSTURE_COMMANDS]
+    seconds = np.arange(1000) * HUMANOID.control_seconds
+    height = np.full((1000, len(cases)), HUMANOID.crouch_height + 0.03)
+    swing = np.stack([HUMANOID.arm_swings[ARMS.index(arms)] for _, arms in cases])
+    pose = np.stack([HUMANOID.arm_angles[ARMS.index(arms)] for _, arms in cases])
+    arms = pose + 0.1 + swing * np.sin(2 * np.pi * 1.5 * seconds)[:, None, None]
+    replay(
+        monkeypatch, np.zeros((1000, len(cases), 3)), np.ones((1000, len(cases)), dtype=bool), height=height, arms=arms
+    )
+    rows = measure_postures(Motionless(), episodes=1, seed=0)["rows"]
+    assert len(rows) == len(cases) and rows[0]["text"] == "standing, normal, arms rest"
+    assert all(row["arm_error_rad"] == pytest.approx(0.1, abs=0.05) for row in rows)
+    low = [row["height_error_m"] for row in rows if ", low," in row["text"]]
+    assert low == pytest.approx([0.03] * len(low)) and rows[0]["height_error_m"] is None
+    waves = [row for row in rows if "wave" in row["text"]]
+    assert all(row["wave_hertz"] == pytest.approx(1.5, abs=0.1) for row in waves)
+    assert all(row["other_arm_rad"] < 0.01 < row["wave_rad"] for row in waves)
 
 
 def test_the_same_seed_measures_the_same(policy):

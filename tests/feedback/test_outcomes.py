@@ -5,8 +5,10 @@ import pytest
 from agent.feedback.outcomes import GoalOutcome, cause, repairs, summarize, verdict
 from agent.goals import Goal, Pose, Progress, VelocityGoal
 
+HOME = Pose()
 
-def outcome(goal, seconds=2.0, x=0.0, y=0.0, degrees=0.0, home=Pose(), along=0.0, **measured):
+
+def outcome(goal, seconds=2.0, x=0.0, y=0.0, degrees=0.0, home=HOME, along=0.0, **measured):
     progress = Progress(seconds, Pose(x, y, math.radians(degrees)), home, degrees, along)
     values = {
         "velocity": goal.velocity if isinstance(goal, VelocityGoal) else (0.0, 0.0, 0.0),

@@ -98,7 +98,9 @@ def test_an_open_goal_is_never_reached_and_never_times_out():
 
 
 @pytest.mark.parametrize("drift", [(0.0, 0.0, 0.05), (0.0, -0.05, -0.03)])
-@pytest.mark.parametrize("goal", [VelocityGoal(1.0, meters=15), VelocityGoal(0.0, -0.4, meters=5), VelocityGoal(-0.4, meters=5)])
+@pytest.mark.parametrize(
+    "goal", [VelocityGoal(1.0, meters=15), VelocityGoal(0.0, -0.4, meters=5), VelocityGoal(-0.4, meters=5)]
+)
 def test_a_straight_goal_keeps_its_line_and_its_heading_against_a_drift(goal, drift):
     walker = Walker(Pursuit((goal,), HUMANOID), drift).go()
     x, y, heading = walker.pose

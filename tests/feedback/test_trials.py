@@ -58,7 +58,9 @@ def test_random_programs_have_goals_of_every_kind_that_the_body_can_do():
     rng = np.random.default_rng(0)
     goals = [goal for _ in range(200) for goal in random_program(rng, HUMANOID)]
     assert {*PLACE_SKILLS, "stand", "run_forward", "curve_left"} < {goal.skill for goal in goals}
-    assert {goal.height for goal in goals} == set(HUMANOID.heights) and {goal.arms for goal in goals} == set(HUMANOID.arms)
+    assert {goal.height for goal in goals} == set(HUMANOID.heights) and {goal.arms for goal in goals} == set(
+        HUMANOID.arms
+    )
     for goal in goals:
         assert not goal.open and goal == goal.on_grid() and expected_seconds(goal) < 20
         if isinstance(goal, VelocityGoal):

@@ -4,11 +4,12 @@ import math
 import re
 
 import pytest
+from drawn_goals import goals
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.bodies import find_body
-from agent.goals import ARMS, GRID, HEIGHTS, SPEEDS, Goal, GoalProgram
+from agent.goals import Goal, GoalProgram
 from agent.language.corpus import generator, written
 from agent.language.program import GRAMMAR, parse
 
@@ -49,33 +50,6 @@ def test_what_is_beyond_the_robot_is_refused_with_its_limit(text):
 @pytest.mark.parametrize("text", ["turn left 3 meters", "stand 90 degrees", "walk forward 90 degrees", "nonsense", ""])
 def test_what_makes_no_sense_is_unclear(text):
     assert parse(text, HUMANOID) == GoalProgram(refusal="unclear")
-
-
-def velocity_goals(draw) -> Goal:
-    posture = {"height": draw(st.sampled_from(HEIGHTS)), "arms": draw(st.sampled_from(ARMS))}
-    vx, vy, wz = (draw(st.sampled_from(GRID[axis])) for axis in ("vx", "vy", "wz"))
-    end = {}
-    if draw(st.booleans()):
-        end = {"seconds": draw(st.integers(1, 600))}
-    elif (vx or vy) and draw(st.booleans()):
-        end = {"meters": draw(st.integers(1, 200)) / 10}
-    elif wz and draw(st.booleans()):
-        end = {"degrees": draw(st.integers(1, 3600))}
-    return Goal(vx, vy, wz, **end, **posture)
-
-
-@st.composite
-def goals(draw) -> Goal:
-    posture = {"height": draw(st.sampled_from(HEIGHTS)), "arms": draw(st.sampled_from(ARMS))}
-    place = st.integers(-200, 200).map(lambda tenths: tenths / 10)
-    kind = draw(st.sampled_from(["velocity", "place", "home", "heading"]))
-    if kind == "place":
-        return Goal.to(draw(place), draw(place), draw(st.sampled_from(SPEEDS)), **posture)
-    if kind == "home":
-        return Goal.home(draw(st.sampled_from(SPEEDS)), **posture)
-    if kind == "heading":
-        return Goal.face_start(**posture)
-    return velocity_goals(draw)
 
 
 @given(goals())
