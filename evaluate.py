@@ -103,12 +103,14 @@ class Arguments:
 
 def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # the cores belong to the physics
+    instructions = read_instructions(args.instructions_file) if args.suite == "instructions" else []
     names = [args.agent, *args.against]
     actors = [load_actor(name, args.actor, args.body) for name in names]
     if args.suite == "native" and not actors[0].body.native:
         raise ValueError(f"body {actors[0].body.name} has no native reward to measure: give another suite")
     results: list[dict[str, Any]] = [
-        {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed} | measure(actor, args)
+        {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed}
+        | measure(actor, args, instructions)
         for name, actor in zip(names, actors, strict=True)
     ]
     if args.proposals:
@@ -138,10 +140,10 @@ def load_actor(name: str, kind: str, body: str) -> Any:
     return loaded
 
 
-def measure(actor: Any, args: Arguments) -> dict:
+def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgram]]) -> dict:
     """What the suite measures of one actor."""
     if args.suite == "instructions":
-        return suites.measure_instructions(actor, read_instructions(args.instructions_file), args.seed)
+        return suites.measure_instructions(actor, instructions, args.seed)
     if args.suite in ("places", "adapt") and args.actor == "agent":
         actor = actor.transformer  # the suite steers by itself, as the agent does
     settings: dict[str, Any] = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}

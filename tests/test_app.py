@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT
+from conftest import ROOT, needs_shipped_weights
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -18,6 +18,7 @@ needs_browser = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ,
     reason="no Chromium to look at the page with: apt-get install chromium",
 )
+pytestmark = needs_shipped_weights
 FORWARD, LEFT, TURNING = range(3)
 PATIENCE = 120_000  # ms; what is measured is simulated time
 expect.set_options(timeout=PATIENCE)
@@ -91,7 +92,7 @@ def shared_page(browser, address):
 def page(shared_page):
     """A page whose robot stands."""
     shared_page.set_viewport_size({"width": 1280, "height": 900})
-    shared_page.get_by_label("normal").check()
+    shared_page.get_by_label("normal").first.check()  # of the speeds
     shared_page.get_by_role("button", name="stand").click()
     expect(goal_in_force(shared_page)).to_have_text("stand")
     shared_page.wait_for_function("document.querySelector('#live .measured:not(caption *)').textContent < 0.1")
@@ -158,8 +159,20 @@ def test_a_refusal_shows_its_reason_and_what_ran_goes_on(page):
     page.get_by_role("button", name="walk forward").click()
     expect(goal_in_force(page)).to_have_text("walk forward slow")
     tell(page, "jump over the moon")
-    expect(page.get_by_role("status").locator(".refused")).to_contain_text("this body cannot do that")
+    expect(page.get_by_role("status").locator(".refused")).to_contain_text("cannot do that")
     expect(goal_in_force(page)).to_have_text("walk forward slow")
+
+
+@needs_browser
+def test_a_place_and_a_posture_are_asked_for_by_buttons(page):
+    page.get_by_label("up", exact=True).check()
+    page.get_by_label("Place: meters ahead").fill("1")
+    page.get_by_label("and to the left").fill("-0.5")
+    page.get_by_role("button", name="Go to it").click()
+    expect(goal_in_force(page)).to_have_text("go to 1 meter ahead 0.5 meters right, arms up")
+    page.get_by_role("button", name="go home").click()
+    expect(goal_in_force(page)).to_have_text("go home, arms up")
+    page.get_by_label("rest", exact=True).check()
 
 
 @needs_browser

@@ -1,25 +1,26 @@
 """evaluate.py as a user calls it, with the agent that ships."""
 
 import json
+import subprocess
+import sys
 
 import gymnasium
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, SHIPPED, needs_shipped_weights
 
 import evaluate
-from agent.evaluation import suites
+from agent.evaluation import journeys, suites
 from agent.feedback.proposals import GOALS, read_programs
 from agent.goals import Goal
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.motor_agent import MotorAgent
 from agent.simulation import video
 
 BODY_STATE_ONLY = {f"include_{part}_in_observation": False for part in ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")}
-SHIPPED = ROOT / "pretrained" / "humanoid"
 
 
+@needs_shipped_weights
 @pytest.mark.parametrize("actor", ["policy", "transformer"])
 def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 100)
@@ -32,14 +33,13 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, mo
     assert not capsys.readouterr().out
     result = json.loads(out.read_text())
     for row in result["rows"]:
-        assert {"command", "skill", "episodes", "survival", "velocity_error", "yaw_error", "humanoid_return"} == set(
-            row
-        )
+        assert {"command", "skill", "episodes", "survival", "velocity_error", "yaw_error", "native_return"} == set(row)
         assert 0 <= row["survival"] <= 1
     assert len(result["rows"]) == 2
     assert result["mean"]["episodes"] == 2
 
 
+@needs_shipped_weights
 def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 80)
     monkeypatch.setattr(video, "SCENES", [(Goal(1.0), 0.3)])
@@ -64,17 +64,16 @@ def test_the_native_suite_gives_the_rewards_of_humanoid_v5(tmp_path, capsys):
         while not fallen:
             observation, reward, fallen, _, info = env.step(policy.act(observation.astype(np.float32)))
             total, ahead, steps = total + reward, ahead + info["x_velocity"], steps + 1
-        assert row["humanoid_return"] == pytest.approx(total, rel=1e-6)
+        assert row["native_return"] == pytest.approx(total, rel=1e-6)
         assert row["survival"] == pytest.approx((steps - 1) / 1000)
         assert row["forward_speed"] == pytest.approx(ahead / steps, rel=1e-5)
-    assert result["mean"]["humanoid_return"] == pytest.approx(
-        np.mean([row["humanoid_return"] for row in result["rows"]])
-    )
+    assert result["mean"]["native_return"] == pytest.approx(np.mean([row["native_return"] for row in result["rows"]]))
 
 
+@needs_shipped_weights
 def test_instructions_are_parsed_and_done(tmp_path, capsys):
     file = tmp_path / "instructions.jsonl"
-    program = "<vx=+1.0> <vy=+0.0> <wz=+0.0> <seconds> <1> <end>"
+    program = "<vx=+1.0> <vy=+0.0> <wz=+0.0> <height=normal> <arms=rest> <seconds> <1> <end>"
     refusal = "<refuse> <body> <end>"
     rows = [
         {"text": "walk forward for one second", "program": program},
@@ -90,6 +89,7 @@ def test_instructions_are_parsed_and_done(tmp_path, capsys):
     assert sum(result["misses"].values()) == round(1 - result["physical_success"])
 
 
+@needs_shipped_weights
 def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "LONGEST_TRIAL", 1.5)
     out = tmp_path / "out.json"
@@ -100,14 +100,7 @@ def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatc
     assert result["right_without"]["share"] == sum(row["without"] for row in result["rows"]) / 4
 
 
-def test_feedback_of_an_untaught_planner_is_refused_before_any_trial(monkeypatch, refusal):
-    agent = MotorAgent.from_pretrained(SHIPPED)
-    agent.planner.feedback = None
-    monkeypatch.setattr(evaluate, "load_actor", lambda name, kind, body: agent)
-    monkeypatch.setattr(suites, "run_trials", lambda *args: pytest.fail("a trial was run"))
-    assert "teach it by finetune_llm.py --stage feedback" in refusal("evaluate", "--suite", "feedback")
-
-
+@needs_shipped_weights
 def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "BEFORE_SECONDS", 0.3)
     monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)
@@ -159,3 +152,21 @@ def test_a_line_that_is_no_instruction_is_named(tmp_path, refusal):
     file.write_text('{"text": "walk", "program": "<walk> <end>"}\n')
     flags = ("--agent", SHIPPED, "--suite", "instructions", "--instructions_file", file)
     assert f"{file}, line 1: " in refusal("evaluate", *flags)
+
+
+@pytest.mark.parametrize("suite", ["places", "postures", "adapt"])
+def test_an_untrained_policy_is_measured_by_the_suites_of_goals_and_postures(suite, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 200)
+    monkeypatch.setattr(journeys, "PLACES", 1)
+    monkeypatch.setattr(journeys, "ADAPT_SECONDS", 1.0)
+    MotorPolicy(MotorPolicyConfig(widths=(16, 8))).save_pretrained(tmp_path)
+    evaluate.main(evaluate.Arguments(str(tmp_path), actor="policy", suite=suite, episodes=1, num_threads=1))
+    result = json.loads(capsys.readouterr().out)
+    assert result["suite"] == suite and result["actor"] == "policy"
+    rows = {"places": 8, "postures": 50, "adapt": 0}[suite]
+    assert len(result.get("rows", [])) == rows
+
+
+def test_nothing_but_a_report_needs_matplotlib():
+    program = "import sys; sys.modules['matplotlib'] = None; import evaluate"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

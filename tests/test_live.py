@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import SHIPPED, needs_shipped_weights
 
 from agent import live
 from agent.bodies.humanoid import HUMANOID
@@ -15,12 +15,13 @@ from agent.live import LiveAgent
 from agent.motor_agent import MotorAgent
 from agent.simulation.heading import heading_velocity
 
+pytestmark = needs_shipped_weights
 MOMENT = live.MOMENT_STEPS * HUMANOID.control_seconds
 
 
 @pytest.fixture(scope="module")
 def agent():
-    return MotorAgent.from_pretrained(ROOT / "pretrained" / "humanoid")
+    return MotorAgent.from_pretrained(SHIPPED)
 
 
 @pytest.fixture
@@ -60,6 +61,16 @@ def test_what_is_refused_changes_nothing_and_says_why(live_agent):
     moment = after(live_agent, 0.12)
     assert moment.notice.refused and "cannot do that" in moment.notice.text
     assert moment.command == (1.0, 0.0, 0.0)
+
+
+def test_a_place_is_gone_to_and_the_way_back_is_found(live_agent):
+    live_agent.instruct(Goal.to(1.5, 1.0))
+    place = live_agent.data.qpos[:2].copy()
+    moment = after(live_agent, 8)
+    assert moment.reached == 1 and np.linalg.norm(live_agent.data.qpos[:2] - place) == pytest.approx(1.8, abs=0.3)
+    live_agent.instruct(Goal.home(arms="up"))
+    after(live_agent, 10)
+    assert np.linalg.norm(live_agent.data.qpos[:2] - place) < 0.4
 
 
 def test_a_push_changes_the_velocity_of_the_body_by_what_it_is_worth(live_agent):

@@ -12,7 +12,6 @@ from agent.artefacts import hub
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.goals import GOAL_VERSION, Goal, GoalProgram
-from agent.language.planner import VOCABULARY
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent, describe
@@ -22,7 +21,7 @@ from agent.simulation.env import make_env
 @pytest.fixture(scope="module")
 def agent():
     transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
-    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), small_planner(list(VOCABULARY)))
+    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), small_planner())
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +39,9 @@ def env():
     env.close()
 
 
-def standing(forward=0.0, bodies=None):
-    observation = np.zeros(48, dtype=np.float32)  # body state and command
-    observation[0], observation[1], observation[22] = 1.3, 1.0, forward
+def standing(forward=0.0, bodies=None, turning=0.0):
+    observation = np.zeros(50, dtype=np.float32)  # body state and command
+    observation[0], observation[1], observation[22], observation[27] = 1.3, 1.0, forward, turning
     return observation if bodies is None else np.tile(observation, (bodies, 1))
 
 
@@ -94,6 +93,30 @@ def test_goals_follow_one_another_as_the_body_reaches_their_ends(agent):
     assert [outcome.met for outcome in agent.outcomes[0]] == [True, False]  # it went, and did not turn
 
 
+def test_the_transformer_is_told_velocities_and_postures_that_lead_to_a_place(agent):
+    agent.reset()
+    agent.prompt(Goal.to(0, 3, arms="up"))
+    assert agent.goal == Goal.to(0, 3, arms="up")
+    assert agent.command == Goal(0.0, 0.0, 0.8, arms="up"), "it turns there first"
+
+
+@pytest.mark.parametrize("skill", ["go_home", "face_start"])
+def test_a_way_back_by_itself_leads_to_where_the_program_before_it_began(agent, skill):
+    agent.reset()
+    agent.prompt(GoalProgram((Goal(1.0, seconds=0.6), Goal(wz=0.8, seconds=0.6))))
+    for _ in range(100):
+        agent.act(standing(forward=1.0, turning=0.8))
+    agent.prompt(skill)
+    agent.act(standing())
+    agent.act(standing())
+    assert agent.goal.skill == skill and not agent.done
+    agent.reset()
+    agent.prompt(skill)
+    agent.act(standing())
+    agent.act(standing())
+    assert agent.done, "it is there already"
+
+
 def test_a_new_prompt_replaces_what_runs(agent):
     agent.reset()
     agent.prompt(Goal(1.0, seconds=5.0))
@@ -119,7 +142,7 @@ def test_bodies_of_a_batch_pursue_their_own_programs(agent):
         action = agent.act(standing(bodies=2))
     assert action.shape == (2, 17)
     assert agent.done == [True, False]
-    assert agent.goal == [Goal(), Goal(1.0)]
+    assert agent.goal == agent.command == [Goal(), Goal(1.0)]
     with pytest.raises(ValueError, match="3 bodies were observed, 2 were prompted"):
         agent.act(standing(bodies=3))
 

@@ -65,14 +65,29 @@ _WORD = _either([*WORD_VALUES, *PARTS, *MULTIPLES, *JOINS, *WHOLE])
 DIGITS = r"(?:[0-9]{1,6}(?:[.,][0-9]{1,4})?|(?:[0-9]{1,3} )?[0-9]{1,2}/[0-9]{1,2})"
 _WORDS = rf"(?:{_WORD})(?:[ -](?:{_WORD})){{0,7}}"
 NUMBER = rf"(?:{DIGITS}|{_WORDS})"
-_UNIT = _either(UNITS)
 _SHARE = rf"(?:(?:{'|'.join(WHOLE)}|half|quarter)[ -])?"
-_SINGLE = rf"(?:{DIGITS}[ -]?{_SHARE}|{_WORDS}[ -])(?:{_UNIT})(?: and (?:a half|a quarter|three quarters))?"
-AMOUNT = rf"{_SINGLE}(?:(?: and)? {_SINGLE})?"
-_LENGTH_UNIT = _either(word for word, (kind, _) in UNITS.items() if kind != "seconds")
-_PER_UNIT = rf"(?:{_LENGTH_UNIT}) (?:per|an|a) (?:{_either(PER)})"
-SPEED = rf"{NUMBER} ?(?:{_either(SPEED_UNITS)}|{_PER_UNIT})"
 
+
+def amount_pattern(*kinds: str) -> str:
+    """A regular expression of all amounts of these kinds: "six feet", "a minute and a half", "5 feet 6 inches"."""
+    unit = _either(word for word, (kind, _) in UNITS.items() if kind in kinds)
+    single = rf"(?:{DIGITS}[ -]?{_SHARE}|{_WORDS}[ -])(?:{unit})(?: and (?:a half|a quarter|three quarters))?"
+    return rf"{single}(?:(?: and)? {single})?"
+
+
+def speed_pattern(*units: str) -> str:
+    """A regular expression of all speeds in m/s, in rad/s or in both: "3 km/h", "thirty degrees per second"."""
+    kinds = [{"m/s": "meters", "rad/s": "degrees"}[unit] for unit in units]
+    short = _either(word for word, (unit, _) in SPEED_UNITS.items() if unit in units)
+    long = _either(word for word, (kind, _) in UNITS.items() if kind in kinds)
+    return rf"{NUMBER} ?(?:{short}|(?:{long}) (?:per|an|a) (?:{_either(PER)}))"
+
+
+AMOUNT = amount_pattern("seconds", "meters", "degrees")
+SPEED = speed_pattern("m/s", "rad/s")
+
+_UNIT = _either(UNITS)
+_LENGTH_UNIT = _either(word for word, (kind, _) in UNITS.items() if kind != "seconds")
 _PARSE_SINGLE = re.compile(rf"({NUMBER})[ -]?({_SHARE})({_UNIT})(?: and (a half|a quarter|three quarters))?(?![a-z])")
 _PARSE_SPEED = re.compile(rf"({NUMBER}) ?(?:({_either(SPEED_UNITS)})|({_LENGTH_UNIT}) (?:per|an|a) ({_either(PER)}))")
 

@@ -9,6 +9,7 @@ Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 
 import math
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,7 @@ class Planner:
         self.base_model, self.base_revision = base_model, base_revision
         self.least_confidence = least_confidence
         self.body: Body = find_body(body)
+        self.adapter: Path | None = None  # folder of the adapter that is merged into the model
         fast = cast(PreTrainedTokenizerFast, tokenizer)
         self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
         self._matchers = {task: self._matcher(task) for task in TASKS.values()}
@@ -178,6 +180,7 @@ class Planner:
                 least_confidence=config["least_confidence"],
                 body=body,
             )
+            planner.adapter = folder if (folder / ADAPTER).is_file() else None
             planner.parse("stand")
         except ValueError as error:
             raise ValueError(f"{path} is no planner to work with: {error}") from error
@@ -200,7 +203,7 @@ class Planner:
         return config
 
     def save_pretrained(self, path: str | Path, weights: dict[str, Tensor] | None = None) -> None:
-        """Save the adapter attached to the model, in the model's own precision, or the model whole in base/.
+        """Save the adapter, in the model's own precision, or a model without one whole in base/.
 
         `weights` are those of the model by name, where it does not hold them itself.
         """
@@ -210,17 +213,18 @@ class Planner:
             if attached:
                 # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
                 self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
-                weights = {
-                    name: value.to(self.model.dtype) for name, value in (weights or self.model.state_dict()).items()
-                }
+                weights = weights or self.model.state_dict()
+                weights = {name: value.to(self.model.dtype) for name, value in weights.items()}
                 self.model.save_pretrained(new, state_dict=weights, save_embedding_layers=False)
+            elif self.adapter:
+                for name in (ADAPTER, ADAPTER_WEIGHTS):
+                    shutil.copyfile(self.adapter / name, new / name)
             else:
                 self.model.save_pretrained(new / BASE, state_dict=weights)
                 self.tokenizer.save_pretrained(new / BASE)
             runs.write_json(new / CONFIG, self.config)
-            runs.discard(
-                folder, runs.MANIFEST, *([BASE] if attached and self.base_model else [ADAPTER, ADAPTER_WEIGHTS])
-            )
+            stale = [BASE] if attached or self.adapter else [ADAPTER, ADAPTER_WEIGHTS]
+            runs.discard(folder, runs.MANIFEST, *stale)  # of another planner
 
     def save_config(self, folder: Path) -> None:
         """Save planner.json alone."""

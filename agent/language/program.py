@@ -9,6 +9,7 @@ said; this file converts them, adds what the sentence leaves open and refuses wh
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.bodies import Body
@@ -27,31 +28,46 @@ from agent.goals import (
     VelocityGoal,
     snap,
 )
-from agent.language.amounts import AMOUNT, SPEED, amount, speed
+from agent.language.amounts import AMOUNT, SPEED, amount, amount_pattern, speed, speed_pattern
 from agent.language.limits import BeyondLimit, check_posture, check_velocity
 
 DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # of a goal without an amount that another one follows
 
-_MOTIONS = "|".join(skill.replace("_", " ") for skill in SKILLS)
 _SPEED_WORDS = "|".join(word for word in SPEEDS if word != "normal")
-_WAY = "(?: (?:forward|backward|left|right))?"
-_VELOCITY = f"{SPEED}{_WAY}(?: and {SPEED}{_WAY}){{0,2}}"
-_PLACE = f"(?:{AMOUNT} (?:ahead|behind)(?: {AMOUNT} (?:left|right))?|{AMOUNT} (?:left|right))"
-_POSTURE = "low|arms up|arms out|wave left|wave right"
-_GOAL = (
-    f"(?:(?:{_MOTIONS})(?: (?:{_SPEED_WORDS}))?(?: {AMOUNT})?(?: at {_VELOCITY})?"
-    f"|go to(?: (?:{_SPEED_WORDS}))? {_PLACE}"
-    f"|go home(?: (?:{_SPEED_WORDS}))?"
-    f"|face start(?: (?:{_SPEED_WORDS}))?)"
-    f"(?:, (?:{_POSTURE})){{0,2}}"
+_PACE = f"(?: (?:{_SPEED_WORDS}))?"
+_POSTURES = "(?:, (?:low|arms up|arms out|wave left|wave right))"
+_LENGTH = amount_pattern("meters")
+_PLACE = f"(?:{_LENGTH} (?:ahead|behind)(?: {_LENGTH} (?:left|right))?|{_LENGTH} (?:left|right))"
+
+
+def _motion(names: str, kinds: Sequence[str], units: Sequence[str]) -> str:
+    """Pattern of motions with the amounts and speeds that suit them."""
+    speeds = f"(?: at {speed_pattern(*units)})?" if units else ""
+    return f"(?:{names}){_PACE if units else ''}(?: {amount_pattern(*kinds)})?{speeds}"
+
+
+_STRAIGHT = "walk forward|run forward|walk backward|sidestep left|sidestep right"
+_GOAL = "|".join(
+    [
+        _motion("stand", ["seconds"], []),
+        _motion(_STRAIGHT, ["seconds", "meters"], ["m/s"]),
+        _motion("turn left|turn right", ["seconds", "degrees"], ["rad/s"]),
+        _motion("curve left|curve right", ["seconds", "meters", "degrees"], ["m/s", "rad/s"]),
+        f"go to{_PACE} {_PLACE}",
+        f"(?:go home|face start){_PACE}",
+    ]
 )
+_GOAL = f"(?:{_GOAL}){_POSTURES}{{0,2}}"
 # One regular expression for everything that the language model can write.
 GRAMMAR = f"(?:{_GOAL}(?:; {_GOAL}){{0,{MAX_GOALS - 1}}}|refuse: (?:{'|'.join(REASONS)}))"
 
+# What `parse` reads is a little more: the text of every goal, whose velocity may have several parts.
+_WAY = "(?: (?:forward|backward|left|right))?"
+_VELOCITY = f"{SPEED}{_WAY}(?: and {SPEED}{_WAY}){{0,2}}"
+_MOTIONS = "|".join(skill.replace("_", " ") for skill in (*SKILLS, *PLACE_SKILLS))
 _PARTS = re.compile(
-    f"(?P<motion>{_MOTIONS}|{'|'.join(skill.replace('_', ' ') for skill in PLACE_SKILLS)})"
-    f"(?: (?P<speed>{_SPEED_WORDS}))?(?: (?P<place>{_PLACE})| (?P<amount>{AMOUNT}))?(?: at (?P<velocity>{_VELOCITY}))?"
-    f"(?P<posture>(?:, (?:{_POSTURE}))*)"
+    f"(?P<motion>{_MOTIONS})(?: (?P<speed>{_SPEED_WORDS}))?(?: (?P<place>{_PLACE})| (?P<amount>{AMOUNT}))?"
+    f"(?: at (?P<velocity>{_VELOCITY}))?(?P<posture>{_POSTURES}*)"
 )
 _PLACE_PARTS = re.compile(f"({AMOUNT}) (ahead|behind|left|right)")
 _VELOCITY_PARTS = re.compile(f"({SPEED})(?: (forward|backward|left|right))?")
