@@ -14,12 +14,12 @@ ORDER: dict[str, list[str]] = {
     "simulation": ["heading", "physics", "task", "curriculum", "vector_env", "env", "rollouts", "video"],
     "models": ["mirror", "motor_policy", "decision_transformer"],
     "data": ["schema", "episodes", "windows", "hindsight"],
-    "feedback": ["outcomes", "pursuit", "lessons", "proposals", "trials"],
+    "feedback": ["outcomes", "pursuit", "proposals", "trials", "lessons"],
     "language": [
-        *("spelling", "quantities", "plain_words", "corpus.phrases", "corpus.generator", "steps", "planner"),
-        *("small_llama", "feedback_training"),
+        *("amounts", "limits", "program", "corpus.phrases", "corpus.refusals", "corpus.generator", "corpus.written"),
+        *("language_model", "planner", "feedback_turns"),
     ],
-    "evaluation": ["suites", "report"],
+    "evaluation": ["suites", "journeys", "report"],
     "motor_agent": [],
     "live": [],
 }

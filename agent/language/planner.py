@@ -101,6 +101,7 @@ class Chat:
         return [*self.plain_ids(answer), self.end]
 
     def plain_ids(self, text: str) -> list[int]:
+        text = text.encode(errors="replace").decode()  # half a surrogate pair has no UTF-8
         return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
 
     def frame(self, task: Task) -> tuple[list[int], list[int]]:

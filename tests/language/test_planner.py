@@ -14,7 +14,7 @@ from agent.artefacts import runs
 from agent.bodies import find_body
 from agent.feedback.outcomes import CAUSES, GoalOutcome
 from agent.feedback.proposals import draw_tables
-from agent.goals import GOAL_VERSION, Goal, GoalProgram, VelocityGoal
+from agent.goals import GOAL_VERSION, Goal, GoalProgram, Pose, Progress, VelocityGoal
 from agent.language import planner as planner_module
 from agent.language.corpus import written
 from agent.language.planner import CONFIG, READ, Parse, Planner, score
@@ -173,7 +173,8 @@ def test_the_score_counts_programs_by_length_refusals_and_refusals_without_need(
     }
 
 
-SHORT = GoalOutcome(Goal(1.0, meters=2.0), 1.2, 1.2, 20.0, (1.0, 0.0, 0.3), fell=False, timed_out=False)
+ENDED = Progress(seconds=1.2, pose=Pose(1.2, 0.0, 0.35), home=Pose(), degrees=20.0, meters=1.2)
+SHORT = GoalOutcome(Goal(1.0, meters=2.0), ENDED, (1.0, 0.0, 0.3), fell=False, timed_out=False)
 TABLE = next(draw_tables(0))
 
 

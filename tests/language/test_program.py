@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from agent.bodies import find_body
 from agent.goals import Goal, GoalProgram
-from agent.language.corpus import generator, written
 from agent.language.program import GRAMMAR, parse
 
 HUMANOID = find_body("humanoid")
@@ -64,28 +63,3 @@ def test_whatever_the_grammar_allows_is_a_program_within_limits_or_a_refusal(tex
     assert GoalProgram.from_tokens(program.tokens).goals == program.goals
     for goal in program.goals:
         assert goal.skill.startswith(("go", "face")) or math.isfinite(HUMANOID.reach(goal.command[:3]))
-
-
-@pytest.mark.parametrize("split", list(written.FILES))
-def test_every_written_sentence_has_a_program_in_the_grammar(split):
-    for each in written.sentences(split):
-        assert re.fullmatch(GRAMMAR, each.program), each
-        program = parse(each.program, HUMANOID)
-        assert program.refusal in (None, "limit") or each.program.startswith("refuse"), each
-
-
-def test_generated_sentences_have_programs_in_the_grammar_and_come_in_the_same_order():
-    found = generator.examples(1500, seed=3)
-    assert found[:50] == generator.examples(50, seed=3) and found[:50] != generator.examples(50, seed=4)
-    assert len({each.text for each in found}) == len(found)
-    for each in found:
-        assert re.fullmatch(GRAMMAR, each.program), each
-
-
-def test_no_sentence_of_the_test_or_development_set_is_trained_on():
-    def plain(text: str) -> str:
-        return text.lower().strip(" .!?")
-
-    held_out = {plain(each.text) for split in ("development", "test") for each in written.sentences(split)} - {""}
-    assert held_out.isdisjoint(plain(each.text) for each in written.sentences("train"))
-    assert held_out.isdisjoint(plain(each.text) for each in generator.examples(3000, seed=0))

@@ -1,6 +1,6 @@
 """Sentences that were written one by one, each with its program: for training, for development and for the test.
 
-The folder is also a dataset that `datasets.load_dataset` opens and TRL trains on (README.md).
+The folder written/ is also a dataset that `datasets.load_dataset` opens and TRL trains on (README.md).
 """
 
 import json
@@ -20,5 +20,5 @@ class Sentence(NamedTuple):
 
 def sentences(split: str) -> list[Sentence]:
     """The sentences of a split: train, development or test."""
-    rows = map(json.loads, (Path(__file__).parent / FILES[split]).read_text(encoding="utf-8").splitlines())
+    rows = map(json.loads, (Path(__file__).with_suffix("") / FILES[split]).read_text(encoding="utf-8").splitlines())
     return [Sentence(row["messages"][1]["content"], row["messages"][2]["content"], row["persona"]) for row in rows]

@@ -1,0 +1,72 @@
+"""Loading a language model and its adapter: nothing that is not what it says it is."""
+
+import json
+
+import pytest
+import torch
+from samples import small_planner, with_adapter
+
+from agent.language import language_model
+from agent.language.language_model import ADAPTER, INSTALL, load_language_model, load_tokenizer, merge_adapter
+
+
+@pytest.fixture
+def adapted(tmp_path):
+    """Folders of a base model and of an adapter for it."""
+    planner = small_planner()
+    planner.model.save_pretrained(tmp_path / "base")
+    planner.tokenizer.save_pretrained(tmp_path / "base")
+    with_adapter(planner, str(tmp_path / "base")).save_pretrained(tmp_path / "adapter")
+    (tmp_path / "adapter" / "manifest.json").unlink()
+    return tmp_path / "base", tmp_path / "adapter"
+
+
+def test_a_merged_adapter_changes_the_model_and_is_finite(adapted):
+    base, adapter = adapted
+    plain = load_language_model(base, "base", "float32")
+    before = plain.model.layers[0].mlp.up_proj.weight.clone()
+    merged = merge_adapter(plain, adapter, "adapter")
+    assert not torch.equal(before, merged.model.layers[0].mlp.up_proj.weight)
+    assert all(value.isfinite().all() for value in merged.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"peft_type": "ADALORA"}, "declares an adapter"),
+        ({"r": 4096}, "declares an adapter of rank 4096"),
+        ({"target_modules": ["(a+)+$"]}, "which is no name"),
+        ({"modules_to_save": ["lm_head"]}, "is not plain LoRA"),
+    ],
+)
+def test_an_adapter_that_is_more_than_plain_lora_is_refused(adapted, changes, words):
+    base, adapter = adapted
+    config = json.loads((adapter / ADAPTER).read_text()) | changes
+    (adapter / ADAPTER).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=words):
+        merge_adapter(load_language_model(base, "base", "float32"), adapter, "adapter")
+
+
+def test_a_damaged_tokenizer_is_refused(adapted):
+    base, _ = adapted
+    (base / "tokenizer.json").write_text("{")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        load_tokenizer(base, "base")
+
+
+def test_the_packaged_weights_are_asked_for_by_the_line_that_installs_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(language_model.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="are not installed") as caught:
+        language_model.packaged_model()
+    assert INSTALL in str(caught.value)
+
+
+@pytest.mark.slow
+def test_the_packaged_weights_are_converted_once_and_then_load(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = language_model.packaged_model()
+    model = load_language_model(folder, "smollm2", "bfloat16")
+    assert model.num_parameters() == pytest.approx(134.5e6, rel=0.01)
+    monkeypatch.setattr(language_model.importlib.util, "find_spec", lambda name: None)
+    assert language_model.packaged_model() == folder
