@@ -117,7 +117,8 @@ AIM_GAIN, AIM = 0.15, 0.05  # rad/m, rad: it also turns a little towards its lin
 TURN_GAIN, TURN_RATE = 1.5, 0.8  # 1/s, rad/s: towards a place or a heading
 WALK_BEARING = math.radians(50)  # a place further to the side is faced first
 NEAR = 0.6  # m; so near a place, the body steps there in any direction without turning
-BRAKE_SECONDS = 1.5  # the speed towards a place, or the end of a line, is at most the distance in this time
+# The speed towards the end of a line, or a place, is at most the distance in this time.
+BRAKE_SECONDS, ARRIVE_SECONDS = 1.5, 2.2
 
 
 class Pose(NamedTuple):
@@ -552,7 +553,7 @@ class _Destination(Goal):
 
     def wanted(self, progress: Progress) -> tuple[float, float, float]:
         distance, bearing = self._bearing(progress)
-        speed = min(CRUISE[self.speed], max(GRID_STEP, distance / BRAKE_SECONDS))
+        speed = min(CRUISE[self.speed], max(GRID_STEP, distance / ARRIVE_SECONDS))
         if distance <= NEAR:
             speed = min(speed, CRUISE["slow"])
             return speed * math.cos(bearing), speed * math.sin(bearing), 0.0

@@ -36,13 +36,14 @@ DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # of a goal without an amount that
 _SPEED_WORDS = "|".join(word for word in SPEEDS if word != "normal")
 _PACE = f"(?: (?:{_SPEED_WORDS}))?"
 _POSTURES = "(?:, (?:low|arms up|arms out|wave left|wave right))"
+_WAY = "(?: (?:forward|backward|left|right))?"
 _LENGTH = amount_pattern("meters")
 _PLACE = f"(?:{_LENGTH} (?:ahead|behind)(?: {_LENGTH} (?:left|right))?|{_LENGTH} (?:left|right))"
 
 
 def _motion(names: str, kinds: Sequence[str], units: Sequence[str]) -> str:
     """Pattern of motions with the amounts and speeds that suit them."""
-    speeds = f"(?: at {speed_pattern(*units)})?" if units else ""
+    speeds = f"(?: at {speed_pattern(*units)}{_WAY}(?: and {SPEED}{_WAY}){{0,2}})?" if units else ""
     return f"(?:{names}){_PACE if units else ''}(?: {amount_pattern(*kinds)})?{speeds}"
 
 
@@ -61,8 +62,6 @@ _GOAL = f"(?:{_GOAL}){_POSTURES}{{0,2}}"
 # One regular expression for everything that the language model can write.
 GRAMMAR = f"(?:{_GOAL}(?:; {_GOAL}){{0,{MAX_GOALS - 1}}}|refuse: (?:{'|'.join(REASONS)}))"
 
-# What `parse` reads is a little more: the text of every goal, whose velocity may have several parts.
-_WAY = "(?: (?:forward|backward|left|right))?"
 _VELOCITY = f"{SPEED}{_WAY}(?: and {SPEED}{_WAY}){{0,2}}"
 _MOTIONS = "|".join(skill.replace("_", " ") for skill in (*SKILLS, *PLACE_SKILLS))
 _PARTS = re.compile(

@@ -9,7 +9,7 @@ from agent.goals import Goal, GoalProgram
 from agent.language.limits import BeyondLimit, check_limits, check_posture, check_velocity
 
 HUMANOID = find_body("humanoid")
-PLAIN = replace(HUMANOID, arm_joints=(), arm_poses={}, crouch_height=None)
+PLAIN = replace(HUMANOID, arm_joints=(), arm_poses={}, wave_swing=(), crouch_height=None)
 
 
 @pytest.mark.parametrize(
