@@ -48,7 +48,7 @@ FEW = "tests/instructions/few.jsonl"  # instructions, in place of those that tak
 # What a command begins with -> the test that runs it, or the step of continuous integration.
 ELSEWHERE = {
     "python finetune_llm.py --config configs/llm/feedback.yaml": (
-        "test_finetune_llm.py::test_a_planner_learns_to_judge_and_reads_instructions_as_before"
+        "test_finetune_llm.py::test_a_planner_goes_on_with_its_adapter_and_learns_feedback_from_a_dataset"
     ),
     "python evaluate.py --suite feedback": (
         "test_evaluate.py::test_feedback_is_compared_with_the_same_runs_without_it"

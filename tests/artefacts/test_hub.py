@@ -79,7 +79,7 @@ def test_auto_classes_load_from_the_hub_with_the_same_checks(server, saved):
     server.add(NAME, contents(saved))
     assert type(AutoModel.from_pretrained(NAME)) is MotorPolicy
     files = contents(saved)
-    config = files["config.json"].replace(b'"goal_version": "1"', b'"goal_version": "0"')
+    config = files["config.json"].replace(b'"goal_version": "2"', b'"goal_version": "0"')
     server.add(NAME, files | {"config.json": config})
     with pytest.raises(ValueError, match="me/policy speaks goal vocabulary 0"):
         AutoModel.from_pretrained(NAME)
