@@ -241,6 +241,9 @@ def train(
     Under FSDP the model stays in shards; the main process gets the weights of all of them.
     """
     folder = Path(args.output_dir) / CHECKPOINTS
+    on_cpu = PartialState().device.type == "cpu"
+    if on_cpu:
+        planner.model.set_attn_implementation("eager")  # the backward pass of sdpa takes a quarter of an update there
     config = SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=args.per_device_train_batch_size,
@@ -254,7 +257,7 @@ def train(
         train_sampling_strategy="group_by_length",
         bf16=args.dtype == "bfloat16",
         fp16=args.dtype == "float16",
-        use_cpu=str(PartialState().device) == "cpu",
+        use_cpu=on_cpu,
         activation_checkpointing=args.gradient_checkpointing,
         dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=20,

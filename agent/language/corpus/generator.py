@@ -968,17 +968,17 @@ def few_blocks(speaker: Speaker, count: int) -> list[Block]:
     groups = [
         (shared, 4),
         (ratio, 5),
-        (halves, 2),
+        (halves, 3),
         (mirrored, 2),
         (eight, 1.5),
         (ladder, 3),
         (lambda s: ellipsis(s, s.pick([2, 2, 3])), 5),
-        (repetition, 3),
+        (repetition, 5),
         (legs, 2),
     ]
     blocks: list[Block] = []
     while len(goals_of(blocks)) < count:
-        several = len(goals_of(blocks)) + 2 <= count and speaker.chance(0.25)
+        several = len(goals_of(blocks)) + 2 <= count and speaker.chance(0.35)
         makers = [*groups, (lambda s: back_again(s, not blocks), 3)] if several else [(simple_block, 1)]
         blocks.append(speaker.weighted(makers)[0](speaker))
     if speaker.chance(0.2):  # a posture of its own, from here on
@@ -1135,7 +1135,7 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
     if kind == "single":
         made = single(speaker)
         return (made if speaker.chance(0.15) else made._replace(text=inflect(made.text))), True
-    if speaker.chance(0.12 if kind == "few" else 0.2):
+    if speaker.chance(0.16 if kind == "few" else 0.2):
         return telegram(
             speaker, speaker.pick([2, 3, 3, 4]) if kind == "few" else speaker.rng.randint(5, 8)
         ), speaker.chance(0.1)
@@ -1152,7 +1152,7 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
     if (
         len(made.events) > 1
         and not any(isinstance(event, Pose) or event.postures for event in made.events)
-        and speaker.chance(0.05)
+        and speaker.chance(0.08)
     ):
         posture = speaker.pick(list(P.THROUGHOUT))
         events = tuple(goal._replace(postures=(posture,)) for goal in made.events)
