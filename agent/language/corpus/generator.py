@@ -838,14 +838,15 @@ def telegram(speaker: Speaker, count: int) -> Block:
             motion = motion.replace("left", side)
         said = meant = rest if "degrees" in rest else ""
         if kind == "angle" and speaker.chance(0.7):  # R 90, or only R
-            said = str(speaker.pick([90, 90, 90, 45, 45, 30, 60, 180, 120, 135, 10, 15, 20, 75, 270]))
+            angle = speaker.pick([90, 90, 90, 45, 45, 30, 60, 180, 120, 135, 10, 15, 20, 75, 270])
+            said = numeral(speaker, angle, digits=len(words) == 1)
             said, meant = (
                 ("", "corner") if motion.startswith("turn") and speaker.chance(0.2) else (said, f"{said} degrees")
             )
         elif kind:
             one, more, numbers, _ = units[kind]
             value = speaker.pick(P.NUMBERS[numbers])
-            said = meant = f"{value:g}" + (one if value == 1 else more)
+            said = meant = numeral(speaker, value, digits=len(more) < 5) + (one if value == 1 else more)
         if code == "go to":
             ahead = speaker.pick(
                 [
@@ -1156,7 +1157,9 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
     ):
         posture = speaker.pick(list(P.THROUGHOUT))
         events = tuple(goal._replace(postures=(posture,)) for goal in made.events)
-        return Block(f"{made.text}, {speaker.say(P.THROUGHOUT[posture])}", events, made.form), False
+        words = speaker.say(P.THROUGHOUT[posture])
+        text = f"{words}: {made.text}" if speaker.chance(0.4) else f"{made.text}, {words}"
+        return Block(text, events, "fixed"), False
     return made, True
 
 

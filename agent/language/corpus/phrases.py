@@ -724,9 +724,9 @@ AGAIN = [
     "{0}, one more time",
 ]
 TIMES = {
-    2: "[twice|two times|2 times|2x|x2]",
-    3: "[three times|3 times|thrice|3x|x3]",
-    4: "[four times|4 times|4x]",
+    2: "[twice|two times|2 times|2x|x2|two rounds|2 rounds]",
+    3: "[three times|3 times|thrice|3x|x3|three rounds|3 rounds]",
+    4: "[four times|4 times|4x|four rounds]",
     5: "[five times|5 times|5x]",
     6: "[six times|6 times]",
     8: "[eight times|8 times]",
@@ -754,6 +754,9 @@ REPEATS = [
     "{0}, all of that {t}",
     "{t} please: {0}",
     "{t} over: {0}",
+    "{0}. {t}.",
+    "{0}. Do that {t}.",
+    "{0}, {t} over",
 ]
 BETWEEN = [
     "with a pause in between",
