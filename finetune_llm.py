@@ -241,7 +241,7 @@ def train(
     Under FSDP the model stays in shards; the main process gets the weights of all of them.
     """
     folder = Path(args.output_dir) / CHECKPOINTS
-    on_cpu = PartialState().device.type == "cpu"
+    on_cpu = str(PartialState().device) == "cpu"
     if on_cpu:
         planner.model.set_attn_implementation("eager")  # the backward pass of sdpa takes a quarter of an update there
     config = SFTConfig(
@@ -292,7 +292,7 @@ class AnswerTrainer(SFTTrainer):
     takes as long as the model itself.
     """
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch: Any = None):
         labels = inputs.pop("labels")[:, 1:]
         answers = (labels != -100).any(0).nonzero()[:, 0]
         outputs = model(**inputs, logits_to_keep=answers, use_cache=False)

@@ -116,7 +116,7 @@ def free(planner: Planner, texts: Sequence[str]) -> list[GoalProgram]:
     for text in texts:
         ids = torch.tensor([planner.chat.prompt_ids(READ, text)])
         made = planner.model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=128)
-        answer = planner.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+        answer = str(planner.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True))
         programs.append(parse(answer if re.fullmatch(GRAMMAR, answer) else "refuse: unclear", HUMANOID))
     return programs
 

@@ -29,8 +29,10 @@ LORA_SETTINGS = (  # what an adapter may say of itself
     *("lora_dropout", "use_rslora", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
     "fan_in_fan_out",
 )
-PLAIN_LORA = {"peft_type": "LORA", "bias": "none", "init_lora_weights": True}  # PEFT's defaults, and its other ones
-PLAIN_LORA |= {"megatron_core": "megatron.core", "qalora_group_size": 16}
+PLAIN_LORA = {  # PEFT's defaults
+    **{"peft_type": "LORA", "bias": "none", "init_lora_weights": True},
+    **{"megatron_core": "megatron.core", "qalora_group_size": 16},
+}
 
 
 def base_folder(name: str, revision: str = "", token: str | None = None) -> Path:
@@ -112,7 +114,7 @@ def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> Pre
         weights = load_file(folder / ADAPTER_WEIGHTS)
         for target in targets:
             module = model.get_submodule(target.removeprefix("base_model.model."))
-            weight = module.weight.T if isinstance(module, Conv1D) else module.weight
+            weight = cast(torch.Tensor, module.weight.T if isinstance(module, Conv1D) else module.weight)
             down, up = (weights[f"{target}.lora_{part}.weight"].float() for part in "AB")
             if len(down) != rank:
                 raise ValueError(f"it declares an adapter of rank {rank}, its weights are of {len(down)}")
