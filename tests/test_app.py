@@ -169,6 +169,7 @@ def test_a_place_and_a_posture_are_asked_for_by_buttons(page):
     page.get_by_label("and to the left").fill("-0.5")
     page.get_by_role("button", name="Go to it").click()
     expect(goal_in_force(page)).to_have_text("go to 1 meter ahead 0.5 meters right, arms up")
+    expect(page.locator("#notice")).to_contain_text("all 1 goals met")  # before, it would be at home
     page.get_by_role("button", name="go home").click()
     expect(goal_in_force(page)).to_have_text("go home, arms up")
     page.get_by_label("rest", exact=True).check()
