@@ -201,6 +201,7 @@ def base_planner(args: Arguments, sources: Sources) -> Planner:
     planner = Planner(model, load_tokenizer(folder, base_model), base_model=base_model, base_revision=base_revision)
     if args.init_from:
         planner.model = PeftModel.from_pretrained(model, sources.folders["init_from"], is_trainable=True)
+        planner.model.peft_config["default"].base_model_name_or_path = str(folder)  # or PEFT asks the Hub for it
     return planner
 
 
