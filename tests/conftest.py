@@ -11,6 +11,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALL
 
 import hub_server
 import pytest
+from accelerate.state import AcceleratorState
 from huggingface_hub import constants
 from hypothesis import settings
 
@@ -45,6 +46,13 @@ def run_script(*command: str | Path, timeout: float = 240, **environment: str) -
         timeout=timeout,
         check=False,
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_precision():
+    """Accelerate keeps the precision of the first training of a process; each file of tests has its own."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def contents(folder) -> dict[str, bytes]:
