@@ -23,7 +23,7 @@ from agent.simulation.heading import heading_velocity
 from agent.simulation.task import SMOOTHING_SECONDS
 from agent.simulation.video import FRAME_EVERY
 
-MOMENT_STEPS = 4  # control steps from one moment to the next: 17 moments a second
+MOMENT_STEPS = 4  # control steps from one moment to the next
 CLIP_SECONDS = 10.0  # what is remembered of the past
 LYING_SECONDS = 1.5  # from a fall until it stands again
 PATIENCE = 0.5  # s behind real time, after which what was lost is given up
