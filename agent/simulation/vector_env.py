@@ -292,6 +292,7 @@ class GoalVectorEnv(VectorEnv):
         striding = rows[kind < curriculum.stride_share] if self.body.hips else rows[:0]
         if len(striding):
             qpos, qvel = stride_poses(rng, len(striding), self.body, self._start_qpos)
+            qpos[:, 7:] = qpos[:, 7:].clip(*self.physics.model.jnt_range[1:].T)
             self.physics.set_state(striding, qpos, qvel)
             qpos[:, 2] -= self.state.feet[striding, :, 2].min(1) - self.body.sole_height  # the lower foot stands
             self.set_state(striding, qpos, qvel)

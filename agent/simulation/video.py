@@ -81,7 +81,8 @@ class StickFigure(gymnasium.Wrapper):
         for geom in range(model.ngeom):
             radius = model.geom_size[geom, 0] * PIXELS_PER_METER
             center, axes = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
-            color = "steelblue" if model.geom(geom).name.startswith("left") else "darkorange"
+            link = model.body(model.geom_bodyid[geom]).name
+            color = "steelblue" if link.startswith("left") else "darkorange"
             kind = model.geom_type[geom]
             if kind in (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER):
                 half = axes[:, 2] * model.geom_size[geom, 1]
