@@ -190,4 +190,3 @@ class LiveAgent:
         self._agent.prompt(program)
         self._program = program
         self._say("Understood.")
-

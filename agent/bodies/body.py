@@ -135,7 +135,15 @@ class Body:
     ankles: tuple[str, ...] = ()
 
     def __post_init__(self):
-        named = (self.actuated, self.odd_joints, self.rest_pose, self.posture_joints, self.hips, self.knees, self.ankles)
+        named = (
+            self.actuated,
+            self.odd_joints,
+            self.rest_pose,
+            self.posture_joints,
+            self.hips,
+            self.knees,
+            self.ankles,
+        )
         unknown = {name for names in (*named, self.arm_joints) for name in names} - set(self.joints)
         if unknown:
             raise ValueError(f"body {self.name} has no joint {sorted(unknown)[0]!r}: name one of {self.joints}")

@@ -27,6 +27,7 @@ MENAGERIE = ASSETS / "mujoco_menagerie/unitree_g1/g1.xml"
 CONTROL_SECONDS, TIMESTEP, TRAINING_TIMESTEP = 0.02, 0.002, 0.004
 
 FEET = ("right_foot", "left_foot")
+HANDS = ("right_hand_collision", "left_hand_collision")
 LEG = ("hip_pitch", "hip_roll", "hip_yaw", "knee", "ankle_pitch", "ankle_roll")
 WAIST = ("waist_yaw_joint", "waist_roll_joint", "waist_pitch_joint")
 ARM = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll", "wrist_pitch", "wrist_yaw")
@@ -65,7 +66,7 @@ def _full_model() -> mujoco.MjModel:
     spec = _playground(TIMESTEP)
     for pair in list(spec.pairs):
         spec.delete(pair)
-    for name in ("floor", *FEET):
+    for name in ("floor", *FEET, *HANDS):
         geom = spec.geom(name)
         geom.contype = geom.conaffinity = 1
         geom.condim = 3
