@@ -183,7 +183,7 @@ class MotorPolicy(PreTrainedModel):
 
     @torch.no_grad()
     def set_std(self, std: float) -> None:
-        """Make the exploration noise `std`, a share of the action range, and less where the range is wider than most."""
+        """Set the exploration noise to `std`, a share of the action range; less where the range is wider than most."""
         self.log_std.copy_(torch.as_tensor(np.log(std * self.body.noise_shares)))
 
     def normalize(self, observations: Tensor) -> Pair:
