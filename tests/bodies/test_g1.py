@@ -19,8 +19,8 @@ from agent.bodies.g1 import G1, load_model, load_training_model
 from agent.goals import ARMS, HEIGHTS
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.heading import heading_observation
-from agent.simulation.physics import Physics
-from agent.simulation.task import feet_apart
+from agent.simulation.physics import BodyState, Physics
+from agent.simulation.task import GoalTask, cadence, feet_apart
 from agent.simulation.vector_env import GoalVectorEnv
 
 ENV_ID = "agent/G1Goal-v0"
@@ -242,3 +242,38 @@ def test_ppo_trains_a_policy_that_acts_with_all_contacts(monkeypatch, tmp_path):
         action = policy.act(observation)
         assert env.action_space.contains(action) and np.abs(action).max() > 0
         observation, *_ = env.step(action)
+
+
+@pytest.mark.parametrize("speed", [0.4, 1.0, 1.6])
+def test_its_reward_pays_more_for_feet_that_take_turns_than_for_hops_and_shuffles(speed):
+    weights = parse_arguments(pretrain_ppo.Arguments, ["--config", "configs/ppo/g1.yaml"])
+    earned = {gait: gait_reward(gait, speed, weights) for gait in ("walk", "hop", "shuffle", "wrong leg")}
+    assert earned["walk"] > 8
+    for gait in ("hop", "shuffle", "wrong leg"):
+        assert earned["walk"] > earned[gait] + 0.3 * weights.tracking_weight, gait
+
+
+def gait_reward(gait: str, speed: float, weights: pretrain_ppo.Arguments) -> float:
+    """Mean reward for gait and stride of a robot that glides ahead with its feet as drawn here."""
+    task = GoalTask(G1, 1, weights)
+    task.goals[:, 0] = speed
+    earned = []
+    for step in range(200):
+        wave, lead = np.sin(2 * np.pi * task.phase[0, 0]), -np.cos(2 * np.pi * task.phase[0, 0])
+        lead *= 0.8 * speed / cadence(task.commands, G1)[0]
+        feet = np.array([[[-lead / 2, -0.1, 0], [lead / 2, 0.1, 0]]])
+        swing = int(wave > 0) if gait == "walk" else int(wave <= 0)
+        if gait in ("walk", "wrong leg"):
+            feet[0, swing, 2] = 0.08 * abs(wave)
+        if gait == "hop":
+            feet[..., 0], feet[..., 2] = 0, max(0, 0.07 * np.sin(4 * np.pi * task.phase[0, 0]))
+        feet += [speed * step * G1.control_seconds, 0, G1.sole_height]
+        qpos, qvel = np.zeros((1, 36)), np.zeros((1, 35))
+        qpos[:, 3], qvel[:, 0] = 1, speed
+        state = BodyState(qpos, qvel, feet)
+        if not step:
+            task.begin(np.arange(1), state)
+        task.lead()
+        parts = task.step(state, np.zeros((1, 29), dtype=np.float32))
+        earned.append(parts["gait"][0] + parts["stride"][0])
+    return float(np.mean(earned))
