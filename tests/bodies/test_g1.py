@@ -181,6 +181,7 @@ def test_its_action_noise_is_no_larger_where_the_arms_reach_far():
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m..imum value is:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*we recommend using a symmetric and normalized space:UserWarning")
 def test_its_env_passes_the_checks_of_gymnasium_and_stable_baselines():
     env = gymnasium.make(ENV_ID)
     check_env(env.unwrapped, skip_render_check=True)
