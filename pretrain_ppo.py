@@ -47,8 +47,8 @@ from agent.simulation.video import film
 
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
-FREE = {"init_from", "total_steps", "num_threads", "compile", "training_model", "evaluate_every", "checkpoint_every"}
-FREE |= arguments.ALWAYS_FREE
+FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
+FREE |= {"training_model"} | arguments.ALWAYS_FREE
 
 
 @strict
