@@ -266,7 +266,7 @@ def train(
         report_to=args.report_to,
         seed=args.seed,
     )
-    trainer = SFTTrainer(
+    trainer = AnswerTrainer(
         model=planner.model,
         args=config,
         train_dataset=rows,
@@ -285,6 +285,21 @@ def train(
         raise SystemExit(128 + interruption.signal)
     planner.model = trainer.accelerator.unwrap_model(trainer.model)
     return trainer.accelerator.get_state_dict(trainer.model)
+
+
+class AnswerTrainer(SFTTrainer):
+    """Scores the vocabulary where a row of the batch has an answer. Without a GPU, TRL scores it at every token, which
+    takes as long as the model itself.
+    """
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        labels = inputs.pop("labels")[:, 1:]
+        answers = (labels != -100).any(0).nonzero()[:, 0]
+        outputs = model(**inputs, logits_to_keep=answers, use_cache=False)
+        logits, labels = outputs.logits.float().flatten(0, 1), labels[:, answers].flatten()
+        loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / num_items_in_batch
+        loss *= self.accelerator.num_processes  # over which its gradient is averaged
+        return (loss, outputs) if return_outputs else loss
 
 
 def lora(args: Arguments) -> LoraConfig:

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT, needs_shipped_weights
+from conftest import ROOT
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -18,7 +18,6 @@ needs_browser = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ,
     reason="no Chromium to look at the page with: apt-get install chromium",
 )
-pytestmark = needs_shipped_weights
 FORWARD, LEFT, TURNING = range(3)
 PATIENCE = 120_000  # ms; what is measured is simulated time
 expect.set_options(timeout=PATIENCE)

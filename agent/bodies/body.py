@@ -72,7 +72,10 @@ class Body:
         knee_bend: sign of a bent knee.
         torso_height: m of the torso while it stands or walks; needed for a crouch.
         crouch_height: m of the torso in a crouch; None: it cannot be asked to go low.
-        crouch_bend: rad, by which both knees are bent in a crouch.
+        crouch_bend: rad, by which both knees are bent at least in a crouch.
+        crouch_offset: what to add to parts of an observation, by their `observation_names`, so that a policy that can
+            only walk upright goes low: it takes its legs for straighter than they are. experiments/crouch_search.py
+            finds it; `MotorPolicy.start_crouch` uses it.
         low_speed: m/s, the fastest command ahead in a crouch.
         arm_joints: joints that pose the arms: all of the right arm, then their partners. Empty: no arm poses.
         arm_poses: angles of the right arm in "up", "out" and "wave", those that it can be asked for, rad; the left arm
@@ -125,6 +128,7 @@ class Body:
     torso_height: float = 0.0
     crouch_height: float | None = None
     crouch_bend: float = 0.0
+    crouch_offset: dict[str, float] = field(default_factory=dict)
     low_speed: float = 0.0
     arm_joints: tuple[str, ...] = ()
     arm_poses: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -147,6 +151,11 @@ class Body:
         unknown = {name for names in (*named, self.arm_joints) for name in names} - set(self.joints)
         if unknown:
             raise ValueError(f"body {self.name} has no joint {sorted(unknown)[0]!r}: name one of {self.joints}")
+        unknown = set(self.crouch_offset) - set(self.observation_names)
+        if unknown:
+            raise ValueError(
+                f"crouch_offset of body {self.name} names {sorted(unknown)[0]!r}: name one of {self.observation_names}"
+            )
         if len(self.action_scale) != len(self.actuated):
             raise ValueError(
                 f"body {self.name} has {len(self.action_scale)} action scales for {len(self.actuated)} actuators: "
@@ -200,6 +209,13 @@ class Body:
     def observation_size(self) -> int:
         """Numbers in the heading frame: height, tilt, joint angles, linear and angular velocity, joint velocities."""
         return 11 + 2 * len(self.joints)
+
+    @functools.cached_property
+    def observation_names(self) -> tuple[str, ...]:
+        """Names [S] of what a body observes, in the order of `agent.simulation.heading`."""
+        velocities = "vx", "vy", "vz", "roll_rate", "pitch_rate", "yaw_rate"
+        rates = (f"{joint}_rate" for joint in self.joints)
+        return ("height", "tilt_w", "tilt_x", "tilt_y", "tilt_z", *self.joints, *velocities, *rates)
 
     @property
     def action_size(self) -> int:
@@ -260,6 +276,11 @@ class Body:
         swing = self.wave_swing or still
         pairs = {"wave_left": (still, swing), "wave_right": (swing, still)}
         return np.array([self._arm_pair(*pairs.get(name, (still, still))) for name in ARMS])
+
+    @functools.cached_property
+    def crouch_shift(self) -> np.ndarray:
+        """`crouch_offset` as an array [S], float32."""
+        return np.array([self.crouch_offset.get(name, 0.0) for name in self.observation_names], dtype=np.float32)
 
     def _arm_pair(self, right: Sequence[float], left: Sequence[float]) -> np.ndarray:
         """Angles [M] of the right arm and of the mirror image of `left`."""

@@ -5,7 +5,7 @@ Shapes: B batch (any leading axes), S body state, C = 5 command, A actions.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature
 
 FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
 GOAL_FEATURES = (9, 5)  # even and odd: `goal_features`
+LOW = 3  # the even one of a crouch
 OBSERVATION_CLIP = 10.0  # standard deviations
 CRITIC = Path("critic") / "model.safetensors"  # next to a policy, for a training that goes on from it
 
@@ -134,6 +135,19 @@ class MotorPolicy(PreTrainedModel):
             raise checks.unloadable(name, error) from error
         checks.check_finite(policy, name)
         return policy
+
+    @torch.no_grad()
+    def start_crouch(self) -> None:
+        """Answer a low command, which the policy does not know yet, as if what it observes were off by the
+        `crouch_offset` of its body: a crouch to start learning from.
+
+        An offset is linear in the first layer, so it goes into the column of `low`. Nothing changes for commands of
+        normal height.
+        """
+        shift = self.even_basis @ torch.as_tensor(self.body.crouch_shift, device=self.device)
+        shift /= (self.even_variance + 1e-6).sqrt()
+        layer = cast(MirrorLinear, self.network.hidden[0])
+        self.goal_embedding.even.weight[:, LOW] = layer.even.weight @ shift
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
         """Save to a folder, whole and sealed."""

@@ -78,7 +78,8 @@ class Physics:
         self._feet_rows = _pair(right, left)
         self.data = [mujoco.MjData(model) for _ in range(count)]
         self._views = [self._view(data) for data in self.data]
-        self._mass_shares = model.body_mass / model.body_mass.sum()
+        self.mass = float(model.body_mass.sum())  # kg
+        self._mass_shares = model.body_mass / self.mass
         self._threads = [PhysicsThread() for _ in range(num_threads)]
         self.close = weakref.finalize(self, end, self._threads)
         self._finished: queue.SimpleQueue[PhysicsThread] = queue.SimpleQueue()
@@ -87,6 +88,7 @@ class Physics:
         self.feet = np.zeros((count, 2, 3))
         self.centers = np.zeros((count, model.nbody, 3))
         self.forces = np.zeros((count, model.nbody, 6))  # on each rigid body, from contacts
+        self.assist = np.zeros((count, 6))  # N and Nm that pull at each torso from outside, world frame
 
     @property
     def state(self) -> BodyState:
@@ -110,7 +112,9 @@ class Physics:
             mujoco.mj_resetData(self.model, data)
             data.qpos[:], data.qvel[:] = positions, velocities
             mujoco.mj_forward(self.model, data)
-            _, self.qpos[row], self.qvel[row], self.feet[row], self.centers[row], self.forces[row] = self._views[row]
+            _, _, self.qpos[row], self.qvel[row], self.feet[row], self.centers[row], self.forces[row] = self._views[
+                row
+            ]
 
     def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
         """Add `velocity` [rows, 2] (world frame, m/s) to the whole body of each of `rows`."""
@@ -197,16 +201,18 @@ class Physics:
             thread.row = row
             data, view = self.data[row], self._views[row]
             try:
-                view[0][:] = controls[row]
+                view[0][:], view[1][:] = controls[row], self.assist[row]
                 step(model, data, frame_skip)
                 if self._contact_forces:
                     mujoco.mj_rnePostConstraint(model, data)  # mj_step leaves contact forces out
             except Exception as error:  # whatever it is, it is this body's alone
                 failed[row] = error
-            _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
+            _, _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
 
     def _view(self, data: mujoco.MjData) -> tuple[np.ndarray, ...]:
-        return data.ctrl, data.qpos, data.qvel, data.geom_xpos[self._feet_rows], data.xipos, data.cfrc_ext
+        pull = data.xfrc_applied[self.model.jnt_bodyid[0]]
+        feet = data.geom_xpos[self._feet_rows]
+        return data.ctrl, pull, data.qpos, data.qvel, feet, data.xipos, data.cfrc_ext
 
 
 def _pair(first: int, second: int) -> slice:

@@ -20,7 +20,7 @@ from agent.goals import Goal
 from agent.simulation.curriculum import Curriculum, control_steps, stride_poses
 from agent.simulation.heading import FRAMES, uprightness
 from agent.simulation.physics import BodyState, Physics
-from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, goal_commands
+from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, assisting_forces, goal_commands
 
 MAX_EPISODE_STEPS = 1000
 MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
@@ -105,6 +105,7 @@ class GoalVectorEnv(VectorEnv):
 
         self.reward, self.curriculum = reward, curriculum
         self.difficulty = 1.0  # of what the curriculum draws, from 0 to 1
+        self.assist = 0.0  # share of the forces that help bodies to go low, from 0 to 1
         self._observe, self._privileged, self._autoreset = FRAMES[frame], privileged, autoreset
         forces = reward == "native" and contact_cost
         self.physics = Physics(self.body, num_envs, num_threads, integrator, forces, training_model)
@@ -196,6 +197,10 @@ class GoalVectorEnv(VectorEnv):
         if not np.isfinite(actions).all():
             row = np.flatnonzero(~np.isfinite(actions).all(1))[0]
             raise ValueError(f"action of body {row} is not finite: check the policy's output")
+        self.physics.assist[:] = 0
+        if self.assist:
+            pull = assisting_forces(self.state, self.task.commands, self.body, self.physics.mass)
+            self.physics.assist += self.assist * pull
         diverged = self.physics.step(self.body.control_center + actions)
         self.episode_steps += 1
 

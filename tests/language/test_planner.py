@@ -130,8 +130,28 @@ def test_a_saved_planner_reads_the_same(planner, tmp_path):
     planner.save_pretrained(tmp_path)
     again = Planner.from_pretrained(tmp_path)
     assert again.config == planner.config
-    assert again.parse_with_confidence(texts) == planner.parse_with_confidence(texts)
+    assert_same_answers(again.parse_with_confidence(texts), planner.parse_with_confidence(texts))
     assert not list(tmp_path.rglob("*.bin")) and list(tmp_path.rglob("*.safetensors"))
+
+
+def assert_same_answers(found, meant):
+    assert [each.program for each in found] == [each.program for each in meant]
+    assert [each.confidence for each in found] == pytest.approx([each.confidence for each in meant])
+
+
+def test_neither_guessing_ahead_nor_what_is_kept_of_prompts_changes_an_answer(planner, monkeypatch):
+    texts = ["walk forward 2 metres", "turn 90 degrees left, then go to 3 m ahead", "go home"]
+    passes = []
+    hook = planner.model.register_forward_hook(lambda *_: passes.append(1))
+    monkeypatch.setattr(planner_module, "DRAFT_TOKENS", 0)
+    plain, plain_passes = planner.parse_with_confidence(texts), len(passes)
+    monkeypatch.setattr(planner_module, "DRAFT_TOKENS", 64)
+    assert_same_answers(planner.parse_with_confidence(texts), plain)
+    assert len(passes) - plain_passes < plain_passes
+    hook.remove()
+    again = Planner(planner.model, planner.tokenizer)
+    again.read_heads()
+    assert_same_answers(again.parse_with_confidence(texts), plain)
 
 
 def test_an_adapter_is_saved_alone_and_read_with_its_base(planner, tmp_path):
