@@ -15,14 +15,9 @@ from huggingface_hub import constants
 from hypothesis import settings
 
 from agent.artefacts import arguments, hub, runs
-from agent.goals import GOAL_VERSION
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "pretrained" / "humanoid"
-needs_shipped_weights = pytest.mark.skipif(
-    runs.read_json(SHIPPED / "config.json").get("goal_version") != GOAL_VERSION,
-    reason="the weights that ship speak another goal vocabulary",
-)
 # Script -> flags without which it has nothing to do, and its flag that names an artefact.
 SCRIPTS = {
     "pretrain_ppo": ([], "--init_from"),

@@ -87,7 +87,7 @@ def test_instructions_are_parsed_and_done(tmp_path, capsys):
 
 
 def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "LONGEST_TRIAL", 1.5)
+    monkeypatch.setattr(suites, "LONGEST_TRIAL", 4.0)
     out = tmp_path / "out.json"
     evaluate.main(evaluate.Arguments(str(SHIPPED), suite="feedback", episodes=4, num_threads=1, json=str(out)))
     result = json.loads(out.read_text())

@@ -486,7 +486,11 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
 
 
 def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
-    """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly."""
+    """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly.
+
+    Raises:
+        ValueError: it understands too few.
+    """
     found: list[tuple[str, GoalProgram]] = []
     for text, written, _ in examples(GENERATED * count, seed):
         program = parse(written, planner.body)
@@ -496,8 +500,11 @@ def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[s
         if 1.0 <= seconds <= LONGEST_TRIAL and planner.parse(text) == program:
             found.append((text, program))
         if len(found) == count:
-            break
-    return found
+            return found
+    raise ValueError(
+        f"the planner understands {len(found)} of {GENERATED * count} generated instructions as goals to measure, "
+        f"episodes={count} are asked for: give fewer, or train the planner longer"
+    )
 
 
 def share(values: Sequence[bool], seed: int = 0) -> dict[str, float | int | None]:

@@ -149,6 +149,9 @@ class Planner:
         self.body: Body = find_body(body)
         self.adapter: Path | None = None  # folder of the adapter that is merged into the model
         fast = cast(PreTrainedTokenizerFast, tokenizer)
+        largest, known = max(fast.get_vocab().values(), default=0), model.config.vocab_size
+        if largest >= known:  # the model has no such word, and llguidance would make a table of all ids
+            raise ValueError(f"the tokenizer has ids up to {largest:,}, the language model has {known:,}")
         self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
         self._matchers = {task: self._matcher(task) for task in TASKS.values()}
         self._heads: dict[Task, DynamicCache] = {}  # what the model keeps of the start of each task's prompts

@@ -168,7 +168,10 @@ HOSTILE_AGENTS = {
     "code": (in_part("decision_transformer", with_config(auto_map={"AutoModel": "evil.Model"})), "auto_map"),
     "not finite": (in_part("policy", with_weights(log_std=float("inf"))), "policy has weights that are not finite"),
     "wide": (in_part("decision_transformer", with_config(hidden_size=2**20)), "declares .* parameters"),
-    "body": (in_part("decision_transformer", of_another_body), r"decision_transformer: this model does not move body='humanoid'"),
+    "body": (
+        in_part("decision_transformer", of_another_body),
+        r"decision_transformer: this model does not move body='humanoid'",
+    ),
     "range": (
         in_part("decision_transformer", with_config(action_scales=[[1e9] * 17])),
         r"action_scales=\[\[1000000000\.0, .* here it is \[\[0\.4",
@@ -222,7 +225,8 @@ def not_finite(arrays, name):
 
 def with_far_words(files):
     tokenizer = json.loads(files[TOKENIZER])
-    tokenizer["model"]["vocab"] = {word: index + 10**6 for word, index in tokenizer["model"]["vocab"].items()}
+    special, words = {each["content"] for each in tokenizer["added_tokens"]}, tokenizer["model"]["vocab"]
+    words |= {word: index + 10**6 for word, index in words.items() if word not in special}
     files[TOKENIZER] = json.dumps(tokenizer).encode()
 
 
@@ -246,7 +250,7 @@ HOSTILE_PLANNERS = {
         "auto_map",
     ),
     "tokenizer": (with_file(TOKENIZER, b"{}"), "tokenizer that cannot be loaded"),
-    "words of a tokenizer": (with_far_words, "tokenizer has ids beyond"),
+    "words of a tokenizer": (with_far_words, r"the tokenizer has ids up to 1,000,\d+, the language model has 540"),
     "numbers": (
         with_values("base/config.json", rms_norm_eps=float("nan")),
         "answers with numbers that are not finite",

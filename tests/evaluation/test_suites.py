@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples import small_planner
 
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
@@ -196,6 +197,11 @@ def test_random_commands_are_on_the_grid_and_seeded():
     assert commands == suites.random_commands(50, 1, HUMANOID)
     assert np.allclose(np.array(commands) / 0.2, np.round(np.array(commands) / 0.2))
     assert len(set(commands)) > 10
+
+
+def test_a_planner_that_understands_too_few_instructions_is_not_measured():
+    with pytest.raises(ValueError, match=r"understands 0 of 40 generated instructions .*, episodes=1 are asked for"):
+        suites.draw_instructions(small_planner(), 1, seed=0)
 
 
 def test_bodies_are_prompted_when_their_goal_changes():

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from agent.artefacts.arguments import parse_arguments
-from agent.goals import GoalProgram, VelocityGoal
+from agent.goals import GoalProgram
 from agent.motor_agent import MotorAgent
 from torture import Tally
 from torture.files import SHIPPED
@@ -40,11 +40,11 @@ def instructions(tally: Tally, home: Path) -> None:
     @hypothesis.given(st.lists(texts, min_size=40, max_size=40))
     def tried(batch: list[str]) -> None:
         for text, program in zip(batch, agent.planner.parse_batch(batch), strict=True):
-            velocities = [goal.velocity for goal in program.goals if isinstance(goal, VelocityGoal)]
-            sound = all(agent.body.reach(velocity) <= 1 + 1e-6 for velocity in velocities)
-            tally.expect(sound and GoalProgram.from_tokens(program.tokens) == program, f"{text!r:.60}")
+            tally.expect(GoalProgram.from_tokens(program.tokens) == program, f"{text!r:.60}")
             if not program.refused:
                 agent.prompt(program)
+                told = agent.command.velocity
+                tally.expect(agent.body.reach(told) <= 1 + 1e-6, f"{text!r:.60} told the transformer {told}")
                 action = agent.act(rng.normal(0, 100, 45).astype(np.float32))
                 bounded = np.isfinite(action).all() and np.abs(action).max() <= 0.4 + 1e-6
                 tally.expect(bool(bounded), f"{text!r:.60} moved the body by {action}")
