@@ -1,6 +1,7 @@
-"""The planner beside what a reader would try first, on the test sentences, on which nothing was trained or chosen.
+"""The planner beside what a reader would try first, on sentences on which nothing was trained.
 
-    make baselines
+    make baselines                # the development sentences, whose misses were looked at
+    make baselines SPLIT=test     # the test sentences, which are opened once
 
 Prints one table in Markdown. A column for each way to read a sentence:
 
@@ -70,7 +71,7 @@ POSTURE_WORDS = {
 
 
 def main() -> None:
-    rows = written.sentences("test")
+    rows = written.sentences(sys.argv[1])
     texts, meant = [row.text for row in rows], [parse(row.program, HUMANOID) for row in rows]
     planner = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
     answers = {
