@@ -343,7 +343,7 @@ def roll_out(
         label = policy(*seen)[0].clamp(-1, 1).cpu().numpy()
         renewed = envs.episode_steps % round(NOISE_SECONDS / body.control_seconds) == 0
         levels[renewed, 0] = rng.choice(args.noise, renewed.sum())
-        action = (label + levels * rng.standard_normal(label.shape, dtype=np.float32)).clip(-1, 1)
+        action = (label + levels * body.noise_shares * rng.standard_normal(label.shape, dtype=np.float32)).clip(-1, 1)
         row = {
             "observation.state": states,
             "action": action * body.scale,

@@ -50,7 +50,7 @@ from agent.simulation.video import film
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
 FREE = {"init_from", "total_steps", "num_threads", "compile", "integrator", "evaluate_every", "checkpoint_every"}
-FREE |= arguments.ALWAYS_FREE
+FREE |= {"training_model"} | arguments.ALWAYS_FREE
 
 
 @strict
@@ -86,6 +86,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     integrator: str = option(
         "", "empty: the body's own; implicitfast: cheaper physics to train in, never evaluated in"
     )
+    training_model: bool = option(False, "train in the body's cheaper model; it is never evaluated in")
     rollout_steps: int = 32
     epochs: int = 3
     minibatch_size: int = 2048
@@ -132,6 +133,8 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         for share, choices in (("low_share", body.heights), ("arms_share", body.arms)):
             if getattr(self, share) and len(choices) == 1:
                 raise ValueError(f"{share} must be 0 for body {self.body}, which knows only {choices[0]}")
+        if self.training_model and body.load_training_model is None:
+            raise ValueError(f"training_model must be false for body {self.body}, which has one model only")
         if self.integrator and self.integrator not in INTEGRATORS:
             raise ValueError(f"integrator={self.integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
         if self.resume and self.init_from:
@@ -288,7 +291,7 @@ def build_models(
             MotorPolicyConfig(body=args.body, widths=widths, goal_conditioned=args.goal_conditioned, frame=args.frame)
         )
     if args.first_std:
-        nn.init.constant_(policy.log_std, math.log(args.first_std))
+        policy.set_std(args.first_std)
     critic = Critic(policy.config)
     if source and (source / CRITIC).is_file():
         critic.load(source / CRITIC, args.init_from)
@@ -305,6 +308,7 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         reward=args.reward,
         frame=args.frame,
         integrator=args.integrator,
+        training_model=args.training_model,
         curriculum=Curriculum(
             run_share=args.run_share,
             stand_share=args.stand_share,

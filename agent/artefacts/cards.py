@@ -188,7 +188,7 @@ for _ in range(1000):
     observation, *_ = env.step(policy.act(observation))
 """
 RESULTS = """
-Each command was measured in {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute
+Each command was measured in {episodes} episodes of 15 seconds with the deterministic policy. Errors are mean absolute
 differences between the command and the velocity averaged over a sliding second (m/s and rad/s). Survival is the share
 of steps before a fall. The return is that of the native reward, with its standard deviation between commands. Height
 and arms were normal and at rest; `evaluate.py --suite postures` measures the others.
@@ -501,7 +501,7 @@ for _ in range(1000):
     observation, *_ = env.step(model.act(observation))
 """,
     "results": """
-Measured after {update:,} updates, in {measured} episodes of 1,000 steps for each command of the commands suite. Errors
+Measured after {update:,} updates, in {measured} episodes of 15 seconds for each command of the commands suite. Errors
 are in m/s and rad/s. Survival is the share of steps before a fall.
 
 {table}

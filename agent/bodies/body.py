@@ -51,6 +51,8 @@ class Body:
     Args:
         name: key in BODIES, and `body` in the config of every artifact.
         load_model: returns a new `MjModel` with a free joint followed by hinges.
+        load_training_model: the same robot in a model that is cheaper to train in: fewer collisions, a longer physics
+            step. Nothing is measured in it. None: there is none.
         frame_skip: physics steps per action.
         joints: names of the J hinges in the order of `qpos[7:]`.
         actuated: joint that each of the A actuators drives, in the order of `ctrl`.
@@ -64,6 +66,8 @@ class Body:
         feet: names of the geoms of the right and the left foot.
         sole_height: m of a foot's center above the ground it stands on.
         hips: right and left joint that swing the leg forward; negative is ahead. Empty: no starts in mid-stride.
+        ankles: right and left joint that pitch a flat foot, with axes like those of hips and knees; a start in
+            mid-stride keeps the feet level. Empty: the feet need no leveling.
         knees: right and left knee, where there are hips.
         knee_bend: sign of a bent knee.
         torso_height: m of the torso while it stands or walks; needed for a crouch.
@@ -131,9 +135,19 @@ class Body:
     wave_swing: tuple[float, ...] = ()
     wave_hertz: float = 0.0
     native: NativeReward | None = field(default=None)
+    load_training_model: Callable[[], mujoco.MjModel] | None = None
+    ankles: tuple[str, ...] = ()
 
     def __post_init__(self):
-        named = (self.actuated, self.odd_joints, self.rest_pose, self.posture_joints, self.hips, self.knees)
+        named = (
+            self.actuated,
+            self.odd_joints,
+            self.rest_pose,
+            self.posture_joints,
+            self.hips,
+            self.knees,
+            self.ankles,
+        )
         unknown = {name for names in (*named, self.arm_joints) for name in names} - set(self.joints)
         if unknown:
             raise ValueError(f"body {self.name} has no joint {sorted(unknown)[0]!r}: name one of {self.joints}")
@@ -154,6 +168,8 @@ class Body:
             raise ValueError(
                 f"body {self.name} has hips {self.hips} and knees {self.knees}: give two of each, or none"
             )
+        if self.ankles and (len(self.ankles) != 2 or not self.hips):
+            raise ValueError(f"body {self.name} has ankles {self.ankles}: give two and the hips, or none")
         for axis, (low, high) in zip(AXES, self.speed_limits, strict=True):
             if not GRID[axis][0] <= low <= 0 <= high <= GRID[axis][-1] or low == high:
                 raise ValueError(
@@ -214,6 +230,13 @@ class Body:
     def scale(self) -> np.ndarray:
         """Largest action [A] in the env's units, float32."""
         return np.array(self.action_scale, dtype=np.float32)
+
+    @functools.cached_property
+    def noise_shares(self) -> np.ndarray:
+        """Share [A] of the exploration noise that each actuator gets, float32: one with a wider range than most gets
+        as much in the env's units as they do, because arms that reach everywhere must not be thrown about.
+        """
+        return np.minimum(1, np.median(self.scale) / self.scale)
 
     @functools.cached_property
     def control_center(self) -> np.ndarray:
@@ -302,8 +325,8 @@ class Body:
         beyond = np.where(velocity == 0, 0.0, np.inf)  # where it cannot move in this direction at all
         return np.divide(velocity, limit, out=beyond, where=limit != 0).sum(-1)
 
-    def check_model(self, model: mujoco.MjModel) -> None:
-        """Raise ValueError where the model is not the one that this body describes."""
+    def check_model(self, model: mujoco.MjModel, training: bool = False) -> None:
+        """Raise ValueError where the model is not the one that this body describes, or not one to train in."""
         name = f"the model of body {self.name}"
         kinds = [mujoco.mjtJoint.mjJNT_FREE, *[mujoco.mjtJoint.mjJNT_HINGE] * (model.njnt - 1)]
         if list(model.jnt_type) != kinds:
@@ -315,8 +338,13 @@ class Body:
         for what, found, said in (("joints", joints, self.joints), ("actuators", driven, self.actuated)):
             if found != said:
                 raise ValueError(f"{name} has the {what} {found}, its Body says {said}")
-        if abs(model.opt.timestep - self.timestep) > 1e-9:
+        if not training and abs(model.opt.timestep - self.timestep) > 1e-9:
             raise ValueError(f"{name} steps {model.opt.timestep} s, its Body {self.timestep} s")
+        steps = self.control_seconds / model.opt.timestep
+        if abs(steps - round(steps)) > 1e-6:
+            raise ValueError(
+                f"{name} to train in steps {model.opt.timestep} s: its Body needs a part of {self.control_seconds:g} s"
+            )
         for foot in self.feet:
             if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, foot) < 0:
                 raise ValueError(f"{name} has no geom {foot!r}: name its feet")

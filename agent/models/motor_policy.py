@@ -166,7 +166,7 @@ class MotorPolicy(PreTrainedModel):
             for embedding in (module.goal_embedding.even, module.goal_embedding.odd):
                 init.zeros_(embedding.weight)  # a goal-blind policy becomes goal-conditioned without a jump
             init.normal_(module.clock_embedding.weight, std=0.3)
-            init.constant_(module.log_std, float(np.log(FIRST_STD)))
+            module.set_std(FIRST_STD)
 
     def forward(self, observations: Tensor, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
         """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S], commands [B, C] and the
@@ -194,6 +194,11 @@ class MotorPolicy(PreTrainedModel):
         """Standard deviation [A] of the exploration noise, equal for left and right."""
         source = torch.as_tensor(self.body.action_mirror[0], device=self.log_std.device)
         return ((self.log_std + self.log_std[source]) / 2).exp()
+
+    @torch.no_grad()
+    def set_std(self, std: float) -> None:
+        """Set the exploration noise to `std`, a share of the action range; less where the range is wider than most."""
+        self.log_std.copy_(torch.as_tensor(np.log(std * self.body.noise_shares)))
 
     def normalize(self, observations: Tensor) -> Pair:
         """Observations [B, S] as even and odd features of unit variance."""

@@ -46,17 +46,30 @@ class Physics:
         num_threads: threads that step them.
         integrator: a key of INTEGRATORS, or empty for that of the body's model.
         contact_forces: whether `forces` is computed, which is expensive.
+        training: whether to load the body's model to train in.
 
     Raises:
-        ValueError: an unknown integrator, or a model that the body does not describe.
+        ValueError: an unknown integrator, a model that the body does not describe, or none to train in.
     """
 
-    def __init__(self, body: Body, count: int, num_threads: int, integrator: str = "", contact_forces: bool = False):
+    def __init__(
+        self,
+        body: Body,
+        count: int,
+        num_threads: int,
+        integrator: str = "",
+        contact_forces: bool = False,
+        training: bool = False,
+    ):
         if integrator and integrator not in INTEGRATORS:
             raise ValueError(f"integrator={integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
         self.body, self.count, self.num_threads, self._contact_forces = body, count, num_threads, contact_forces
-        self.model = model = body.load_model()
-        body.check_model(model)
+        load_model = body.load_training_model if training else body.load_model
+        if load_model is None:
+            raise ValueError(f"body {body.name} has no model of its own to train in: leave training_model out")
+        self.model = model = load_model()
+        body.check_model(model, training)
+        self.frame_skip = round(body.control_seconds / model.opt.timestep)  # physics steps per control step
         # MuJoCo would restart a diverged simulation silently; we want to see it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         if integrator:
@@ -182,7 +195,7 @@ class Physics:
         arrays: tuple[np.ndarray, ...],
         failed: dict[int, Exception],
     ) -> None:
-        model, step, frame_skip = self.model, mujoco.mj_step, self.body.frame_skip
+        model, step, frame_skip = self.model, mujoco.mj_step, self.frame_skip
         qpos, qvel, feet, centers, forces = arrays
         for row in rows:
             thread.row = row

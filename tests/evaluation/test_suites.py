@@ -174,6 +174,19 @@ def test_postures_are_measured_against_what_was_asked(monkeypatch):
     assert all(row["other_arm_rad"] < 0.01 < row["wave_rad"] for row in waves)
 
 
+def test_postures_that_a_body_is_too_slow_for_are_left_out(monkeypatch):
+    monkeypatch.setitem(BODIES, "creeper", replace(HUMANOID, name="creeper", low_speed=0.6))
+    actor = Motionless()
+    actor.body = BODIES["creeper"]
+    texts = [row["text"] for row in measure_postures(actor, episodes=1, seed=0, num_threads=1)["rows"]]
+    assert "walking slowly, low, arms rest" in texts and "walking, normal, arms rest" in texts
+    assert "walking, low, arms rest" not in texts
+
+
+def test_an_episode_lasts_as_long_on_every_body():
+    assert [suites.episode_steps(BODIES[name]) for name in ("humanoid", "g1")] == [1000, 750]
+
+
 def test_the_same_seed_measures_the_same(policy):
     first, second = (measure_commands(policy, [(0.4, 0.0, 0.0)], episodes=2, seed=3, num_threads=1) for _ in range(2))
     assert first == second
