@@ -167,6 +167,23 @@ def score_commands(mean: dict[str, float | None]) -> float:
     return (mean["survival"] or 0.0) * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
 
 
+def score_policy(policy: "MotorPolicy", reward: str, postures: bool, seed: int) -> tuple[float, dict, dict]:
+    """How good a policy in training is, the greater the better; what the commands suite found, or ten episodes of the
+    native one; and the means of all that was measured. `postures` are counted where they are learned.
+    """
+    if reward == "native":
+        measured = measure_native(policy, episodes=10, seed=seed)
+        return measured["mean"]["native_return"], measured, measured["mean"]
+    measured = measure_commands(policy, COMMANDS, episodes=2, seed=seed)
+    score, mean = score_commands(measured["mean"]), measured["mean"]
+    if postures:
+        posed = measure_postures(policy, episodes=2, seed=seed)["mean"]
+        mean = mean | {f"postures_{name}": value for name, value in posed.items() if name != "episodes"}
+        errors = [min(1.0, posed[name] or 0.0) for name in ("height_error_m", "arm_error_rad")]
+        score += posed["survival"] * (2 - sum(errors))
+    return score, measured, mean
+
+
 def episode_steps(body: Body) -> int:
     """Control steps in EPISODE_SECONDS."""
     return round(EPISODE_SECONDS / body.control_seconds)

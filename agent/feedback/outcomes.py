@@ -128,7 +128,9 @@ class GoalOutcome:
             off = [rounded(v - asked, "m/s") for v, asked in zip(self.velocity, goal.velocity, strict=True)]
             *_, wz = off = [abs(each) for each in off]
             speed = max(off[:2])
-            yield Deviation("speed", speed / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * planar), speed, f"{speed:g} m/s off")
+            yield Deviation(
+                "speed", speed / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * planar), speed, f"{speed:g} m/s off"
+            )
             share = wz / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * abs(goal.wz))
             yield Deviation("speed", share, wz, f"{wz:g} rad/s off")
 

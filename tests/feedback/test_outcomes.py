@@ -98,7 +98,11 @@ def test_what_was_missed_has_a_cause_and_a_repair(goal, measured, why, undone):
 @pytest.mark.parametrize(
     ("goal", "measured", "off"),
     [
-        (Goal(1.0, meters=3.0), {"x": 2.1, "y": 0.4, "degrees": 3.3}, "0.9 meters short, 3 degrees left, 0.4 meters left"),
+        (
+            Goal(1.0, meters=3.0),
+            {"x": 2.1, "y": 0.4, "degrees": 3.3},
+            "0.9 meters short, 3 degrees left, 0.4 meters left",
+        ),
         (Goal(1.0, meters=3.0), {"x": 3.0}, ""),
         (Goal(1.0, meters=3.0), {"x": 1.0, "fell": True}, ""),
         (Goal(0.0, 0.0, 0.8, degrees=90), {"degrees": 120}, "30 degrees too far"),
