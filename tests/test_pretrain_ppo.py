@@ -307,7 +307,7 @@ def test_the_forces_that_help_fade_only_while_bodies_rarely_fall():
     assert fade_assist(0.0, {"rollout/falls_per_minute": 0.0}) == 0
 
 
-def test_kickstarting_holds_a_policy_to_the_first_one_on_plain_commands(learner):
+def test_kickstarting_holds_a_policy_to_the_first_one_where_that_knows_what_to_do(learner):
     args, accelerator, policy, critic, optimizer, envs = learner
     first = copy.deepcopy(policy)
     with torch.no_grad():
@@ -315,7 +315,8 @@ def test_kickstarting_holds_a_policy_to_the_first_one_on_plain_commands(learner)
     rollout, _ = collect(args, envs, policy)
     rollout["commands"][:, 0, 3], rollout["commands"][:, 1, 4] = 1.0, 2.0
     rollout["rewards"][:] = 0.0
-    rollout |= kickstart(first, rollout, 50.0)
+    assert (kickstart(first, rollout, 50.0, postures=True)["first_weight"] == 50).all()
+    rollout |= kickstart(first, rollout, 50.0, postures=False)
     expected = torch.tensor([0.0, 0.0, 50.0, 50.0]).expand(args.rollout_steps, -1)
     assert torch.equal(rollout["first_weight"], expected)
 

@@ -309,8 +309,9 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     """How well every posture of the body is held while it stands, walks, sidesteps and turns, from POSED_SECONDS on.
 
     `height_error_m` is how far the torso is from the height of a crouch; `arm_error_rad` how far the arm joints are
-    from their pose, the mean of a second for an arm that waves. `wave_hertz` is how often its hand comes back,
-    `wave_m` how far the hand goes from end to end, and `other_hand_m` the same of the hand that does not wave.
+    from their pose, the mean of a second for an arm that waves. `wave_hertz` is the rate of the joint that moves most
+    in that arm, `wave_m` how far its hand goes from end to end, seen from the torso, and `other_hand_m` the same of
+    the other hand.
     """
     body = actor.body
     postures = [(height, arms) for height in body.heights for arms in body.arms]
@@ -353,14 +354,16 @@ def _within(height: str, name: str, body: Body) -> bool:
 
 
 def _wave(arms: np.ndarray, pose: str, body: Body) -> dict[str, float]:
-    """How a hand waves, and how much the other one does, of arm joints [T, M]."""
-    right, left = (_swing(places) for places in _hand_places(arms, body))
-    waving, other = (left, right) if pose == "wave_left" else (right, left)
-    rates = np.fft.rfftfreq(len(waving), body.control_seconds)
+    """How a hand waves, and how much the other one does, from the joints [T, M] of the right and then the left arm."""
+    left = pose == "wave_left"
+    moved = np.split(arms - arms.mean(0), 2, axis=1)[left]
+    joint = moved[:, moved.std(0).argmax()]
+    rates = np.fft.rfftfreq(len(joint), body.control_seconds)
+    ways = [2 * np.sqrt(2) * _swing(places).std() for places in _hand_places(arms, body)]
     return {
-        "wave_hertz": float(rates[np.abs(np.fft.rfft(waving)).argmax()]),
-        "wave_m": float(2 * np.sqrt(2) * waving.std()),
-        "other_hand_m": float(2 * np.sqrt(2) * other.std()),
+        "wave_hertz": float(rates[np.abs(np.fft.rfft(joint)).argmax()]),
+        "wave_m": float(ways[left]),
+        "other_hand_m": float(ways[not left]),
     }
 
 

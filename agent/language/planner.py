@@ -9,6 +9,8 @@ Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 
 import copy
 import math
+import operator
+import random
 import re
 import shutil
 from collections.abc import Sequence
@@ -69,6 +71,8 @@ class Turn(NamedTuple):
 
 
 READ_AT_ONCE = 64  # texts
+SURE = 0.7  # probability of an answer from which no other is looked for
+DRAWN = 8  # answers that are drawn where it is less
 MAX_PROMPT_TOKENS = 256  # a longer text is not understood
 MAX_ANSWER_TOKENS = 192
 DRAFT_TOKENS = 16  # guessed ahead in one forward pass, over all texts: more would cost as much as it saves
@@ -77,7 +81,7 @@ PLACEHOLDER = "{text}"
 
 @dataclass(frozen=True)
 class Parse:
-    """A program and the probability, under the grammar, that the model gave to it; 1 where a rule decided."""
+    """A program and the probability that the model gave to its spellings; 1 where a rule decided."""
 
     program: GoalProgram
     confidence: float
@@ -266,12 +270,29 @@ class Planner:
                 results[place] = Parse(GoalProgram(refusal="unclear"), 1.0)
             else:
                 prompts[place] = ids
-        for place, (answer, confidence) in zip(prompts, self.answer(READ, list(prompts.values())), strict=True):
-            program = parse(answer, self.body)
+        for place, answers in zip(prompts, self._read(list(prompts.values())), strict=True):
+            chances: dict[GoalProgram, float] = {}
+            for answer, chance in answers.items():
+                program = parse(answer, self.body)
+                chances[program] = chances.get(program, 0.0) + chance
+            program, confidence = max(chances.items(), key=operator.itemgetter(1))
             if confidence < self.least_confidence:
                 program = GoalProgram(refusal="unclear")
             results[place] = Parse(program, confidence)
         return [results[place] for place in range(len(texts))]
+
+    def _read(self, prompts: list[list[int]]) -> list[dict[str, float]]:
+        """Answers to each prompt and their probabilities: the likeliest, token by token, and where the model is not
+        sure of it some that are drawn. The likeliest program need not begin with the likeliest token, and has many
+        spellings.
+        """
+        found = [dict([answer]) for answer in self.answer(READ, prompts)]
+        unsure = [place for place, answers in enumerate(found) if max(answers.values()) < SURE] * DRAWN
+        seeds = [seed for seed in range(DRAWN) for _ in range(len(unsure) // DRAWN)]
+        drawn = self.answer(READ, [prompts[place] for place in unsure], seeds)
+        for place, (answer, chance) in zip(unsure, drawn, strict=True):
+            found[place][answer] = chance
+        return found
 
     def assess(self, outcomes: Sequence[GoalOutcome]) -> list[Assessment]:
         """What is off with each goal, what is wrong with it, and the probability that this is so."""
@@ -298,24 +319,24 @@ class Planner:
     def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
         """`count` programs that practice what a table says is done worst, drawn by their probability."""
         prompt = self.chat.prompt_ids(PROPOSE, table_text(table))
-        generator = torch.Generator().manual_seed(seed)
-        programs: list[GoalProgram] = []
+        rng, programs = random.Random(seed), list[GoalProgram]()
         while len(programs) < count:
-            answers = self.answer(PROPOSE, [prompt] * (count - len(programs)), generator)
+            seeds = [rng.getrandbits(32) for _ in range(count - len(programs))]
+            answers = self.answer(PROPOSE, [prompt] * len(seeds), seeds)
             programs += [program for program in (parse(answer, self.body) for answer, _ in answers) if program.goals]
         return programs
 
-    def answer(
-        self, task: Task, prompts: Sequence[list[int]], generator: torch.Generator | None = None
-    ) -> list[tuple[str, float]]:
-        """The answer to each prompt and its probability under the grammar: the likeliest, token by token, or drawn by
-        a generator. Prompts of about equal length are answered together.
+    def answer(self, task: Task, prompts: Sequence[list[int]], seeds: Sequence[int] = ()) -> list[tuple[str, float]]:
+        """The answer to each prompt and its probability under the grammar: the likeliest, token by token, or drawn at
+        random from a seed for each. Prompts of about equal length are answered together.
         """
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
         results: dict[int, tuple[str, float]] = {}
         for first in range(0, len(order), READ_AT_ONCE):
             places = order[first : first + READ_AT_ONCE]
-            found = self._decode(task, [prompts[place] for place in places], generator)
+            found = self._decode(
+                task, [prompts[place] for place in places], [seeds[place] for place in places if seeds]
+            )
             results |= zip(places, found, strict=True)
         return [results[place] for place in range(len(prompts))]
 
@@ -334,10 +355,10 @@ class Planner:
             self.model(input_ids=ids, past_key_values=self._heads[task], use_cache=True, logits_to_keep=1)
 
     @torch.inference_mode()
-    def _decode(
-        self, task: Task, prompts: Sequence[list[int]], generator: torch.Generator | None
-    ) -> list[tuple[str, float]]:
+    def _decode(self, task: Task, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[tuple[str, float]]:
         rows = [_Row(prompt, self._matchers[task].deep_copy()) for prompt in prompts]
+        for row, seed in zip(rows, seeds, strict=bool(seeds)):
+            row.generator = torch.Generator().manual_seed(seed)
         cache = copy.deepcopy(self._heads.get(task, DynamicCache()))
         cache.batch_repeat_interleave(len(rows))
         mask = torch.ones(len(rows), cache.get_seq_length(), dtype=torch.long)
@@ -357,7 +378,7 @@ class Planner:
                 logits_to_keep=1 + max(map(len, drafts)),
             ).logits.cpu()
             for place, (row, draft) in enumerate(zip(going, drafts, strict=True)):
-                right = row.take(draft, logits[place, -1 - len(draft) :], self.chat.end, generator)
+                right = row.take(draft, logits[place, -1 - len(draft) :], self.chat.end)
                 mask[place, mask.shape[1] - len(draft) + right :] = 0  # the model has read wrong guesses: unseen
             kept = [place for place, row in enumerate(going) if not row.ended]
             if len(kept) < len(going):
@@ -373,6 +394,7 @@ class _Row:
 
     prompt: list[int]
     matcher: LLMatcher
+    generator: torch.Generator | None = None  # without one, the likeliest token is taken
     answer: list[int] = field(default_factory=list)
     confidence: float = 1.0
     ended: bool = False
@@ -390,7 +412,7 @@ class _Row:
         found = [self.prompt[end : end + count] for end in ends]
         return max((each[: self.matcher.validate_tokens(each)] for each in found), key=len, default=[])
 
-    def take(self, draft: list[int], logits: Tensor, end: int, generator: torch.Generator | None) -> int:
+    def take(self, draft: list[int], logits: Tensor, end: int) -> int:
         """Add the tokens that the model says after what it has read, and after each token of the draft that it says
         too; how many of those there are. `logits` are [1 + tokens of the draft, V].
         """
@@ -401,7 +423,7 @@ class _Row:
             chances = scores[indices].float().softmax(-1)
             if not chances.isfinite().all():
                 raise ValueError("the language model answers with numbers that are not finite: make or load it again")
-            place = torch.multinomial(chances, 1, generator=generator) if generator else chances.argmax()
+            place = torch.multinomial(chances, 1, generator=self.generator) if self.generator else chances.argmax()
             index = int(indices[place])
             self.confidence *= float(chances[place])
             self.answer.append(index)

@@ -114,6 +114,16 @@ def test_many_texts_are_read_in_batches_and_answered_in_their_order(planner, mon
     assert planner.parse_batch(texts) == [planner.parse(text) for text in texts]
 
 
+def test_where_the_model_is_not_sure_a_likelier_program_is_found(planner, monkeypatch):
+    texts = ["walk forward 2 m", "turn left", "wave and go home"]
+    found = planner.parse_with_confidence(texts)
+    monkeypatch.setattr(planner_module, "SURE", 0.0)
+    first = planner.parse_with_confidence(texts)
+    assert all(before.confidence < 0.7 for before in first)
+    gains = [after.confidence / before.confidence for before, after in zip(first, found, strict=True)]
+    assert min(gains) > 0.999 and max(gains) > 1.05
+
+
 def test_a_program_that_the_model_is_not_sure_of_is_refused(planner):
     (sure,) = planner.parse_with_confidence(["walk forward"])
     assert 0 < sure.confidence <= 1
