@@ -1,0 +1,210 @@
+"""Write what the page in web/ needs: numbers and names of the Python code, the robot, and both networks as ONNX.
+
+Reads   an agent (finetune_llm.py)
+Writes  tables.json, humanoid.xml, transformer.onnx; with --planner also the language model with 8-bit weights (140 MB)
+
+    PYTHONPATH=. python web/export.py --agent pretrained/humanoid --output_dir web/generated
+"""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import torch
+from graphs import ByteEmbedding, LanguageModelGraph, TransformerGraph
+from huggingface_hub.dataclasses import strict
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import nn
+
+from agent import goals
+from agent.artefacts import arguments, runs
+from agent.artefacts.arguments import option
+from agent.bodies import Body
+from agent.bodies.humanoid import HUMANOID, MODEL_PATH
+from agent.feedback import pursuit
+from agent.language import amounts, limits, program
+from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
+from agent.models.decision_transformer import PREFIX_TOKENS, STEP_TOKENS, GoalDecisionTransformer
+from agent.simulation import curriculum
+from agent.simulation.env import env_id
+from agent.simulation.task import SMOOTHING_SECONDS
+
+OPSET = 20
+
+
+@strict
+@dataclass
+class Arguments:
+    agent: str = option("pretrained/humanoid", "folder of the agent that the page shows")
+    output_dir: str = option("web/generated", "where the files go")
+    planner: bool = option(False, "also export the language model, which takes minutes")
+
+
+def main(args: Arguments) -> None:
+    agent, folder = Path(args.agent), Path(args.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    transformer = GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=HUMANOID.name)
+    tables = code_tables() | {"body": body_table(HUMANOID), "transformer": transformer_table(transformer)}
+    runs.write_json(folder / "tables.json", tables)
+    shutil.copyfile(MODEL_PATH, folder / "humanoid.xml")
+    export(TransformerGraph(transformer, HUMANOID.name), folder / "transformer.onnx")
+    if args.planner:
+        export_planner(Planner.from_pretrained(agent / "planner", HUMANOID.name), folder)
+
+
+def code_tables() -> dict:
+    """Everything that the page's JavaScript has in common with the Python code, by the names that it has there."""
+    names = (
+        *("GOAL_VERSION", "GRID_STEP", "GRID", "AXES", "UNITS", "HEIGHTS", "ARMS", "STILL", "RUN_SPEED", "SPEEDS"),
+        *("SKILLS", "PLACE_SKILLS", "REASONS", "MAX_GOALS", "AMOUNTS", "ENDS", "DIRECTIONS", "TOKENS", "COMMAND_AXES"),
+        *("PLACE_TOLERANCE", "HEADING_TOLERANCE", "ARRIVED", "FACED", "CRUISE", "HEADING_GAIN", "HEADING_RATE"),
+        *("LINE_GAIN", "LINE_SPEED", "AIM_GAIN", "AIM", "TURN_GAIN", "TURN_RATE", "WALK_BEARING", "NEAR"),
+        *("BRAKE_SECONDS", "ARRIVE_SECONDS"),
+    )
+    return {
+        "goals": {name: getattr(goals, name) for name in names},
+        "pursuit": {
+            name: getattr(pursuit, name)
+            for name in ("STEER_SECONDS", "HOLD_STEPS", "NEAR_PLAN", "PATIENCE_SHARE", "PATIENCE_SECONDS")
+        }
+        | {"WITHIN": curriculum.WITHIN, "SMOOTHING_SECONDS": SMOOTHING_SECONDS},
+        "amounts": {
+            **{name: getattr(amounts, name) for name in ("WORD_VALUES", "PARTS", "MULTIPLES", "JOINS", "WHOLE")},
+            **{name: getattr(amounts, name) for name in ("UNITS", "SPEED_UNITS", "PER")},
+            "DIGITS": script_pattern(amounts.DIGITS),
+            "SINGLE": script_pattern(amounts._PARSE_SINGLE.pattern),
+            "SPEED": script_pattern(amounts._PARSE_SPEED.pattern),
+        },
+        "program": {
+            "GRAMMAR": script_pattern(program.GRAMMAR),
+            "PARTS": script_pattern(program._PARTS.pattern),
+            "PLACE_PARTS": script_pattern(program._PLACE_PARTS.pattern),
+            "VELOCITY_PARTS": script_pattern(program._VELOCITY_PARTS.pattern),
+            "DEFAULT_DEGREES": program.DEFAULT_DEGREES,
+            "DEFAULT_SECONDS": program.DEFAULT_SECONDS,
+        },
+        "limits": {"MOTIONS": limits.MOTIONS, "TOLERANCE": limits.TOLERANCE},
+    }
+
+
+def script_pattern(pattern: str) -> str:
+    """A regular expression as JavaScript writes it."""
+    return pattern.replace("(?P<", "(?<").replace("\\ ", " ").replace("\\-", "-")
+
+
+def body_table(body: Body) -> dict:
+    """What the page needs to know of a robot."""
+    model = body.load_model()
+    names = [model.geom(geom).name for geom in range(model.ngeom)]
+    return {
+        "name": body.name,
+        "env_id": env_id(body.name),
+        "observation_size": body.observation_size,
+        "action_scale": body.action_scale,
+        "control_center": body.control_center.tolist(),
+        "frame_skip": body.frame_skip,
+        "no_autoreset": int(mujoco.mjtDisableBit.mjDSBL_AUTORESET),
+        "control_seconds": body.control_seconds,
+        "healthy_height": body.healthy_height,
+        "start_qpos": body.start_qpos(model).tolist(),
+        "reset_noise": body.reset_noise,
+        "speed_limits": body.speed_limits,
+        "low_speed": body.low_speed,
+        "heights": body.heights,
+        "arms": body.arms,
+        "camera_height": body.camera_height,
+        "camera_distance": body.camera_distance,
+        "sides": [next((side for side in ("left", "right") if name.startswith(side)), "middle") for name in names],
+    }
+
+
+def transformer_table(model: GoalDecisionTransformer) -> dict:
+    """Sizes of a transformer."""
+    config = model.config
+    return {
+        "context_length": config.context_length,
+        "layers": config.n_layer,
+        "heads": config.n_head,
+        "head_size": config.hidden_size // config.n_head,
+        "prefix_tokens": PREFIX_TOKENS,
+        "step_tokens": len(STEP_TOKENS),
+    }
+
+
+def export_planner(planner: Planner, folder: Path) -> None:
+    """Write planner.onnx, planner_past.bin (keys and values of the tokens before every instruction) and planner.json
+    (the tokenizer, and what decoding needs).
+    """
+    head, tail = planner.chat.frame(READ)
+    answer = answer_ids(planner)
+    graph = LanguageModelGraph(planner.model.float(), answer).eval()
+    with torch.inference_mode():
+        _, past = graph(torch.tensor(head), graph.example()[1][:, :, :, :0])
+    # The first tokens have by far the largest activations; they are computed here, in full precision.
+    (folder / "planner_past.bin").write_bytes(past.numpy().tobytes())
+    graph.model.embed_tokens = ByteEmbedding(graph.model.embed_tokens.weight.data)
+    full = folder / "planner_float.onnx"
+    export(graph, full)
+    quantize_dynamic(
+        full, folder / "planner.onnx", per_channel=True, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"]
+    )
+    for file in folder.glob("planner_float.onnx*"):
+        file.unlink()
+    tokenizer = json.loads(planner.tokenizer.backend_tokenizer.to_str())["model"]
+    pieces = [planner.tokenizer.convert_ids_to_tokens(index) for index in range(len(planner.tokenizer))]
+    settings = {
+        "past_shape": list(past.shape),
+        "tail": tail,
+        "answer": answer,
+        "end": planner.chat.end,
+        "max_text_tokens": MAX_PROMPT_TOKENS - len(head) - len(tail),
+        "max_answer_tokens": MAX_ANSWER_TOKENS,
+        "least_confidence": planner.least_confidence,
+        "pieces": pieces,
+        "merges": [" ".join(pair) for pair in tokenizer["merges"]],
+    }
+    (folder / "planner.json").write_text(json.dumps(settings, ensure_ascii=False))
+
+
+def answer_ids(planner: Planner) -> list[int]:
+    """Ids of the tokens that can stand in an answer: pieces of the words and signs of the grammar, and its end."""
+    words = set(re.findall("[a-z]+", program.GRAMMAR)) - {"a-z"}
+    signs = set("0123456789.,;:/-'\"° ")
+    suffixes = {word[start:] for word in words for start in range(len(word))}
+    prefixes = {word[:end] for word in words for end in range(1, len(word) + 1)}
+    infixes = {part[:end] for part in suffixes for end in range(1, len(part) + 1)}
+
+    def possible(text: str) -> bool:
+        found = re.findall("[a-z]+|[^a-z]", text)
+        return bool(found) and all(
+            part in signs
+            or part
+            in (infixes if len(found) == 1 else suffixes if place == 0 else prefixes if place == len(found) - 1 else words)
+            for place, part in enumerate(found)
+        )
+
+    texts = planner.tokenizer.batch_decode([[index] for index in range(len(planner.tokenizer))])
+    return [index for index, text in enumerate(texts) if index == planner.chat.end or possible(text)]
+
+
+def export(graph: nn.Module, path: Path) -> None:
+    """Write a graph of graphs.py as ONNX."""
+    axes = tuple({axis: torch.export.Dim.AUTO for axis in names} for names in graph.dynamic)
+    program = torch.onnx.export(
+        graph.eval(),
+        graph.example(),
+        input_names=graph.inputs,
+        output_names=graph.outputs,
+        dynamic_shapes=axes,
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    program.save(path)
+
+
+if __name__ == "__main__":
+    arguments.run(main, Arguments)
