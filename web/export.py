@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
+import onnx
 import torch
-from graphs import ByteEmbedding, LanguageModelGraph, TransformerGraph
+from graphs import language_model_graph, transformer_graph
 from huggingface_hub.dataclasses import strict
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from torch import nn
 
 from agent import goals
 from agent.artefacts import arguments, runs
@@ -31,8 +30,6 @@ from agent.models.decision_transformer import PREFIX_TOKENS, STEP_TOKENS, GoalDe
 from agent.simulation import curriculum
 from agent.simulation.env import env_id
 from agent.simulation.task import SMOOTHING_SECONDS
-
-OPSET = 20
 
 
 @strict
@@ -48,11 +45,12 @@ def main(args: Arguments) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     transformer = GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=HUMANOID.name)
     tables = code_tables() | {"body": body_table(HUMANOID), "transformer": transformer_table(transformer)}
-    runs.write_json(folder / "tables.json", tables)
     shutil.copyfile(MODEL_PATH, folder / "humanoid.xml")
-    export(TransformerGraph(transformer, HUMANOID.name), folder / "transformer.onnx")
-    if args.planner:
-        export_planner(Planner.from_pretrained(agent / "planner", HUMANOID.name), folder)
+    with torch.inference_mode():
+        onnx.save(transformer_graph(transformer, HUMANOID.name), folder / "transformer.onnx")
+    (folder / "planner.onnx").unlink(missing_ok=True)  # of an agent exported before
+    size = export_planner(Planner.from_pretrained(agent / "planner", HUMANOID.name), folder) if args.planner else 0
+    runs.write_json(folder / "tables.json", tables | {"agent": args.agent, "planner_bytes": size})
 
 
 def code_tables() -> dict:
@@ -134,25 +132,20 @@ def transformer_table(model: GoalDecisionTransformer) -> dict:
     }
 
 
-def export_planner(planner: Planner, folder: Path) -> None:
+def export_planner(planner: Planner, folder: Path) -> int:
     """Write planner.onnx, planner_past.bin (keys and values of the tokens before every instruction) and planner.json
-    (the tokenizer, and what decoding needs).
+    (the tokenizer, and what decoding needs); returns the size of the first in bytes.
     """
     head, tail = planner.chat.frame(READ)
     answer = answer_ids(planner)
-    graph = LanguageModelGraph(planner.model.float(), answer).eval()
+    model = planner.model.float()
     with torch.inference_mode():
-        _, past = graph(torch.tensor(head), graph.example()[1][:, :, :, :0])
-    # The first tokens have by far the largest activations; they are computed here, in full precision.
+        # The first tokens have by far the largest activations; they are computed here, in full precision.
+        cache = model(input_ids=torch.tensor([head]), use_cache=True).past_key_values
+        past = torch.stack([torch.stack([layer.keys[0], layer.values[0]]) for layer in cache.layers])
+        graph = language_model_graph(model, answer, MAX_PROMPT_TOKENS + MAX_ANSWER_TOKENS)
     (folder / "planner_past.bin").write_bytes(past.numpy().tobytes())
-    graph.model.embed_tokens = ByteEmbedding(graph.model.embed_tokens.weight.data)
-    full = folder / "planner_float.onnx"
-    export(graph, full)
-    quantize_dynamic(
-        full, folder / "planner.onnx", per_channel=True, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"]
-    )
-    for file in folder.glob("planner_float.onnx*"):
-        file.unlink()
+    onnx.save(graph, folder / "planner.onnx")
     tokenizer = json.loads(planner.tokenizer.backend_tokenizer.to_str())["model"]
     pieces = [planner.tokenizer.convert_ids_to_tokens(index) for index in range(len(planner.tokenizer))]
     settings = {
@@ -167,6 +160,7 @@ def export_planner(planner: Planner, folder: Path) -> None:
         "merges": [" ".join(pair) for pair in tokenizer["merges"]],
     }
     (folder / "planner.json").write_text(json.dumps(settings, ensure_ascii=False))
+    return (folder / "planner.onnx").stat().st_size
 
 
 def answer_ids(planner: Planner) -> list[int]:
@@ -188,22 +182,6 @@ def answer_ids(planner: Planner) -> list[int]:
 
     texts = planner.tokenizer.batch_decode([[index] for index in range(len(planner.tokenizer))])
     return [index for index, text in enumerate(texts) if index == planner.chat.end or possible(text)]
-
-
-def export(graph: nn.Module, path: Path) -> None:
-    """Write a graph of graphs.py as ONNX."""
-    axes = tuple({axis: torch.export.Dim.AUTO for axis in names} for names in graph.dynamic)
-    program = torch.onnx.export(
-        graph.eval(),
-        graph.example(),
-        input_names=graph.inputs,
-        output_names=graph.outputs,
-        dynamic_shapes=axes,
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    program.save(path)
 
 
 if __name__ == "__main__":
