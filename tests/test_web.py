@@ -1,38 +1,43 @@
-"""The page's JavaScript gives what the Python code gives. It needs node, and what `make web` installs and exports.
+"""The page without a server gives what the Python code gives, and a visitor gets along with it.
 
-This file records what Python does; the tests in web/tests read the records and compare, in node.
+What Python does is recorded here; the tests in web/tests read the records and compare, in node. The page is visited in a
+headless Chromium that draws without a graphics card.
 """
 
+import functools
+import http.server
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
-import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
+from playwright.sync_api import Page, expect, sync_playwright
+from test_app import CHROMIUM, PATIENCE, needs_browser
 
 from agent.bodies.humanoid import HUMANOID
 from agent.feedback.pursuit import Pursuit
-from agent.feedback.trials import random_place, random_posture, random_program
-from agent.goals import ARMS, GRID, HEIGHTS, SKILLS, SPEEDS, Goal, GoalProgram, Progress, VelocityGoal
-from agent.goals import Pose
+from agent.feedback.trials import random_posture, random_program
+from agent.goals import ARMS, GRID, HEIGHTS, SKILLS, Goal, GoalProgram, VelocityGoal
+from agent.language.language_model import load_tokenizer, packaged_model
 from agent.language.program import parse
-from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
-from agent.simulation.env import make_env, goal_env
+from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.simulation.env import goal_env, make_env
 from agent.simulation.heading import heading_observation
 
 WEB = ROOT / "web"
-EXPORTED = WEB / "generated"
+EXPORTED, BUILT = WEB / "generated", WEB / "dist"
 STEPS = 600  # of a track
 
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("node") and (WEB / "node_modules").is_dir() and (EXPORTED / "transformer.onnx").is_file()),
-    reason="the page is not built: make web",
+    not (shutil.which("node") and (BUILT / "index.html").is_file()), reason="the page is not built: make web"
 )
 
 
@@ -122,41 +127,182 @@ def record_motion(agent: Path, goal: VelocityGoal) -> dict:
     return {"goal": goal.text, **start, "actions": actions, "observations": observations}
 
 
+def sentences() -> list[str]:
+    """Of people, and what is hard to split into words."""
+    file = ROOT / "tests" / "instructions" / "instructions_physical.jsonl"
+    said = [json.loads(line)["text"] for line in file.read_text().splitlines()]
+    return [*said, "  Go 3.5m -- then STOP!!  ", "l'été à 20 °C, don't", "走 2 米 🏃", "a\n\n b\t", "<|im_end|> <goal>", "x" * 50]
+
+
 @pytest.fixture(scope="module")
 def records(tmp_path_factory) -> Path:
+    """A folder with what Python does."""
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("records")
-    texts = spoken_programs(rng)
-    tracks = [record_track(rng, program) for program in (random_program(rng, HUMANOID, 3) for _ in range(20))]
-    write = lambda name, value: (folder / name).write_text(json.dumps(value))  # noqa: E731
-    write("programs.json", [program_record(text) for text in texts])
-    write("goals.json", [goal_record(goal) for goal in random_goals(rng)])
-    write("tracks.json", [track for track, _ in tracks])
-    np.concatenate([observations for _, observations in tracks]).tofile(folder / "tracks.bin")
+    tracks = [record_track(rng, random_program(rng, HUMANOID, 3)) for _ in range(20)]
+    tokenizer = load_tokenizer(packaged_model(), "the base model")
     agent = Path(json.loads((EXPORTED / "tables.json").read_text())["agent"])
-    write("motions.json", [record_motion(agent, goal) for goal in (Goal(), Goal(1.0), Goal(0.6, 0, 0.4))])
+    found = {
+        "programs": [program_record(text) for text in spoken_programs(rng)],
+        "goals": [goal_record(goal) for goal in random_goals(rng)],
+        "tracks": [track for track, _ in tracks],
+        "motions": [record_motion(agent, goal) for goal in (Goal(), Goal(1.0), Goal(0.6, 0, 0.4))],
+        "sentences": [
+            {"text": text, "ids": tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)}
+            for text in sentences()
+        ],
+    }
+    for name, value in found.items():
+        (folder / f"{name}.json").write_text(json.dumps(value))
+    np.concatenate([observations for _, observations in tracks]).tofile(folder / "tracks.bin")
     return folder
 
 
-def test_the_tables_are_those_of_this_code():
-    sys.path.insert(0, str(WEB))
-    from export import body_table, code_tables
-
+def test_the_tables_of_the_page_are_those_of_this_code(monkeypatch):
+    monkeypatch.syspath_prepend(str(WEB))
+    export = pytest.importorskip("export", reason="onnx is not installed: make web", exc_type=ImportError)
     exported = json.loads((EXPORTED / "tables.json").read_text())
-    for name, table in (code_tables() | {"body": body_table(HUMANOID)}).items():
+    for name, table in (export.code_tables() | {"body": export.body_table(HUMANOID)}).items():
         assert exported[name] == json.loads(json.dumps(table)), f"{name} of the page is stale: make web"
 
 
-@pytest.mark.parametrize("name", ["goals", "program", "pursuit", "physics"])
+@pytest.mark.parametrize("name", sorted(path.name for path in (WEB / "tests").glob("*.test.js")))
 def test_javascript_gives_what_python_gives(name, records):
-    command = ["node", "--test", str(WEB / "tests" / f"{name}.test.js")]
-    result = subprocess.run(command, env={**os.environ, "RECORDS": str(records)}, capture_output=True, text=True)
+    if name == "language_model.test.js" and not (EXPORTED / "planner.onnx").is_file():
+        pytest.skip("the page has no language model: make web")
+    command = ["node", "--test", str(WEB / "tests" / name)]
+    result = subprocess.run(command, env=os.environ | {"RECORDS": str(records)}, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_exported_graph_computes_what_the_transformer_does():
-    sys.path.insert(0, str(WEB))
-    from graphs import TransformerGraph
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format, *args): ...
 
-    torch.manual_seed(0)
-    model = GoalDecisionTransformer(GoalDecisionTransformerConfig()).eval()
-    ...
+
+@pytest.fixture(scope="module")
+def address():
+    handler = functools.partial(QuietHandler, directory=str(BUILT))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser, address):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(address)
+    page.locator("#shove:enabled").wait_for()
+    yield page
+    page.close()
+    assert not [url for url in requests if not url.startswith((address, "data:", f"blob:{address}"))]
+
+
+@pytest.fixture
+def page(shared_page) -> Page:
+    """A page whose robot stands."""
+    shared_page.set_viewport_size({"width": 1280, "height": 900})
+    write(shared_page, "stand")
+    expect(in_force(shared_page)).to_have_text("stand")
+    return shared_page
+
+
+def write(page: Page, program: str) -> None:
+    page.get_by_label("Or write the program").fill(program)
+    page.get_by_label("Or write the program").press("Enter")
+
+
+def in_force(page: Page):
+    return page.locator("#program [aria-current=step]")
+
+
+@needs_browser
+def test_a_program_runs_to_its_end_and_another_takes_over_in_mid_walk(page):
+    write(page, "walk forward 1 meter; turn left 45 degrees")
+    expect(page.locator("#program .done")).to_have_text(["walk forward 1 meter", "turn left 45 degrees"])
+    expect(page.get_by_role("status")).to_contain_text("all 2 goals reached")
+    write(page, "walk forward")
+    page.wait_for_function("document.querySelector('tbody .measured').textContent > 0.3")
+    page.get_by_role("button", name="sidestep left").click()
+    expect(in_force(page)).to_have_text("sidestep left")
+
+
+@needs_browser
+def test_a_shove_is_felt_and_the_robot_stays_on_its_feet(page):
+    page.get_by_role("button", name="Shove it").click()
+    expect(page.get_by_role("status")).to_contain_text(re.compile("Shoved .* by 0.7 m/s"))
+    page.wait_for_function("[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.2)")
+
+
+@needs_browser
+def test_a_click_on_the_floor_leads_there(page):
+    page.locator("#picture").click(position={"x": 330, "y": 470})
+    expect(in_force(page)).to_have_text(re.compile("go to .* meters? (ahead|behind|left|right)"))
+    expect(page.get_by_role("status")).to_contain_text("all 1 goals reached")
+
+
+@needs_browser
+def test_a_refusal_says_why_and_what_ran_goes_on(page):
+    write(page, "run forward at 9 m/s")
+    expect(page.locator("#notice.refused")).to_have_text("Refused: 9 m/s is too fast: this robot goes forward at 3 m/s at most.")
+    expect(in_force(page)).to_have_text("stand")
+
+
+@needs_browser
+def test_a_link_carries_a_sentence(page, address):
+    page.goto(f"{address}#say=turn%20around")
+    expect(page.get_by_label("Say it in a sentence")).to_have_value("turn around")
+    expect(page.locator("#notice.refused")).to_contain_text("The language model reads sentences")
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 400])
+def test_everything_is_labelled_and_fits(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    found = Axe().run(page).response["violations"]
+    assert not [(each["id"], each["nodes"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@needs_browser
+def test_the_keyboard_is_enough(page):
+    page.locator("#picture").focus()
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()"))
+        if reached[-1] == "turn left":
+            page.keyboard.press("Space")
+    expect(in_force(page)).to_have_text("turn left")
+    assert {"Run", "stand", "go home", "Shove it"} <= set(reached)
+
+
+@pytest.mark.slow
+@needs_browser
+def test_30_pictures_a_second_are_shown_while_the_physics_keep_real_time(page):
+    write(page, "walk forward")
+    page.wait_for_function(
+        "(({ pictures, pace }) => pictures >= 30 && Math.abs(pace - 1) < 0.05)(document.querySelector('#picture').dataset)"
+    )
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_sentence_is_read_in_the_browser(page):
+    if not (BUILT / "planner.onnx").is_file():
+        pytest.skip("the page has no language model: make web")
+    page.get_by_role("button", name="Load the language model").click()
+    expect(page.get_by_role("status")).to_contain_text("The language model is here", timeout=PATIENCE)
+    page.get_by_label("Say it in a sentence").fill("turn left for 2 seconds")
+    page.get_by_label("Say it in a sentence").press("Enter")
+    expect(in_force(page)).to_have_text("turn left 2 seconds")

@@ -45,7 +45,7 @@ class Graph:
         if not isinstance(value, Tensor | np.ndarray) and array.dtype == np.float64:
             array = array.astype(np.float32)
         name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.constants.append(numpy_helper.from_array(np.array(array, order="C"), name))
         return name
 
     def linear(self, value: Value, weight: Tensor, bias: Tensor | None = None) -> Value:

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+import * as ort from "onnxruntime-web";
+
+import { LanguageModel } from "../src/language_model.js";
+import { parse } from "../src/program.js";
+import { Tokenizer } from "../src/tokenizer.js";
+import { records } from "./records.js";
+
+const file = (name) => readFileSync(new URL(`../generated/${name}`, import.meta.url));
+const settings = JSON.parse(file("planner.json"));
+
+test("a sentence has Python's tokens", () => {
+  const tokenizer = new Tokenizer(settings.pieces, settings.merges);
+  for (const { text, ids } of records("sentences")) assert.deepEqual(tokenizer.encode(text), ids, text);
+});
+
+test("a sentence becomes a program", async () => {
+  const session = await ort.InferenceSession.create(file("planner.onnx"));
+  const model = new LanguageModel(ort, session, settings, new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer));
+  const said = async (sentence) => {
+    const { goals, refusal } = parse(await model.read(sentence));
+    return refusal ?? goals.map(({ text }) => text).join("; ");
+  };
+  assert.equal(await said(""), "nothing");
+  assert.equal(await said("walk forward for 2 seconds, then turn left"), "walk forward 2 seconds; turn left");
+  assert.equal(await said("turn right 90 degrees"), "turn right 90 degrees");
+});
