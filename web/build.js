@@ -24,6 +24,7 @@ await build({
 for (const name of ["index.html", "page.css", "generated/humanoid.xml", "generated/transformer.onnx", `${RUNTIME}.mjs`]) {
   cpSync(name, `dist/${name.split("/").at(-1)}`);
 }
+cpSync("card.md", "dist/README.md");
 writeFileSync("dist/ort-wasm-simd-threaded.wasm.gz", zipped(`${RUNTIME}.wasm`));
 writeFileSync("dist/mujoco.wasm.gz", zipped("node_modules/@mujoco/mujoco/mujoco.wasm"));
 if (existsSync("generated/planner.onnx")) {

@@ -10,8 +10,8 @@ export class Curves {
   // rows: of the table, each with an .asked and a .measured cell and a canvas.
   constructor(rows) {
     this.rows = rows;
-    const style = getComputedStyle(rows[0]);
-    this.colors = { command: style.getPropertyValue("--asked"), velocity: style.getPropertyValue("--measured") };
+    const color = (kind) => getComputedStyle(rows[0].querySelector(kind)).color;
+    this.colors = { command: color(".asked"), velocity: color(".measured") };
   }
 
   add({ seconds, command, velocity }) {

@@ -203,10 +203,9 @@ class Page {
     onSubmit("written", () => this.#pursue(parse($("goals").value.trim())));
     $("load").onclick = () => this.#load();
     $("shove").onclick = () => this.#shove();
-    $("link").onclick = async () => {
-      location.hash = SAY + encodeURIComponent($("said").value);
-      await navigator.clipboard.writeText(location.href);
-      this.#tell("The link is in the clipboard.");
+    $("link").onclick = () => {
+      history.replaceState(null, "", SAY + encodeURIComponent($("said").value)); // which does not say it again
+      this.#tell("The address of this page carries the sentence: copy it from there.");
     };
     addEventListener("hashchange", () => this.followLink());
   }

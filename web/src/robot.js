@@ -12,6 +12,7 @@ const LYING_SECONDS = 1.5; // from a fall until it stands again
 const STAND = [new VelocityGoal()];
 
 export class Robot {
+  #ordered = null; // goals to pursue from the next step on: the transformer may be in the middle of this one
   #lyingSteps = 0;
   #fresh = true; // the first observation after a prompt is where the goal begins; each later one ends a step of it
 
@@ -28,6 +29,10 @@ export class Robot {
 
   // Pursue goals from the next step on.
   pursue(goals) {
+    this.#ordered = goals;
+  }
+
+  #begin(goals) {
     this.goals = goals;
     this.pursuit = new Pursuit(goals, leadsBack(goals) ? this.pursuit.pose : ORIGIN);
     this.#fresh = true;
@@ -44,6 +49,8 @@ export class Robot {
 
   // One control step.
   async step() {
+    if (this.#ordered) this.#begin(this.#ordered);
+    this.#ordered = null;
     if (this.#lyingSteps) this.#lie();
     else await this.#move();
     this.seconds += body.control_seconds;
@@ -79,6 +86,6 @@ export class Robot {
   // Forget the past and stand.
   #stand() {
     this.transformer.reset();
-    this.pursue(STAND);
+    this.#begin(STAND);
   }
 }
