@@ -1,7 +1,7 @@
 """The page without a server gives what the Python code gives, and a visitor gets along with it.
 
-What Python does is recorded here; the tests in web/tests read the records and compare, in node. The page is visited in a
-headless Chromium that draws without a graphics card.
+What Python does is recorded here; the tests in web/tests read the records and compare, in node. The page is visited in
+a headless Chromium that draws without a graphics card.
 """
 
 import functools
@@ -43,20 +43,57 @@ pytestmark = pytest.mark.skipif(
 
 def spoken_programs(rng: np.random.Generator) -> list[str]:
     """Readable programs of all kinds of goal, and some that are beyond the robot or make no sense."""
-    amounts = ["2 meters", "half a metre", "six feet", "5 feet 6 inches", "1,5 m", "three quarters of a minute", "90 degrees"]
-    amounts += ["a quarter turn", "one and a half turns", "two hundred ten degrees", "a couple of steps", "4 s", "1/2 minute"]
-    amounts += ["point five metres", "two point five seconds", "1,000 cm", "a mile", "0.01 m", "1 minute and 30 seconds"]
-    speeds = ["3 km/h", "0.8 m/s", "thirty degrees per second", "1 m/s forward and 0.6 rad/s left", "9 m/s", "0.4 rad/s"]
+    amounts = [
+        "2 meters",
+        "half a metre",
+        "six feet",
+        "5 feet 6 inches",
+        "1,5 m",
+        "three quarters of a minute",
+        "90 degrees",
+    ]
+    amounts += [
+        "a quarter turn",
+        "one and a half turns",
+        "two hundred ten degrees",
+        "a couple of steps",
+        "4 s",
+        "1/2 minute",
+    ]
+    amounts += [
+        "point five metres",
+        "two point five seconds",
+        "1,000 cm",
+        "a mile",
+        "0.01 m",
+        "1 minute and 30 seconds",
+    ]
+    speeds = [
+        "3 km/h",
+        "0.8 m/s",
+        "thirty degrees per second",
+        "1 m/s forward and 0.6 rad/s left",
+        "9 m/s",
+        "0.4 rad/s",
+    ]
     postures = ["", ", low", ", arms up", ", wave left", ", low, arms out"]
     motions = [skill.replace("_", " ") for skill in SKILLS]
-    texts = ["refuse: unclear", "refuse: limit", "dance", "", "go home fast, wave right", "face start, low", "stand at 1 m/s"]
+    texts = [
+        "refuse: unclear",
+        "refuse: limit",
+        "dance",
+        "",
+        "go home fast, wave right",
+        "face start, low",
+        "stand at 1 m/s",
+    ]
     for _ in range(400):
         goals = []
         for _ in range(rng.integers(1, 4)):
             posture = rng.choice(postures)
             if rng.random() < 0.2:
-                place = f"{rng.uniform(0, 25):.1f} m {rng.choice(['ahead', 'behind'])} 2 feet {rng.choice(['left', 'right'])}"
-                goals.append(f"go to {place}{posture}")
+                ways = rng.choice(["ahead", "behind"]), rng.choice(["left", "right"])
+                goals.append(f"go to {rng.uniform(0, 25):.1f} m {ways[0]} 2 feet {ways[1]}{posture}")
                 continue
             pace = rng.choice(["", " slow", " fast"])
             amount = f" {rng.choice(amounts)}" if rng.random() < 0.8 else ""
@@ -131,7 +168,15 @@ def sentences() -> list[str]:
     """Of people, and what is hard to split into words."""
     file = ROOT / "tests" / "instructions" / "instructions_physical.jsonl"
     said = [json.loads(line)["text"] for line in file.read_text().splitlines()]
-    return [*said, "  Go 3.5m -- then STOP!!  ", "l'été à 20 °C, don't", "走 2 米 🏃", "a\n\n b\t", "<|im_end|> <goal>", "x" * 50]
+    return [
+        *said,
+        "  Go 3.5m -- then STOP!!  ",
+        "l'été à 20 °C, don't",
+        "走 2 米 🏃",
+        "a\n\n b\t",
+        "<|im_end|> <goal>",
+        "x" * 50,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +235,9 @@ def address():
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
+        )
         yield browser
         browser.close()
 
@@ -241,7 +288,9 @@ def test_a_program_runs_to_its_end_and_another_takes_over_in_mid_walk(page):
 def test_a_shove_is_felt_and_the_robot_stays_on_its_feet(page):
     page.get_by_role("button", name="Shove it").click()
     expect(page.get_by_role("status")).to_contain_text(re.compile("Shoved .* by 0.7 m/s"))
-    page.wait_for_function("[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.2)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.2)"
+    )
 
 
 @needs_browser
@@ -254,7 +303,9 @@ def test_a_click_on_the_floor_leads_there(page):
 @needs_browser
 def test_a_refusal_says_why_and_what_ran_goes_on(page):
     write(page, "run forward at 9 m/s")
-    expect(page.locator("#notice.refused")).to_have_text("Refused: 9 m/s is too fast: this robot goes forward at 3 m/s at most.")
+    expect(page.locator("#notice.refused")).to_have_text(
+        "Refused: 9 m/s is too fast: this robot goes forward at 3 m/s at most."
+    )
     expect(in_force(page)).to_have_text("stand")
 
 
@@ -280,7 +331,9 @@ def test_the_keyboard_is_enough(page):
     reached = []
     for _ in range(40):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()"))
+        reached.append(
+            page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()")
+        )
         if reached[-1] == "turn left":
             page.keyboard.press("Space")
     expect(in_force(page)).to_have_text("turn left")
@@ -292,7 +345,8 @@ def test_the_keyboard_is_enough(page):
 def test_30_pictures_a_second_are_shown_while_the_physics_keep_real_time(page):
     write(page, "walk forward")
     page.wait_for_function(
-        "(({ pictures, pace }) => pictures >= 30 && Math.abs(pace - 1) < 0.05)(document.querySelector('#picture').dataset)"
+        """(({ pictures, pace }) => pictures >= 30 && Math.abs(pace - 1) < 0.05)
+            (document.querySelector("#picture").dataset)"""
     )
 
 

@@ -176,7 +176,15 @@ def answer_ids(planner: Planner) -> list[int]:
         return bool(found) and all(
             part in signs
             or part
-            in (infixes if len(found) == 1 else suffixes if place == 0 else prefixes if place == len(found) - 1 else words)
+            in (
+                infixes
+                if len(found) == 1
+                else suffixes
+                if place == 0
+                else prefixes
+                if place == len(found) - 1
+                else words
+            )
             for place, part in enumerate(found)
         )
 

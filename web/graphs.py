@@ -150,7 +150,9 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     for number, block in enumerate(encoder.h):
         attention, mlp = block.attn, block.mlp
         mixed = graph.linear(norm(hidden, block.ln_1), attention.c_attn.weight, attention.c_attn.bias)
-        query, key, value = (graph.heads(part, config.n_head) for part in graph.Split(mixed, axis=1, num_outputs=3, outputs=3))
+        query, key, value = (
+            graph.heads(part, config.n_head) for part in graph.Split(mixed, axis=1, num_outputs=3, outputs=3)
+        )
         mixed, present = graph.attend(query, key, value, graph.Gather("past", number), mask)
         presents.append(graph.Unsqueeze(present, [0]))
         hidden = graph.Add(hidden, graph.linear(mixed, attention.c_proj.weight, attention.c_proj.bias))

@@ -4,6 +4,7 @@ import loadMujoco from "@mujoco/mujoco";
 
 import { Curves } from "./curves.js";
 import { fetchBytes, fetchText } from "./files.js";
+import { FlatScene } from "./flat_scene.js";
 import { PlaceGoal, said, skillGoal } from "./goals.js";
 import { loadModel, ort } from "./onnx.js";
 import { Physics } from "./physics.js";
@@ -48,7 +49,8 @@ class Page {
     this.robot = robot;
     this.physics = physics;
     this.curves = new Curves([...$("curves").tBodies[0].rows]);
-    this.scene = new Scene($("picture"), physics, (x, y) => this.#goTo(x, y));
+    const Drawing = hasWebGL() ? Scene : FlatScene;
+    this.scene = new Drawing($("picture"), physics, (x, y) => this.#goTo(x, y));
     robot.onEvent = (event) => this.#report(event);
     this.#fillIn();
     this.#listen();
@@ -210,6 +212,8 @@ class Page {
     addEventListener("hashchange", () => this.followLink());
   }
 }
+
+const hasWebGL = () => new OffscreenCanvas(1, 1).getContext("webgl2") !== null;
 
 main().catch((error) => {
   $("notice").textContent = `The page cannot run here: ${error.message}`;
