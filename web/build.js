@@ -21,7 +21,13 @@ await build({
   conditions: ["onnxruntime-web-use-extern-wasm"],
   external: ["module", "node:*", "fs", "path", "url", "worker_threads"], // of code that only runs in node
 });
-for (const name of ["index.html", "page.css", "generated/humanoid.xml", "generated/transformer.onnx", `${RUNTIME}.mjs`]) {
+for (const name of [
+  "index.html",
+  "page.css",
+  "generated/humanoid.xml",
+  "generated/transformer.onnx",
+  `${RUNTIME}.mjs`,
+]) {
   cpSync(name, `dist/${name.split("/").at(-1)}`);
 }
 cpSync("card.md", "dist/README.md");
@@ -31,4 +37,5 @@ if (existsSync("generated/planner.onnx")) {
   for (const name of ["planner.onnx", "planner_past.bin"]) cpSync(`generated/${name}`, `dist/${name}`);
   writeFileSync("dist/planner.json.gz", zipped("generated/planner.json"));
 }
-for (const name of readdirSync("dist")) console.log(`${(statSync(`dist/${name}`).size / 1e6).toFixed(2).padStart(8)} MB  ${name}`);
+for (const name of readdirSync("dist"))
+  console.log(`${(statSync(`dist/${name}`).size / 1e6).toFixed(2).padStart(8)} MB  ${name}`);

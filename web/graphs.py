@@ -48,10 +48,6 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.array(array, order="C"), name))
         return name
 
-    def linear(self, value: Value, weight: Tensor, bias: Tensor | None = None) -> Value:
-        """value [n, in] times weight [in, out], plus bias [out]."""
-        return self.Gemm(value, weight, *([] if bias is None else [bias]))
-
     def byte_linear(self, value: Value, weight: Tensor) -> Value:
         """value [n, in] times weight [out, in], in 8 bits: one scale for each output, one for all of the value."""
         scale = weight.abs().amax(1).clamp_min(1e-8) / 127
@@ -130,7 +126,7 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
 
     def dense(value: Value, name: str) -> Value:
         layer = model._part(name, body)
-        return graph.linear(value, layer.weight.T, layer.bias)
+        return graph.Gemm(value, layer.weight.T, layer.bias)
 
     prompt = torch.cat([model.embed_body.weight[row : row + 1], encoder.wte.weight])
     target = (statistics.target_return - statistics.return_mean) / statistics.return_std
@@ -149,15 +145,15 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     presents = []
     for number, block in enumerate(encoder.h):
         attention, mlp = block.attn, block.mlp
-        mixed = graph.linear(norm(hidden, block.ln_1), attention.c_attn.weight, attention.c_attn.bias)
+        mixed = graph.Gemm(norm(hidden, block.ln_1), attention.c_attn.weight, attention.c_attn.bias)
         query, key, value = (
             graph.heads(part, config.n_head) for part in graph.Split(mixed, axis=1, num_outputs=3, outputs=3)
         )
         mixed, present = graph.attend(query, key, value, graph.Gather("past", number), mask)
         presents.append(graph.Unsqueeze(present, [0]))
-        hidden = graph.Add(hidden, graph.linear(mixed, attention.c_proj.weight, attention.c_proj.bias))
-        inner = graph.Gelu(graph.linear(norm(hidden, block.ln_2), mlp.c_fc.weight, mlp.c_fc.bias))
-        hidden = graph.Add(hidden, graph.linear(inner, mlp.c_proj.weight, mlp.c_proj.bias))
+        hidden = graph.Add(hidden, graph.Gemm(mixed, attention.c_proj.weight, attention.c_proj.bias))
+        inner = graph.Gelu(graph.Gemm(norm(hidden, block.ln_2), mlp.c_fc.weight, mlp.c_fc.bias))
+        hidden = graph.Add(hidden, graph.Gemm(inner, mlp.c_proj.weight, mlp.c_proj.bias))
     last = norm(graph.Gather(hidden, [-1]), encoder.ln_f)
     action = graph.Mul(graph.Clip(graph.Squeeze(dense(last, "predict_action"), [0]), -1.0, 1.0), scale)
     sizes = [config.n_layer, 2, config.n_head, "past_tokens", config.hidden_size // config.n_head]

@@ -1,5 +1,5 @@
-// Amounts in words, and what they are in meters, seconds, degrees, m/s and rad/s. As in agent/language/amounts.py, whose
-// tables and patterns it reads.
+// Amounts in words, and what they are in meters, seconds, degrees, m/s and rad/s. As in agent/language/amounts.py,
+// whose tables and patterns it reads.
 
 import { GoalError } from "./goals.js";
 import { radians } from "./geometry.js";
@@ -14,7 +14,10 @@ const SPEED = new RegExp(`^(?:${patterns.SPEED})$`);
 export function number(text) {
   if (DIGITS.test(text)) {
     // 1,000 is a thousand, 1,5 one and a half.
-    const whole = text.replace(/,(?=[0-9]{3}$)/, "").replace(",", ".").split(" ");
+    const whole = text
+      .replace(/,(?=[0-9]{3}$)/, "")
+      .replace(",", ".")
+      .split(" ");
     const [top, bottom = "1"] = whole.pop().split("/");
     if (!Number(bottom)) throw new GoalError(`${text} divides by zero`);
     return whole.reduce((sum, each) => sum + Number(each), 0) + Number(top) / Number(bottom);

@@ -2,7 +2,11 @@
 
 const WINDOW = 10; // s
 const EVERY = 0.06; // s from one point of a curve to the next
-const RANGES = [[-1, 3.2], [-0.8, 0.8], [-1.4, 1.4]]; // m/s, m/s, rad/s
+const RANGES = [
+  [-1, 3.2],
+  [-0.8, 0.8],
+  [-1.4, 1.4],
+]; // m/s, m/s, rad/s
 
 export class Curves {
   #past = []; // {seconds, command, velocity}
@@ -38,9 +42,16 @@ export class Curves {
       [ink.strokeStyle, ink.lineWidth] = [color, width * devicePixelRatio];
       ink.stroke();
     };
-    line("#8888", 1, [[now.seconds - WINDOW, 0], [now.seconds, 0]]);
+    line("#8888", 1, [
+      [now.seconds - WINDOW, 0],
+      [now.seconds, 0],
+    ]);
     for (const name of ["command", "velocity"]) {
-      line(this.colors[name], 2, this.#past.map((each) => [each.seconds, each[name][axis]]));
+      line(
+        this.colors[name],
+        2,
+        this.#past.map((each) => [each.seconds, each[name][axis]]),
+      );
     }
   }
 }

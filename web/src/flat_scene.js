@@ -23,7 +23,12 @@ export class FlatScene extends View {
     this.#drawGround(see, width, height);
     const parts = this.#parts.map((part) => ({ ...part, ends: this.#ends(part).map(see) }));
     for (const part of this.#parts) {
-      this.#line(this.#ends(part).map(([x, y]) => see([x, y, 0])), part.radius, SHADOW_COLOR, 0.25);
+      this.#line(
+        this.#ends(part).map(([x, y]) => see([x, y, 0])),
+        part.radius,
+        SHADOW_COLOR,
+        0.25,
+      );
     }
     const depth = ({ ends: [from, to] }) => from.far + to.far;
     parts.sort((one, other) => depth(other) - depth(one));
@@ -53,7 +58,12 @@ export class FlatScene extends View {
 
   #line([from, to], radius, color, opacity = 1) {
     if (Math.min(from.far, to.far) < NEAREST) return;
-    Object.assign(this.#ink, { strokeStyle: color, globalAlpha: opacity, lineCap: "round", lineWidth: radius * (from.scale + to.scale) });
+    Object.assign(this.#ink, {
+      strokeStyle: color,
+      globalAlpha: opacity,
+      lineCap: "round",
+      lineWidth: radius * (from.scale + to.scale),
+    });
     this.#ink.beginPath();
     this.#ink.moveTo(from.x, from.y);
     this.#ink.lineTo(to.x, to.y + 0.01); // a ball is a line, too
@@ -67,7 +77,12 @@ export class FlatScene extends View {
     const [x, y] = this.center.map(Math.floor);
     for (let i = x - TILES; i < x + TILES; i++) {
       for (let j = y - TILES; j < y + TILES; j++) {
-        const corners = [[i, j, 0], [i + 1, j, 0], [i + 1, j + 1, 0], [i, j + 1, 0]].map(see);
+        const corners = [
+          [i, j, 0],
+          [i + 1, j, 0],
+          [i + 1, j + 1, 0],
+          [i, j + 1, 0],
+        ].map(see);
         if (corners.some(({ far }) => far < NEAREST)) continue;
         this.#ink.fillStyle = FLOOR_COLORS[Math.abs(i + j) % 2];
         this.#fill(corners);

@@ -93,7 +93,9 @@ export class VelocityGoal extends Goal {
   get speed() {
     if (this.skill === "stand") return "normal";
     const axis = mainAxis(this.skill);
-    const off = G.SKILLS[this.skill].map((command) => Math.abs(Math.abs(this.velocity[axis]) - Math.abs(command[axis])));
+    const off = G.SKILLS[this.skill].map((command) =>
+      Math.abs(Math.abs(this.velocity[axis]) - Math.abs(command[axis])),
+    );
     return G.SPEEDS[off.indexOf(Math.min(...off))];
   }
 
@@ -168,7 +170,9 @@ export class VelocityGoal extends Goal {
 
   get words() {
     const words = [said(this.skill)];
-    const named = G.SKILLS[this.skill][G.SPEEDS.indexOf(this.speed)].every((value, axis) => value === this.velocity[axis]);
+    const named = G.SKILLS[this.skill][G.SPEEDS.indexOf(this.speed)].every(
+      (value, axis) => value === this.velocity[axis],
+    );
     if (named && this.speed !== "normal") words.push(this.speed);
     if (this.end) words.push(amountText(this.end[1], this.end[0]));
     if (!named) words.push(`at ${this.#velocityWords}`);
@@ -177,7 +181,11 @@ export class VelocityGoal extends Goal {
 
   // A velocity that no skill has: "1 m/s forward and 0.6 rad/s left".
   get #velocityWords() {
-    const directions = [["forward", "backward"], ["left", "right"], ["left", "right"]];
+    const directions = [
+      ["forward", "backward"],
+      ["left", "right"],
+      ["left", "right"],
+    ];
     const parts = this.velocity.flatMap((value, axis) =>
       value ? [[`${short(Math.abs(value))} ${G.UNITS[axis]}`, directions[axis][value > 0 ? 0 : 1]]] : [],
     );
@@ -251,12 +259,18 @@ export class PlaceGoal extends Destination {
   }
 
   onGrid() {
-    const [ahead, left] = [this.ahead, this.left].map((value) => Math.sign(value) * Number(spell("place", Math.abs(value))) + 0);
+    const [ahead, left] = [this.ahead, this.left].map(
+      (value) => Math.sign(value) * Number(spell("place", Math.abs(value))) + 0,
+    );
     return new PlaceGoal(ahead, left, this.pace, { height: this.height, arms: this.arms });
   }
 
   get spelling() {
-    return ["<go_to>", `<speed=${this.pace}>`, ...this.#parts.flatMap(([amount, way]) => [`<${way}>`, ...digits("place", amount)])];
+    return [
+      "<go_to>",
+      `<speed=${this.pace}>`,
+      ...this.#parts.flatMap(([amount, way]) => [`<${way}>`, ...digits("place", amount)]),
+    ];
   }
 
   // Amounts above 0 with their directions; where the body stands is 0 ahead.
@@ -385,6 +399,7 @@ function choose(name, value, choices) {
 
 function inRange(name, value, low, high) {
   if (!Number.isFinite(value)) throw new GoalError(`${name} is no finite number`);
-  if (value < low || value > high) throw new GoalError(`${name}=${short(value)} is out of range: choose one from ${low} to ${high}`);
+  if (value < low || value > high)
+    throw new GoalError(`${name}=${short(value)} is out of range: choose one from ${low} to ${high}`);
   return value + 0; // turns -0 into 0
 }

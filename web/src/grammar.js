@@ -31,7 +31,7 @@ export class Grammar {
     });
   }
 
-  // State after a text, or null where the text leaves the grammar. State: `accepts` tells whether a program may end here.
+  // State after a text, or null where the text leaves the grammar. Its `accepts` tells whether a program may end here.
   after(state, text) {
     for (const character of text) {
       state = this.#step(state, character);

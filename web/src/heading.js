@@ -11,7 +11,12 @@ export function headingObservation(qpos, qvel) {
   const heading = yaw([w, x, y, z]);
   const [cos, sin] = [Math.cos(heading), Math.sin(heading)];
   const [halfCos, halfSin] = [Math.cos(heading / 2), Math.sin(heading / 2)];
-  const tilt = [halfCos * w + halfSin * z, halfCos * x + halfSin * y, halfCos * y - halfSin * x, halfCos * z - halfSin * w];
+  const tilt = [
+    halfCos * w + halfSin * z,
+    halfCos * x + halfSin * y,
+    halfCos * y - halfSin * x,
+    halfCos * z - halfSin * w,
+  ];
   const sign = tilt[0] < 0 ? -1 : 1;
   return Float32Array.from([
     qpos[2],

@@ -59,7 +59,13 @@ class Page {
 
   // Steps and pictures, in real time, for as long as the page is open.
   async run() {
-    let [before, due, since, pictures, start] = [performance.now(), this.robot.seconds, performance.now(), 0, this.robot.seconds];
+    let [before, due, since, pictures, start] = [
+      performance.now(),
+      this.robot.seconds,
+      performance.now(),
+      0,
+      this.robot.seconds,
+    ];
     for (;;) {
       const now = await nextPicture();
       due += Math.min((now - before) / 1000, LONGEST_PICTURE);

@@ -22,7 +22,10 @@ export function parse(text) {
   try {
     const goals = text.split("; ").map(parseGoal);
     if (goals.length > G.MAX_GOALS) return refused("unclear");
-    return { goals: goals.map((goal, place) => (place < goals.length - 1 ? closed(goal) : goal).onGrid()), refusal: null };
+    return {
+      goals: goals.map((goal, place) => (place < goals.length - 1 ? closed(goal) : goal).onGrid()),
+      refusal: null,
+    };
   } catch (error) {
     if (!(error instanceof GoalError)) throw error;
     return error instanceof BeyondLimit ? refused("limit", error.message) : refused("unclear");
@@ -131,6 +134,8 @@ function checkVelocity(velocity, height) {
 function snapped(value, kind) {
   const nearest = snap(value, kind);
   if (nearest !== null) return nearest;
-  const [least, most] = G.AMOUNTS[kind] ? [G.AMOUNTS[kind][0], G.AMOUNTS[kind].at(-1)] : [G.GRID_STEP, G.GRID.vx.at(-1)];
+  const [least, most] = G.AMOUNTS[kind]
+    ? [G.AMOUNTS[kind][0], G.AMOUNTS[kind].at(-1)]
+    : [G.GRID_STEP, G.GRID.vx.at(-1)];
   throw new BeyondLimit(`${short(value)} ${kind} is out of range: from ${least} to ${most} ${kind}`);
 }

@@ -65,7 +65,9 @@ class Course {
   get end() {
     const { progress } = this;
     const planned = this.goal.destination(progress);
-    const [x, y, heading] = ["x", "y", "heading"].map((axis) => (Number.isNaN(planned[axis]) ? progress.pose : planned)[axis]);
+    const [x, y, heading] = ["x", "y", "heading"].map(
+      (axis) => (Number.isNaN(planned[axis]) ? progress.pose : planned)[axis],
+    );
     const turn = wrap(heading - progress.pose.heading);
     const [meters, most] = P.NEAR_PLAN;
     const far = Math.hypot(x - progress.pose.x, y - progress.pose.y) > meters || Math.abs(degrees(turn)) > most;
@@ -127,8 +129,8 @@ export class Pursuit {
 // Whether a program starts with the way back, so that its home is where the one before it began.
 export const leadsBack = ([first]) => first instanceof HomeGoal || first instanceof HeadingGoal;
 
-// What to tell the transformer: the velocity that the goal wants, on the grid and within the body's reach. An axis of what
-// was `told` before stays as it is where it is near enough, so that prompts do not flutter.
+// What to tell the transformer: the velocity that the goal wants, on the grid and within the body's reach. An axis of
+// what was `told` before stays as it is where it is near enough, so that prompts do not flutter.
 function steer(goal, progress, told = null) {
   const hold = P.HOLD_STEPS * G.GRID_STEP;
   const wanted = goal
@@ -144,7 +146,10 @@ function sameCommand(one, other) {
 
 // The nearest velocity on the grid within the body's reach: agent.simulation.curriculum.nearest_on_grid.
 function nearestOnGrid(wanted, low) {
-  const limits = body.speed_limits.map(([least, most], axis) => [least, low && axis === 0 ? Math.min(body.low_speed, most) : most]);
+  const limits = body.speed_limits.map(([least, most], axis) => [
+    least,
+    low && axis === 0 ? Math.min(body.low_speed, most) : most,
+  ]);
   const whole = (bound) => Math.trunc(bound / G.GRID_STEP + Math.sign(bound) * 1e-6);
   const steps = wanted.map((value, axis) => {
     const [least, most] = limits[axis].map(whole);

@@ -18,8 +18,14 @@ export class Scene extends View {
     this.#scene.fog = new three.Fog(SKY_COLOR, 8, 24);
     const sun = new three.DirectionalLight("#ffffff", 2);
     sun.position.set(-2, 3, 5);
-    this.floor = new three.Mesh(new three.PlaneGeometry(TILES, TILES), new three.MeshLambertMaterial({ map: checkers() }));
-    this.ring = new three.Mesh(new three.RingGeometry(0.2, 0.26, 40), new three.MeshBasicMaterial({ color: MARK_COLOR }));
+    this.floor = new three.Mesh(
+      new three.PlaneGeometry(TILES, TILES),
+      new three.MeshLambertMaterial({ map: checkers() }),
+    );
+    this.ring = new three.Mesh(
+      new three.RingGeometry(0.2, 0.26, 40),
+      new three.MeshBasicMaterial({ color: MARK_COLOR }),
+    );
     this.#scene.add(sun, new three.HemisphereLight("#ffffff", "#8a8f98", 1.6), this.floor, this.ring);
     this.#parts = partsOf(physics).map((part) => ({ geom: part.geom, mesh: solid(part), shadow: shadow(part) }));
     for (const { mesh, shadow } of this.#parts) this.#scene.add(mesh, shadow);
@@ -36,7 +42,8 @@ export class Scene extends View {
     this.ring.visible = this.place !== null;
     if (this.place) this.ring.position.set(...this.place, 0.006);
     this.follow();
-    this.floor.position.set(...this.center.map((value) => 2 * Math.round(value / 2)), 0); // its pattern repeats every 2 m
+    // The floor's pattern repeats every 2 m.
+    this.floor.position.set(...this.center.map((value) => 2 * Math.round(value / 2)), 0);
     this.#aim();
     this.renderer.render(this.#scene, this.#camera);
   }
@@ -64,7 +71,12 @@ function solid({ radius, half, side }) {
 }
 
 function shadow({ radius, half }) {
-  const shade = new three.MeshBasicMaterial({ color: SHADOW_COLOR, transparent: true, opacity: 0.18, depthWrite: false });
+  const shade = new three.MeshBasicMaterial({
+    color: SHADOW_COLOR,
+    transparent: true,
+    opacity: 0.18,
+    depthWrite: false,
+  });
   return new three.Mesh(new three.CircleGeometry(1.3 * radius + 0.3 * half, 20), shade);
 }
 

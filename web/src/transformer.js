@@ -1,5 +1,5 @@
-// The Decision Transformer as an actor: GoalDecisionTransformer.act of agent/models/decision_transformer.py, with the same
-// growing context and the same cache, around the graph of web/graphs.py.
+// The Decision Transformer as an actor: GoalDecisionTransformer.act of agent/models/decision_transformer.py, with the
+// same growing context and the same cache, around the graph of web/graphs.py.
 
 import tables from "./tables.js";
 
@@ -28,7 +28,8 @@ export class Transformer {
   // Follow the velocity goal from now on. The history stays.
   prompt(goal) {
     const ids = goal.commandIds;
-    if (ids.some((id, place) => id !== this.#goalIds[place])) this.#past = null; // every step has attended to the old prefix
+    // Every step has attended to the old prefix.
+    if (ids.some((id, place) => id !== this.#goalIds[place])) this.#past = null;
     this.#goalIds = ids;
   }
 

@@ -1,5 +1,5 @@
-// A camera that follows the robot, is turned by pointer and keys, and tells where the floor was clicked. What draws with it
-// is a View with `draw()`: see scene.js and flat_scene.js.
+// A camera that follows the robot, is turned by pointer and keys, and tells where the floor was clicked. What draws with
+// it is a View with `draw()`: see scene.js and flat_scene.js.
 
 import tables from "./tables.js";
 

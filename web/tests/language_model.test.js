@@ -19,12 +19,21 @@ test("a sentence has Python's tokens", () => {
 
 test("the grammar allows the tokens that Python's allows", () => {
   const tokenizer = new Tokenizer(settings.pieces, settings.merges);
-  const { grammar, end } = new LanguageModel(ort, null, settings, new Float32Array(settings.past_shape.reduce((a, b) => a * b)));
+  const { grammar, end } = new LanguageModel(
+    ort,
+    null,
+    settings,
+    new Float32Array(settings.past_shape.reduce((a, b) => a * b)),
+  );
   for (const { text, ids, allowed } of records("choices")) {
     let state = grammar.start;
     ids.forEach((id, place) => {
       const mine = [...grammar.allowed(state), ...(state.accepts ? [end] : [])].map((token) => settings.answer[token]);
-      assert.deepEqual(mine.sort((a, b) => a - b), allowed[place], `${text}, token ${place}`);
+      assert.deepEqual(
+        mine.sort((a, b) => a - b),
+        allowed[place],
+        `${text}, token ${place}`,
+      );
       state = grammar.after(state, tokenizer.text(id));
     });
     assert.ok(state.accepts);
@@ -33,7 +42,12 @@ test("the grammar allows the tokens that Python's allows", () => {
 
 test("a sentence becomes a program", async () => {
   const session = await ort.InferenceSession.create(file("planner.onnx"));
-  const model = new LanguageModel(ort, session, settings, new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer));
+  const model = new LanguageModel(
+    ort,
+    session,
+    settings,
+    new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer),
+  );
   const said = async (sentence) => {
     const { goals, refusal } = parse(await model.read(sentence));
     return refusal ?? goals.map(({ text }) => text).join("; ");

@@ -28,7 +28,9 @@ for (const { goal, qpos, qvel, actions, observations } of records("motions")) {
       physics.step(mine);
       offObservation = Math.max(offObservation, furthest(physics.observation, observations[step]));
     }
-    console.log(`${goal}: actions differ by ${offAction.toExponential(1)}, observations by ${offObservation.toExponential(1)}`);
+    console.log(
+      `${goal}: actions differ by ${offAction.toExponential(1)}, observations by ${offObservation.toExponential(1)}`,
+    );
     assert.ok(offAction < 1e-3 && offObservation < 1e-3);
   });
 }

@@ -16,7 +16,11 @@ test("a pursuit tells the transformer what Python's tells it", () => {
     commands.forEach((command, step) => {
       pursuit.add(observations.shift());
       const { velocity, height, arms } = pursuit.goal;
-      assert.deepEqual([...velocity, G.HEIGHTS.indexOf(height), G.ARMS.indexOf(arms)], command, `${program}, step ${step}`);
+      assert.deepEqual(
+        [...velocity, G.HEIGHTS.indexOf(height), G.ARMS.indexOf(arms)],
+        command,
+        `${program}, step ${step}`,
+      );
       assert.equal(pursuit.outcomes.length, reached[step]);
     });
     goalsReached += pursuit.outcomes.length;
