@@ -52,6 +52,10 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("node") and (BUILT / "index.html").is_file()), reason="the page is not built: make web"
 )
 
+needs_planner = pytest.mark.skipif(
+    not (BUILT / "planner.onnx").is_file(), reason="the page has no language model: make web"
+)
+
 
 def spoken_programs(rng: np.random.Generator) -> list[str]:
     """Readable programs of all kinds of goal, and some that are beyond the robot or make no sense."""
@@ -237,11 +241,18 @@ def test_the_tables_of_the_page_are_those_of_this_code(monkeypatch):
         assert exported[name] == json.loads(json.dumps(table)), f"{name} of the page is stale: make web"
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (WEB / "tests").glob("*.test.js")))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "goals",
+        "program",
+        "pursuit",
+        "physics",
+        pytest.param("language_model", marks=[needs_planner, pytest.mark.slow]),
+    ],
+)
 def test_javascript_gives_what_python_gives(name, records):
-    if name == "language_model.test.js" and not (EXPORTED / "planner.onnx").is_file():
-        pytest.skip("the page has no language model: make web")
-    command = ["node", "--test", str(WEB / "tests" / name)]
+    command = ["node", "--test", str(WEB / "tests" / f"{name}.test.js")]
     result = subprocess.run(command, env=os.environ | {"RECORDS": str(records)}, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -337,6 +348,7 @@ def test_a_refusal_says_why_and_what_ran_goes_on(page):
 
 
 @needs_browser
+@needs_planner
 def test_a_link_carries_a_sentence(page, address):
     page.goto(f"{address}#say=turn%20around")
     expect(page.get_by_label("Say it in a sentence")).to_have_value("turn around")
@@ -379,9 +391,8 @@ def test_30_pictures_a_second_are_shown_while_the_physics_keep_real_time(page):
 
 @pytest.mark.slow
 @needs_browser
+@needs_planner
 def test_a_sentence_is_read_in_the_browser(page):
-    if not (BUILT / "planner.onnx").is_file():
-        pytest.skip("the page has no language model: make web")
     page.get_by_role("button", name="Load the language model").click()
     expect(page.get_by_role("status")).to_contain_text("The language model is here", timeout=PATIENCE)
     page.get_by_label("Say it in a sentence").fill("turn left for 2 seconds")

@@ -84,7 +84,7 @@ class Page {
 
   // What the address asks for: page#say=turn%20around.
   followLink() {
-    if (!location.hash.startsWith(SAY)) return;
+    if (!tables.planner_bytes || !location.hash.startsWith(SAY)) return;
     $("said").value = decodeURIComponent(location.hash.slice(SAY.length));
     this.#say($("said").value);
   }
