@@ -315,7 +315,7 @@ def in_force(page: Page):
 def test_a_program_runs_to_its_end_and_another_takes_over_in_mid_walk(page):
     write(page, "walk forward 1 meter; turn left 45 degrees")
     expect(page.locator("#program .done")).to_have_text(["walk forward 1 meter", "turn left 45 degrees"])
-    expect(page.get_by_role("status")).to_contain_text("all 2 goals reached")
+    expect(page.get_by_role("status")).to_contain_text("all 2 goals are reached")
     write(page, "walk forward")
     page.wait_for_function("document.querySelector('tbody .measured').textContent > 0.3")
     page.get_by_role("button", name="sidestep left").click()
@@ -335,7 +335,7 @@ def test_a_shove_is_felt_and_the_robot_stays_on_its_feet(page):
 def test_a_click_on_the_floor_leads_there(page):
     page.locator("#picture").click(position={"x": 330, "y": 470})
     expect(in_force(page)).to_have_text(re.compile("go to .* meters? (ahead|behind|left|right)"))
-    expect(page.get_by_role("status")).to_contain_text("all 1 goals reached")
+    expect(page.get_by_role("status")).to_contain_text("the goal is reached")
 
 
 @needs_browser

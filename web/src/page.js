@@ -151,7 +151,7 @@ class Page {
     const late = outcomes.findIndex(({ timedOut }) => timedOut);
     this.#tell(
       late < 0
-        ? `It stands: all ${outcomes.length} goals reached.`
+        ? `It stands: ${outcomes.length === 1 ? "the goal is" : `all ${outcomes.length} goals are`} reached.`
         : `It stands: goal ${late + 1} of ${outcomes.length} was given up after ${outcomes[late].seconds.toFixed(1)} s.`,
     );
   }
