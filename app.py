@@ -242,10 +242,8 @@ def spelled(text: str) -> str:
 
 def figure(body: Body) -> dict[str, Any]:
     """Radius in meters and side of every part of the body."""
-    model = body.load_model()
-    names = [model.geom(part).name for part in range(1, model.ngeom)]
-    sides = [next((side for side in ("left", "right") if name.startswith(side)), "middle") for name in names]
-    return {"radii": model.geom_size[1:, 0].tolist(), "sides": sides}
+    parts = video.Capsules(body.load_model())
+    return {"radii": parts.radii.tolist(), "sides": parts.sides}
 
 
 def motion(moment: Moment, body: Body) -> dict:

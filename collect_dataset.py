@@ -3,7 +3,7 @@
 Reads   a MotorPolicy               (pretrain_ppo.py)
 Writes  a dataset of trajectories   (train_decision_transformer.py, finetune_llm.py)
 
-    python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/ppo --output_dir runs/rollouts
+    python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/postures --output_dir runs/rollouts
     python collect_dataset.py --policy pretrained/humanoid/policy --proposals runs/proposals.jsonl \
         --output_dir runs/proposed
     python collect_dataset.py --relabel runs/proposed --output_dir runs/relabelled
@@ -343,7 +343,7 @@ def roll_out(
         label = policy(*seen)[0].clamp(-1, 1).cpu().numpy()
         renewed = envs.episode_steps % round(NOISE_SECONDS / body.control_seconds) == 0
         levels[renewed, 0] = rng.choice(args.noise, renewed.sum())
-        action = (label + levels * rng.standard_normal(label.shape, dtype=np.float32)).clip(-1, 1)
+        action = (label + levels * body.noise_shares * rng.standard_normal(label.shape, dtype=np.float32)).clip(-1, 1)
         row = {
             "observation.state": states,
             "action": action * body.scale,

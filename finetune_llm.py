@@ -201,6 +201,7 @@ def base_planner(args: Arguments, sources: Sources) -> Planner:
     planner = Planner(model, load_tokenizer(folder, base_model), base_model=base_model, base_revision=base_revision)
     if args.init_from:
         planner.model = PeftModel.from_pretrained(model, sources.folders["init_from"], is_trainable=True)
+        planner.model.peft_config["default"].base_model_name_or_path = str(folder)  # or PEFT asks the Hub for it
     return planner
 
 
@@ -241,7 +242,7 @@ def train(
     Under FSDP the model stays in shards; the main process gets the weights of all of them.
     """
     folder = Path(args.output_dir) / CHECKPOINTS
-    on_cpu = PartialState().device.type == "cpu"
+    on_cpu = str(PartialState().device) == "cpu"
     if on_cpu:
         planner.model.set_attn_implementation("eager")  # the backward pass of sdpa takes a quarter of an update there
     config = SFTConfig(
@@ -266,7 +267,7 @@ def train(
         report_to=args.report_to,
         seed=args.seed,
     )
-    trainer = SFTTrainer(
+    trainer = AnswerTrainer(
         model=planner.model,
         args=config,
         train_dataset=rows,
@@ -285,6 +286,21 @@ def train(
         raise SystemExit(128 + interruption.signal)
     planner.model = trainer.accelerator.unwrap_model(trainer.model)
     return trainer.accelerator.get_state_dict(trainer.model)
+
+
+class AnswerTrainer(SFTTrainer):
+    """Scores the vocabulary where a row of the batch has an answer. Without a GPU, TRL scores it at every token, which
+    takes as long as the model itself.
+    """
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch: Any = None):
+        labels = inputs.pop("labels")[:, 1:]
+        answers = (labels != -100).any(0).nonzero()[:, 0]
+        outputs = model(**inputs, logits_to_keep=answers, use_cache=False)
+        logits, labels = outputs.logits.float().flatten(0, 1), labels[:, answers].flatten()
+        loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / num_items_in_batch
+        loss *= self.accelerator.num_processes  # over which its gradient is averaged
+        return (loss, outputs) if return_outputs else loss
 
 
 def lora(args: Arguments) -> LoraConfig:

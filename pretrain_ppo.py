@@ -5,6 +5,7 @@ Writes  a MotorPolicy                            (collect_dataset.py, evaluate.p
 
     python pretrain_ppo.py --config configs/ppo/blind.yaml --output_dir runs/blind
     python pretrain_ppo.py --config configs/ppo/humanoid.yaml --init_from runs/blind --output_dir runs/ppo
+    python pretrain_ppo.py --config configs/ppo/humanoid_postures.yaml --init_from runs/ppo --output_dir runs/postures
 
 The folder itself is the best policy by evaluation, with the critic that --init_from goes on with; last/ is the newest
 policy; checkpoint/ is what --resume goes on from.
@@ -13,6 +14,7 @@ Shapes: T steps of a rollout, N parallel bodies, S body state, C = 5 command, A 
 pairs under the mirror. `b` is the batch of a rollout, `mb` a minibatch of it.
 """
 
+import copy
 import functools
 import math
 import os
@@ -36,19 +38,19 @@ from tqdm import tqdm
 from agent.artefacts import arguments, cards, checkpoints, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import BODIES, find_body
-from agent.evaluation.suites import COMMANDS, measure_commands, measure_native, score_commands
+from agent.evaluation.suites import COMMANDS, measure_commands, measure_native, measure_postures, score_commands
 from agent.models.motor_policy import CRITIC, Critic, MotorPolicy, MotorPolicyConfig
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.env import env_id
 from agent.simulation.physics import INTEGRATORS
 from agent.simulation.task import RewardWeights
-from agent.simulation.vector_env import MAX_DIVERGED, GoalVectorEnv
+from agent.simulation.vector_env import MAX_DIVERGED, MAX_EPISODE_STEPS, GoalVectorEnv
 from agent.simulation.video import film
 
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
-FREE = {"init_from", "total_steps", "num_threads", "compile", "evaluate_every", "checkpoint_every"}
-FREE |= arguments.ALWAYS_FREE
+FREE = {"init_from", "total_steps", "num_threads", "compile", "integrator", "evaluate_every", "checkpoint_every"}
+FREE |= {"training_model"} | arguments.ALWAYS_FREE
 
 
 @strict
@@ -71,6 +73,10 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     stride_share: float = option(0.2, "share of episodes that start in mid-stride")
     recovery_share: float = option(0.1, "share of episodes that start in another body's state, disturbed")
     retry_share: float = option(0.5, "share of the bodies that fell and retry their last goal from where it began")
+    episode_steps: int = option(MAX_EPISODE_STEPS, "time limit; a shorter one gives more practice of the start")
+    start_crouch: bool = option(False, "let init_from, which knows no crouch, begin by the crouch_offset of its body")
+    assist: float = option(0.0, "share at first of forces that help to go low; they fade while bodies rarely fall")
+    kickstart_weight: float = option(0.0, "of the KL from the first policy on plain commands; fades over the run")
     widths: str = option("128,128,64", "pairs of units in each hidden layer of a policy that starts from scratch")
 
     total_steps: int = 20_000_000
@@ -80,6 +86,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     integrator: str = option(
         "", "empty: the body's own; implicitfast: cheaper physics to train in, never evaluated in"
     )
+    training_model: bool = option(False, "train in the body's cheaper model; it is never evaluated in")
     rollout_steps: int = 32
     epochs: int = 3
     minibatch_size: int = 2048
@@ -103,9 +110,10 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         arguments.check_counts(
             self,
             *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
-            *("evaluate_every", "checkpoint_every"),
+            *("episode_steps", "evaluate_every", "checkpoint_every"),
         )
-        arguments.check_shares(self, "difficulty", "low_share", "arms_share", "retry_share", "gamma", "gae_lambda")
+        arguments.check_shares(self, "difficulty", "assist", "low_share", "arms_share", "retry_share")
+        arguments.check_shares(self, "gamma", "gae_lambda")
         arguments.check_shares(self, "stride_share", "recovery_share", together=True)
         arguments.check_shares(self, "run_share", "stand_share", together=True)
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
@@ -125,6 +133,8 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         for share, choices in (("low_share", body.heights), ("arms_share", body.arms)):
             if getattr(self, share) and len(choices) == 1:
                 raise ValueError(f"{share} must be 0 for body {self.body}, which knows only {choices[0]}")
+        if self.training_model and body.load_training_model is None:
+            raise ValueError(f"training_model must be false for body {self.body}, which has one model only")
         if self.integrator and self.integrator not in INTEGRATORS:
             raise ValueError(f"integrator={self.integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
         if self.resume and self.init_from:
@@ -159,7 +169,8 @@ def main(args: Arguments) -> None:
     progress: dict = runs.read_json(found / "progress.json") if found else {}
     policy, critic = build_models(args, accelerator.device, source, progress.get("widths"))
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
-    modules = {"policy": policy, "average": average_policy, "critic": critic}
+    first_policy = copy.deepcopy(policy).requires_grad_(False)
+    modules = {"policy": policy, "average": average_policy, "critic": critic, "first": first_policy}
     rates = (policy, args.learning_rate), (critic, args.critic_learning_rate)
     groups = [{"params": model.parameters(), "lr": rate} for model, rate in rates]
     optimizer = torch.optim.Adam(groups, eps=1e-5, fused=True)
@@ -169,7 +180,8 @@ def main(args: Arguments) -> None:
     if found:
         checkpoints.load(found, accelerator, modules, optimizer, envs)
     else:
-        progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0, "difficulty": args.difficulty}
+        progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0}
+        progress.update(difficulty=args.difficulty, assist=args.assist)
         progress.update(best_score=None, best={}, widths=policy.config.widths)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"] if found else None)
@@ -190,11 +202,14 @@ def main(args: Arguments) -> None:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
             torch.set_num_threads(1)  # the cores belong to the physics
-            envs.difficulty = progress["difficulty"]
+            envs.difficulty, envs.assist = progress["difficulty"], progress["assist"]
             rollout, row = collect(args, envs, policy)
             row = average(accelerator, row)  # all processes decide alike
             collected = time.perf_counter()
             torch.set_num_threads(envs.num_threads)
+            if args.kickstart_weight:
+                weight = args.kickstart_weight * (1 - progress["step"] / args.total_steps)
+                rollout |= kickstart(first_policy, rollout, weight)
             critic_only = progress["update"] < args.critic_updates
             row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))
@@ -212,8 +227,10 @@ def main(args: Arguments) -> None:
             progress["step"] += batch_steps
             progress["seconds"] += time.perf_counter() - started
             progress["difficulty"] = raise_difficulty(progress["difficulty"], row, args)
+            progress["assist"] = fade_assist(progress["assist"], row)
             row |= {
                 "curriculum/difficulty": progress["difficulty"],
+                "curriculum/assist": progress["assist"],
                 "policy/learning_rate": optimizer.param_groups[0]["lr"],
                 "time/steps_per_second": batch_steps / (time.perf_counter() - started),
                 "time/update_share": (time.perf_counter() - collected) / (time.perf_counter() - started),
@@ -266,13 +283,15 @@ def build_models(
                     "give another --init_from"
                 )
         policy.config.goal_conditioned = args.goal_conditioned
+        if args.start_crouch:
+            policy.start_crouch()
     else:
         widths = widths or [int(width) for width in args.widths.split(",")]
         policy = MotorPolicy(
             MotorPolicyConfig(body=args.body, widths=widths, goal_conditioned=args.goal_conditioned, frame=args.frame)
         )
     if args.first_std:
-        nn.init.constant_(policy.log_std, math.log(args.first_std))
+        policy.set_std(args.first_std)
     critic = Critic(policy.config)
     if source and (source / CRITIC).is_file():
         critic.load(source / CRITIC, args.init_from)
@@ -285,9 +304,11 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         args.num_envs,
         args.num_threads or None,
         args.body,
+        args.episode_steps,
         reward=args.reward,
         frame=args.frame,
         integrator=args.integrator,
+        training_model=args.training_model,
         curriculum=Curriculum(
             run_share=args.run_share,
             stand_share=args.stand_share,
@@ -353,6 +374,16 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     return rollout | {"log_probs": log_density(noise, std)}, row
 
 
+@torch.no_grad()
+def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
+    """The actions [T, N, A] of the policy that the training started from, and how much they count [T, N]: where
+    heights and arms are not asked for, it does well already (kickstarting: Schmitt et al., 2018, arXiv:1803.03835).
+    """
+    mean, _ = first_policy(rollout["observations"], rollout["commands"], rollout["phase"])
+    known = (rollout["commands"][..., 3:] == 0).all(-1)
+    return {"first_actions": mean, "first_weight": weight * known}
+
+
 def update(
     args: Arguments,
     accelerator: Accelerator,
@@ -369,16 +400,16 @@ def update(
     losses = compiled(minibatch_losses, policy.device.type) if args.compile else minibatch_losses
     parameters = [*policy.parameters(), *critic.parameters()]
     totals = dict.fromkeys(
-        ("loss/policy", "loss/value", "policy/entropy", "policy/kl", "policy/clip_share", "policy/gradient_norm"), 0.0
-    )
+        ("loss/policy", "loss/value", "loss/kickstart", "policy/entropy", "policy/kl", "policy/clip_share"), 0.0
+    ) | {"policy/gradient_norm": 0.0}
     count = skipped = 0
     minibatches = -(-args.batch_size // args.minibatch_size)  # as many in every process, however many steps are valid
     for _ in range(args.epochs):
         for rows in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
             mb = {name: value[rows] for name, value in b.items()}
-            policy_loss, value_loss, entropy, kl, share = losses(policy, critic, mb, args.clip_coefficient)
+            policy_loss, value_loss, apart, *moved = losses(policy, critic, mb, args.clip_coefficient)
             optimizer.zero_grad()
-            (value_loss if critic_only else value_loss + policy_loss).backward()
+            (value_loss if critic_only else value_loss + policy_loss + apart).backward()
             average_gradients(parameters, accelerator)
             norm, critic_norm = (
                 nn.utils.clip_grad_norm_(module.parameters(), args.max_grad_norm) for module in (policy, critic)
@@ -388,7 +419,7 @@ def update(
                 continue
             optimizer.step()
             count += 1
-            for name, value in zip(totals, (policy_loss, value_loss, entropy, kl, share, norm), strict=True):
+            for name, value in zip(totals, (policy_loss, value_loss, apart, *moved, norm), strict=True):
                 totals[name] += float(value.detach())
     row = {name: total / max(1, count) for name, total in totals.items()} | {"loss/skipped": skipped}
     return row | {"loss/explained_variance": float(explained)}
@@ -417,7 +448,8 @@ def learning_batch(
     scale = accelerator.reduce(returns.std(), "mean")
     critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
 
-    b = {name: rollout[name] for name in ("actions", "log_probs", "commands", "phase", "even", "odd")}
+    kept = "actions", "log_probs", "commands", "phase", "even", "odd", "first_actions", "first_weight"
+    b = {name: rollout[name] for name in kept if name in rollout}
     b |= {"even_features": features[0], "odd_features": features[1], "advantages": advantages}
     b |= {"returns": returns / critic.return_scale, "values": values / critic.return_scale}
     b = {name: value[rollout["valid"]] for name, value in b.items()}
@@ -435,8 +467,8 @@ def log_density(noise: Tensor, std: Tensor) -> Tensor:
 def minibatch_losses(
     policy: MotorPolicy, critic: Critic, mb: dict[str, Tensor], clip_coefficient: float
 ) -> tuple[Tensor, ...]:
-    """Losses of policy and critic on a minibatch, the entropy of the noise, and how far the policy has come from the
-    one that acted: the KL divergence, and the share of the ratios that are clipped.
+    """Losses of policy and critic on a minibatch, and that of kickstarting; the entropy of the noise, and how far the
+    policy has come from the one that acted: the KL divergence, and the share of the ratios that are clipped.
     """
     features = mb["even_features"], mb["odd_features"]
     mean, std = policy.from_features(features, mb["commands"], mb["phase"])
@@ -445,10 +477,14 @@ def minibatch_losses(
     clipped = ratio.clamp(1 - clip_coefficient, 1 + clip_coefficient)
     policy_loss = -torch.minimum(ratio * mb["advantages"], clipped * mb["advantages"]).mean()
     value_loss = (critic(features, mb["even"], mb["odd"]) - mb["returns"]).square().mean()
+    apart = torch.zeros_like(value_loss)
+    if "first_actions" in mb:
+        divergence = ((mean - mb["first_actions"]) / std.detach()).square().sum(-1) / 2
+        apart = (mb["first_weight"] * divergence).mean()
     entropy = (std.log() + math.log(2 * math.pi * math.e) / 2).sum()
     kl = ((ratio - 1) - log_ratio).detach().mean()  # Schulman's low-variance estimate
     share = ((ratio - 1).abs() > clip_coefficient).float().mean()
-    return policy_loss, value_loss, entropy, kl, share
+    return policy_loss, value_loss, apart, entropy, kl, share
 
 
 @functools.cache
@@ -502,17 +538,28 @@ def raise_difficulty(difficulty: float, row: dict[str, float], args: Arguments) 
     return min(1.0, difficulty + 0.005 * followed)
 
 
+def fade_assist(assist: float, row: dict[str, float]) -> float:
+    """Take away, bit by bit, the forces that help, while bodies rarely fall with what is left of them."""
+    return max(0.0, assist - 0.01 * (row["rollout/falls_per_minute"] < 6))
+
+
 def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
-    """Evaluate the policy on the commands suite, or ten native episodes, publish it if it is the best so far, and
-    return what to log.
+    """Evaluate the policy on the commands suite, and on that of postures where it learns them, or on ten native
+    episodes; publish it if it is the best so far, and return what to log.
     """
     if args.reward == "native":
         evaluation = measure_native(policy, episodes=10, seed=args.seed)
-        score = evaluation["mean"]["native_return"]
+        mean = evaluation["mean"]
+        score = mean["native_return"]
     else:
         evaluation = measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)
-        score = score_commands(evaluation["mean"])
-    mean = evaluation["mean"]
+        mean = evaluation["mean"]
+        score = score_commands(mean)
+    if args.low_share or args.arms_share:
+        postures = measure_postures(policy, episodes=2, seed=args.seed)["mean"]
+        mean = mean | {f"postures_{name}": value for name, value in postures.items() if name != "episodes"}
+        errors = [min(1.0, postures[name] or 0.0) for name in ("height_error_m", "arm_error_rad")]
+        score += postures["survival"] * (2 - sum(errors))
     if progress["best_score"] is None or score > progress["best_score"]:
         progress["best_score"], progress["best"] = score, mean
         publish(policy, critic, args, evaluation, progress)

@@ -114,6 +114,7 @@ CRUISE = dict(zip(SPEEDS, (0.6, 1.0, 1.4), strict=True))  # m/s towards a place
 HEADING_GAIN, HEADING_RATE = 3.0, 0.4  # 1/s, rad/s: a straight goal turns back to its heading
 LINE_GAIN, LINE_SPEED = 0.8, 0.2  # 1/s, m/s: and steps back to its line, unless it runs
 AIM_GAIN, AIM = 0.15, 0.05  # rad/m, rad: it also turns a little towards its line
+STAND_TURN = math.radians(8)  # who stands turns back from this on: every turn is some steps
 TURN_GAIN, TURN_RATE = 1.5, 0.8  # 1/s, rad/s: towards a place or a heading
 WALK_BEARING = math.radians(50)  # a place further to the side is faced first
 NEAR = 0.6  # m; so near a place, the body steps there in any direction without turning
@@ -446,9 +447,11 @@ class VelocityGoal(Goal):
         return (progress.pose.x * self.vx + progress.pose.y * self.vy) / self._planar
 
     def wanted(self, progress: Progress) -> tuple[float, float, float]:
+        x, y, heading = progress.pose
+        if self.skill == "stand" and abs(heading) > STAND_TURN:
+            return 0.0, 0.0, clamp(-HEADING_GAIN * heading, HEADING_RATE)
         if not self.straight:
             return self.velocity
-        x, y, heading = progress.pose
         ahead, left = self.vx / self._planar, self.vy / self._planar  # the direction of the line
         off = y * ahead - x * left  # to the left of the line
         back = 0.0 if self._planar >= RUN_SPEED else clamp(-LINE_GAIN * off, LINE_SPEED)

@@ -21,9 +21,9 @@ from agent.motor_agent import STAND, MotorAgent
 from agent.simulation.env import goal_env
 from agent.simulation.heading import heading_velocity
 from agent.simulation.task import SMOOTHING_SECONDS
-from agent.simulation.video import FRAME_EVERY
+from agent.simulation.video import FRAME_EVERY, Capsules
 
-MOMENT_STEPS = 4  # control steps from one moment to the next: 17 moments a second
+MOMENT_STEPS = 4  # control steps from one moment to the next
 CLIP_SECONDS = 10.0  # what is remembered of the past
 LYING_SECONDS = 1.5  # from a fall until it stands again
 PATIENCE = 0.5  # s behind real time, after which what was lost is given up
@@ -57,6 +57,7 @@ class LiveAgent:
     def __init__(self, agent: MotorAgent, seed: int | None = None):
         self._env, self._agent = agent.make_env(), agent.twin()
         self._observation, _ = self._env.reset(seed=seed)
+        self._capsules = Capsules(self.model)
         self._seconds = agent.body.control_seconds
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._steps = 0
@@ -123,7 +124,7 @@ class LiveAgent:
             for _ in range(moment_steps // FRAME_EVERY):
                 for _ in range(FRAME_EVERY):
                     self._step()
-                poses.append(self._pose())
+                poses.append(self._capsules.ends(self.data))
                 self.past.append(self.data.qpos.copy())
             late = time.monotonic() - due
             if late > PATIENCE:
@@ -189,11 +190,3 @@ class LiveAgent:
         self._agent.prompt(program)
         self._program = program
         self._say("Understood.")
-
-    def _pose(self) -> np.ndarray:
-        """Both ends [G, 6] of the axis of each capsule; of a sphere its center, twice."""
-        capsule = self.model.geom_type[1:] == mujoco.mjtGeom.mjGEOM_CAPSULE
-        half = np.where(capsule, self.model.geom_size[1:, 1], 0)[:, None]
-        axis = half * self.data.geom_xmat[1:].reshape(-1, 3, 3)[:, :, 2]
-        center = self.data.geom_xpos[1:]
-        return np.concatenate([center - axis, center + axis], axis=1)

@@ -9,7 +9,8 @@ with other libraries.
 * Collecting: one process per core collects and writes a whole shard with the defaults of collect_dataset.py, while
   `mj_step` alone goes through the same states and actions.
 * Windows: sampled from a million steps on disk.
-* Parsing: hand-written sentences, by the shipped planner and by `generate` of the same model without its grammar.
+* Parsing: one sentence of two goals and 100 hand-written ones, by the shipped planner and by `generate` of the same
+  model without its grammar; how long a planner takes to load in a new process, and its memory.
 * Acting: the shipped transformer for one body and for 64, and transformers' own model of its size, which computes the
   whole context at every step.
 
@@ -19,12 +20,13 @@ over the rounds of the ratios within one round.
 Shapes: N = 64 bodies, A = 17 action.
 """
 
-import json
 import multiprocessing
 import os
 import platform
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -55,6 +57,7 @@ from agent.bodies import find_body
 from agent.data import schema
 from agent.data.windows import open_steps, sample_windows, take_windows
 from agent.goals import COMMAND_AXES, Goal
+from agent.language.corpus import written
 from agent.language.planner import MAX_ANSWER_TOKENS, READ, Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
@@ -73,9 +76,23 @@ WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
 WINDOW_ROUNDS = 30
 PARSING_ROUNDS = 10
 ACTING_ROUNDS = 10
-LATENCIES = 2000
+LATENCIES, PARSINGS = 2000, 50
+TWO_GOALS = ["walk forward 2 metres, then turn left 90 degrees"]
 ROOT = Path(__file__).parents[1]
 EVERY_ACTION = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, BODIES, BODY.action_size)).astype(np.float32)
+
+LOADING = f"""
+import sys, time
+started = time.perf_counter()
+import psutil
+from agent import Planner
+imported = time.perf_counter()
+planner = Planner.from_pretrained(sys.argv[1])
+loaded = time.perf_counter()
+planner.parse_batch({TWO_GOALS} * 10)
+memory = psutil.Process().memory_info().rss / 1e6
+print(f"loading: {{imported - started:.1f}} s of imports, {{loaded - imported:.1f}} s; {{memory:.0f}} MB resident")
+"""
 
 Slice = Callable[[], int]  # does some work, and says how many steps of one body that were
 
@@ -155,14 +172,15 @@ def measure_windows(cores: list[int], folder: Path) -> None:
 def measure_parsing(cores: list[int]) -> None:
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(len(cores))
-    planner = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
-    lines = (ROOT / "tests" / "instructions" / "instructions.jsonl").read_text().splitlines()
-    two_goals = ["walk forward 2 metres, then turn left 90 degrees"]
-    batch = [json.loads(line)["text"] for line in lines if json.loads(line)["text"].strip()][:100]
-    for texts in (two_goals, batch):
+    folder = ROOT / "pretrained" / "humanoid" / "planner"
+    subprocess.run([sys.executable, "-c", LOADING, str(folder)], check=True)
+    planner = Planner.from_pretrained(folder)
+    batch = [each.text for each in written.sentences("development")[:100]]
+    for texts in (TWO_GOALS, batch):
         peers = {"agent.language.planner": parsed(planner, texts), "transformers generate": generated(planner, texts)}
         title = f"parsing {len(texts)}, {len(cores)} core(s)"
         print_rates(title, peers, "agent.language.planner", PARSING_ROUNDS, "texts/s")
+    print_latency("parse", parsed(planner, TWO_GOALS), PARSINGS)
 
 
 def measure_acting(cores: list[int], bodies: int) -> None:
@@ -176,14 +194,18 @@ def measure_acting(cores: list[int], bodies: int) -> None:
     }
     title = f"acting for {bodies}, {len(cores)} core(s)"
     print_rates(title, peers, "agent.models.decision_transformer", ACTING_ROUNDS, "actions/s")
-    act, seconds = cached_actions(transformer, bodies, steps=1), []
-    for _ in range(LATENCIES):
+    print_latency("act", cached_actions(transformer, bodies, steps=1), LATENCIES)
+    print(f"a control step lasts {1000 * BODY.control_seconds:.0f} ms")
+
+
+def print_latency(name: str, call: Slice, count: int) -> None:
+    seconds = []
+    for _ in range(count):
         started = time.perf_counter()
-        act()
+        call()
         seconds.append(time.perf_counter() - started)
     median, late = (1000 * value for value in np.quantile(seconds, (0.5, 0.99)))
-    most = 1000 * BODY.control_seconds
-    print(f"one call of act: median {median:.2f} ms, 99th percentile {late:.2f} ms of {most:.0f} ms")
+    print(f"one call of {name}: median {median:.2f} ms, 99th percentile {late:.2f} ms")
 
 
 def print_rates(title: str, peers: dict[str, Slice], subject: str, rounds: int, unit: str = "steps/s") -> None:

@@ -11,18 +11,14 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALL
 
 import hub_server
 import pytest
+from accelerate.state import AcceleratorState
 from huggingface_hub import constants
 from hypothesis import settings
 
 from agent.artefacts import arguments, hub, runs
-from agent.goals import GOAL_VERSION
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "pretrained" / "humanoid"
-needs_shipped_weights = pytest.mark.skipif(
-    runs.read_json(SHIPPED / "config.json").get("goal_version") != GOAL_VERSION,
-    reason="the weights that ship speak another goal vocabulary",
-)
 # Script -> flags without which it has nothing to do, and its flag that names an artefact.
 SCRIPTS = {
     "pretrain_ppo": ([], "--init_from"),
@@ -50,6 +46,13 @@ def run_script(*command: str | Path, timeout: float = 240, **environment: str) -
         timeout=timeout,
         check=False,
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_precision():
+    """Accelerate keeps the precision of the first training of a process; each file of tests has its own."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def contents(folder) -> dict[str, bytes]:

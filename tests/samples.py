@@ -1,5 +1,7 @@
 """What several tests start from: untrained planners, and a dataset of bodies that follow their commands."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -55,6 +57,14 @@ def small_planner(chat: bool = True) -> Planner:
         initializer_range=0.5,
     )
     return Planner(LlamaForCausalLM(config), tokenizer)
+
+
+def write_base(folder: Path) -> Path:
+    """The folder of a causal LM like SmolLM2, very small and untrained."""
+    planner = small_planner()
+    planner.model.save_pretrained(folder)
+    planner.tokenizer.save_pretrained(folder)
+    return folder
 
 
 def with_adapter(planner: Planner, base_model: str = "") -> Planner:

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT, needs_shipped_weights
+from conftest import ROOT
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -18,7 +18,6 @@ needs_browser = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ,
     reason="no Chromium to look at the page with: apt-get install chromium",
 )
-pytestmark = needs_shipped_weights
 FORWARD, LEFT, TURNING = range(3)
 PATIENCE = 120_000  # ms; what is measured is simulated time
 expect.set_options(timeout=PATIENCE)
@@ -170,6 +169,7 @@ def test_a_place_and_a_posture_are_asked_for_by_buttons(page):
     page.get_by_label("and to the left").fill("-0.5")
     page.get_by_role("button", name="Go to it").click()
     expect(goal_in_force(page)).to_have_text("go to 1 meter ahead 0.5 meters right, arms up")
+    expect(page.locator("#notice")).to_contain_text("all 1 goals met")  # before, it would be at home
     page.get_by_role("button", name="go home").click()
     expect(goal_in_force(page)).to_have_text("go home, arms up")
     page.get_by_label("rest", exact=True).check()

@@ -16,7 +16,7 @@ ORDER: dict[str, list[str]] = {
     "data": ["schema", "episodes", "windows", "hindsight"],
     "feedback": ["outcomes", "pursuit", "proposals", "trials", "lessons"],
     "language": [
-        *("amounts", "limits", "program", "corpus.phrases", "corpus.refusals", "corpus.generator", "corpus.written"),
+        *("amounts", "limits", "program", "corpus.phrases", "corpus.generator", "corpus.written"),
         *("language_model", "planner", "feedback_turns"),
     ],
     "evaluation": ["suites", "journeys", "report"],

@@ -12,9 +12,10 @@ import av
 import hub_server
 import numpy as np
 import pytest
-from conftest import run_script, use_hub
+from conftest import contents, run_script, use_hub
 from hub_server import TOKEN, Fault
 from huggingface_hub import DatasetCard, ModelCard
+from samples import write_base
 
 import play
 from agent import Goal, MotorAgent
@@ -32,9 +33,10 @@ TRANSFORMER = [
     *("--batch_size", "4", "--evaluation_episodes", "1"),
 ]
 LANGUAGE = [
-    *("--hidden_size", "64", "--num_hidden_layers", "1", "--vocab_size", "600", "--base_examples", "32"),
-    *("--train_examples", "16", "--per_device_train_batch_size", "16", "--eval_examples", "5", "--lora_rank", "2"),
+    *("--dtype", "float32", "--written_epochs", "0", "--generated_examples", "16", "--lora_rank", "2"),
+    *("--per_device_train_batch_size", "8", "--eval_examples", "5"),
 ]
+BASE = "them/base"  # a repo with the base language model, which the stages did not push
 ACT = """
 import json, sys
 import numpy as np
@@ -91,17 +93,24 @@ def chain(tmp_path_factory):
         rollouts = stage("rollouts", "collect_dataset", *DATASET, "--policy", policy)
         hub.faults += [Fault("GET", "file-000.parquet", "cut"), Fault("POST", "/api/repos/create", 429)]
         transformer = stage("dt", "train_decision_transformer", *TRANSFORMER, "--dataset", rollouts)
+        hub.add(BASE, contents(write_base(folder / "base")))
         parts = ("--agent_dir", str(folder / "assembled"), "--policy", policy, "--decision_transformer", transformer)
         hub.faults += [Fault("GET", "model.safetensors", "truncated"), Fault("POST", "/commit/", "lost")]
-        stage("agent", "finetune_llm", *LANGUAGE, *parts, "--report_to", "none")
+        stage("agent", "finetune_llm", *LANGUAGE, "--base_model", BASE, *parts, "--report_to", "none")
         assert not any(fault.times for fault in hub.faults)
         yield hub
 
 
-def test_a_new_process_loads_the_agent_by_name_and_acts_as_the_one_that_was_pushed(chain):
+def published(chain):
+    """Kind, name and repo of what the stages have pushed."""
+    return [(kind, name, repo) for (kind, name), repo in chain.repos.items() if name != BASE]
+
+
+def test_a_new_process_loads_the_agent_by_name_and_acts_as_the_one_that_was_pushed(chain, tmp_path, monkeypatch):
     there = run_script("-c", ACT, "me/agent@v1", **chain.environment(chain.folder / "a new home"))
     assert there.returncode == 0, there.stderr
     actions, program = map(json.loads, there.stdout.splitlines())
+    use_hub(chain, tmp_path, monkeypatch)  # which has the base model
     here = MotorAgent.from_pretrained(chain.folder / "assembled")
     here.prompt(Goal(1.0, 0.0, 0.4))
     observations = np.random.default_rng(0).normal(size=(5, 45)).astype(np.float32)
@@ -126,28 +135,30 @@ def test_a_stage_whose_upstream_is_not_there_ends_in_one_line(chain, fault, said
 
 
 def test_every_stage_records_the_commits_that_it_was_made_from(chain):
-    commits = {name: f"{name}@{repo.tags['v1']}" for (_, name), repo in chain.repos.items()}
+    commits = {name: f"{name}@{repo.tags['v1']}" for _, name, repo in published(chain)}
+    base = f"{BASE}@{chain.repo(BASE).branches['main']}"
+    parts = {"policy": commits["me/policy"], "decision_transformer": commits["me/dt"]}
     for name, kind, upstream in (
         ("me/policy", "models", {"init_from": commits["me/blind"]}),
         ("me/rollouts", "datasets", {"policy": commits["me/policy"]}),
         ("me/dt", "models", {"dataset": commits["me/rollouts"]}),
-        ("me/agent", "models", {"policy": commits["me/policy"], "decision_transformer": commits["me/dt"]}),
+        ("me/agent", "models", parts | {"base_model": base}),
     ):
         recorded = json.loads(chain.files(name, kind)["provenance.json"])["upstream"]
-        for hashed in ("policy_sha256", "dataset_sha256"):
+        for hashed in ("policy_sha256", "dataset_sha256", "base_model_sha256"):
             assert len(recorded.pop(hashed, "0" * 64)) == 64
         assert recorded == upstream
 
 
 def test_each_publish_is_one_commit_and_private_where_asked(chain):
-    for (_, name), repo in chain.repos.items():
+    for _, name, repo in published(chain):
         assert repo.messages == ["initial commit", "Publish v1"]
         assert repo.private == (name == "me/blind")
 
 
 def test_every_card_is_valid_and_says_how_to_use_and_reproduce_it(chain, tmp_path, monkeypatch):
     use_hub(chain, tmp_path, monkeypatch)  # which validates cards, too
-    for kind, name in chain.repos:
+    for kind, name, _ in published(chain):
         text = chain.files(name, kind)["README.md"].decode()
         card = (DatasetCard if kind == "datasets" else ModelCard)(text)
         card.validate()
@@ -161,7 +172,7 @@ def test_every_card_is_valid_and_says_how_to_use_and_reproduce_it(chain, tmp_pat
 
 
 def test_every_artefact_shows_itself_in_a_video(chain):
-    for kind, name in chain.repos:
+    for kind, name, _ in published(chain):
         files = chain.files(name, kind)
         assert "replay.mp4" in files["README.md"].decode()
         with av.open(io.BytesIO(files["replay.mp4"])) as container:
@@ -170,7 +181,7 @@ def test_every_artefact_shows_itself_in_a_video(chain):
 
 def test_nothing_that_is_published_or_said_names_the_token_a_place_or_the_environment(chain):
     secrets = [TOKEN, SECRET, str(chain.folder), os.path.expanduser("~") + "/", os.getcwd()]
-    for kind, name in chain.repos:
+    for kind, name, _ in published(chain):
         for path, content in chain.files(name, kind).items():
             assert not [secret for secret in secrets if secret.encode() in content], (name, path)
             assert not path.endswith((".bin", ".pkl", ".pt")) and "tfevents" not in path

@@ -2,9 +2,9 @@
 
 Commands of our scripts are run in a folder of their own, one after another as a reader would, by the scripts
 themselves and on tiny sizes, and so are those of `make quickstart`. What another test runs is named in `ELSEWHERE`,
-what nothing can run here in `NOT_RUN`, with the reason. The commands that make a Space are run against a Hub that runs
-here, and the Space then starts (`test_a_space_...`). Python is run from top to bottom, page by page, and so is the
-notebook.
+what nothing can run here in `NOT_RUN`, with the reason. The commands that create a Space are run against a Hub that
+runs here, and the Space then starts (`test_a_space_...`). Python is run from top to bottom, page by page, and so is
+the notebook. Links lead to files and headings that exist.
 """
 
 import ast
@@ -24,6 +24,7 @@ import pytest
 from conftest import ROOT
 from nbclient import NotebookClient
 from test_app import serving
+from test_finetune_llm import write_base
 
 from agent import Goal, GoalProgram
 from agent.artefacts import arguments
@@ -38,21 +39,28 @@ TINY = {
     "pretrain_ppo": "--num_envs 4 --num_threads 1 --rollout_steps 16 --total_steps 64 --minibatch_size 32 --epochs 1",
     "collect_dataset": "--num_envs 4 --num_threads 1 --shard_steps 60 --num_steps 240",
     "train_decision_transformer": "--updates 2 --batch_size 4 --evaluation_episodes 1",
-    "finetune_llm": "--train_examples 16 --per_device_train_batch_size 16 --eval_examples 5 --report_to none",
+    "finetune_llm": (
+        "--written_epochs 0 --generated_examples 16 --per_device_train_batch_size 16 --eval_examples 5 "
+        "--report_to none"
+    ),
     "play": "",
     "evaluate": "--episodes 1 --num_threads 1",
     "publish": "",
 }
-FIRST_MODEL = "--vocab_size 600 --base_examples 32"  # of finetune_llm.py where it begins with none
+# Of finetune_llm.py where it begins with a base model: a small one, and no feedback, which needs longer episodes.
+BASE = "--base_model base --dataset '' --feedback_examples 0"
 FEW = "tests/instructions/few.jsonl"  # instructions, in place of those that take minutes
 # What a command begins with -> the test that runs it, or the step of continuous integration.
 ELSEWHERE = {
-    "python finetune_llm.py --config configs/llm/feedback.yaml": (
-        "test_finetune_llm.py::test_a_planner_goes_on_with_its_adapter_and_learns_feedback_from_a_dataset"
-    ),
     "python evaluate.py --suite feedback": (
         "test_evaluate.py::test_feedback_is_compared_with_the_same_runs_without_it"
     ),
+    **{
+        f"python evaluate.py --actor transformer --suite {suite}": (
+            "test_evaluate.py::test_an_untrained_policy_is_measured_by_the_suites_of_goals_and_postures"
+        )
+        for suite in ("places", "postures", "adapt")
+    },
     "python play.py --agent runs/agent": "test_docs.py::test_a_command_does_what_it_says",
     'python play.py --instruction "walk forward 2 metres" --feedback': (
         "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
@@ -82,7 +90,7 @@ ELSEWHERE = {
 NOT_RUN = {
     "docker ": "a container engine",
     "python -m http.server": "it serves until it is stopped",
-    "mkdir -p runs": "for a container engine",
+    "pip install ": "it changes the environment of the reader; `make test` installs the same packages",
     "accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml": (
         "TinyLlama from the Hub, and a GPU; tests/test_finetune_llm.py trains one of its shape"
     ),
@@ -123,6 +131,32 @@ def lines_to_run() -> list[tuple[str, ...]]:
     return sorted(dict.fromkeys(lines), key=lambda line: [*TINY].index(Path(line[0]).stem))
 
 
+def anchors(page: Path) -> set[str]:
+    """The fragments that lead to the headings of a page, as GitHub makes them."""
+    headings = re.findall("^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.stem)
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if not target.startswith("https://"):
+            path, _, fragment = target.partition("#")
+            there = page.parent / path if path else page
+            assert there.exists(), target
+            assert not fragment or fragment in anchors(there), target
+
+
+def test_the_readme_can_be_read_in_ten_minutes():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 160
+
+
+def test_a_file_that_the_log_names_exists_or_is_said_to_be_gone():
+    log = " ".join((ROOT / "docs" / "log.md").read_text().split())
+    for named, after in re.findall(r"`([\w/.-]+/[\w.-]+\.\w+)`(.{0,14})", log):
+        assert (ROOT / named).exists() or after.startswith((" (gone since)", " (now in ")), named
+
+
 def test_every_command_is_run_by_something_that_is_named():
     for place, command in commands():
         test = begins(command, ELSEWHERE)
@@ -135,13 +169,16 @@ def test_every_command_is_run_by_something_that_is_named():
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A folder to type the commands in: what the repo has of data and settings, and nothing that was made of it."""
+    """A folder to type the commands in: what the repo has of data and settings, nothing that was made of it, and a
+    small base model.
+    """
     folder = tmp_path_factory.mktemp("clone")
     for name in ("configs", "pretrained"):
         (folder / name).symlink_to(ROOT / name)
     (folder / FEW).parent.mkdir(parents=True)
     with (ROOT / "tests" / "instructions" / "instructions_physical.jsonl").open() as lines:
         (folder / FEW).write_text(next(lines))
+    write_base(folder / "base")
     # Collecting comes before measuring here, and reads what measuring proposes.
     (folder / "runs").mkdir()
     write_programs(folder / "runs" / "proposals.jsonl", [GoalProgram((Goal(1.0, seconds=1.0),))])
@@ -154,7 +191,7 @@ def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
     name = Path(line[0]).stem
     flags = [*line, *TINY[name].split()]
     if name == "finetune_llm" and "--init_from" not in flags:
-        flags += FIRST_MODEL.split()
+        flags += shlex.split(BASE)
     if "--video" in flags:
         flags += ["--instruction", "walk forward for half a second"]
     if "--instructions_file" in flags:

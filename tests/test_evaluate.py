@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, SHIPPED, needs_shipped_weights
+from conftest import ROOT, SHIPPED
 
 import evaluate
 from agent.evaluation import journeys, suites
@@ -20,7 +20,6 @@ from agent.simulation import video
 BODY_STATE_ONLY = {f"include_{part}_in_observation": False for part in ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")}
 
 
-@needs_shipped_weights
 @pytest.mark.parametrize("actor", ["policy", "transformer"])
 def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 100)
@@ -39,7 +38,6 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, mo
     assert result["mean"]["episodes"] == 2
 
 
-@needs_shipped_weights
 def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 80)
     monkeypatch.setattr(video, "SCENES", [(Goal(1.0), 0.3)])
@@ -70,7 +68,6 @@ def test_the_native_suite_gives_the_rewards_of_humanoid_v5(tmp_path, capsys):
     assert result["mean"]["native_return"] == pytest.approx(np.mean([row["native_return"] for row in result["rows"]]))
 
 
-@needs_shipped_weights
 def test_instructions_are_parsed_and_done(tmp_path, capsys):
     file = tmp_path / "instructions.jsonl"
     program = "<vx=+1.0> <vy=+0.0> <wz=+0.0> <height=normal> <arms=rest> <seconds> <1> <end>"
@@ -89,9 +86,8 @@ def test_instructions_are_parsed_and_done(tmp_path, capsys):
     assert sum(result["misses"].values()) == round(1 - result["physical_success"])
 
 
-@needs_shipped_weights
 def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "LONGEST_TRIAL", 1.5)
+    monkeypatch.setattr(suites, "LONGEST_TRIAL", 4.0)
     out = tmp_path / "out.json"
     evaluate.main(evaluate.Arguments(str(SHIPPED), suite="feedback", episodes=4, num_threads=1, json=str(out)))
     result = json.loads(out.read_text())
@@ -100,7 +96,6 @@ def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatc
     assert result["right_without"]["share"] == sum(row["without"] for row in result["rows"]) / 4
 
 
-@needs_shipped_weights
 def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "BEFORE_SECONDS", 0.3)
     monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)

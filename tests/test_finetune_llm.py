@@ -11,7 +11,7 @@ import torch
 from conftest import ROOT, run_script
 from peft import get_peft_model
 from safetensors.torch import save_file
-from samples import CHAT_TEMPLATE, small_planner, write_dataset
+from samples import CHAT_TEMPLATE, small_planner, write_base, write_dataset
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -57,14 +57,6 @@ SMOLLM2 = {
     "tie_word_embeddings": True,
 }
 TEXTS = ["walk forward for 2 seconds, then turn left", "", "jump", "<s> </s>", "\N{ROBOT FACE}"]
-
-
-def write_base(folder):
-    """A causal LM like SmolLM2, very small and untrained."""
-    planner = small_planner()
-    planner.model.save_pretrained(folder)
-    planner.tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -249,6 +249,12 @@ def test_a_straight_goal_turns_back_to_its_heading_and_its_line():
     assert Goal(1.0, wz=0.4).wanted(progress(y=1, heading=1)) == (1.0, 0.0, 0.4), "an arc is no line"
 
 
+def test_who_stands_turns_back_once_the_heading_is_well_off():
+    assert Goal().wanted(progress(x=0.1, heading=math.radians(5))) == (0.0, 0.0, 0.0)
+    assert Goal().wanted(progress(heading=math.radians(12)))[2] < 0
+    assert Goal(arms="wave_left").wanted(progress(heading=math.radians(-12)))[2] > 0
+
+
 def test_a_straight_goal_ends_after_the_distance_along_its_line():
     goal = Goal(0.0, 0.4, meters=2)
     assert goal.ending(progress(x=3, y=1.5)).left == pytest.approx(0.5)

@@ -9,9 +9,11 @@ import pytest
 import torch
 from conftest import run_script
 from safetensors.torch import load_file
+from samples import write_base
 from test_chain import DATASET, LANGUAGE, PPO
 
 from agent.data import schema
+from agent.language.language_model import ADAPTER_WEIGHTS
 from agent.language.planner import Planner
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 
@@ -80,16 +82,18 @@ def test_two_processes_collect_what_one_does(tmp_path):
         np.testing.assert_array_equal(second[name], alone_two[name], err_msg=name)
 
 
-def weights(folder):
-    """The base that was trained in full, and the adapter."""
-    return load_file(folder / "base" / "model.safetensors") | load_file(folder / "adapter_model.safetensors")
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """The folder of a base language model."""
+    return write_base(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")
-def planner(tmp_path_factory):
+def planner(base, tmp_path_factory):
     """The folder of a planner that two processes trained."""
     folder = tmp_path_factory.mktemp("planner")
-    launch("finetune_llm.py", *LANGUAGE, *QUIET, "--output_dir", folder, ACCELERATE_USE_CPU="true")
+    flags = ("--base_model", base, *LANGUAGE, *QUIET, "--output_dir", folder)
+    launch("finetune_llm.py", *flags, ACCELERATE_USE_CPU="true")
     return folder
 
 
@@ -99,11 +103,11 @@ def test_two_processes_train_a_planner(planner):
 
 
 @pytest.mark.slow
-def test_two_processes_train_a_planner_in_shards_to_the_same_weights(planner, tmp_path):
-    flags = ("--mixed_precision", "no", "--num_processes", "2", "--module")
-    launch(*flags, "tests.fsdp_on_cpu", *LANGUAGE, *QUIET, "--output_dir", tmp_path, config="fsdp")
+def test_two_processes_train_a_planner_in_shards_to_the_same_weights(base, planner, tmp_path):
+    flags = ("--mixed_precision", "no", "--num_processes", "2", "--module", "tests.fsdp_on_cpu")
+    launch(*flags, "--base_model", base, *LANGUAGE, *QUIET, "--output_dir", tmp_path, config="fsdp")
     assert len(Planner.from_pretrained(tmp_path).parse_batch(TEXTS)) == len(TEXTS)
-    whole, sharded = weights(planner), weights(tmp_path)
+    whole, sharded = (load_file(folder / ADAPTER_WEIGHTS) for folder in (planner, tmp_path))
     assert whole.keys() == sharded.keys()
     for name, value in whole.items():
         torch.testing.assert_close(sharded[name], value, rtol=1e-4, atol=1e-5)

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import SHIPPED, needs_shipped_weights
+from conftest import SHIPPED
 
 from agent import live
 from agent.bodies.humanoid import HUMANOID
@@ -15,7 +15,6 @@ from agent.live import LiveAgent
 from agent.motor_agent import MotorAgent
 from agent.simulation.heading import heading_velocity
 
-pytestmark = needs_shipped_weights
 MOMENT = live.MOMENT_STEPS * HUMANOID.control_seconds
 
 

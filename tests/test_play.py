@@ -8,14 +8,13 @@ import sys
 
 import av
 import pytest
-from conftest import ROOT, SHIPPED, needs_shipped_weights, run_script
+from conftest import ROOT, SHIPPED, run_script
 from PIL import Image
 
 import play
 from agent.simulation import video
 
 
-@needs_shipped_weights
 def test_parse_only_prints_the_program_as_json_and_nothing_else(capsys):
     play.main(play.Arguments(str(SHIPPED), parse_only=True, instruction="turn left 90 degrees"))
     printed = capsys.readouterr().out
@@ -41,7 +40,6 @@ def test_parse_only_prints_the_program_as_json_and_nothing_else(capsys):
     assert printed.count("\n") == 1
 
 
-@needs_shipped_weights
 def test_a_file_of_instructions_gives_one_line_each_and_refuses_what_cannot_be_done(tmp_path, capsys):
     file = tmp_path / "instructions.txt"
     file.write_text("walk forward for 2 seconds, then turn left\n\njump over the moon\n")
@@ -52,7 +50,6 @@ def test_a_file_of_instructions_gives_one_line_each_and_refuses_what_cannot_be_d
     assert all(program["reason"] for program in programs[1:])
 
 
-@needs_shipped_weights
 def test_an_instruction_becomes_a_video_that_plays_everywhere(tmp_path):
     video = tmp_path / "replay.mp4"
     done = run_script("play.py", "--agent", SHIPPED, "--instruction", "walk forward for 1 second", "--video", video)
@@ -64,7 +61,6 @@ def test_an_instruction_becomes_a_video_that_plays_everywhere(tmp_path):
         assert sum(1 for _ in container.decode(stream)) == pytest.approx(34, abs=1)
 
 
-@needs_shipped_weights
 def test_a_shove_and_its_correction_become_a_strip_of_frames(tmp_path):
     strip = tmp_path / "strip.png"
     shove = {"shove_at": 0.5, "shove_speed": 1.2}
@@ -76,7 +72,6 @@ def test_a_shove_and_its_correction_become_a_strip_of_frames(tmp_path):
 
 
 @pytest.mark.slow
-@needs_shipped_weights
 @pytest.mark.skipif(
     shutil.which("Xvfb") is None and "CI" not in os.environ, reason="no display to test with: apt-get install xvfb"
 )
@@ -106,7 +101,7 @@ def test_without_a_display_the_viewer_says_what_to_do_instead(monkeypatch, refus
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(("--instruction", "jump over the moon"), "was refused", marks=needs_shipped_weights),
+        (("--instruction", "jump over the moon"), "was refused"),
         (("--instruction", "  "), "not empty"),
         (("--instruction", "walk", "--body", "centaur"), "body='centaur' is unknown: choose one of humanoid"),
         (("--viewer", "--video", "out.mp4"), "--viewer"),

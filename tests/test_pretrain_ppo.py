@@ -33,7 +33,9 @@ from pretrain_ppo import (
     build_envs,
     build_models,
     collect,
+    fade_assist,
     generalized_advantages,
+    kickstart,
     raise_difficulty,
     update,
 )
@@ -299,6 +301,49 @@ def test_the_region_of_commands_widens_only_while_they_are_followed():
     assert raise_difficulty(0.5, followed | {"reward/tracking": 0.1}, args) == 0.5
 
 
+def test_the_forces_that_help_fade_only_while_bodies_rarely_fall():
+    assert fade_assist(0.5, {"rollout/falls_per_minute": 5.0}) == pytest.approx(0.49)
+    assert fade_assist(0.5, {"rollout/falls_per_minute": 7.0}) == 0.5
+    assert fade_assist(0.0, {"rollout/falls_per_minute": 0.0}) == 0
+
+
+def test_kickstarting_holds_a_policy_to_the_first_one_on_plain_commands(learner):
+    args, accelerator, policy, critic, optimizer, envs = learner
+    first = copy.deepcopy(policy)
+    with torch.no_grad():
+        policy.network.head.even.weight += 0.1
+    rollout, _ = collect(args, envs, policy)
+    rollout["commands"][:, 0, 3], rollout["commands"][:, 1, 4] = 1.0, 2.0
+    rollout["rewards"][:] = 0.0
+    rollout |= kickstart(first, rollout, 50.0)
+    expected = torch.tensor([0.0, 0.0, 50.0, 50.0]).expand(args.rollout_steps, -1)
+    assert torch.equal(rollout["first_weight"], expected)
+
+    def apart() -> torch.Tensor:
+        mean, _ = policy(*(rollout[name] for name in ("observations", "commands", "phase")))
+        return (mean - rollout["first_actions"]).square().mean((0, 2))[2:].mean()
+
+    before = apart()
+    row = update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
+    assert row["loss/kickstart"] > 0 and apart() < 0.8 * before
+
+
+def test_a_policy_that_learns_postures_is_chosen_by_them_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain_ppo, "COMMANDS", [(1.0, 0.0, 0.0)])
+    monkeypatch.setattr(suites, "POSTURE_COMMANDS", {"standing": (0.0, 0.0, 0.0)})
+    scores = {}
+    for share in (0.0, 0.5):
+        torch.manual_seed(0)
+        args = tiny(arms_share=share, output_dir=tmp_path / str(share))
+        (tmp_path / str(share)).mkdir()
+        runs.record_provenance(args.output_dir, args, None)
+        progress = {"best_score": None, "best": {}, "step": 0, "seconds": 0.0}
+        row = pretrain_ppo.keep_if_best(*build_models(args, torch.device("cpu")), args, progress)
+        scores[share] = progress["best_score"]
+        assert ("evaluation/postures_survival" in row) == (share > 0)
+    assert scores[0.5] > scores[0.0]
+
+
 def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain_ppo, "COMMANDS", [(1.0, 0.0, 0.0)])
     torch.manual_seed(0)
@@ -353,7 +398,8 @@ def curves(folder: Path) -> list[dict]:
     return [{name: value for name, value in row.items() if not name.startswith("time/")} for row in rows]
 
 
-RUN = {"total_steps": 64 * 6, "checkpoint_every": 3, "evaluate_every": 1000}
+RUN = {"total_steps": 64 * 6, "checkpoint_every": 3, "evaluate_every": 1000, "episode_steps": 40}
+RUN |= {"kickstart_weight": 0.5, "assist": 0.05}
 
 
 @pytest.fixture(scope="module")

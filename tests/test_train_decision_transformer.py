@@ -187,7 +187,7 @@ def test_several_datasets_are_taken_together_and_are_all_named(dataset, tmp_path
     words = ["--dataset", str(dataset), str(dataset), "--output_dir", str(tmp_path)]
     words += flags(updates=1, report_to="tensorboard")
     script.main(parse_arguments(Arguments, words))
-    assert "480 steps" in (tmp_path / "README.md").read_text()
+    assert "480 recorded steps" in (tmp_path / "README.md").read_text()
     provenance = json.loads((tmp_path / "provenance.json").read_text())
     assert provenance["upstream"]["dataset"].count(dataset.name) == 2
 

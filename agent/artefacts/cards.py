@@ -173,8 +173,9 @@ def write_policy_card(
 
 
 WHAT = """
-A mirror-symmetric Gaussian policy: heading-frame observation [{size}] and velocity command in, {controls} out.
-Trained {stage} by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows the training.
+A mirror-symmetric Gaussian policy: heading-frame observation [{size}] and command in, {controls} out. A command is a
+velocity (forward, sideways, yaw rate), a height and a pose of the arms. Trained {stage} by PPO: {steps:,} steps in
+{hours:.2f} hours. `curves.png` shows the training.
 """
 USE = """
 from agent import Goal, MotorPolicy, make_env
@@ -187,19 +188,21 @@ for _ in range(1000):
     observation, *_ = env.step(policy.act(observation))
 """
 RESULTS = """
-Each command was measured in {episodes} episodes of 1,000 steps with the deterministic policy. Errors are mean absolute
-differences between the command and the velocity averaged over a sliding second (m/s and rad/s); survival is the share
-of steps before a fall. The return is that of the native reward, its deviation the one between commands.
+Each command was measured in {episodes} episodes of 15 seconds with the deterministic policy. Errors are mean absolute
+differences between the command and the velocity averaged over a sliding second (m/s and rad/s). Survival is the share
+of steps before a fall. The return is that of the native reward, with its standard deviation between commands. Height
+and arms were normal and at rest; `evaluate.py --suite postures` measures the others.
 
 {table}
 """
 LIMITS = """
-It walks on flat ground and sees nothing; commands are velocities. It was trained and measured in simulation only.
+It walks on flat ground and sees nothing. It follows commands; places and straight lines need the steering of
+`agent.feedback.pursuit`. It was trained and measured in simulation only.
 """
 NATIVE_WHAT = """
 A Gaussian policy for the native reward of {env_id}: its observation [{size}], without the `include_*` parts, in,
-{controls} out. The gait's clock stands still. Trained by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png` shows
-the training.
+{controls} out. Its gait clock does not run. Trained by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png`
+shows the training.
 """
 NATIVE_USE = """
 from agent import MotorPolicy, make_vector_env
@@ -211,13 +214,14 @@ for _ in range(1000):
     observations, *_ = envs.step(policy.act(observations))
 """
 NATIVE_RESULTS = """
-Per episode of 1,000 steps with the deterministic policy, `evaluate.py --actor policy --suite native`: the share of it
-before a fall, the speed along the world's x axis (m/s), and the sum of the native rewards.
+One row per episode of 1,000 steps with the deterministic policy, by `evaluate.py --actor policy --suite native`:
+survival is the share of the episode before a fall, the speed is along the world's x axis (m/s), and the return is the
+sum of the native rewards.
 
 {table}
 """
 NATIVE_LIMITS = """
-It goes ahead, and follows no goals. It was trained and measured in simulation only.
+It runs along the world's x axis and follows no goals. It was trained and measured in simulation only.
 """
 
 
@@ -228,14 +232,14 @@ def write_planner_card(folder: Path, *, name: str, base: str, examples: int, res
         folder: of the planner, with its provenance.
         name: of the repo or folder.
         base: language model under the adapter, in words.
-        examples: held-out instructions that it was measured on.
+        examples: development sentences that it was measured on.
         results: shares of them, by measure.
     """
     card = Card(
         data=model_data(
             name,
             results,
-            measured_on="generated instructions",
+            measured_on="development sentences",
             pipeline_tag="text-generation",
             tags=("planner", "lora"),
         ),
@@ -253,22 +257,24 @@ def _shares(results: Mapping[str, float | str]) -> str:
 
 
 PLANNER_WHAT = """
-Turns an instruction into a goal program for a simulated body. Decoding follows a grammar, so the answer is always a
-valid program or a refusal with a reason. Base: {base}. Goal vocabulary: {version}.
+Turns an English sentence into a goal program for a simulated robot, and judges and corrects what the robot did. A
+LoRA adapter on {base}. Decoding follows a grammar, so the answer is always a valid program or a refusal with a reason.
+Goal vocabulary: {version}.
 """
 PLANNER_USE = """
 from agent import Planner
 
 planner = Planner.from_pretrained("{name}")
-print(planner.parse("walk forward 2 metres, then turn left").text)
+print(planner.parse("go to the spot 3 m ahead and 1 m left, then wave").text)
 """
 PLANNER_RESULTS = """
-On {examples} generated instructions that it was not trained on:
+On {examples} development sentences, on which nothing was trained. Settings were chosen on them, so sentences that are
+really new are read a little worse:
 
 {table}
 """
 PLANNER_LIMITS = """
-It understands English only, and no instruction that refers to the surroundings of the body.
+It reads English only. It refuses what refers to surroundings, objects or people, because the robot sees nothing.
 """
 
 
@@ -283,12 +289,12 @@ def write_agent_card(
         body: name of the robot.
         env_id: of the env that the robot lives in.
         controls: what the transformer puts out, in words.
-        results: of its planner on held-out instructions; may be empty.
+        results: of its planner on development sentences; may be empty.
     """
-    texts = [_shares(results)] if results else []
+    texts = [AGENT_SHARES.format(table=_shares(results)).strip()] if results else []
     texts += [AGENT_RESULTS] if (folder / "policy" / "README.md").is_file() else []
     card = Card(
-        data=model_data(name, results, measured_on="generated instructions", tags=(body, "decision-transformer")),
+        data=model_data(name, results, measured_on="development sentences", tags=(body, "decision-transformer")),
         title="A motor agent that follows English instructions",
         what=AGENT_WHAT.format(env_id=env_id, version=GOAL_VERSION, controls=controls),
         use=AGENT_USE.format(name=name),
@@ -300,14 +306,14 @@ def write_agent_card(
 
 
 AGENT_WHAT = """
-Drives the body of `{env_id}` by a Decision Transformer that is prompted with the goal tokens of a language planner.
-Goal vocabulary: {version}.
+Drives the robot of `{env_id}`. A language model turns a sentence into a goal program, odometry steers towards the goal
+in force, and a Decision Transformer that is prompted with its command moves the joints. Goal vocabulary: {version}.
 
 | part | what it is |
 |---|---|
-| `planner/` | a causal language model that turns a sentence into a goal program, under the grammar of goals |
-| `decision_transformer/` | goal tokens and the last steps in, {controls} out |
-| `policy/` | the PPO policy that collected its training data |
+| `planner/` | the LoRA adapter of the language model, which decodes under a grammar of goal programs |
+| `decision_transformer/` | command and last steps in, {controls} out |
+| `policy/` | the PPO policy that collected the transformer's training data |
 """
 AGENT_USE = """
 from agent import MotorAgent
@@ -315,12 +321,18 @@ from agent import MotorAgent
 agent = MotorAgent.from_pretrained("{name}")
 env = agent.make_env()
 env.reset(seed=0)
-print(agent.run("walk forward for 2 seconds, then turn left", env).summary)
+print(agent.run("go to the spot 2 metres ahead and 1 metre left, then wave", env).summary)
+"""
+AGENT_SHARES = """
+The planner, on development sentences:
+
+{table}
 """
 AGENT_RESULTS = "Each part has its own card, with its measurements and the command that made it."
 AGENT_LIMITS = """
-It walks on flat ground, sees nothing, and understands English instructions to stand, walk, run, sidestep, turn and
-walk curves; it refuses the rest.
+It moves on flat ground and sees nothing. It understands English instructions to stand, walk, run, sidestep, turn, walk
+curves, go to a place, return, face the way it started, crouch, and raise, spread or wave its arms. It refuses the
+rest.
 """
 
 
@@ -357,12 +369,12 @@ def write_dataset_card(
     card = Card(
         data=DatasetCardData(
             license=LICENSE,
-            pretty_name=f"{env_id} following velocity goals",
+            pretty_name=f"{env_id} following goals",
             task_categories=["reinforcement-learning", "robotics"],
             tags=["LeRobot", "humanoid", *TAGS],
             configs=[{"config_name": "default", "data_files": "data/*/*.parquet"}],
         ),
-        title=f"{env_id} following velocity goals",
+        title=f"{env_id} following goals",
         what=what.format(env_id=env_id, **arguments),
         use=DATASET_USE.format(name=name),
         results=DATASET_RESULTS.format(
@@ -381,8 +393,9 @@ def write_dataset_card(
 DATASET_WHAT = """
 Steps of `{env_id}` under a goal-conditioned motor policy. The policy is executed with Gaussian noise, whose standard
 deviation is one of {noise_levels} of the action range for a few seconds at a time. The label of a step is the policy's
-mean action in the same state. Goals change within episodes, bodies are shoved by up to {push_speed} m/s, and
-{recovery_share:.0%} of the episodes start disturbed.
+mean action in the same state. Goals change within episodes: {posture_share:.0%} of them have a crouch or an arm pose,
+and in {correction_share:.0%} of the episodes short corrections interrupt them. Bodies are shoved by up to {push_speed}
+m/s, and {recovery_share:.0%} of the episodes start disturbed.
 """
 DATASET_PROPOSED = """
 The goals are those of programs that a planner proposed, to practice what an agent does worst.
@@ -410,12 +423,11 @@ One row per step of {milliseconds:g} ms, episode after episode:
 
 {columns}
 
-`meta/stats.json` has the statistics of every column. `meta/episodes` says of each episode where its rows are, in which
-words it can be asked for, and how each of its goals was followed. Layout and names follow LeRobot v3.0; goal
-vocabulary {version}.
+`meta/stats.json` has the statistics of every column. `meta/episodes` has, for each episode, where its rows are, the
+goals in words, and how each goal was followed. Layout and names follow LeRobot v3.0. Goal vocabulary: {version}.
 """
 DATASET_LIMITS = """
-One body on flat ground in simulation, moved by one policy: the data lacks what that policy cannot do.
+One robot on flat ground in simulation, moved by one policy. The data lacks what that policy cannot do.
 """
 
 
@@ -474,8 +486,9 @@ def write_transformer_card(
 TRANSFORMER = {
     "title": "{model_class} for {env_id}",
     "what": """
-{parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} steps of it. Goal vocabulary:
-{version}. The statistics of its observations are part of the model.
+{parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} recorded steps. A command prompts
+it: a velocity, a height and a pose of the arms. The statistics of its observations are part of the model.
+Goal vocabulary: {version}.
 """,
     "use": """
 from agent.models.decision_transformer import {model_class}
@@ -488,13 +501,13 @@ for _ in range(1000):
     observation, *_ = env.step(model.act(observation))
 """,
     "results": """
-Measured after {update:,} updates in {measured} episodes of 1,000 steps for each command of the commands suite. Errors
-are in m/s and rad/s; survival is the share of steps before a fall.
+Measured after {update:,} updates, in {measured} episodes of 15 seconds for each command of the commands suite. Errors
+are in m/s and rad/s. Survival is the share of steps before a fall.
 
 {table}
 """,
     "limits": """
-It does what the policy in its data did: it follows velocities on flat ground, in simulation, and sees nothing.
+It does what the policy in its data did: it follows commands on flat ground, in simulation, and sees nothing.
 """,
 }
 FOREIGN_TRANSFORMER = {

@@ -50,7 +50,7 @@ MANIFEST = "manifest.json"
 SEALED = (".safetensors", ".json", ".parquet", ".txt", ".model", ".jinja", ".bin", ".pkl", ".pt", ".pth")
 UNSEALED = (PROVENANCE, SUMMARY, MANIFEST)
 # What only the training of an artefact needs, in its folder.
-TRAINING_ONLY = ("*_training", "checkpoint*", "last", "runs", "not_finite.safetensors", ".*")
+TRAINING_ONLY = ("checkpoint*", "last", "runs", "not_finite.safetensors", ".*")
 
 
 def claim(folder: str | Path) -> filelock.BaseFileLock:

@@ -51,6 +51,8 @@ class Body:
     Args:
         name: key in BODIES, and `body` in the config of every artifact.
         load_model: returns a new `MjModel` with a free joint followed by hinges.
+        load_training_model: the same robot in a model that is cheaper to train in: fewer collisions, a longer physics
+            step. Nothing is measured in it. None: there is none.
         frame_skip: physics steps per action.
         joints: names of the J hinges in the order of `qpos[7:]`.
         actuated: joint that each of the A actuators drives, in the order of `ctrl`.
@@ -64,11 +66,16 @@ class Body:
         feet: names of the geoms of the right and the left foot.
         sole_height: m of a foot's center above the ground it stands on.
         hips: right and left joint that swing the leg forward; negative is ahead. Empty: no starts in mid-stride.
+        ankles: right and left joint that pitch a flat foot, with axes like those of hips and knees; a start in
+            mid-stride keeps the feet level. Empty: the feet need no leveling.
         knees: right and left knee, where there are hips.
         knee_bend: sign of a bent knee.
         torso_height: m of the torso while it stands or walks; needed for a crouch.
         crouch_height: m of the torso in a crouch; None: it cannot be asked to go low.
-        crouch_bend: rad, by which both knees are bent in a crouch.
+        crouch_bend: rad, by which both knees are bent at least in a crouch.
+        crouch_offset: what to add to parts of an observation, by their `observation_names`, so that a policy that can
+            only walk upright goes low: it takes its legs for straighter than they are. experiments/crouch_search.py
+            finds it; `MotorPolicy.start_crouch` uses it.
         low_speed: m/s, the fastest command ahead in a crouch.
         arm_joints: joints that pose the arms: all of the right arm, then their partners. Empty: no arm poses.
         arm_poses: angles of the right arm in "up", "out" and "wave", those that it can be asked for, rad; the left arm
@@ -121,18 +128,34 @@ class Body:
     torso_height: float = 0.0
     crouch_height: float | None = None
     crouch_bend: float = 0.0
+    crouch_offset: dict[str, float] = field(default_factory=dict)
     low_speed: float = 0.0
     arm_joints: tuple[str, ...] = ()
     arm_poses: dict[str, tuple[float, ...]] = field(default_factory=dict)
     wave_swing: tuple[float, ...] = ()
     wave_hertz: float = 0.0
     native: NativeReward | None = field(default=None)
+    load_training_model: Callable[[], mujoco.MjModel] | None = None
+    ankles: tuple[str, ...] = ()
 
     def __post_init__(self):
-        named = (self.actuated, self.odd_joints, self.rest_pose, self.posture_joints, self.hips, self.knees)
+        named = (
+            self.actuated,
+            self.odd_joints,
+            self.rest_pose,
+            self.posture_joints,
+            self.hips,
+            self.knees,
+            self.ankles,
+        )
         unknown = {name for names in (*named, self.arm_joints) for name in names} - set(self.joints)
         if unknown:
             raise ValueError(f"body {self.name} has no joint {sorted(unknown)[0]!r}: name one of {self.joints}")
+        unknown = set(self.crouch_offset) - set(self.observation_names)
+        if unknown:
+            raise ValueError(
+                f"crouch_offset of body {self.name} names {sorted(unknown)[0]!r}: name one of {self.observation_names}"
+            )
         if len(self.action_scale) != len(self.actuated):
             raise ValueError(
                 f"body {self.name} has {len(self.action_scale)} action scales for {len(self.actuated)} actuators: "
@@ -145,6 +168,8 @@ class Body:
             raise ValueError(
                 f"body {self.name} has hips {self.hips} and knees {self.knees}: give two of each, or none"
             )
+        if self.ankles and (len(self.ankles) != 2 or not self.hips):
+            raise ValueError(f"body {self.name} has ankles {self.ankles}: give two and the hips, or none")
         for axis, (low, high) in zip(AXES, self.speed_limits, strict=True):
             if not GRID[axis][0] <= low <= 0 <= high <= GRID[axis][-1] or low == high:
                 raise ValueError(
@@ -185,6 +210,13 @@ class Body:
         """Numbers in the heading frame: height, tilt, joint angles, linear and angular velocity, joint velocities."""
         return 11 + 2 * len(self.joints)
 
+    @functools.cached_property
+    def observation_names(self) -> tuple[str, ...]:
+        """Names [S] of what a body observes, in the order of `agent.simulation.heading`."""
+        velocities = "vx", "vy", "vz", "roll_rate", "pitch_rate", "yaw_rate"
+        rates = (f"{joint}_rate" for joint in self.joints)
+        return ("height", "tilt_w", "tilt_x", "tilt_y", "tilt_z", *self.joints, *velocities, *rates)
+
     @property
     def action_size(self) -> int:
         return len(self.actuated)
@@ -198,6 +230,13 @@ class Body:
     def scale(self) -> np.ndarray:
         """Largest action [A] in the env's units, float32."""
         return np.array(self.action_scale, dtype=np.float32)
+
+    @functools.cached_property
+    def noise_shares(self) -> np.ndarray:
+        """Share [A] of the exploration noise that each actuator gets, float32: one with a wider range than most gets
+        as much in the env's units as they do, because arms that reach everywhere must not be thrown about.
+        """
+        return np.minimum(1, np.median(self.scale) / self.scale)
 
     @functools.cached_property
     def control_center(self) -> np.ndarray:
@@ -237,6 +276,11 @@ class Body:
         swing = self.wave_swing or still
         pairs = {"wave_left": (still, swing), "wave_right": (swing, still)}
         return np.array([self._arm_pair(*pairs.get(name, (still, still))) for name in ARMS])
+
+    @functools.cached_property
+    def crouch_shift(self) -> np.ndarray:
+        """`crouch_offset` as an array [S], float32."""
+        return np.array([self.crouch_offset.get(name, 0.0) for name in self.observation_names], dtype=np.float32)
 
     def _arm_pair(self, right: Sequence[float], left: Sequence[float]) -> np.ndarray:
         """Angles [M] of the right arm and of the mirror image of `left`."""
@@ -281,8 +325,8 @@ class Body:
         beyond = np.where(velocity == 0, 0.0, np.inf)  # where it cannot move in this direction at all
         return np.divide(velocity, limit, out=beyond, where=limit != 0).sum(-1)
 
-    def check_model(self, model: mujoco.MjModel) -> None:
-        """Raise ValueError where the model is not the one that this body describes."""
+    def check_model(self, model: mujoco.MjModel, training: bool = False) -> None:
+        """Raise ValueError where the model is not the one that this body describes, or not one to train in."""
         name = f"the model of body {self.name}"
         kinds = [mujoco.mjtJoint.mjJNT_FREE, *[mujoco.mjtJoint.mjJNT_HINGE] * (model.njnt - 1)]
         if list(model.jnt_type) != kinds:
@@ -294,8 +338,13 @@ class Body:
         for what, found, said in (("joints", joints, self.joints), ("actuators", driven, self.actuated)):
             if found != said:
                 raise ValueError(f"{name} has the {what} {found}, its Body says {said}")
-        if abs(model.opt.timestep - self.timestep) > 1e-9:
+        if not training and abs(model.opt.timestep - self.timestep) > 1e-9:
             raise ValueError(f"{name} steps {model.opt.timestep} s, its Body {self.timestep} s")
+        steps = self.control_seconds / model.opt.timestep
+        if abs(steps - round(steps)) > 1e-6:
+            raise ValueError(
+                f"{name} to train in steps {model.opt.timestep} s: its Body needs a part of {self.control_seconds:g} s"
+            )
         for foot in self.feet:
             if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, foot) < 0:
                 raise ValueError(f"{name} has no geom {foot!r}: name its feet")

@@ -39,7 +39,13 @@ HUMANOID = register(
         knees=("right_knee", "left_knee"),
         torso_height=1.26,
         crouch_height=1.15,
-        crouch_bend=0.9,
+        crouch_bend=0.65,
+        # Found for a policy that could not crouch, which then walked at 1.15 to 1.22 m (docs/log.md).
+        crouch_offset={
+            **{"height": 0.057, "tilt_y": 0.012, "pitch_rate": -0.33, "vx": -0.06, "abdomen_y": 0.08},
+            **{"right_hip_y": 0.1, "right_hip_z": 0.025, "right_knee": 0.78},
+            **{"left_hip_y": 0.1, "left_hip_z": 0.025, "left_knee": 0.78},
+        },
         low_speed=1.0,
         arm_joints=ARMS,
         arm_poses={"up": (-1.3, 0.3, -1.3), "out": (-0.85, -0.55, -1.4), "wave": (-1.35, -0.95, -0.6)},

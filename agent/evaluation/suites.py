@@ -60,6 +60,7 @@ POSTURE_COMMANDS = {
 }
 POSED_SECONDS = 2.0  # that a posture may take
 RANDOM = Curriculum(on_grid=True, low_share=0.2, arms_share=0.3)  # goals of the suites that draw them
+EPISODE_SECONDS = 15.0  # of a suite that measures one command or posture
 MINUTE = 60.0  # s
 SWITCH_SECONDS = (3.0, 5.0)  # from one goal to the next
 SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
@@ -133,7 +134,7 @@ def measure_commands(
     commands = reachable(commands, actor.body)
     goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
     reward = "native" if actor.body.native else "goal"
-    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads, reward)
+    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(actor.body), seed, num_threads, reward)
     means, alive = trace.second_means, trace.alive[trace.window - 1 :]
     rows = []
     for index, command in enumerate(commands):
@@ -163,6 +164,11 @@ def score_commands(mean: dict[str, float | None]) -> float:
     """
     errors = (mean["velocity_error"], mean["yaw_error"])
     return (mean["survival"] or 0.0) * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
+
+
+def episode_steps(body: Body) -> int:
+    """Control steps in EPISODE_SECONDS."""
+    return round(EPISODE_SECONDS / body.control_seconds)
 
 
 def reachable(commands: Sequence[Sequence[float]], body: Body) -> list[Sequence[float]]:
@@ -249,7 +255,7 @@ def measure_shoves(
     """
     commands = reachable(commands, actor.body)
     goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
-    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads, shoved=True)
+    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(actor.body), seed, num_threads, shoved=True)
     survived = trace.alive[-1].reshape(len(commands), episodes).mean(1)
     rows = [
         {"command": list(map(float, command)), "survival": float(share)}
@@ -267,7 +273,7 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
     """
     speeds = [speed for speed, *_ in reachable([(speed, 0.0, 0.0) for speed in GAIT_SPEEDS], actor.body)]
     goals = [VelocityGoal(speed) for speed in speeds for _ in range(episodes)]
-    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads)
+    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(actor.body), seed, num_threads)
     window, rows = trace.window, []
     for index, speed in enumerate(speeds):
         gaits = [
@@ -291,13 +297,13 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     """
     body = actor.body
     postures = [(height, arms) for height in body.heights for arms in body.arms]
-    cases = [(*posture, name) for posture in postures for name in POSTURE_COMMANDS]
+    cases = [(*posture, name) for posture in postures for name in POSTURE_COMMANDS if _within(posture[0], name, body)]
     goals = [
         VelocityGoal(*POSTURE_COMMANDS[name], height=height, arms=arms)
         for height, arms, name in cases
         for _ in range(episodes)
     ]
-    trace = roll_out(actor, {0: goals}, len(goals), MAX_EPISODE_STEPS, seed, num_threads)
+    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(body), seed, num_threads)
     first = round(POSED_SECONDS / body.control_seconds)
     rows = []
     for index, (height, arms, name) in enumerate(cases):
@@ -323,6 +329,12 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
         )
     numbers = ("survival", "height_error_m", "arm_error_rad", "wave_hertz")
     return {"rows": rows, "mean": {"episodes": len(goals)} | {n: mean_of([row[n] for row in rows]) for n in numbers}}
+
+
+def _within(height: str, name: str, body: Body) -> bool:
+    """Whether the body can be asked for this one of POSTURE_COMMANDS at this height."""
+    ahead = POSTURE_COMMANDS[name][0]
+    return bool(body.reach(POSTURE_COMMANDS[name]) <= WITHIN) and (height == "normal" or ahead <= body.low_speed)
 
 
 def _wave(arms: np.ndarray, pose: str, control_seconds: float) -> dict[str, float]:
@@ -474,7 +486,11 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
 
 
 def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
-    """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly."""
+    """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly.
+
+    Raises:
+        ValueError: it understands too few.
+    """
     found: list[tuple[str, GoalProgram]] = []
     for text, written, _ in examples(GENERATED * count, seed):
         program = parse(written, planner.body)
@@ -484,8 +500,11 @@ def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[s
         if 1.0 <= seconds <= LONGEST_TRIAL and planner.parse(text) == program:
             found.append((text, program))
         if len(found) == count:
-            break
-    return found
+            return found
+    raise ValueError(
+        f"the planner understands {len(found)} of {GENERATED * count} generated instructions as goals to measure, "
+        f"episodes={count} are asked for: give fewer, or train the planner longer"
+    )
 
 
 def share(values: Sequence[bool], seed: int = 0) -> dict[str, float | int | None]:

@@ -220,13 +220,13 @@ class Pursuit:
             self.outcomes.append(self._measured.outcome())
             if not self.over:
                 self._begin(self._measured.end)
-        self._told = steer(self.in_force, self._course.progress, self.body)
+        self._told = STAND if self.over else steer(self._course.goal, self._course.progress, self.body)
 
     def stop(self, fell: bool = False) -> None:
         """End the program in the middle of a goal."""
         self.outcomes.append(self._measured.outcome(fell))
         self._stopped = True
-        self._told = steer(STAND, self._course.progress, self.body)
+        self._told = STAND
 
     def _begin(self, origin: Pose) -> None:
         goal, executed = (goals[len(self.outcomes)] for goals in (self.goals, self.executed))

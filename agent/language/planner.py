@@ -7,16 +7,17 @@ text (`agent.language.program`); the robot's limits are checked afterwards (`age
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 """
 
+import copy
 import math
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import llguidance.hf
-import llguidance.numpy
+import numpy as np
 import torch
 from llguidance import LLMatcher
 from torch import Tensor
@@ -69,6 +70,7 @@ class Turn(NamedTuple):
 READ_AT_ONCE = 64  # texts
 MAX_PROMPT_TOKENS = 256  # a longer text is not understood
 MAX_ANSWER_TOKENS = 192
+DRAFT_TOKENS = 16  # guessed ahead in one forward pass, over all texts: more would cost as much as it saves
 PLACEHOLDER = "{text}"
 
 
@@ -147,8 +149,12 @@ class Planner:
         self.body: Body = find_body(body)
         self.adapter: Path | None = None  # folder of the adapter that is merged into the model
         fast = cast(PreTrainedTokenizerFast, tokenizer)
+        largest, known = max(fast.get_vocab().values(), default=0), model.config.vocab_size
+        if largest >= known:  # the model has no such word, and llguidance would make a table of all ids
+            raise ValueError(f"the tokenizer has ids up to {largest:,}, the language model has {known:,}")
         self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
         self._matchers = {task: self._matcher(task) for task in TASKS.values()}
+        self._heads: dict[Task, DynamicCache] = {}  # what the model keeps of the start of each task's prompts
 
     @classmethod
     def from_pretrained(
@@ -182,6 +188,7 @@ class Planner:
                 body=body,
             )
             planner.adapter = folder if (folder / ADAPTER).is_file() else None
+            planner.read_heads()
             planner.parse("stand")
         except ValueError as error:
             raise ValueError(f"{path} is no planner to work with: {error}") from error
@@ -226,11 +233,6 @@ class Planner:
             runs.write_json(new / CONFIG, self.config)
             stale = [BASE] if attached or self.adapter else [ADAPTER, ADAPTER_WEIGHTS]
             runs.discard(folder, runs.MANIFEST, *stale)  # of another planner
-
-    def save_config(self, folder: Path) -> None:
-        """Save planner.json alone."""
-        with runs.placing(folder) as new:
-            runs.write_json(new / CONFIG, self.config)
 
     @property
     def config(self) -> dict:
@@ -317,47 +319,89 @@ class Planner:
         return matcher
 
     @torch.inference_mode()
+    def read_heads(self) -> None:
+        """Read once what all prompts of a task start with. The weights must not change from then on."""
+        for task in TASKS.values():
+            head, _ = self.chat.frame(task)
+            ids, self._heads[task] = torch.tensor([head], device=self.model.device), DynamicCache()
+            self.model(input_ids=ids, past_key_values=self._heads[task], use_cache=True, logits_to_keep=1)
+
+    @torch.inference_mode()
     def _decode(
         self, task: Task, prompts: Sequence[list[int]], generator: torch.Generator | None
     ) -> list[tuple[str, float]]:
-        device = self.model.device
-        matchers = [self._matchers[task].deep_copy() for _ in prompts]
-        answers: list[list[int]] = [[] for _ in prompts]
-        confidence = torch.ones(len(prompts), dtype=torch.float64)
-        bitmask = llguidance.numpy.allocate_token_bitmask(len(prompts), self.model.config.vocab_size)
-        ids, mask = _padded(prompts, device)
-        cache = DynamicCache()
-        for _ in range(MAX_ANSWER_TOKENS):
+        rows = [_Row(prompt, self._matchers[task].deep_copy()) for prompt in prompts]
+        cache = copy.deepcopy(self._heads.get(task, DynamicCache()))
+        cache.batch_repeat_interleave(len(rows))
+        mask = torch.ones(len(rows), cache.get_seq_length(), dtype=torch.long)
+        unread = [prompt[mask.shape[1] :] for prompt in prompts]
+        going = rows
+        while going:
+            drafts = [row.draft(DRAFT_TOKENS // len(going)) for row in going]
+            ids, seen = _padded([[*new, *draft] for new, draft in zip(unread, drafts, strict=True)])
+            mask = torch.cat([mask, seen], dim=1)
             positions = (mask.cumsum(-1) - 1).clamp_min(0)[:, -ids.shape[1] :]
             logits = self.model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
+                input_ids=ids.to(self.model.device),
+                attention_mask=mask.to(self.model.device),
+                position_ids=positions.to(self.model.device),
                 past_key_values=cache,
                 use_cache=True,
-                logits_to_keep=1,
-            ).logits[:, -1]
-            logits = logits.float().cpu()
-            for row, matcher in enumerate(matchers):
-                llguidance.numpy.fill_next_token_bitmask(matcher, bitmask, row)
-            llguidance.numpy.apply_token_bitmask_inplace(logits.numpy(), bitmask)
-            chances = logits.softmax(-1)
+                logits_to_keep=1 + max(map(len, drafts)),
+            ).logits.cpu()
+            for place, (row, draft) in enumerate(zip(going, drafts, strict=True)):
+                right = row.take(draft, logits[place, -1 - len(draft) :], self.chat.end, generator)
+                mask[place, mask.shape[1] - len(draft) + right :] = 0  # the model has read wrong guesses: unseen
+            kept = [place for place, row in enumerate(going) if not row.ended]
+            if len(kept) < len(going):
+                cache.batch_select_indices(torch.tensor(kept, dtype=torch.long))
+                mask, going = mask[kept], [going[place] for place in kept]
+            unread = [row.answer[-1:] for row in going]
+        return [(str(self.tokenizer.decode(row.answer[:-1])), row.confidence) for row in rows]
+
+
+@dataclass
+class _Row:
+    """A prompt, and what of its answer has been decoded."""
+
+    prompt: list[int]
+    matcher: LLMatcher
+    answer: list[int] = field(default_factory=list)
+    confidence: float = 1.0
+    ended: bool = False
+
+    def draft(self, count: int) -> list[int]:
+        """Up to `count` tokens that may come next: those that the grammar forces, or those that follow the last one in
+        the prompt, as amounts are copied. The model reads them in one pass, and what it would not have said is dropped
+        (prompt lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding).
+        """
+        if not self.answer or not count:
+            return []
+        if forced := self.matcher.compute_ff_tokens():
+            return forced[:count]
+        ends = [place for place, index in enumerate(self.prompt, start=1) if index == self.answer[-1]]
+        found = [self.prompt[end : end + count] for end in ends]
+        return max((each[: self.matcher.validate_tokens(each)] for each in found), key=len, default=[])
+
+    def take(self, draft: list[int], logits: Tensor, end: int, generator: torch.Generator | None) -> int:
+        """Add the tokens that the model says after what it has read, and after each token of the draft that it says
+        too; how many of those there are. `logits` are [1 + tokens of the draft, V].
+        """
+        before = len(self.answer)
+        for guess, scores in zip([*draft, None], logits, strict=True):
+            allowed = np.unpackbits(np.frombuffer(self.matcher.compute_bitmask(), np.uint8), bitorder="little")
+            indices = torch.from_numpy(np.flatnonzero(allowed[: len(scores)]))
+            chances = scores[indices].float().softmax(-1)
             if not chances.isfinite().all():
                 raise ValueError("the language model answers with numbers that are not finite: make or load it again")
-            chosen = torch.multinomial(chances, 1, generator=generator)[:, 0] if generator else chances.argmax(-1)
-            for row, (matcher, index) in enumerate(zip(matchers, chosen.tolist(), strict=True)):
-                if answers[row][-1:] == [self.chat.end]:
-                    continue
-                confidence[row] *= chances[row, index].double()
-                answers[row].append(index)
-                if index != self.chat.end:
-                    matcher.consume_token(index)
-            if all(answer[-1] == self.chat.end for answer in answers):
+            place = torch.multinomial(chances, 1, generator=generator) if generator else chances.argmax()
+            index = int(indices[place])
+            self.confidence *= float(chances[place])
+            self.answer.append(index)
+            self.ended = index == end or len(self.answer) == MAX_ANSWER_TOKENS
+            if self.ended or not self.matcher.consume_token(index) or index != guess:
                 break
-            ids = chosen.to(device)[:, None]
-            mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
-        texts = [str(self.tokenizer.decode(answer[:-1])) for answer in answers]
-        return list(zip(texts, confidence.tolist(), strict=True))
+        return len(self.answer) - before - 1
 
 
 def table_text(table: Sequence[Score]) -> str:
@@ -365,11 +409,11 @@ def table_text(table: Sequence[Score]) -> str:
     return "; ".join(f"{score.goal.text}: {score.tenths} of 10" for score in shown(table))
 
 
-def _padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids and mask [B, P] of prompts that end together."""
-    length = max(map(len, prompts))
-    ids = torch.tensor([[0] * (length - len(row)) + [*row] for row in prompts], device=device)
-    mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in prompts], device=device)
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Ids and mask [B, P] of rows that end together."""
+    length = max(map(len, rows))
+    ids = torch.tensor([[0] * (length - len(row)) + [*row] for row in rows])
+    mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows])
     return ids, mask
 
 

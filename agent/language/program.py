@@ -102,14 +102,14 @@ def parse_goal(text: str, body: Body) -> Goal:
     settings = _posture(match["posture"])
     check_posture(settings["height"], settings["arms"], body)
     pace, skill = match["speed"] or "normal", match["motion"].replace(" ", "_")
+    if bool(match["place"]) != (skill == "go_to"):
+        raise ValueError(f"{text!r} is no goal: a place stands after 'go to', and only there")
     if skill == "face_start":
         return Goal.face_start(**settings)
     if skill == "go_home":
         return Goal.home(pace, **settings)
     if skill == "go_to":
         return Goal.to(*_place(match["place"]), pace, **settings)
-    if match["place"]:
-        raise ValueError(f"{text!r} has a place, which only 'go to' takes")
     velocity = _velocity(skill, pace, match["velocity"], settings["height"], body)
     if match["amount"]:
         kind, value = amount(match["amount"])

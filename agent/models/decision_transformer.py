@@ -185,7 +185,10 @@ class GoalPrompted(PreTrainedModel):
         for name, size in zip(bodies, model.config.state_dims, strict=True):
             model.select_body(name)
             checks.check_acts(model, size, path)
-        model.select_body(bodies[0] if body is None else body)
+        try:
+            model.select_body(bodies[0] if body is None else body)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         return model
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]

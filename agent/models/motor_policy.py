@@ -5,7 +5,7 @@ Shapes: B batch (any leading axes), S body state, C = 5 command, A actions.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature
 
 FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
 GOAL_FEATURES = (9, 5)  # even and odd: `goal_features`
+LOW = 3  # the even one of a crouch
 OBSERVATION_CLIP = 10.0  # standard deviations
 CRITIC = Path("critic") / "model.safetensors"  # next to a policy, for a training that goes on from it
 
@@ -135,6 +136,19 @@ class MotorPolicy(PreTrainedModel):
         checks.check_finite(policy, name)
         return policy
 
+    @torch.no_grad()
+    def start_crouch(self) -> None:
+        """Answer a low command, which the policy does not know yet, as if what it observes were off by the
+        `crouch_offset` of its body: a crouch to start learning from.
+
+        An offset is linear in the first layer, so it goes into the column of `low`. Nothing changes for commands of
+        normal height.
+        """
+        shift = self.even_basis @ torch.as_tensor(self.body.crouch_shift, device=self.device)
+        shift /= (self.even_variance + 1e-6).sqrt()
+        layer = cast(MirrorLinear, self.network.hidden[0])
+        self.goal_embedding.even.weight[:, LOW] = layer.even.weight @ shift
+
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
         """Save to a folder, whole and sealed."""
         with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as new:
@@ -152,7 +166,7 @@ class MotorPolicy(PreTrainedModel):
             for embedding in (module.goal_embedding.even, module.goal_embedding.odd):
                 init.zeros_(embedding.weight)  # a goal-blind policy becomes goal-conditioned without a jump
             init.normal_(module.clock_embedding.weight, std=0.3)
-            init.constant_(module.log_std, float(np.log(FIRST_STD)))
+            module.set_std(FIRST_STD)
 
     def forward(self, observations: Tensor, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
         """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S], commands [B, C] and the
@@ -180,6 +194,11 @@ class MotorPolicy(PreTrainedModel):
         """Standard deviation [A] of the exploration noise, equal for left and right."""
         source = torch.as_tensor(self.body.action_mirror[0], device=self.log_std.device)
         return ((self.log_std + self.log_std[source]) / 2).exp()
+
+    @torch.no_grad()
+    def set_std(self, std: float) -> None:
+        """Set the exploration noise to `std`, a share of the action range; less where the range is wider than most."""
+        self.log_std.copy_(torch.as_tensor(np.log(std * self.body.noise_shares)))
 
     def normalize(self, observations: Tensor) -> Pair:
         """Observations [B, S] as even and odd features of unit variance."""

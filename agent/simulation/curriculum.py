@@ -190,6 +190,10 @@ def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.nda
         qpos[:, hip] = start[hip] - 0.1 + side * apart
         qpos[:, knee] = start[knee] + 0.1 * body.knee_bend
     qpos[np.arange(count), rear] += body.knee_bend * rng.uniform(0, 0.6, count)
+    if body.ankles:
+        hips, knees, ankles = map(body.joint_indices, (body.hips, body.knees, body.ankles))
+        leg = qpos[:, hips] + qpos[:, knees] - start[hips] - start[knees] + 2 * pitch[:, None]
+        qpos[:, ankles] = start[ankles] - leg  # level feet
     speed = rng.uniform(0, body.gentle_speed, count)
     qvel[:, 0], qvel[:, 1] = speed * np.cos(2 * turn), speed * np.sin(2 * turn)
     qvel[:, 3:] = rng.normal(0, 0.3, (count, 3 + joints))

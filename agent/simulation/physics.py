@@ -46,17 +46,30 @@ class Physics:
         num_threads: threads that step them.
         integrator: a key of INTEGRATORS, or empty for that of the body's model.
         contact_forces: whether `forces` is computed, which is expensive.
+        training: whether to load the body's model to train in.
 
     Raises:
-        ValueError: an unknown integrator, or a model that the body does not describe.
+        ValueError: an unknown integrator, a model that the body does not describe, or none to train in.
     """
 
-    def __init__(self, body: Body, count: int, num_threads: int, integrator: str = "", contact_forces: bool = False):
+    def __init__(
+        self,
+        body: Body,
+        count: int,
+        num_threads: int,
+        integrator: str = "",
+        contact_forces: bool = False,
+        training: bool = False,
+    ):
         if integrator and integrator not in INTEGRATORS:
             raise ValueError(f"integrator={integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
         self.body, self.count, self.num_threads, self._contact_forces = body, count, num_threads, contact_forces
-        self.model = model = body.load_model()
-        body.check_model(model)
+        load_model = body.load_training_model if training else body.load_model
+        if load_model is None:
+            raise ValueError(f"body {body.name} has no model of its own to train in: leave training_model out")
+        self.model = model = load_model()
+        body.check_model(model, training)
+        self.frame_skip = round(body.control_seconds / model.opt.timestep)  # physics steps per control step
         # MuJoCo would restart a diverged simulation silently; we want to see it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         if integrator:
@@ -65,7 +78,8 @@ class Physics:
         self._feet_rows = _pair(right, left)
         self.data = [mujoco.MjData(model) for _ in range(count)]
         self._views = [self._view(data) for data in self.data]
-        self._mass_shares = model.body_mass / model.body_mass.sum()
+        self.mass = float(model.body_mass.sum())  # kg
+        self._mass_shares = model.body_mass / self.mass
         self._threads = [PhysicsThread() for _ in range(num_threads)]
         self.close = weakref.finalize(self, end, self._threads)
         self._finished: queue.SimpleQueue[PhysicsThread] = queue.SimpleQueue()
@@ -74,6 +88,7 @@ class Physics:
         self.feet = np.zeros((count, 2, 3))
         self.centers = np.zeros((count, model.nbody, 3))
         self.forces = np.zeros((count, model.nbody, 6))  # on each rigid body, from contacts
+        self.assist = np.zeros((count, 6))  # N and Nm that pull at each torso from outside, world frame
 
     @property
     def state(self) -> BodyState:
@@ -97,7 +112,9 @@ class Physics:
             mujoco.mj_resetData(self.model, data)
             data.qpos[:], data.qvel[:] = positions, velocities
             mujoco.mj_forward(self.model, data)
-            _, self.qpos[row], self.qvel[row], self.feet[row], self.centers[row], self.forces[row] = self._views[row]
+            _, _, self.qpos[row], self.qvel[row], self.feet[row], self.centers[row], self.forces[row] = self._views[
+                row
+            ]
 
     def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
         """Add `velocity` [rows, 2] (world frame, m/s) to the whole body of each of `rows`."""
@@ -178,22 +195,24 @@ class Physics:
         arrays: tuple[np.ndarray, ...],
         failed: dict[int, Exception],
     ) -> None:
-        model, step, frame_skip = self.model, mujoco.mj_step, self.body.frame_skip
+        model, step, frame_skip = self.model, mujoco.mj_step, self.frame_skip
         qpos, qvel, feet, centers, forces = arrays
         for row in rows:
             thread.row = row
             data, view = self.data[row], self._views[row]
             try:
-                view[0][:] = controls[row]
+                view[0][:], view[1][:] = controls[row], self.assist[row]
                 step(model, data, frame_skip)
                 if self._contact_forces:
                     mujoco.mj_rnePostConstraint(model, data)  # mj_step leaves contact forces out
             except Exception as error:  # whatever it is, it is this body's alone
                 failed[row] = error
-            _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
+            _, _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
 
     def _view(self, data: mujoco.MjData) -> tuple[np.ndarray, ...]:
-        return data.ctrl, data.qpos, data.qvel, data.geom_xpos[self._feet_rows], data.xipos, data.cfrc_ext
+        pull = data.xfrc_applied[self.model.jnt_bodyid[0]]
+        feet = data.geom_xpos[self._feet_rows]
+        return data.ctrl, pull, data.qpos, data.qvel, feet, data.xipos, data.cfrc_ext
 
 
 def _pair(first: int, second: int) -> slice:

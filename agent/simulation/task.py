@@ -14,7 +14,7 @@ import numpy as np
 
 from agent.bodies import Body
 from agent.goals import ARMS, COMMAND_AXES, STILL, Goal
-from agent.simulation.heading import heading_velocity, uprightness, yaw
+from agent.simulation.heading import heading_observation, heading_velocity, uprightness, yaw
 from agent.simulation.physics import BodyState
 
 COMMAND_SIZE = len(COMMAND_AXES)
@@ -28,10 +28,16 @@ CROUCH_SECONDS = 0.8  # the command takes this long from one height to the other
 ARM_SPEED = 4.0  # rad/s, at which the arms should go over to another pose
 # What a height and arms are worth falls with the error like those of a velocity (`closeness`): a kernel of this width
 # and a line that ends here, m and rad.
-HEIGHT_KERNEL, HEIGHT_LINE = 0.03, 0.15
+HEIGHT_KERNEL, HEIGHT_LINE = 0.04, 0.15
 ARM_KERNEL, ARM_LINE = 0.3, 1.2
 HEIGHT_SWAY = 0.04  # m, by which the torso goes up and down as it walks upright
-BEND_WIDTH = 0.7  # rad; knees this much straighter than in a crouch lose all of the reward for bending them
+BEND_WIDTH = 0.62  # rad; knees this much straighter than in a crouch lose all of the reward for bending them
+# Forces that help bodies to go low while they learn it, per kg of the body: springs in 1/s², dampers in 1/s, the most
+# in m/s²; torques in m²/s² and m²/s.
+ASSIST_SPRING, ASSIST_DAMPING, ASSIST_DRAG, ASSIST_MOST = 25.0, 3.0, 3.75, 10.0
+ASSIST_TORQUE, ASSIST_TORQUE_DAMPING = 3.0, 0.12
+ASSIST_LEAN = 0.2  # rad, by which a torso leans ahead in a crouch
+ASSIST_FROM = 1 / 3  # of the way down they act in full
 ARM_CODES = {name: index for index, name in enumerate(ARMS)}
 
 
@@ -241,6 +247,34 @@ class GoalTask:
 def feature_sizes(body: Body) -> tuple[int, int]:
     """How many even and odd features of the reward a critic sees: GoalTask.features."""
     return 11 + len(body.arm_joints) // 2, 11 + len(body.arm_joints) // 2
+
+
+def assisting_forces(state: BodyState, commands: np.ndarray, body: Body, mass: float) -> np.ndarray:
+    """Forces and torques [N, 6] in the world frame, N and Nm, that lead torsos to the height and the velocity of low
+    commands [N, 5] and hold them upright, for bodies of `mass` kg; zero for the other commands.
+    """
+    low, heading = commands[:, 3], yaw(state.qpos)
+    if body.crouch_height is None:
+        return np.zeros((len(low), 6))
+    seen = heading_observation(state.qpos, state.qvel)
+    (w, x, y, z), joints = seen[:, 1:5].T, len(body.joints)
+    velocity, rates = seen[:, 5 + joints : 8 + joints], seen[:, 8 + joints : 11 + joints]
+    asked = body.torso_height + (body.crouch_height - body.torso_height) * low
+    pull = np.column_stack(
+        [
+            ASSIST_DRAG * (commands[:, :2] - velocity[:, :2]),
+            ASSIST_SPRING * (asked - seen[:, 0]) - ASSIST_DAMPING * velocity[:, 2],
+        ]
+    )
+    pull = mass * np.clip(pull, -ASSIST_MOST, ASSIST_MOST)
+    up = np.column_stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)])
+    lean = ASSIST_LEAN * low
+    wanted = np.column_stack([np.sin(lean), np.zeros_like(lean), np.cos(lean)])
+    turn = mass * (ASSIST_TORQUE * np.cross(up, wanted) - ASSIST_TORQUE_DAMPING * rates * [1, 1, 0])
+    forces = np.stack([pull, turn], axis=1) * np.clip(low / ASSIST_FROM, 0, 1)[:, None, None]
+    cos, sin, (ahead, left) = np.cos(heading)[:, None], np.sin(heading)[:, None], forces[..., :2].transpose(2, 0, 1)
+    forces[..., 0], forces[..., 1] = cos * ahead - sin * left, sin * ahead + cos * left
+    return forces.reshape(len(low), 6)
 
 
 def goal_commands(goals: Any, body: Body) -> np.ndarray:

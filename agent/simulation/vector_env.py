@@ -20,7 +20,7 @@ from agent.goals import Goal
 from agent.simulation.curriculum import Curriculum, control_steps, stride_poses
 from agent.simulation.heading import FRAMES, uprightness
 from agent.simulation.physics import BodyState, Physics
-from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, goal_commands
+from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, assisting_forces, goal_commands
 
 MAX_EPISODE_STEPS = 1000
 MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
@@ -53,6 +53,7 @@ class GoalVectorEnv(VectorEnv):
         reward: `goal`, or `native` for that of Gymnasium's own env of this robot.
         frame: what the bodies observe, a key of FRAMES.
         integrator: empty for the body's own; another one is other physics, to pretrain in.
+        training_model: whether to step the body's model to train in, which nothing is measured in.
         contact_cost: whether the native reward has the cost of contacts, which is expensive to compute.
         curriculum: what the env draws goals, starts and shoves from; None: a body stands until it is given a goal.
         weights: of the parts of the goal reward.
@@ -73,6 +74,7 @@ class GoalVectorEnv(VectorEnv):
         reward: str = "goal",
         frame: str = "heading",
         integrator: str = "",
+        training_model: bool = False,
         contact_cost: bool = True,
         curriculum: Curriculum | None = Curriculum(),  # noqa: B008  it is frozen
         weights: RewardWeights | None = None,
@@ -103,10 +105,10 @@ class GoalVectorEnv(VectorEnv):
 
         self.reward, self.curriculum = reward, curriculum
         self.difficulty = 1.0  # of what the curriculum draws, from 0 to 1
+        self.assist = 0.0  # share of the forces that help bodies to go low, from 0 to 1
         self._observe, self._privileged, self._autoreset = FRAMES[frame], privileged, autoreset
-        self.physics = Physics(
-            self.body, num_envs, num_threads, integrator, contact_forces=reward == "native" and contact_cost
-        )
+        forces = reward == "native" and contact_cost
+        self.physics = Physics(self.body, num_envs, num_threads, integrator, forces, training_model)
         self.task = GoalTask(self.body, num_envs, weights or RewardWeights())
         self._start_qpos = self.body.start_qpos(self.physics.model)
         self.final_state = self.state
@@ -195,6 +197,10 @@ class GoalVectorEnv(VectorEnv):
         if not np.isfinite(actions).all():
             row = np.flatnonzero(~np.isfinite(actions).all(1))[0]
             raise ValueError(f"action of body {row} is not finite: check the policy's output")
+        self.physics.assist[:] = 0
+        if self.assist:
+            pull = assisting_forces(self.state, self.task.commands, self.body, self.physics.mass)
+            self.physics.assist += self.assist * pull
         diverged = self.physics.step(self.body.control_center + actions)
         self.episode_steps += 1
 
@@ -291,6 +297,7 @@ class GoalVectorEnv(VectorEnv):
         striding = rows[kind < curriculum.stride_share] if self.body.hips else rows[:0]
         if len(striding):
             qpos, qvel = stride_poses(rng, len(striding), self.body, self._start_qpos)
+            qpos[:, 7:] = qpos[:, 7:].clip(*self.physics.model.jnt_range[1:].T)
             self.physics.set_state(striding, qpos, qvel)
             qpos[:, 2] -= self.state.feet[striding, :, 2].min(1) - self.body.sole_height  # the lower foot stands
             self.set_state(striding, qpos, qvel)

@@ -3,7 +3,7 @@
 import pytest
 from huggingface_hub import ModelCard
 
-from agent.artefacts import cards
+from agent.artefacts import cards, runs
 
 PROVENANCE = {
     "command": "train.py --seed 3",
@@ -61,3 +61,22 @@ def test_results_are_read_as_they_were_written(card, tmp_path):
 
 def test_a_table_has_a_head_and_a_dash_for_what_is_unknown():
     assert cards.table([["a", "b"], [0.5, None]]) == "| a | b |\n|---|---|\n| 0.500 | - |"
+
+
+def test_the_card_of_an_agent_says_what_it_can_do_and_what_its_shares_are_of(tmp_path):
+    names = {"name": "me/agent", "body": "humanoid", "env_id": "agent/HumanoidGoal-v0", "controls": "17 torques"}
+    cards.write_agent_card(tmp_path, **names, results={})
+    assert "## Results\n\nNot measured." in (tmp_path / "README.md").read_text()
+    cards.write_agent_card(tmp_path, **names, results={"exact": 0.5})
+    card = ModelCard.load(tmp_path / "README.md")
+    assert "The planner, on development sentences:\n\n| measure | share |\n|---|---|\n| exact | 0.500 |" in card.text
+    assert {result.dataset_name for result in card.data.eval_results} == {"development sentences"}
+    assert "go to a place, return, face the way it started, crouch" in card.text.replace("\n", " ")
+
+
+def test_the_card_of_a_planner_names_its_base_and_the_sentences_it_was_measured_on(tmp_path):
+    runs.write_json(tmp_path / runs.PROVENANCE, PROVENANCE)
+    cards.write_planner_card(tmp_path, name="me/planner", base="a/model", examples=200, results={"exact": 0.5})
+    text = (tmp_path / "README.md").read_text()
+    for part in ("adapter on a/model.", "On 200 development sentences", "| exact | 0.500 |", "train.py --seed 3"):
+        assert part in " ".join(text.split())

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, contents, without_manifests
+from conftest import contents, without_manifests
 from safetensors.torch import load, save
+from samples import small_planner, with_adapter
 
 from agent.artefacts import checks, hub, runs
 from agent.language.planner import Planner
@@ -126,15 +127,21 @@ def test_a_model_of_endless_parts_is_stopped_while_it_is_made():
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    """The files of the agent that ships."""
-    return without_manifests(ROOT / "pretrained" / "humanoid")
+def agent(tmp_path_factory):
+    """The files of an agent."""
+    folder = tmp_path_factory.mktemp("agent")
+    transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
+    MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer, small_planner()).save_pretrained(folder)
+    return without_manifests(folder)
 
 
 @pytest.fixture(scope="module")
-def planner(shipped):
-    """The files of its planner."""
-    return {name.removeprefix("planner/"): file for name, file in shipped.items() if name.startswith("planner/")}
+def planner(tmp_path_factory):
+    """The files of a planner with its own base model and an adapter for it."""
+    folder = tmp_path_factory.mktemp("planner")
+    small_planner().save_pretrained(folder / "whole")
+    with_adapter(small_planner()).save_pretrained(folder / "adapted")
+    return without_manifests(folder / "whole") | without_manifests(folder / "adapted")
 
 
 def in_part(part, change):
@@ -161,10 +168,13 @@ HOSTILE_AGENTS = {
     "code": (in_part("decision_transformer", with_config(auto_map={"AutoModel": "evil.Model"})), "auto_map"),
     "not finite": (in_part("policy", with_weights(log_std=float("inf"))), "policy has weights that are not finite"),
     "wide": (in_part("decision_transformer", with_config(hidden_size=2**20)), "declares .* parameters"),
-    "body": (in_part("decision_transformer", of_another_body), "moves no robot of this package"),
+    "body": (
+        in_part("decision_transformer", of_another_body),
+        r"decision_transformer: this model does not move body='humanoid'",
+    ),
     "range": (
-        in_part("decision_transformer", with_config(action_limit=1e9)),
-        r"action_limit=1000000000\.0, here it is 0\.4",
+        in_part("decision_transformer", with_config(action_scales=[[1e9] * 17])),
+        r"action_scales=\[\[1000000000\.0, .* here it is \[\[0\.4",
     ),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
     "vocabulary of a part": (in_part("policy", with_config(goal_version="0")), "goal vocabulary 0"),
@@ -173,9 +183,9 @@ HOSTILE_AGENTS = {
 
 
 @pytest.mark.parametrize("what", HOSTILE_AGENTS)
-def test_a_hostile_agent_is_refused_by_name(what, server, shipped):
+def test_a_hostile_agent_is_refused_by_name(what, server, agent):
     change, message = HOSTILE_AGENTS[what]
-    change(files := dict(shipped))
+    change(files := dict(agent))
     server.add("me/agent", files)
     with pytest.raises(ValueError, match=rf"(me/agent|models--me--agent).*({message})"):
         MotorAgent.from_pretrained("me/agent")
@@ -214,12 +224,13 @@ def not_finite(arrays, name):
 
 
 def with_far_words(files):
-    tokenizer = json.loads(files["tokenizer.json"])
-    tokenizer["model"]["vocab"] = {word: index + 10**6 for word, index in tokenizer["model"]["vocab"].items()}
-    files["tokenizer.json"] = json.dumps(tokenizer).encode()
+    tokenizer = json.loads(files[TOKENIZER])
+    special, words = {each["content"] for each in tokenizer["added_tokens"]}, tokenizer["model"]["vocab"]
+    words |= {word: index + 10**6 for word, index in words.items() if word not in special}
+    files[TOKENIZER] = json.dumps(tokenizer).encode()
 
 
-ADAPTER, BASE = "adapter_model.safetensors", "base/model.safetensors"
+ADAPTER, BASE, TOKENIZER = "adapter_model.safetensors", "base/model.safetensors", "base/tokenizer.json"
 HOSTILE_PLANNERS = {
     "type": (with_values("planner.json", dtype="object"), "dtype='object'"),
     "confidence": (with_values("planner.json", least_confidence=float("nan")), "least_confidence=nan"),
@@ -235,11 +246,11 @@ HOSTILE_PLANNERS = {
     "adapter of another shape": (with_arrays(ADAPTER, of_another_shape), "not for its base model"),
     "adapter not finite": (with_arrays(ADAPTER, not_finite), "not finite"),
     "code of the tokenizer": (
-        with_values("tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.T"]}),
+        with_values("base/tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.T"]}),
         "auto_map",
     ),
-    "tokenizer": (with_file("tokenizer.json", b"{}"), "tokenizer that cannot be loaded"),
-    "words of a tokenizer": (with_far_words, "tokenizer has ids beyond"),
+    "tokenizer": (with_file(TOKENIZER, b"{}"), "tokenizer that cannot be loaded"),
+    "words of a tokenizer": (with_far_words, r"the tokenizer has ids up to 1,000,\d+, the language model has 540"),
     "numbers": (
         with_values("base/config.json", rms_norm_eps=float("nan")),
         "answers with numbers that are not finite",
@@ -268,11 +279,21 @@ HOSTILE_PLANNERS = {
 def test_a_hostile_planner_is_refused_by_name(what, planner, tmp_path):
     change, message = HOSTILE_PLANNERS[what]
     change(files := dict(planner))
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=message):
+    write(files, tmp_path)
+    with pytest.raises(ValueError, match=message) as caught:
         Planner.from_pretrained(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_same_planner_loads_where_nothing_was_changed(planner, tmp_path):
+    write(planner, tmp_path)
+    assert Planner.from_pretrained(tmp_path).adapter == tmp_path
+
+
+def write(files, folder):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def test_a_planner_from_the_hub_cannot_name_a_folder_of_this_machine_as_its_base(planner, server):

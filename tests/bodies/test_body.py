@@ -84,6 +84,17 @@ def test_the_numbers_of_the_humanoid_are_those_of_humanoid_v5():
     np.testing.assert_array_equal(HUMANOID.start_qpos(HUMANOID.load_model())[:7], [0, 0, 1.4, 1, 0, 0, 0])
 
 
+def test_the_parts_of_an_observation_have_names():
+    qpos, qvel = (each[0] for each in random_states(0, 1))
+    seen = dict(zip(HUMANOID.observation_names, heading_observation(qpos, qvel), strict=True))
+    knee = 7 + HUMANOID.joints.index("left_knee")
+    expected = {"height": qpos[2], "left_knee": qpos[knee], "vz": qvel[2], "pitch_rate": qvel[4]}
+    expected |= {"left_knee_rate": qvel[knee - 1]}
+    assert {name: seen[name] for name in expected} == pytest.approx(expected)
+    shift = dict(zip(HUMANOID.observation_names, HUMANOID.crouch_shift.tolist(), strict=True))
+    assert {name: value for name, value in shift.items() if value} == pytest.approx(HUMANOID.crouch_offset)
+
+
 def test_position_targets_are_relative_to_the_rest_pose():
     body = replace(HUMANOID, action_kind="position", start_at_rest=True, start_height=1.3)
     center = dict(zip(body.actuated, body.control_center, strict=True))
@@ -108,6 +119,7 @@ def test_position_targets_are_relative_to_the_rest_pose():
         ({"gentle_speed": 3.1}, "gentle_speed=3.1 of body humanoid must be above 0 and at most its fastest"),
         ({"crouch_height": 1.3}, "crouch_height=1.3 of body humanoid needs knees, a low_speed and a higher torso"),
         ({"hips": (), "knees": ()}, "crouch_height=1.15 of body humanoid needs knees"),
+        ({"crouch_offset": {"tail": 0.1}}, "crouch_offset of body humanoid names 'tail': name one of .*height"),
         ({"arm_joints": HUMANOID.arm_joints[::-1][1:]}, "must be those of the right arm, then their partners"),
         ({"arm_poses": {"up": (1.0, 2.0)}}, "arm pose 'up' of body humanoid has 2 angles: give up, out and wave 3"),
         ({"arm_poses": {"fist": (1.0, 2.0, 3.0)}}, "arm pose 'fist'"),

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import av
 import numpy as np
-from conftest import SHIPPED, needs_shipped_weights
+from conftest import SHIPPED
 
 from agent.evaluation import report
 from agent.evaluation.suites import share
@@ -42,7 +42,6 @@ def test_a_page_holds_shares_with_their_intervals_and_the_numbers_of_groups(tmp_
     assert '<th scope="row">misses/fall</th><td>2</td>' in page
 
 
-@needs_shipped_weights
 def test_a_clip_shows_an_actor_going_through_the_scenes(tmp_path, monkeypatch):
     monkeypatch.setattr(video, "SCENES", [(goal, 0.15) for goal, _ in video.SCENES])
     (tmp_path / "clip.mp4").write_bytes(report.film(MotorPolicy.from_pretrained(SHIPPED / "policy"), 0))

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples import small_planner
 
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
@@ -173,6 +174,19 @@ def test_postures_are_measured_against_what_was_asked(monkeypatch):
     assert all(row["other_arm_rad"] < 0.01 < row["wave_rad"] for row in waves)
 
 
+def test_postures_that_a_body_is_too_slow_for_are_left_out(monkeypatch):
+    monkeypatch.setitem(BODIES, "creeper", replace(HUMANOID, name="creeper", low_speed=0.6))
+    actor = Motionless()
+    actor.body = BODIES["creeper"]
+    texts = [row["text"] for row in measure_postures(actor, episodes=1, seed=0, num_threads=1)["rows"]]
+    assert "walking slowly, low, arms rest" in texts and "walking, normal, arms rest" in texts
+    assert "walking, low, arms rest" not in texts
+
+
+def test_an_episode_lasts_as_long_on_every_body():
+    assert [suites.episode_steps(BODIES[name]) for name in ("humanoid", "g1")] == [1000, 750]
+
+
 def test_the_same_seed_measures_the_same(policy):
     first, second = (measure_commands(policy, [(0.4, 0.0, 0.0)], episodes=2, seed=3, num_threads=1) for _ in range(2))
     assert first == second
@@ -183,6 +197,11 @@ def test_random_commands_are_on_the_grid_and_seeded():
     assert commands == suites.random_commands(50, 1, HUMANOID)
     assert np.allclose(np.array(commands) / 0.2, np.round(np.array(commands) / 0.2))
     assert len(set(commands)) > 10
+
+
+def test_a_planner_that_understands_too_few_instructions_is_not_measured():
+    with pytest.raises(ValueError, match=r"understands 0 of 40 generated instructions .*, episodes=1 are asked for"):
+        suites.draw_instructions(small_planner(), 1, seed=0)
 
 
 def test_bodies_are_prompted_when_their_goal_changes():

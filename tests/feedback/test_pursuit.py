@@ -207,6 +207,12 @@ def test_a_goal_is_repaired_no_more_often_than_it_may_be():
     assert pursuit.over and not pursuit.success and len(pursuit.corrections) == 2
 
 
+def test_after_a_turn_the_body_stands_and_does_not_turn_back():
+    pursuit = Pursuit((Goal(wz=0.8, degrees=90),), HUMANOID)
+    walk(pursuit, 200, yaw_rate=0.8)
+    assert pursuit.over and pursuit.success and pursuit.goal == Goal()
+
+
 def test_a_fall_ends_a_pursuit():
     pursuit = Pursuit((Goal(1.0, seconds=1.0), Goal()), HUMANOID, judge=judge, max_corrections=2)
     assert pursuit.add(observation(), fell=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ROOT, needs_shipped_weights
+from conftest import ROOT
 
 from agent.bodies.humanoid import HUMANOID
 from agent.feedback.outcomes import judge
@@ -20,7 +20,6 @@ def actor():
     return GoalDecisionTransformer.from_pretrained(ROOT / "pretrained" / "humanoid" / "decision_transformer").eval()
 
 
-@needs_shipped_weights
 def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(actor):
     trials = [Trial((WALK,), (WALK,), "none", 1), Trial((WALK,), (Goal(1.0, meters=0.4),), "early", 2)]
     without = run_trials(actor, trials, num_threads=1)
@@ -34,7 +33,6 @@ def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(
     assert watched.progress.pose == pytest.approx(alone.progress.pose, abs=1e-4)
 
 
-@needs_shipped_weights
 def test_a_shove_moves_its_own_body_at_its_time(actor):
     stand = Goal(seconds=0.6)
     trials = [Trial((stand,), (stand,), "none", 1), Trial((stand,), (stand,), "shove", 1, 0.3, (0.0, 0.8))]

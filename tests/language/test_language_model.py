@@ -4,7 +4,9 @@ import json
 
 import pytest
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
 from samples import small_planner, with_adapter
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from agent.language import language_model
 from agent.language.language_model import ADAPTER, INSTALL, load_language_model, load_tokenizer, merge_adapter
@@ -30,12 +32,38 @@ def test_a_merged_adapter_changes_the_model_and_is_finite(adapted):
     assert all(value.isfinite().all() for value in merged.state_dict().values())
 
 
+@pytest.mark.parametrize("scale", ["r", "root of r"])
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_an_adapter_is_merged_as_peft_merges_it(architecture, scale, tmp_path):
+    def base():
+        torch.manual_seed(0)
+        if architecture == "llama":
+            return small_planner().model
+        return GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=2))
+
+    settings = LoraConfig(
+        r=3,
+        lora_alpha=5,
+        use_rslora=scale == "root of r",
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+        init_lora_weights=False,
+        fan_in_fan_out=architecture == "gpt2",
+    )
+    get_peft_model(base(), settings).save_pretrained(tmp_path)
+    mine = merge_adapter(base(), tmp_path, "adapter").state_dict()
+    theirs = PeftModel.from_pretrained(base(), tmp_path).merge_and_unload().state_dict()
+    torch.testing.assert_close(mine, theirs)
+    assert any(not torch.equal(value, mine[key]) for key, value in base().state_dict().items())
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"peft_type": "ADALORA"}, "declares an adapter"),
         ({"r": 4096}, "declares an adapter of rank 4096"),
-        ({"target_modules": ["(a+)+$"]}, "which is no name"),
+        ({"target_modules": ["nowhere"]}, "none of target_modules"),
+        ({"alpha_pattern": {"q_proj": 64}}, "is not plain LoRA"),
         ({"modules_to_save": ["lm_head"]}, "is not plain LoRA"),
     ],
 )

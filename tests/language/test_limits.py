@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.bodies import find_body
-from agent.goals import Goal, GoalProgram
-from agent.language.limits import BeyondLimit, check_limits, check_posture, check_velocity
+from agent.language.limits import BeyondLimit, check_posture, check_velocity
 
 HUMANOID = find_body("humanoid")
 PLAIN = replace(HUMANOID, arm_joints=(), arm_poses={}, wave_swing=(), crouch_height=None)
@@ -30,11 +29,12 @@ def test_a_velocity_beyond_the_robot_names_its_limit(velocity, height, words):
 def test_what_the_robot_reaches_passes():
     check_velocity((3.0, 0, 0), "normal", HUMANOID)
     check_posture("low", "wave_left", HUMANOID)
-    program = GoalProgram((Goal(1.0, height="low", seconds=2), Goal.home(arms="up")))
-    assert check_limits(program, HUMANOID) is program
 
 
-def test_a_robot_without_a_posture_refuses_it():
-    program = GoalProgram((Goal(arms="up"),))
-    assert check_limits(program, PLAIN).refusal == "limit" and "arms" in check_limits(program, PLAIN).reason
-    assert "cannot crouch" in check_limits(GoalProgram((Goal(height="low"),)), PLAIN).reason
+@pytest.mark.parametrize(
+    ("height", "arms", "words"),
+    [("normal", "wave_left", "with its arms: wave left"), ("low", "rest", "cannot crouch")],
+)
+def test_a_robot_without_a_posture_refuses_it(height, arms, words):
+    with pytest.raises(BeyondLimit, match=words):
+        check_posture(height, arms, PLAIN)

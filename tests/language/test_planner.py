@@ -5,7 +5,7 @@ import os
 
 import pytest
 import torch
-from conftest import SHIPPED, needs_shipped_weights
+from conftest import SHIPPED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import small_planner, with_adapter
@@ -53,7 +53,6 @@ def shipped():
     return Planner.from_pretrained(SHIPPED / "planner")
 
 
-@needs_shipped_weights
 @pytest.mark.slow
 @settings(max_examples=STRINGS // AT_ONCE, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(st.text(max_size=80) | st.text(max_size=1500) | HOSTILE, min_size=AT_ONCE, max_size=AT_ONCE))
@@ -62,7 +61,6 @@ def test_the_shipped_planner_gives_a_valid_program_or_a_refusal_for_any_text(shi
     assert len(programs) == len(texts) and all(is_sound(program) for program in programs)
 
 
-@needs_shipped_weights
 @pytest.mark.slow
 def test_the_shipped_planner_reads_most_development_sentences(shipped):
     rows = written.sentences("development")[::10]
@@ -130,8 +128,28 @@ def test_a_saved_planner_reads_the_same(planner, tmp_path):
     planner.save_pretrained(tmp_path)
     again = Planner.from_pretrained(tmp_path)
     assert again.config == planner.config
-    assert again.parse_with_confidence(texts) == planner.parse_with_confidence(texts)
+    assert_same_answers(again.parse_with_confidence(texts), planner.parse_with_confidence(texts))
     assert not list(tmp_path.rglob("*.bin")) and list(tmp_path.rglob("*.safetensors"))
+
+
+def assert_same_answers(found, meant):
+    assert [each.program for each in found] == [each.program for each in meant]
+    assert [each.confidence for each in found] == pytest.approx([each.confidence for each in meant], rel=1e-4)
+
+
+def test_neither_guessing_ahead_nor_what_is_kept_of_prompts_changes_an_answer(planner, monkeypatch):
+    texts = ["walk forward 2 metres", "turn 90 degrees left, then go to 3 m ahead", "go home"]
+    passes = []
+    hook = planner.model.register_forward_hook(lambda *_: passes.append(1))
+    monkeypatch.setattr(planner_module, "DRAFT_TOKENS", 0)
+    plain, plain_passes = planner.parse_with_confidence(texts), len(passes)
+    monkeypatch.setattr(planner_module, "DRAFT_TOKENS", 64)
+    assert_same_answers(planner.parse_with_confidence(texts), plain)
+    assert len(passes) - plain_passes < plain_passes
+    hook.remove()
+    again = Planner(planner.model, planner.tokenizer)
+    again.read_heads()
+    assert_same_answers(again.parse_with_confidence(texts), plain)
 
 
 def test_an_adapter_is_saved_alone_and_read_with_its_base(planner, tmp_path):

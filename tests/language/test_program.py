@@ -46,7 +46,10 @@ def test_what_is_beyond_the_robot_is_refused_with_its_limit(text):
     assert program.refusal == "limit" and LIMITS[text] in program.reason, program.reason
 
 
-@pytest.mark.parametrize("text", ["turn left 3 meters", "stand 90 degrees", "walk forward 90 degrees", "nonsense", ""])
+NONSENSE = ["turn left 3 meters", "stand 90 degrees", "go to", "walk forward 3 m ahead 2 m left", "nonsense", ""]
+
+
+@pytest.mark.parametrize("text", NONSENSE)
 def test_what_makes_no_sense_is_unclear(text):
     assert parse(text, HUMANOID) == GoalProgram(refusal="unclear")
 

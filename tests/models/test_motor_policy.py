@@ -187,6 +187,19 @@ def test_a_policy_of_the_first_vocabulary_is_widened_to_train_on_and_acts_the_sa
         MotorPolicy.to_train_on(tmp_path, "old")
 
 
+def test_a_crouch_starts_as_what_it_does_when_what_it_sees_is_off_by_the_offset_of_its_body(policy):
+    observations, commands, phase = torch.randn(6, 45), any_commands(6), torch.rand(6, 2)
+    commands[:, 3] = 0
+    before = policy(observations, commands, phase)[0]
+    policy.start_crouch()
+    assert torch.equal(policy(observations, commands, phase)[0], before), "where no crouch is asked for"
+    for low in (0.5, 1.0):
+        asked = commands + torch.tensor([0, 0, 0, low, 0])
+        expected = policy(observations + low * torch.as_tensor(HUMANOID.crouch_shift), commands, phase)[0]
+        torch.testing.assert_close(policy(observations, asked, phase)[0], expected, atol=1e-4, rtol=0)
+        assert (expected - before).abs().max() > 0.05
+
+
 def test_a_critic_is_widened_and_keeps_its_values():
     critic, wide = Critic(MotorPolicyConfig(widths=(16, 8))), Critic(MotorPolicyConfig(widths=(16, 8)))
     state = critic.state_dict()

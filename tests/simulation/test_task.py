@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from poses import mirrored_commands, mirrored_state, random_states, standing
+from poses import mirrored_commands, mirrored_state, random_states, standing, turned
 
 from agent.bodies.humanoid import HUMANOID
 from agent.goals import ARMS, Goal
@@ -13,6 +13,7 @@ from agent.simulation.task import (
     RewardWeights,
     advance_phase,
     approach,
+    assisting_forces,
     cadence,
     closeness,
     feature_sizes,
@@ -35,6 +36,26 @@ def task_at(state: BodyState, command=(0.0, 0.0, 0.0, 0.0, 0.0)) -> GoalTask:
 def step(task: GoalTask, state: BodyState, phase: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """The reward for arriving at `state` without any torque."""
     return task.step(state, np.zeros((len(state.qpos), 17), dtype=np.float32), phase)
+
+
+def test_forces_that_help_lead_to_the_height_and_the_velocity_of_a_low_command_and_lean_ahead():
+    state = standing(3, HUMANOID)
+    state.qpos[:, 2] = HUMANOID.torso_height
+    commands = np.array([[0.5, 0, 0, 1, 0], [0.5, 0, 0, 0.2, 0], [0.5, 0, 0, 0, 0]])
+    low, higher, normal = assisting_forces(state, commands, HUMANOID, mass=40.0)
+    np.testing.assert_allclose(low, [75, 0, -110, 0, 120 * np.sin(0.2), 0], atol=1e-3)
+    np.testing.assert_allclose(higher[:3], [0.6 * 75, 0, 0.6 * -22], atol=1e-3)
+    assert not normal.any()
+
+
+def test_forces_that_help_turn_with_the_body_and_have_limits():
+    (qpos, qvel), commands = random_states(3, 50), np.tile([0.5, -0.2, 0.3, 1.0, 0.0], (50, 1))
+    feet, angle = np.zeros((50, 2, 3)), 0.7
+    forces = assisting_forces(BodyState(qpos, qvel, feet), commands, HUMANOID, 40.0).reshape(50, 2, 3)
+    image = assisting_forces(BodyState(*turned(qpos, qvel, angle), feet), commands, HUMANOID, 40.0)
+    rotation = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    np.testing.assert_allclose(image.reshape(50, 2, 3), forces @ rotation.T, atol=1e-2)
+    assert np.abs(forces[:, 0, 2]).max() == pytest.approx(400)
 
 
 def test_a_command_followed_exactly_is_worth_one_and_opposed_less_than_nothing():
@@ -224,7 +245,7 @@ LOW, UP = (0.0, 0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 0.0, ARMS.index("up"))
 
 def test_a_low_command_is_followed_by_bent_knees_and_not_by_a_bow():
     crouch, bow, upright = (
-        step(task_at(state, LOW), state) for state in (crouching(1.15, 0.9), crouching(1.15, 0.1), crouching(1.3, 0.9))
+        step(task_at(state, LOW), state) for state in (crouching(1.15, 0.9), crouching(1.15, 0.0), crouching(1.3, 0.9))
     )
     assert crouch["height"][0] == bow["height"][0] == pytest.approx(WEIGHTS.height_weight / 2)
     assert upright["height"][0] == pytest.approx(-WEIGHTS.height_weight / 2, rel=1e-6), "at the end of the line"

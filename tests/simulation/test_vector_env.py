@@ -344,6 +344,24 @@ def test_a_push_changes_the_velocity_of_the_whole_body_before_the_next_step():
     assert envs.final_state.qvel[1, 0] - before[1, 0] > 0.15, "physics goes on from the push"
 
 
+def test_forces_help_the_bodies_that_are_to_go_low_and_no_others_and_end_with_their_share():
+    plain, helped = (make_vector_env(2, 1) for _ in range(2))
+    for envs in (plain, helped):
+        envs.reset(seed=0, options={"goal": [Goal(height="low"), Goal()]})
+    helped.assist = 1.0
+    for _ in range(10):
+        plain.step(still(2))
+        helped.step(still(2))
+    assert np.abs(helped.physics.assist[0]).max() > 10 and not helped.physics.assist[1].any()
+    assert np.abs(helped.state.qpos[0] - plain.state.qpos[0]).max() > 1e-3
+    np.testing.assert_array_equal(helped.state.qpos[1], plain.state.qpos[1])
+    plain.load_state_dict(helped.state_dict())
+    helped.assist = 0.0
+    for envs in (plain, helped):
+        envs.step(still(2))
+    np.testing.assert_array_equal(helped.state.qpos, plain.state.qpos)
+
+
 def test_a_planar_velocity_has_its_speed_and_direction():
     np.testing.assert_allclose(planar(np.array([2.0, 1.0]), np.array([0, np.pi / 2])), [[2, 0], [0, 1]], atol=1e-12)
 

@@ -125,7 +125,7 @@ def others(tally: Tally, home: Path) -> None:
         "pretrain_ppo": [{"widths": "8,8"}, {"gamma": 0.9}, {"num_envs": 3}, {"seed": 1}],
         "collect_dataset": [{"shard_steps": 20}, {"num_envs": 3}, {"noise_levels": "0"}, {"seed": 1}],
         "train_decision_transformer": [{"hidden_size": 32}, {"n_layer": 2}, {"batch_size": 4}, {"seed": 1}],
-        "finetune_llm": [{"lora_rank": 4}, {"hidden_size": 64}, {"train_examples": 40}, {"seed": 1}],
+        "finetune_llm": [{"lora_rank": 4}, {"learning_rate": 0.1}, {"generated_examples": 40}, {"seed": 1}],
     }
     for stage in prepare(home):
         folder = home / f"{stage.script}_before"
@@ -164,7 +164,7 @@ def datasets(tally: Tally, home: Path) -> None:
         finite = all(np.isfinite(value).all() for value in windows.values())
         tally.expect(len(steps) == sum(lengths) and finite, f"episodes of {lengths} steps")
         model = GoalDecisionTransformer.from_pretrained(SHIPPED / "decision_transformer")
-        model.set_statistics(*steps.moments(), 0.0, 0.0)
+        model.set_statistics(HUMANOID.name, *steps.moments(), 0.0, 0.0, 0.0)
         loss = model(**{name: torch.from_numpy(value) for name, value in windows.items()}).loss
         tally.expect(bool(loss.isfinite()), f"the loss on episodes of {lengths} steps")
         shutil.rmtree(folder)

@@ -14,9 +14,12 @@ from pathlib import Path
 import torch
 from pyarrow import parquet
 from safetensors.torch import load_file
+from samples import write_base
 
 import finetune_llm
 from agent.artefacts import arguments, runs
+from agent.artefacts.callbacks import checkpoint_step, last_checkpoint
+from agent.language.language_model import ADAPTER_WEIGHTS
 from agent.language.planner import Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -35,9 +38,8 @@ FLAGS = {
         **{"checkpoint_every": 2, "report_to": "none"},
     },
     "finetune_llm": {
-        **{"hidden_size": 32, "num_hidden_layers": 1, "vocab_size": 600, "base_examples": 64, "train_examples": 64},
-        **{"per_device_train_batch_size": 8, "eval_examples": 10, "eval_steps": 100, "save_steps": 1},
-        **{"report_to": "none", "lora_rank": 2},
+        **{"dtype": "float32", "written_epochs": 0, "generated_examples": 64, "per_device_train_batch_size": 8},
+        **{"eval_examples": 10, "eval_steps": 100, "save_steps": 1, "report_to": "none", "lora_rank": 2},
     },
 }
 
@@ -71,6 +73,7 @@ class Stage:
         sources = {
             "collect_dataset": {"policy": self.home / "policy"},
             "train_decision_transformer": {"dataset": self.home / "dataset"},
+            "finetune_llm": {"base_model": self.home / "base"},
         }
         values = FLAGS[self.script] | sources.get(self.script, {}) | {"output_dir": folder} | changes
         return [word for name, value in values.items() for word in (f"--{name}", str(value))]
@@ -107,7 +110,8 @@ class Stage:
     def writes(self, folder: Path) -> bool:
         """Whether it is in the middle of writing a checkpoint or a shard."""
         if self.script == "finetune_llm":
-            return any(not (path / runs.MANIFEST).exists() for path in folder.glob("*_training/checkpoint-*"))
+            begun = (folder / finetune_llm.CHECKPOINTS).glob("checkpoint-*")
+            return any(not (path / runs.MANIFEST).exists() for path in begun)
         if self.script == "collect_dataset":
             return any(folder.glob("*/*/.*.new")) or any(folder.glob("meta/*/*/.*.new"))
         return any((folder / name).exists() for name in (".checkpoint.new", "checkpoint.part", ".new"))
@@ -124,15 +128,13 @@ class Stage:
             assert all(parquet.read_table(shard).num_rows == SHARD_ROWS for shard in shards), "a shard is not whole"
             return len(shards)
         if self.script == "finetune_llm":
-            found = {
-                phase: finetune_llm.last_checkpoint(folder / f"{phase}_training") for phase in finetune_llm.PHASES
-            }
-            for checkpoint in filter(None, found.values()):
-                load_file(next(checkpoint.glob("*model*.safetensors")))
             if (folder / "summary.json").exists():
                 Planner.from_pretrained(folder)
-            steps = [int(path.name.rsplit("-", 1)[1]) if path else 0 for path in found.values()]
-            return 1000 * steps[1] + steps[0]
+            checkpoint = last_checkpoint(folder / finetune_llm.CHECKPOINTS)
+            if checkpoint is None:
+                return 0
+            load_file(checkpoint / ADAPTER_WEIGHTS)
+            return checkpoint_step(checkpoint)
         if (folder / "model.safetensors").exists():
             {"pretrain_ppo": MotorPolicy}.get(self.script, GoalDecisionTransformer).from_pretrained(folder)
         checkpoint = runs.newest(folder / "checkpoint")
@@ -148,7 +150,7 @@ class Stage:
             "pretrain_ppo": ("model.safetensors", "checkpoint/*.safetensors"),
             "collect_dataset": ("data/*/*.parquet", "meta/**/*.parquet", "meta/*.json"),
             "train_decision_transformer": ("model.safetensors", "checkpoint/models.safetensors"),
-            "finetune_llm": ("adapter_model.safetensors", "base/model.safetensors", "planner.json"),
+            "finetune_llm": (ADAPTER_WEIGHTS, "planner.json"),
         }[self.script]
         found = {path for name in names for path in folder.glob(name)}
         return {path.relative_to(folder).as_posix(): runs.digest(path) for path in sorted(found)}
@@ -160,6 +162,7 @@ def prepare(home: Path) -> list[Stage]:
     if not (home / "policy").exists():
         torch.manual_seed(0)
         MotorPolicy(MotorPolicyConfig(widths=[16, 8])).save_pretrained(home / "policy")
+        write_base(home / "base")
         code, line = stages[1].run(home / "dataset", num_steps=2 * SHARD_ROWS)
         assert code == 0, line
     return stages

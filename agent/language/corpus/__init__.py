@@ -2,6 +2,5 @@
 
 written/        sentences that were written one by one: train, development and test
 generator.py    any number of generated ones
-phrases.py      the words and phrases that they are made of
-refusals.py     what is to be refused
+phrases/        the words and phrases that they are made of, and what is to be refused (refusals.yaml)
 """

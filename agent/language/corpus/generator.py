@@ -2,24 +2,30 @@
 
     for text, program, kind in examples(1000, seed=0): ...
 
-`written/README.md` holds the language of the programs and the conventions of their meaning. A sentence is built from blocks: some
-words together with the events that they stand for, which are goals and changes of posture. `program_of` folds the events of a whole
-sentence into its program, so that text and meaning cannot part. Amounts are copied as they are said.
+`written/README.md` describes the language of the programs; the words are in `phrases/`. A sentence is built from
+blocks: some words together with the events that they stand for, which are goals and changes of posture. `program_of`
+folds the events of a whole sentence into its program, so that text and meaning cannot part. Amounts are copied as
+they are said.
+
+From the top: `instruction` or `refusal` makes a sentence; `single`, `few_blocks` and `corrected` make its blocks, and
+`chain` joins them; `finished` and `written` add what people say around an order, and how they write.
 """
 
-# ruff: noqa: E501 (templates stay on one line)
-
+import functools
 import random
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from agent.language.corpus import phrases as P
-from agent.language.corpus import refusals as R
+from agent.language.corpus import phrases
 
+P, R = phrases.read(*phrases.TOPICS), phrases.read("refusals")
 MAX_GOALS = 8
 IMPERATIVE, GERUND, PARTICIPLE = range(3)
 OTHER_SIDE = {"left": "right", "right": "left"}
+STYLES = {"plain": 42, "texter": 10, "transcript": 13, "foreign": 8, "polite": 9, "exact": 9, "casual": 9}
+STRAIGHT = ["walk forward", "walk backward", "run forward", "sidestep left", "sidestep right"]
+POSTURES = ("low", "arms up", "arms out", "wave left", "wave right")
 
 
 class Example(NamedTuple):
@@ -36,12 +42,10 @@ class Goal(NamedTuple):
     postures: tuple[str, ...] = ()
 
     def __str__(self):
-        at = f"at {self.velocity}" if self.velocity else ""
-        words = [self.motion, self.speed, self.amount, at]
+        words = [self.motion, self.speed, self.amount, f"at {self.velocity}" if self.velocity else ""]
         if self.motion.startswith("go to "):
             words = ["go to", self.speed, self.motion.removeprefix("go to ")]
-        order = ("low", "arms up", "arms out", "wave left", "wave right")
-        return ", ".join([" ".join(filter(None, words)), *sorted(set(self.postures), key=order.index)])
+        return ", ".join([" ".join(filter(None, words)), *sorted(set(self.postures), key=POSTURES.index)])
 
 
 class Pose(NamedTuple):
@@ -51,7 +55,7 @@ class Pose(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Words for some events. The text may hold walk/walking/walked. Only a verb can follow "could you" and "once you've"."""
+    """Words for some events. The text may hold walk/walking/walked. Only a verb follows "could you" and "you've"."""
 
     text: str
     events: tuple
@@ -75,24 +79,29 @@ class Speaker(NamedTuple):
     words: float  # share of numbers in words
     units: dict  # kind of amount -> the unit that the speaker prefers
 
-    def pick(self, items: Sequence):
+    def pick(self, items: Sequence) -> Any:
         return self.rng.choice(items)
 
-    def weighted(self, rows: Sequence):
-        """One of the rows, each of which ends with its weight."""
-        return self.rng.choices(rows, weights=[row[-1] for row in rows])[0]
+    def side(self) -> str:
+        return self.pick(["left", "right"])
+
+    def weighted(self, rows: Sequence) -> Any:
+        """One of the rows, each of which ends with its weight or has it by name."""
+        return self.rng.choices(rows, [row["weight"] if isinstance(row, dict) else row[-1] for row in rows])[0]
+
+    def make(self, *makers: tuple) -> Any:
+        """What one of some functions makes, each of which has a weight."""
+        return self.weighted(makers)[0](self)
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
-    def say(self, template: str | Sequence[str], **values: str) -> str:
-        """One reading of a template, or of one of some: chooses in [a|b|], innermost first, then fills in the names in braces."""
+    def say(self, template: str | Sequence[str], *parts: str, **values: str) -> str:
+        """One reading of a template, or of one of some: chooses in [a|b|], innermost first, then fills in names."""
         template = template if isinstance(template, str) else self.pick(template)
         while "[" in template:
             template = re.sub(r"\[([^\[\]]*)\]", lambda match: self.pick(match[1].split("|")), template)
-        for name, value in values.items():
-            template = template.replace("{" + name + "}", value)
-        return template
+        return filled(template, {**{str(index): part for index, part in enumerate(parts)}, **values})
 
 
 def examples(count: int, seed: int) -> list[Example]:
@@ -105,17 +114,25 @@ def examples(count: int, seed: int) -> list[Example]:
 
 
 def example(rng: random.Random) -> Example:
-    styles = {"plain": 42, "texter": 10, "transcript": 13, "foreign": 8, "polite": 9, "exact": 9, "casual": 9}
-    (style,) = rng.choices(list(styles), weights=list(styles.values()))
+    """One sentence of one speaker."""
+    (style,) = rng.choices(list(STYLES), weights=list(STYLES.values()))
     words = {"transcript": 0.8, "texter": 0.08, "exact": 0.05}.get(style, rng.choice([0.1, 0.4, 0.8]))
     speaker = Speaker(rng, style, words, {})
-    for kind, units in P.UNITS.items():
-        speaker.units[kind] = speaker.weighted(units)
+    speaker.units.update((kind, speaker.weighted(units)) for kind, units in P.units.items())
     (kind,) = rng.choices(["single", "few", "long", "refusal"], weights=[30, 50, 5.5, 14.5])
     text, program = refusal(speaker) if kind == "refusal" else instruction(speaker, kind)
+    return Example(text, program, program.removeprefix("refuse: ") if "refuse" in program else length_of(program))
+
+
+def length_of(program: str) -> str:
     count = program.count(";") + 1
-    kind = "single" if count == 1 else "short" if count < 5 else "long"
-    return Example(text, program, program.removeprefix("refuse: ") if program.startswith("refuse") else kind)
+    return "single" if count == 1 else "short" if count < 5 else "long"
+
+
+def filled(template: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        template = template.replace("{" + name + "}", value)
+    return template
 
 
 def inflect(text: str, form: int = IMPERATIVE) -> str:
@@ -130,22 +147,48 @@ def tidy(text: str) -> str:
     return re.sub(r",(?=[,.;:?!])|(?<=[;:,?!]),", "", text)
 
 
-# amounts
+def fixed(text: str, *goals: Goal, noun: str = "") -> Block:
+    """A block that only plain joints can follow or precede."""
+    return Block(text, goals, "fixed", noun)
+
+
+def events_of(blocks: Sequence[Block]) -> tuple:
+    return tuple(event for block in blocks for event in block.events)
+
+
+def left_of(motion: str) -> str:
+    """The name under which the tables hold a motion: that of its left side."""
+    return motion.replace("right", "left")
+
+
+def rows(table: dict[str, list[str]], speeds: Sequence[str] = ("", "slow", "fast")) -> list[tuple[str, str]]:
+    """The templates of a motion, each with the speed that it implies."""
+    return [(speed, template) for speed in speeds for template in table.get(speed, [])]
+
+
+@functools.cache
+def numbers_for(name: str) -> list[float]:
+    """The numbers of a table, each as often as it is to be drawn."""
+    found = []
+    for row in P.numbers[name]:
+        first, last, step = row.get("range", (0, 0, 1))
+        steps = range(round((last - first) / step) + 1)
+        found += (row.get("these") or [round(first + n * step, 2) for n in steps]) * row["times"]
+    return found
 
 
 def in_words(number: int) -> str:
     """Whole numbers below ten thousand: 42 -> forty-two."""
-    small = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-    tens = "twenty thirty forty fifty sixty seventy eighty ninety"
     for size, name in ((1000, "thousand"), (100, "hundred")):
         if number >= size:
             return f"{in_words(number // size)} {name}" + (f" {in_words(number % size)}" if number % size else "")
     if number >= 20:
-        return tens.split()[number // 10 - 2] + (f"-{in_words(number % 10)}" if number % 10 else "")
-    return small.split()[number]
+        return P.tens[number // 10 - 2] + (f"-{P.small_numbers[number % 10]}" if number % 10 else "")
+    return P.small_numbers[number]
 
 
 def numeral(speaker: Speaker, number: float, digits: bool = False) -> str:
+    """A number as this speaker says it."""
     if digits or not speaker.chance(speaker.words):
         if number % 1 == 0.5 and not digits and speaker.chance(0.06):
             return f"{int(number)} 1/2" if number > 1 else "1/2"
@@ -157,19 +200,19 @@ def numeral(speaker: Speaker, number: float, digits: bool = False) -> str:
     if number % 1 == 0.5 and number > 1 and speaker.chance(0.7):
         return f"{in_words(int(number))} and a half"
     whole, decimals = f"{number:g}".split(".")
-    return f"{in_words(int(whole))} point {' '.join(in_words(int(digit)) for digit in decimals)}"
+    return f"{in_words(int(whole))} point {' '.join(P.small_numbers[int(digit)] for digit in decimals)}"
 
 
 def new_amount(speaker: Speaker, kinds: str | Sequence[str], plain: bool = False) -> Amount:
     """An amount of one of some kinds, as it is said. `plain` leaves out whole phrases such as half a minute."""
     kind = kinds if isinstance(kinds, str) else speaker.pick(kinds)
     if not plain and speaker.chance(0.14):
-        text, value, unit = speaker.pick(P.IDIOMS[kind])
+        text, value, unit = speaker.pick(P.idioms[kind])
         return Amount(text, text.split()[0], value, unit, kind)
-    one, more, numbers, _ = speaker.units[kind] if speaker.chance(0.8) else speaker.weighted(P.UNITS[kind])
-    value = speaker.pick(P.NUMBERS[numbers])
+    one, more, numbers, _ = speaker.units[kind] if speaker.chance(0.8) else speaker.weighted(P.units[kind])
+    value = speaker.pick(numbers_for(numbers))
     if not plain and more == " degrees" and speaker.style == "transcript" and speaker.chance(0.15):
-        number, value = speaker.pick(list(P.SPOKEN_ANGLES.items()))
+        number, value = speaker.pick(list(P.spoken_angles.items()))
     else:  # 3 m, not three m
         number = numeral(speaker, value, digits=not more.startswith(" ") or (len(more) < 5 and speaker.chance(0.85)))
     if speaker.style == "foreign" and speaker.chance(0.15):
@@ -180,8 +223,7 @@ def new_amount(speaker: Speaker, kinds: str | Sequence[str], plain: bool = False
 def times(factor: float, amount: Amount) -> str:
     """A computed amount: in digits."""
     value, unit = amount.value * factor, amount.unit.strip()
-    short = {"s": "seconds", "sec": "seconds", "secs": "seconds", "'": "feet", "°": "degrees", "deg": "degrees"}
-    unit = short.get(unit, unit)
+    unit = P.short_units.get(unit, unit)
     if "min" in unit and value < 1:
         value, unit = value * 60, "seconds"
     if value == 1:
@@ -195,7 +237,7 @@ def with_preposition(speaker: Speaker, amount: Amount, said: str) -> str:
         return ("during " if amount.kind == "time" else "of ") + said
     if speaker.style in ("texter", "transcript") and speaker.chance(0.15):
         return ("for like " if amount.kind in ("time", "length") else "like ") + said
-    preposition = speaker.say(P.PREPOSITIONS[amount.kind])
+    preposition = speaker.say(P.prepositions[amount.kind])
     if said.startswith("a ") and preposition.endswith(("next", "total of")):
         preposition = "for"
     return f"{preposition} {said}"
@@ -203,9 +245,9 @@ def with_preposition(speaker: Speaker, amount: Amount, said: str) -> str:
 
 def mended(speaker: Speaker, wrong: str, right: str) -> str:
     """The slip of a tongue: the last word counts."""
-    text = wrong + speaker.say(P.MEND) + right
-    text = wrong + speaker.say(P.MEND) + text if speaker.chance(0.06) else text
-    return text + speaker.pick([", I always mix them up,", ", yes,", ", exactly,"]) if speaker.chance(0.05) else text
+    text = wrong + speaker.say(P.mend) + right
+    text = wrong + speaker.say(P.mend) + text if speaker.chance(0.06) else text
+    return text + speaker.say(P.mended_ends) if speaker.chance(0.05) else text
 
 
 def mended_amount(speaker: Speaker, amount: Amount) -> str:
@@ -214,83 +256,38 @@ def mended_amount(speaker: Speaker, amount: Amount) -> str:
     while wrong.text in amount.text or amount.text in wrong.text:
         wrong = new_amount(speaker, amount.kind)
     if speaker.chance(0.06):
-        return speaker.say(
-            "{0}[, actually {1} is plenty|, no, {1} will do|? {1} is enough|, did I say {0}? {1}|, not {0}, {1}]",
-            **{"0": wrong.text, "1": amount.text},
-        )
-    return mended(
-        speaker, wrong.number if speaker.chance(0.4) and wrong.number not in ("a", "half") else wrong.text, amount.text
-    )
-
-
-# single goals
-
-
-def draw_motion(speaker: Speaker) -> str:
-    motions = [("walk forward", 27), ("run forward", 12), ("walk backward", 13), ("stand", 8)]
-    sided = [
-        ("sidestep left", 7),
-        ("sidestep right", 7),
-        ("turn left", 10),
-        ("turn right", 11),
-        ("curve left", 3),
-        ("curve right", 3),
-    ]
-    return speaker.weighted(motions + sided)[0]
-
-
-def noun_of(motion: str) -> str:
-    return P.NOUNS.get(motion) or P.NOUNS.get(motion.split()[0], "")
+        return speaker.say(P.enough, wrong.text, amount.text)
+    bare = speaker.chance(0.4) and wrong.number not in ("a", "half")
+    return mended(speaker, wrong.number if bare else wrong.text, amount.text)
 
 
 def direction(speaker: Speaker, side: str) -> str:
-    return P.SHIP[side] if speaker.chance(0.03) else speaker.say(P.SIDE_PHRASES, side=side)
-
-
-def adverb_for(speaker: Speaker, speed: str) -> str:
-    return speaker.say({"": "", "slow": P.SLOWLY, "fast": P.FAST}[speed])
+    return P.ship[side] if speaker.chance(0.03) else speaker.say(P.side_phrases, side=side)
 
 
 def around_amount(speaker: Speaker, motion: str, amount: Amount, speed: str, fix: str) -> Block | None:
-    """A phrase built around its amount: three slow steps back, a 90 degree turn, or the word order of a learner of English."""
-    base, side, said = motion.replace("right", "left"), motion.split()[-1], amount.text
-    if (
-        speaker.style == "foreign"
-        and not speed
-        and fix in ("", "amount")
-        and base in P.FOREIGN
-        and speaker.chance(0.5)
-    ):
+    """A phrase built around its amount: three slow steps back, a 90 degree turn, or a learner's word order."""
+    base, side, said = left_of(motion), motion.split()[-1], amount.text
+    goal, noun = Goal(motion, speed, amount.text), P.nouns[base]
+    if speaker.style == "foreign" and not speed and fix in ("", "amount") and speaker.chance(0.5):
         said = mended_amount(speaker, amount) if fix else said
-        return Block(
-            speaker.say(P.FOREIGN[base], a=said, side=side), (Goal(motion, "", amount.text),), "fixed", noun_of(motion)
-        )
+        return fixed(speaker.say(P.foreign[base], a=said, side=side), goal, noun=noun)
     if fix or speaker.chance(0.7 if speaker.style == "exact" else 0.82):
         return None
     number, _, unit = said.rpartition(" ")
     kind = "turn" if said.endswith("turn") else "degrees" if said.endswith((" degrees", " deg", "°")) else amount.kind
-    rows = [row for row in P.WITH_AMOUNT[base] if row[0] in (None, speed) and row[1] in ("", kind, amount.kind)]
-    if not rows or (amount.kind == "steps" and number == "half a"):
+    fits = [r for r in P.with_amount[base] if r["speed"] in ("any", speed) and r["kind"] in ("", kind, amount.kind)]
+    if not fits or (amount.kind == "steps" and number == "half a"):
         return None
-    values = {
-        "take": P.TAKE,
-        "make": P.MAKE,
-        "adjective": P.ADJECTIVES[speed],
-        "speed": P.ADJECTIVES[speed] if speed else "",
-    }
-    template = speaker.say(speaker.pick(rows)[2], **values)
-    degree = said.replace(" degrees", speaker.pick([" degree", "-degree"]))
-    values = {
-        "a": said,
-        "side": side,
-        "number": number,
-        "unit": unit,
-        "degree": degree,
-        "to": direction(speaker, side) if side in OTHER_SIDE else "",
-    }
-    text = speaker.say(template, adverb=adverb_for(speaker, speed), **values).strip()
+    adjective = P.adjectives[speed]
+    values = {"take": P.take, "make": P.make, "adjective": adjective, "speed": adjective if speed else ""}
+    template = speaker.say(speaker.pick(fits)["say"], **values)
+    values = {"a": said, "side": side, "number": number, "unit": unit}
+    values["degree"] = said.replace(" degrees", speaker.pick([" degree", "-degree"]))
+    values["to"] = direction(speaker, side) if side in OTHER_SIDE else ""
+    text = speaker.say(template, adverb=speaker.say(P.adverbs[speed]), **values).strip()
     form = "verb" if re.match(r"[a-z]+/[a-z]+/", text) else "fixed" if "," in text else "noun"
-    return Block(text, (Goal(motion, speed, amount.text),), form, noun_of(motion))
+    return Block(text, (goal,), form, noun)
 
 
 def move(
@@ -304,65 +301,27 @@ def move(
     manner: float = 0.07,
 ) -> Block:
     """One motion in words. `fix` names the part that the speaker gets wrong first; `last` allows an endless motion."""
-    motion = motion or draw_motion(speaker)
-    base, side = motion.replace("right", "left"), motion.split()[-1]
+    motion = motion or speaker.weighted(list(P.frequency.items()))[0]
+    base = left_of(motion)
     if fix == "motion":
         return mended_motion(speaker)
-    if (fix == "side" and side not in OTHER_SIDE) or (fix == "speed" and base == "stand"):
+    if (fix == "side" and motion.split()[-1] not in OTHER_SIDE) or (fix == "speed" and base == "stand"):
         fix = "amount"
     if amount is None and (fix == "amount" or speaker.chance(measured)):
-        amount = new_amount(speaker, P.MEASURES[base])
+        amount = new_amount(speaker, P.measures[base])
     speed = speaker.weighted([("", 66), ("slow", 18), ("fast", 16)])[0] if speed is None else speed
     speed = "" if base == "stand" else "slow" if fix == "speed" and not speed else speed
     made = around_amount(speaker, motion, amount, speed, fix) if amount else None
     if made:
         return made
-    table = P.PLAIN if speaker.chance(0.4) else P.MOTIONS
-    usable = ("",) if fix == "speed" else ("", speed)
-    implied, template = speaker.pick(
-        [row for row in table[base] if row[0] in usable and (fix != "side" or "{to}" in row[1])]
-    )
-
-    to, clock, trailing = "", "", ""
-    if side in OTHER_SIDE and (fix or side == "right" or base.startswith("side") or not speaker.chance(0.12)):
-        to, clock = direction(speaker, side), speaker.say(P.CLOCKWISE[side])
-        if fix == "side":
-            wrong = to.replace(side, OTHER_SIDE[side])
-            to, trailing = (
-                (wrong, speaker.say(P.MEND) + to) if speaker.chance(0.3) else (mended(speaker, wrong, to), "")
-            )
-    text = speaker.say(template, to=to, side=side, clock=clock)
-    adverb = "" if speed == implied else adverb_for(speaker, speed)
-    if fix == "speed":
-        adverb = mended(speaker, adverb_for(speaker, {"slow": "fast", "fast": "slow"}[speed]), adverb)
-    elif not speed and base != "stand" and speaker.chance(0.03):
-        adverb = speaker.say(P.NORMALLY)
-    if adverb and " " not in adverb and adverb.endswith("ly") and speaker.chance(0.25):
-        text, adverb = f"{adverb} {text}", ""
-    elif adverb and "_" in text and speaker.chance(0.1):
-        text, adverb = text.replace("_", adverb), ""
-
+    implied, text, trailing = verb_phrase(speaker, motion, speed, fix)
+    text, adverb = with_adverb(speaker, text, base, "" if speed == implied else speed, speed, fix)
     tail, velocity, leading = [adverb], "", ""
     if amount:
-        said, draw = mended_amount(speaker, amount) if fix == "amount" else amount.text, speaker.rng.random()
-        if draw < 0.28 and "_" in text:
-            text = text.replace("_", f"for {said}" if amount.kind == "time" else said)
-        elif draw < 0.33 and not fix and base != "stand":
-            tail.append(speaker.say(P.UNTIL[amount.kind], a=said))
-        elif draw < 0.38 and not fix and amount.kind == "time":
-            leading = f"for {said}, "
-        elif draw < 0.42 and not fix and amount.text.endswith(" degrees"):
-            tail.insert(0, amount.number)  # turn left 90
-        else:
-            tail.insert(speaker.rng.randint(0, 1), with_preposition(speaker, amount, said))
+        text, leading = with_amount(speaker, text, tail, base, amount, fix)
     elif base != "stand":
-        tail.append(
-            speaker.say(P.ENDLESS)
-            if last and speaker.chance(0.09)
-            else speaker.say(P.VAGUE)
-            if speaker.chance(0.06)
-            else ""
-        )
+        endless = last and speaker.chance(0.09)
+        tail.append(speaker.say(P.endless if endless else P.vague) if endless or speaker.chance(0.06) else "")
     if not speed and base != "stand" and (fix == "velocity" or speaker.chance(0.07)):
         velocity, words = new_velocity(speaker, base, fix == "velocity")
         if not fix and not leading and speaker.chance(0.12):
@@ -370,13 +329,57 @@ def move(
         else:
             tail.insert(speaker.rng.randint(0, len(tail)), words)
     text = " ".join([leading + text.replace("_", ""), *tail]).strip() + trailing
-    made = Block(
-        text,
-        (Goal(motion, speed, amount.text if amount else "", velocity),),
-        "fixed" if leading else "verb",
-        noun_of(motion),
-    )
+    goal = Goal(motion, speed, amount.text if amount else "", velocity)
+    made = Block(text, (goal,), "fixed" if leading else "verb", P.nouns[left_of(motion)])
     return with_manner(speaker, made) if speaker.chance(manner) else made
+
+
+def verb_phrase(speaker: Speaker, motion: str, speed: str, fix: str) -> tuple[str, str, str]:
+    """The speed that the verb of a motion implies, the verb with its direction, and a late change of direction."""
+    base, side = left_of(motion), motion.split()[-1]
+    table = P.plain if speaker.chance(0.4) else P.motions
+    usable = rows(table[base], [""] if fix == "speed" or not speed else ["", speed])
+    implied, template = speaker.pick([row for row in usable if fix != "side" or "{to}" in row[1]])
+    to, clock, trailing = "", "", ""
+    if side in OTHER_SIDE and (fix or side == "right" or base.startswith("side") or not speaker.chance(0.12)):
+        to, clock = direction(speaker, side), speaker.say(P.clockwise[side])
+        if fix == "side":
+            wrong = to.replace(side, OTHER_SIDE[side])
+            if speaker.chance(0.3):
+                to, trailing = wrong, speaker.say(P.mend) + to
+            else:
+                to = mended(speaker, wrong, to)
+    return implied, speaker.say(template, to=to, side=side, clock=clock), trailing
+
+
+def with_adverb(speaker: Speaker, text: str, base: str, said: str, speed: str, fix: str) -> tuple[str, str]:
+    """The text with the adverb of a speed in it, or the adverb for its end. `said` is empty if the verb implies it."""
+    adverb = speaker.say(P.adverbs[said])
+    if fix == "speed":
+        adverb = mended(speaker, speaker.say(P.adverbs["fast" if speed == "slow" else "slow"]), adverb)
+    elif not speed and base != "stand" and speaker.chance(0.03):
+        adverb = speaker.say(P.normally)
+    if adverb and " " not in adverb and adverb.endswith("ly") and speaker.chance(0.25):
+        return f"{adverb} {text}", ""
+    if adverb and "_" in text and speaker.chance(0.1):
+        return text.replace("_", adverb), ""
+    return text, adverb
+
+
+def with_amount(speaker: Speaker, text: str, tail: list[str], base: str, amount: Amount, fix: str) -> tuple[str, str]:
+    """The text with an amount in it, and words before it. Most amounts go to the tail."""
+    said, draw = mended_amount(speaker, amount) if fix == "amount" else amount.text, speaker.rng.random()
+    if draw < 0.28 and "_" in text:
+        return text.replace("_", f"for {said}" if amount.kind == "time" else said), ""
+    if draw < 0.33 and not fix and base != "stand":
+        tail.append(speaker.say(P.until[amount.kind], a=said))
+    elif draw < 0.38 and not fix and amount.kind == "time":
+        return text, f"for {said}, "
+    elif draw < 0.42 and not fix and amount.text.endswith(" degrees"):
+        tail.insert(0, amount.number)  # turn left 90
+    else:
+        tail.insert(speaker.rng.randint(0, 1), with_preposition(speaker, amount, said))
+    return text, ""
 
 
 def measured_move(speaker: Speaker, motions: Sequence[str], amount: Amount, speed: str | None = None) -> Block:
@@ -389,95 +392,77 @@ def measured_move(speaker: Speaker, motions: Sequence[str], amount: Amount, spee
 
 def new_velocity(speaker: Speaker, base: str, fix: bool) -> tuple[str, str]:
     """A velocity, and the words around it."""
-    numbers, unit = speaker.pick(P.VELOCITIES["turn" if base == "turn left" else "ahead"])
-    unit = speaker.say(unit)
-    said, wrong = (
-        numeral(speaker, round(speaker.pick(numbers), 2), digits=not unit.startswith(" ")) for _ in range(2)
-    )
+    row = speaker.pick(P.velocities["turn" if base == "turn left" else "ahead"])
+    unit = speaker.say(row["unit"])
+    said, wrong = (numeral(speaker, speaker.pick(row["numbers"]), digits=unit[0] != " ") for _ in range(2))
     words = mended(speaker, wrong + speaker.pick([unit, ""]), said + unit) if fix and wrong != said else said + unit
-    return said + unit, f"{speaker.say(P.AT)} {words}"
+    return said + unit, f"{speaker.say(P.at)} {words}"
 
 
 def mended_motion(speaker: Speaker) -> Block:
     """walk, no, run three metres"""
-    verbs = {"walk forward": "walk", "run forward": "run", "walk backward": "walk backwards", "stand": "wait"}
-    motion, other = speaker.rng.sample(list(verbs), 2)
-    amount = new_amount(speaker, P.MEASURES[motion])
+    motion, other = speaker.rng.sample(list(P.short_verbs), 2)
+    wrong, right, amount = P.short_verbs[other], P.short_verbs[motion], new_amount(speaker, P.measures[motion])
     tail = f"for {amount.text}" if amount.kind == "time" else amount.text
-    wrong, right = verbs[other], verbs[motion]
     text = speaker.pick([f"{mended(speaker, wrong, right)} {tail}", f"{mended(speaker, f'{wrong} {tail}', right)}"])
-    return Block(text, (Goal(motion, "", amount.text),), "fixed", noun_of(motion))
+    return fixed(text, Goal(motion, "", amount.text), noun=P.nouns[left_of(motion)])
 
 
 def whole_turn(speaker: Speaker) -> Block:
     """turn around, spin, face left, walk in a circle, do two laps to the right"""
-    motion, degrees, template, _ = speaker.weighted(P.WHOLE_TURNS)
-    side, speed = speaker.pick(["left", "right"]), speaker.weighted([("", 80), ("slow", 11), ("fast", 9)])[0]
-    maybe = (
-        speaker.say(P.CLOCKWISE[side])
-        if speaker.chance(0.3)
-        else speaker.say("[{side}|to the {side}|to your {side}]", side=side)
-    )
-    text = speaker.say(template, maybe="" if side == "left" and speaker.chance(0.5) else maybe, side=side)
-    adverb = adverb_for(speaker, speed)
+    row = speaker.weighted(P.whole_turns)
+    side, speed = speaker.side(), speaker.weighted([("", 80), ("slow", 11), ("fast", 9)])[0]
+    maybe = speaker.say(P.clockwise[side]) if speaker.chance(0.3) else speaker.say(P.to_side, side=side)
+    text = speaker.say(row["say"], maybe="" if side == "left" and speaker.chance(0.5) else maybe, side=side)
+    adverb = speaker.say(P.adverbs[speed])
     if text.startswith("stroll"):
         speed, adverb = "slow", ""
-    noun = "circle" if motion == "curve" else "spin" if degrees > 200 else "turn"
-    made = Block(f"{text} {adverb}", (Goal(f"{motion} {side}", speed, f"{degrees} degrees"),), "verb", noun)
+    noun = "circle" if row["motion"] == "curve" else "spin" if row["degrees"] > 200 else "turn"
+    goal = Goal(f"{row['motion']} {side}", speed, f"{row['degrees']} degrees")
+    made = Block(f"{text} {adverb}", (goal,), "verb", noun)
     return with_manner(speaker, made) if speaker.chance(0.05) else made
 
 
 def place(speaker: Speaker, fix: str = "") -> Block:
     """go to the spot three metres ahead and one to the left"""
-    kind, ahead, side = (
-        speaker.pick(["length", "length", "steps"]),
-        speaker.pick(["ahead", "ahead", "behind"]),
-        speaker.pick(["left", "right"]),
-    )
-    first, second = new_amount(speaker, kind), new_amount(speaker, kind, plain=True)
+    kind, ahead = speaker.pick(["length", "length", "steps"]), speaker.pick(["ahead", "ahead", "behind"])
+    side, first = speaker.side(), new_amount(speaker, kind)
+    second = new_amount(speaker, kind, plain=True)
     form = speaker.pick(["ahead", "side"] if fix == "side" else ["ahead", "ahead", "side", "both", "both", "turned"])
     said, also = mended_amount(speaker, first) if fix == "amount" else first.text, second.text
-    if form == "both" and first.unit == second.unit[1:] and second.value > 1 and speaker.chance(0.5):
-        also = second.number  # a metre ahead and two to the left
-    elif form == "both" and first.unit == second.unit and second.value != 1 and speaker.chance(0.4):
-        also = second.number
-    front, beside = speaker.say(P.AHEAD_OF[ahead]), speaker.say(P.BESIDE, side=side)
+    same, again = first.unit == second.unit, first.unit == second.unit[1:]
+    if form == "both" and ((again and second.value > 1) or (same and second.value != 1)):
+        also = second.number if speaker.chance(0.5 if again else 0.4) else also  # a metre ahead and two to the left
+    front, beside = speaker.say(P.ahead_of[ahead]), speaker.say(P.beside, side=side)
     if fix == "side":
         beside = mended(speaker, f"to the {OTHER_SIDE[side]}", f"to the {side}")
         front = mended(speaker, *(["behind you", "ahead"] if ahead == "ahead" else ["ahead of you", "behind you"]))
+    joint = speaker.pick([" and ", " and ", ", ", " "])
     where, meaning = {
         "ahead": (f"{said} {front}", f"{first.text} {ahead}"),
         "side": (f"{said} {beside}", f"{first.text} {side}"),
-        "both": (
-            f"{said} {front}{speaker.pick([' and ', ' and ', ', ', ' '])}{also} {beside}",
-            f"{first.text} {ahead} {second.text} {side}",
-        ),
+        "both": (f"{said} {front}{joint}{also} {beside}", f"{first.text} {ahead} {second.text} {side}"),
         "turned": (f"{said} {beside} and {second.text} {front}", f"{second.text} {ahead} {first.text} {side}"),
     }[form]
-    speed, template, _ = speaker.weighted(P.REACH)
+    row = speaker.weighted(P.reach)
     if speaker.style == "foreign" and speaker.chance(0.2):
-        speed, template = "", "to {spot} go"
-    spot = f"{speaker.say(P.SPOT)} {speaker.pick(['', '', '', '', 'which is', 'that is', 'located'])} {where}"
-    return Block(
-        speaker.say(template, spot=spot),
-        (Goal(f"go to {meaning}", speed),),
-        "fixed" if template.startswith("to") else "verb",
-    )
+        row = {"speed": "", "say": "to {spot} go"}
+    spot = f"{speaker.say(P.spot)} {speaker.pick(['', '', '', '', 'which is', 'that is', 'located'])} {where}"
+    form = "fixed" if row["say"].startswith("to") else "verb"
+    return Block(speaker.say(row["say"], spot=spot), (Goal(f"go to {meaning}", row["speed"]),), form)
 
 
 def return_home(speaker: Speaker) -> Block:
     motion = speaker.pick(["go home", "face start"])
     if speaker.style == "foreign" and speaker.chance(0.4):
-        return Block(speaker.say(P.FOREIGN[motion]), (Goal(motion),), "fixed")
-    speed, template = speaker.pick(P.MOTIONS[motion][:1] * 3 + P.MOTIONS[motion])
+        return fixed(speaker.say(P.foreign[motion]), Goal(motion))
+    ways = rows(P.motions[motion])
+    speed, template = speaker.pick(ways[:1] * 3 + ways)
     text = speaker.say(template)
     if not speed and speaker.chance(0.06):
         speed = speaker.pick(["slow", "fast"])
-        text += " " + adverb_for(speaker, speed)
+        text += " " + speaker.say(P.adverbs[speed])
     return Block(text, (Goal(motion, speed),))
-
-
-# postures
 
 
 def hand_words(speaker: Speaker, named: str, plain: str, fix: bool = False) -> tuple[str, str]:
@@ -491,9 +476,9 @@ def hand_words(speaker: Speaker, named: str, plain: str, fix: bool = False) -> t
 def with_manner(speaker: Speaker, block: Block, posture: str = "") -> Block:
     """The goal of a block with a posture for as long as it lasts: walk 3 m crouched."""
     posture = posture or speaker.pick(["low", "low", "arms up", "arms out", "wave"])
-    text = speaker.say(P.MANNERS[posture])
+    text = speaker.say(P.manners[posture])
     if posture == "wave":
-        text, posture = hand_words(speaker, P.MANNERS["wave hand"], P.MANNERS["wave"])
+        text, posture = hand_words(speaker, P.manners["wave hand"], P.manners["wave"])
     events = tuple(goal._replace(postures=(*goal.postures, posture)) for goal in block.events)
     if text.startswith(("with ", "while ")) and speaker.chance(0.12):
         return block._replace(text=f"{text}, {block.text}", events=events, form="fixed")
@@ -501,7 +486,7 @@ def with_manner(speaker: Speaker, block: Block, posture: str = "") -> Block:
 
 
 def wave(speaker: Speaker, fix: bool = False) -> Block:
-    text, posture = hand_words(speaker, P.HAND_WAVES, P.WAVES, fix)
+    text, posture = hand_words(speaker, P.hand_waves, P.waves, fix)
     said = new_amount(speaker, "time").text if speaker.chance(0.3) else ""
     return Block(f"{text} for {said}" if said else text, (Goal("stand", "", said, "", (posture,)),), "verb", "wave")
 
@@ -510,36 +495,32 @@ def pose(speaker: Speaker) -> Block:
     """A posture as an action of its own: it stays."""
     postures = speaker.pick([("low",), ("low",), ("arms up",), ("arms out",), ("low", "arms up"), ("low", "arms out")])
     if len(postures) == 1 and speaker.chance(0.2):
-        return Block(speaker.say(P.NOMINAL_POSES[postures[0]]), (Pose(postures),), "noun")
-    return Block(" and ".join(speaker.say(P.POSES[posture]) for posture in postures), (Pose(postures),))
+        return Block(speaker.say(P.nominal_poses[postures[0]]), (Pose(postures),), "noun")
+    return Block(" and ".join(speaker.say(P.poses[posture]) for posture in postures), (Pose(postures),))
 
 
 def timed_pose(speaker: Speaker) -> Block:
     """hold your arms up for five seconds"""
-    posture, said = speaker.pick(list(P.POSES)), new_amount(speaker, "time").text
-    text = speaker.say(
-        P.POSES[posture] + "[ for {a}| for {a}| and hold it for {a}| and stay like that for {a}|, {a}]", a=said
-    )
+    posture, said = speaker.pick(list(P.poses)), new_amount(speaker, "time").text
+    text = speaker.say(P.poses[posture] + P.held, a=said)
     if speaker.chance(0.3):
-        text = speaker.say(
-            "stand/standing/stood [still|there|] {0} for {a}", **{"0": speaker.say(P.MANNERS[posture]), "a": said}
-        )
+        text = speaker.say(P.standing, speaker.say(P.manners[posture]), a=said)
     return Block(text, (Goal("stand", "", said, "", (posture,)),))
 
 
 def release(speaker: Speaker, postures: tuple[str, ...]) -> Block:
-    return Block(" and ".join(speaker.say(P.RELEASES[posture.split()[0]]) for posture in postures), (Pose(),))
+    return Block(" and ".join(speaker.say(P.releases[posture.split()[0]]) for posture in postures), (Pose(),))
 
 
 def program_of(events: tuple) -> str | None:
-    """Fold events into a program: an own posture merges into the goals after it. None if postures exclude each other."""
+    """Fold events into a program: a pose holds for the goals after it. None if postures exclude each other."""
     goals, held, waiting = [], (), False
     for event in events:
-        if isinstance(event, Pose):
-            held, waiting = event.postures, True
+        waiting = isinstance(event, Pose)
+        if waiting:
+            held = event.postures
             continue
         goals.append(event._replace(postures=(*held, *event.postures)))
-        waiting = False
         if len({*held, *event.postures} - {"low"}) > 1:
             return None
     if waiting:
@@ -547,33 +528,24 @@ def program_of(events: tuple) -> str | None:
     return "; ".join(map(str, goals)) if len(goals) <= MAX_GOALS else "refuse: limit"
 
 
-# groups of goals
-
-
 def joined(speaker: Speaker, parts: list[str]) -> str:
-    return (
-        speaker.pick([", ", ", ", " then ", ", then ", " and then ", "; "]).join(parts[:-1])
-        + speaker.pick([", ", " and ", ", then ", ", and "])
-        + parts[-1]
-    )
+    return speaker.say(P.lists).join(parts[:-1]) + speaker.say(P.last_in_list) + parts[-1]
+
+
+def split_code(code: str) -> tuple[str, str]:
+    """walk forward slow -> walk forward, slow"""
+    words = code.split()
+    return " ".join(words[:2]), " ".join(words[2:])
 
 
 def shared(speaker: Speaker) -> Block:
     """left then right, two steps each"""
-    kinds, moves = speaker.pick(P.SHARERS)
-    amount = new_amount(speaker, kinds.split())
-    preposition = {"time": "for", "angle": "by"}.get(amount.kind, "")
-    text = speaker.say(
-        P.SHARED,
-        list=joined(speaker, [speaker.say(words) for words in moves.values()]),
-        a=amount.text,
-        **{"for": preposition},
-    )
-    goals = [(" ".join(name.split()[:2]), " ".join(name.split()[2:])) for name in moves]
-    return Block(text, tuple(Goal(motion, speed, amount.text) for motion, speed in goals), "fixed")
-
-
-STRAIGHT = ["walk forward", "walk backward", "run forward", "sidestep left", "sidestep right"]
+    row = speaker.pick(P.sharers)
+    amount = new_amount(speaker, row["kinds"])
+    values = {"a": amount.text, "for": {"time": "for", "angle": "by"}.get(amount.kind, "")}
+    parts = [speaker.say(words) for words in row["moves"].values()]
+    text = speaker.say(P.shared, list=joined(speaker, parts), **values)
+    return fixed(text, *(Goal(*split_code(code), amount.text) for code in row["moves"]))
 
 
 def ratio(speaker: Speaker) -> Block:
@@ -581,327 +553,244 @@ def ratio(speaker: Speaker) -> Block:
     amount = new_amount(speaker, ["length", "length", "time", "time", "steps", "angle"])
     first = measured_move(speaker, ["turn left", "turn right"] if amount.kind == "angle" else STRAIGHT, amount)
     factor = speaker.pick([2, 2, 2, 0.5, 0.5, 0.5, 3, 0.25, 1, 1, 1])
-    words, before = speaker.say(P.RATIOS[factor][amount.kind]), first.events[0].motion
+    words, before = speaker.say(P.ratios[factor][amount.kind]), first.events[0].motion
     if amount.kind == "angle":
-        motion, speed = f"turn {OTHER_SIDE[before.split()[1]]}", ""
-        second = speaker.say("[turn |]{0} [to the {1}|{1}]", **{"0": words, "1": motion.split()[1]})
+        side = OTHER_SIDE[before.split()[-1]]
+        motion, speed, second = f"turn {side}", "", speaker.say(P.turn_again, words, side)
     else:
         motion = speaker.pick([name for name in STRAIGHT if name != before])
-        side = motion.split()[1]
-        speed, template = speaker.pick([row for row in P.MOTIONS[motion.replace("right", "left")] if "_" in row[1]])
+        side = motion.split()[-1]
+        speed, template = speaker.pick([row for row in rows(P.motions[left_of(motion)]) if "_" in row[1]])
         second = speaker.say(template, to=f"to the {side}", side=side).replace("_", "") + f" {words}"
         if motion != "run forward" and speaker.chance(0.4):
             way = {"walk forward": "forward", "walk backward": "backwards"}.get(motion, f"to the {side}")
             speed, second = "", f"{words} {way}"
-    text = (
-        first.text
-        + speaker.pick([", then ", " and then ", ", and ", " then ", " and ", ". Then ", "; after that "])
-        + second
-    )
-    return Block(text, (*first.events, Goal(motion, speed, times(factor, amount))), "fixed")
+    text = first.text + speaker.say(P.ratio_joints) + second
+    return fixed(text, *first.events, Goal(motion, speed, times(factor, amount)))
 
 
 def back_again(speaker: Speaker, first: bool) -> Block:
     """Two metres forward and back again. Coming back to where the robot was is coming home if it has just set off."""
     amount = new_amount(speaker, ["length", "length", "steps"])
     made = measured_move(speaker, ["walk forward", "walk forward", "run forward"], amount)
-    templates, goal = speaker.pick(
-        [
-            (P.BACK_AGAIN, Goal("walk backward", "", times(1, amount))),
-            (P.FORTH_AND_BACK, Goal("walk backward", "", amount.text)),
-            (P.RETURNS, Goal("go home")),
-        ][: 3 if first else 2]
-    )
-    return Block(speaker.say(templates, **{"0": made.text, "a": amount.text}), (*made.events, goal), "fixed")
+    ways = [
+        (P.back_again, Goal("walk backward", "", times(1, amount))),
+        (P.forth_and_back, Goal("walk backward", "", amount.text)),
+        (P.returns, Goal("go home")),
+    ]
+    templates, goal = speaker.pick(ways if first else ways[:2])
+    return fixed(speaker.say(templates, made.text, a=amount.text), *made.events, goal)
 
 
 def mirrored(speaker: Speaker) -> Block:
     """turn left 40 degrees, and the same to the right; a circle and another the other way"""
-    base, side = speaker.pick(["sidestep", "turn", "turn", "curve"]), speaker.pick(["left", "right"])
+    base, side = speaker.pick(["sidestep", "turn", "turn", "curve"]), speaker.side()
     other = OTHER_SIDE[side]
     if speaker.chance(0.2):
-        text = speaker.say(
-            "[walk|do|make] a [circle|loop|lap] [{0}|to the {0}] and [then |]another [one |][the other way|to the {1}|in the other direction]",
-            **{"0": side, "1": other},
-        )
-        return Block(
-            text, (Goal(f"curve {side}", "", "360 degrees"), Goal(f"curve {other}", "", "360 degrees")), "fixed"
-        )
-    amount = new_amount(speaker, P.MEASURES[f"{base} left"])
+        circles = (Goal(f"curve {way}", "", "360 degrees") for way in (side, other))
+        return fixed(speaker.say(P.two_circles, side, other), *circles)
+    amount = new_amount(speaker, P.measures[f"{base} left"])
     made = measured_move(speaker, [f"{base} {side}"], amount)
     goal = made.events[0]._replace(motion=f"{base} {other}", amount=times(1, amount))
-    return Block(speaker.say(P.OTHER_WAY, **{"0": made.text, "side": other}), (*made.events, goal), "fixed")
+    return fixed(speaker.say(P.other_way, made.text, side=other), *made.events, goal)
 
 
 def halves(speaker: Speaker) -> Block:
     """run 10 s, the first half slowly"""
     amount = new_amount(speaker, ["length", "time", "time"], plain=speaker.chance(0.7))
     made = measured_move(speaker, STRAIGHT, amount, speed="")
-    template, both = speaker.pick(P.HALVES)
-    words = {
-        "slow": "[slowly|slow|at a slow pace|gently|carefully]",
-        "fast": "[fast|quickly|at speed|quick]",
-        "": "[at a normal pace|normally|at your usual speed]",
-    }
-    x, y = speaker.pick(
-        [("slow", "fast"), ("fast", "slow"), ("slow", ""), ("fast", ""), ("", "fast")]
-        if both
-        else [("slow", ""), ("fast", "")]
-    )
-    x, y = ("", x) if both is None else (x, y)
-    text = speaker.say(template, **{"0": made.text, "x": speaker.say(words[x]), "y": speaker.say(words[y])})
-    return Block(text, tuple(Goal(made.events[0].motion, speed, times(0.5, amount)) for speed in (x, y)), "fixed")
+    named, template = speaker.pick(P.halves)
+    speeds = [("slow", ""), ("fast", "")]
+    if named == "both":
+        speeds = [("slow", "fast"), ("fast", "slow"), *speeds, ("", "fast")]
+    x, y = speaker.pick(speeds)
+    x, y = ("", x) if named == "second" else (x, y)
+    text = speaker.say(template, made.text, x=speaker.say(P.half_speeds[x]), y=speaker.say(P.half_speeds[y]))
+    return fixed(text, *(Goal(made.events[0].motion, speed, times(0.5, amount)) for speed in (x, y)))
 
 
 def ladder(speaker: Speaker) -> Block:
     """walk slowly for two metres, then briskly for four"""
-    motion, verb = speaker.pick(
-        [
-            ("walk forward", "walk"),
-            ("walk forward", "go"),
-            ("run forward", "run"),
-            ("walk backward", "walk backwards"),
-            ("walk forward", ""),
-        ]
-    )
+    motion, verb = speaker.pick(P.ladder_verbs)
     kind = speaker.pick(["length", "steps", "time"])
-    more, parts, goals = speaker.weighted(P.UNITS[kind])[1], [], []
-    for speed, posture, words in speaker.rng.sample(P.LADDERS, speaker.pick([2, 2, 3])):
+    more, parts, goals = speaker.weighted(P.units[kind])[1], [], []
+    for speed, posture, words in speaker.rng.sample(P.ladders, speaker.pick([2, 2, 3])):
         number = numeral(speaker, speaker.rng.randint(2, 12), digits=len(more) < 5)
         said = number if parts and more.startswith(" ") and speaker.chance(0.5) else number + more
         said = f"for {said}" if kind == "time" else said
-        parts.append(
-            (verb if not parts else "") + speaker.say("[ {0} {1}| {1} {0}]", **{"0": said, "1": speaker.say(words)})
-        )
+        parts.append(("" if parts else verb) + speaker.say("[ {0} {1}| {1} {0}]", said, speaker.say(words)))
         goals.append(Goal(motion, speed, number + more, "", (posture,) if posture else ()))
-    return Block(speaker.pick([", then", " and then", ", and then", ";", ","]).join(parts), tuple(goals), "fixed")
+    return fixed(speaker.say(P.ladder_joints).join(parts), *goals)
 
 
 def ellipsis(speaker: Speaker, count: int) -> Block:
     """Amounts without their unit or motions without their verb: three metres, turn left and two more."""
     kind = speaker.pick(["length", "steps"])
-    more = speaker.weighted(P.UNITS[kind])[1]
+    more = speaker.weighted(P.units[kind])[1]
     numbers = [numeral(speaker, speaker.rng.randint(2, 12), digits=len(more) < 5) for _ in range(count)]
-    if speaker.chance(0.45):  # two steps left, three right
-        ways = [speaker.pick(P.WAYS)]
-        while len(ways) < count:
-            ways.append(speaker.pick([way for way in P.WAYS if way != ways[-1]]))
-        parts = [f"{number} {speaker.say(words)}" for (_, words), number in zip(ways, numbers, strict=True)]
-        verb = speaker.pick([P.TAKE if kind == "steps" else "go/going/gone", ""])
-        parts[0] = f"{speaker.say(verb)} {numbers[0]}{more} {speaker.say(ways[0][1])}"
-        return Block(
-            joined(speaker, parts),
-            tuple(Goal(way[0], "", number + more) for way, number in zip(ways, numbers, strict=True)),
-            "fixed",
-        )
-    speed, verb = speaker.pick(
-        [
-            ("", "walk"),
-            ("", "walk"),
-            ("", "go"),
-            ("", "forward"),
-            ("", "go forward"),
-            ("", "march"),
-            ("slow", "tiptoe"),
-            ("slow", "stroll"),
-            ("fast", "hurry"),
-        ]
-    )
+    if speaker.chance(0.45):
+        return list_of_ways(speaker, numbers, more, P.take if kind == "steps" else "go/going/gone")
+    speed, verb = speaker.pick(P.marches)
     parts, goals = [f"{verb} {numbers[0]}{more}"], [Goal("walk forward", speed, numbers[0] + more)]
     for number in numbers[1:]:
-        side, degrees = speaker.pick(["left", "right"]), numeral(speaker, speaker.pick([90, 90, 45, 60]))
-        corner = Goal(f"turn {side}", "", "90 degrees")
-        words, goal = speaker.pick(
-            [
-                (f"turn {side}", corner),
-                (side, corner),
-                (f"{side} face", corner),
-                (f"turn {side} {degrees}", corner._replace(amount=f"{degrees} degrees")),
-                ("turn around", Goal("turn left", "", "180 degrees")),
-                (speaker.pick(["stop", "wait"]), Goal("stand")),
-            ]
-        )
-        parts += [
-            words,
-            speaker.pick(
-                [
-                    f"{number} more",
-                    f"{number} more",
-                    f"another {number}",
-                    f"{verb} {number}",
-                    f"{verb} another {number}",
-                ]
-            ),
-        ]
+        words, goal = corner(speaker)
+        parts += [words, speaker.say(P.marches_on, number, verb)]
         goals += [goal, Goal("walk forward", speed, number + more)]
-    return Block(joined(speaker, parts), tuple(goals), "fixed")
+    return fixed(joined(speaker, parts), *goals)
+
+
+def list_of_ways(speaker: Speaker, numbers: list[str], more: str, verb: str) -> Block:
+    """two steps left, three right"""
+    ways = [speaker.pick(P.ways)]
+    while len(ways) < len(numbers):
+        ways.append(speaker.pick([way for way in P.ways if way != ways[-1]]))
+    parts = [f"{number} {speaker.say(words)}" for (_, words), number in zip(ways, numbers, strict=True)]
+    parts[0] = f"{speaker.say(speaker.pick([verb, '']))} {numbers[0]}{more} {speaker.say(ways[0][1])}"
+    goals = (Goal(motion, "", number + more) for (motion, _), number in zip(ways, numbers, strict=True))
+    return fixed(joined(speaker, parts), *goals)
+
+
+def corner(speaker: Speaker) -> tuple[str, Goal]:
+    """What stands between two legs of a walk."""
+    side, degrees = speaker.side(), numeral(speaker, speaker.pick([90, 90, 45, 60]))
+    turn, halt = Goal(f"turn {side}", "", "90 degrees"), speaker.pick(["stop", "wait"])
+    angled, around = turn._replace(amount=f"{degrees} degrees"), Goal("turn left", "", "180 degrees")
+    ways = [(f"turn {side}", turn), (side, turn), (f"{side} face", turn), (f"turn {side} {degrees}", angled)]
+    return speaker.pick([*ways, ("turn around", around), (halt, Goal("stand"))])
 
 
 def legs(speaker: Speaker) -> Block:
     """A path of legs with corners: 2 m, left, 3 m, right, 1 m."""
     parts, goals = [], []
     for index in range(speaker.rng.randint(2, 4)):
-        side, amount = speaker.pick(["left", "right"]), new_amount(speaker, ["length", "length", "steps"], plain=True)
-        parts += [speaker.say("[{0}|{0}|turn {0}|face {0}|a {0} turn|{0} turn]", **{"0": side})] if index else []
-        goals += [Goal(f"turn {side}", "", "90 degrees")] if index else []
-        parts.append(f"{speaker.pick(['', '', 'forward ', 'walk ', 'ahead '])}{amount.text}")
+        side, amount = speaker.side(), new_amount(speaker, ["length", "length", "steps"], plain=True)
+        if index:
+            parts.append(speaker.say(P.leg_corners, side))
+            goals.append(Goal(f"turn {side}", "", "90 degrees"))
+        parts.append(f"{speaker.say(P.legs)}{amount.text}")
         goals.append(Goal("walk forward", "", amount.text))
-    return Block(speaker.pick([", ", ", ", ", then "]).join(parts), tuple(goals), "fixed")
+    return fixed(speaker.pick([", ", ", ", ", then "]).join(parts), *goals)
 
 
 def repetition(speaker: Speaker, fits: bool = True) -> Block:
-    """Some goals several times, perhaps with a pause between. `fits` says whether they are few enough for a program."""
+    """Some goals several times, perhaps with a pause between. `fits`: whether they are few enough for a program."""
+    count = speaker.pick([1, 1, 2, 2, 3])
     makers = [(lambda s: move(s, measured=0.9), 8), (wave, 1), (whole_turn, 1)]
-    count = speaker.pick([1, 1, 2, 2, 3])  # one alone is no whole turn: "spin twice" is one turn of 720 degrees
-    few = [speaker.weighted(makers[: 2 if count == 1 else 3])[0](speaker) for _ in range(count)]
-    text = speaker.pick([", ", " and ", ", then "]).join(inflect(block.text) for block in few)
-    events = tuple(event for block in few for event in block.events)
+    makers = makers if count > 1 else makers[:2]  # "spin twice" is one turn of 720 degrees
+    few = [speaker.make(*makers) for _ in range(count)]
+    text, events = speaker.pick([", ", " and ", ", then "]).join(inflect(block.text) for block in few), events_of(few)
     if fits and speaker.chance(0.25):
-        return Block(speaker.say(P.AGAIN, **{"0": text}), events * 2, "fixed")
-    count = speaker.pick([count for count in P.TIMES if (count * len(few) <= MAX_GOALS) == fits])
-    said = speaker.say(P.TIMES[count])
+        return fixed(speaker.say(P.again, text), *events * 2)
+    count = speaker.pick([count for count in P.times if (count * len(few) <= MAX_GOALS) == fits])
+    said = speaker.say(P.times[count])
     if "x" not in said and count < 5 and speaker.chance(0.08):
-        said = mended(speaker, speaker.say(P.TIMES[speaker.pick([n for n in (2, 3, 4, 5) if n != count])]), said)
+        said = mended(speaker, speaker.say(P.times[speaker.pick([n for n in (2, 3, 4, 5) if n != count])]), said)
     if len(few) == 1 and count < 5 and events[0].motion != "stand" and speaker.chance(0.5):
         pause = new_amount(speaker, "time", plain=True).text
-        between = speaker.say(P.BETWEEN, a=pause)
+        between = speaker.say(P.between, a=pause)
         stop = Goal("stand", "", pause if pause in between else "")
-        return Block(f"{text} {said} {between}", (*((*events, stop) * (count - 1)), *events), "fixed")
-    return Block(speaker.say(P.REPEATS, **{"0": text, "t": said}), events * count, "fixed")
+        return fixed(f"{text} {said} {between}", *(*events, stop) * (count - 1), *events)
+    return fixed(speaker.say(P.repeats, text, t=said), *events * count)
 
 
 def eight(speaker: Speaker) -> Block:
-    text = speaker.say(P.EIGHTS)
+    text = speaker.say(P.eights)
     goals = (Goal("curve left", "", "360 degrees"), Goal("curve right", "", "360 degrees"))
     return Block(text, goals, "verb" if "/" in text else "noun", "eight")
 
 
 def shape(speaker: Speaker) -> Block:
-    """square, triangle, rectangle"""
+    """walk a square with sides of two metres"""
     side, kind = speaker.pick(["left", "left", "right"]), speaker.pick(["square", "square", "triangle", "rectangle"])
-    size = new_amount(speaker, ["length", "length", "steps"])
-    motion, verb = (
-        ("run forward", "run/running/run") if speaker.chance(0.1) else ("walk forward", speaker.say(P.SHAPE))
-    )
-    sizes, words = [size.text] * (3 if kind == "triangle" else 4), speaker.say(f"{kind} {P.SIDES}", a=size.text)
+    size, motion, verb = new_amount(speaker, ["length", "length", "steps"]), "run forward", "run/running/run"
+    if not speaker.chance(0.1):
+        motion, verb = "walk forward", speaker.say(P.shape)
+    count, angle = (3, 120) if kind == "triangle" else (4, 90)
+    sizes, words = [size.text] * count, speaker.say(f"{kind} {P.sides}", a=size.text)
     if kind == "rectangle":
         other = new_amount(speaker, size.kind, plain=True)
-        words = speaker.say(P.RECTANGLE, a=size.text, b=other.text)
-        sizes = [size.text, other.text] * 2
+        words, sizes = speaker.say(P.rectangle, a=size.text, b=other.text), [size.text, other.text] * 2
     elif speaker.chance(0.15):
-        words, sizes = kind, ["2 metres"] * len(sizes)
-    corners = (
-        speaker.say(P.CORNERS, side=side, to=f"to the {side}", clock=speaker.say(P.CLOCKWISE[side]))
-        if side == "right" or speaker.chance(0.5)
-        else ""
-    )
-    goals = tuple(
-        goal
-        for size in sizes
-        for goal in (Goal(motion, "", size), Goal(f"turn {side}", "", f"{120 if kind == 'triangle' else 90} degrees"))
-    )
+        words, sizes = kind, ["2 metres"] * count
+    corners = ""
+    if side == "right" or speaker.chance(0.5):
+        corners = speaker.say(P.corners, side=side, to=f"to the {side}", clock=speaker.say(P.clockwise[side]))
+    turn = Goal(f"turn {side}", "", f"{angle} degrees")
+    goals = tuple(goal for size in sizes for goal in (Goal(motion, "", size), turn))
     if speaker.chance(0.12) and motion == "walk forward":
-        return Block(f"{words}, {corners}", goals, "fixed")
+        return fixed(f"{words}, {corners}", *goals)
     return Block(f"{verb} a {speaker.pick(['', '', '', 'nice', 'big', 'little'])} {words} {corners}", goals)
 
 
 def telegram(speaker: Speaker, count: int) -> Block:
     """fwd 3m, R 90, fwd 1m"""
     lower, glue, held = speaker.chance(0.4), speaker.chance(0.5), ""
-    units = {kind: speaker.weighted(P.UNITS[kind]) for kind in P.UNITS}
+    units = {kind: speaker.weighted(P.units[kind]) for kind in P.units}
     parts, events = [], []
     while sum(isinstance(event, Goal) for event in events) < count:
-        side, code = (
-            speaker.pick(["left", "right"]),
-            speaker.pick(["walk forward"] * 3 + ["turn left"] * 5 + list(P.CODES)),
-        )
-        template, kinds = P.CODES[code]
-        kind = speaker.pick(kinds)
-        words = speaker.say(template, side=side, S=side[0] if lower and glue else side[0].upper())
-        if code in P.POSES:
+        side = speaker.side()
+        code = speaker.pick(["walk forward"] * 3 + ["turn left"] * 5 + list(P.codes))
+        kind = speaker.pick(P.codes[code]["kinds"])
+        words = speaker.say(P.codes[code]["say"], side=side, S=side[0] if lower and glue else side[0].upper())
+        if code in P.poses:
             if not held and speaker.chance(0.7):
-                parts.append(words)
-                events.append(Pose((code,)))
-                held = code
+                parts, events, held = [*parts, words], [*events, Pose((code,))], code
             elif held and isinstance(events[-1], Goal):
-                parts.append(speaker.say(P.CODE_RELEASES[held]))
-                events.append(Pose())
-                held = ""
-            continue
-        if not words and kind == "time":
-            continue
-        base, _, posture = code.partition(", ")
-        motion, rest = " ".join(base.split()[:2]), " ".join(base.split()[2:])
-        if held and posture:
-            continue
-        if kind and "left" in motion:
-            motion = motion.replace("left", side)
-        said = meant = rest if "degrees" in rest else ""
-        if kind == "angle" and speaker.chance(0.7):  # R 90, or only R
-            angle = speaker.pick([90, 90, 90, 45, 45, 30, 60, 180, 120, 135, 10, 15, 20, 75, 270])
-            said = numeral(speaker, angle, digits=len(words) == 1)
-            said, meant = (
-                ("", "corner") if motion.startswith("turn") and speaker.chance(0.2) else (said, f"{said} degrees")
-            )
-        elif kind:
-            one, more, numbers, _ = units[kind]
-            value = speaker.pick(P.NUMBERS[numbers])
-            said = meant = numeral(speaker, value, digits=len(more) < 5) + (one if value == 1 else more)
-        if code == "go to":
-            ahead = speaker.pick(
-                [
-                    ("ahd", "ahead"),
-                    ("ahead", "ahead"),
-                    ("behind", "behind"),
-                    (f"to {side[0].upper()}", side),
-                    (side, side),
-                ]
-            )
-            motion, meant, said = f"go to {meant} {ahead[1]}", "", f"{said} {ahead[0]}"
-        if kind == "length" and len(words) == 1 and speaker.chance(0.5):
-            words = side
-        parts.append(words + ("" if (glue and len(words) == 1) or not kind else " ") + (said if kind else ""))
-        events.append(
-            Goal(
-                motion,
-                "" if "degrees" in rest else rest,
-                meant,
-                "",
-                (posture.replace("left", side),) if posture else (),
-            )
-        )
+                parts, events, held = [*parts, speaker.say(P.code_releases[held])], [*events, Pose()], ""
+        elif (words or kind != "time") and not (held and "," in code):
+            text, goal = order(speaker, code, words, side, kind, units.get(kind), glue)
+            parts, events = [*parts, text], [*events, goal]
     for index, event in enumerate(events):  # a turn without an angle between two legs is a corner
-        if event[2:3] == ("corner",):
+        if isinstance(event, Goal) and event.amount == "corner":
             events[index] = event._replace(amount="90 degrees" if 0 < index < len(events) - 1 else "")
-    text = speaker.pick(P.CODE_JOINTS).join(part.strip() for part in parts)
-    return Block(text.lower() if lower else text.upper() if speaker.chance(0.04) else text, tuple(events), "fixed")
+    text = speaker.say(P.code_joints).join(part.strip() for part in parts)
+    return fixed(text.lower() if lower else text.upper() if speaker.chance(0.04) else text, *events)
 
 
-# sentences
+def order(speaker: Speaker, code: str, words: str, side: str, kind: str, unit: Any, glue: bool) -> tuple[str, Goal]:
+    """One order of a telegram, and its goal. The amount of a turn without an angle is "corner" here."""
+    base, _, posture = code.partition(", ")
+    motion, rest = split_code(base)
+    speed, meant, said = ("", rest, "") if "degrees" in rest else (rest, "", "")
+    if kind == "angle" and speaker.chance(0.7):  # R 90, or only R
+        said = numeral(speaker, speaker.pick(P.code_angles), digits=len(words) == 1)
+        meant = f"{said} degrees"
+        if motion.startswith("turn") and speaker.chance(0.2):
+            said, meant = "", "corner"
+    elif kind:
+        one, more, numbers, _ = unit
+        value = speaker.pick(numbers_for(numbers))
+        said = meant = numeral(speaker, value, digits=len(more) < 5) + (one if value == 1 else more)
+    if code == "go to":
+        ways = [("ahd", "ahead"), ("ahead", "ahead"), ("behind", "behind"), (f"to {side[0].upper()}", side)]
+        way, ahead = speaker.pick([*ways, (side, side)])
+        motion, meant, said = f"go to {meant} {ahead}", "", f"{said} {way}"
+    if kind == "length" and len(words) == 1 and speaker.chance(0.5):
+        words = side
+    gap = "" if (glue and len(words) == 1) or not kind else " "
+    postures = (posture.replace("left", side),) if posture else ()
+    return words + gap + said, Goal(motion.replace("left", side) if kind else motion, speed, meant, "", postures)
 
 
 def allowed(template: str, first: Block, second: Block) -> bool:
     """Whether two blocks have the forms that a template asks for."""
     for index, block in enumerate((first, second)):
-        if block.form == "fixed" and (f"{{{index}g}}" in template or f"{{{index}p}}" in template):
-            return False
-        if block.form != "verb" and (
-            f"{{{index}p}}" in template or re.search(rf"(you|don't|only|is|to) \{{{index}\}}", template)
-        ):
+        inflected = rf"\{{{index}[gp]\}}" if block.form == "fixed" else rf"\{{{index}p\}}"
+        if block.form != "verb" and re.search(rf"{inflected}|(you|don't|only|is|to) \{{{index}\}}", template):
             return False
     return True
 
 
 def paired(speaker: Speaker, first: Block, second: Block) -> Block:
+    """Two blocks in one of the many ways to order two actions."""
     ordered = speaker.chance(0.42) and "fixed" not in (first.form, second.form)
-    text = template = speaker.pick(
-        [found for found in (P.ORDERED if ordered else P.PAIRS) if allowed(found, first, second)]
-    )
-    for index, block in enumerate((first, second)):
-        for mark, form in (("", IMPERATIVE), ("g", GERUND), ("p", PARTICIPLE)):
-            text = text.replace(f"{{{index}{mark}}}", inflect(block.text, form))
-    start = first if template.startswith("{0}") else second if template.startswith("{1}") else Block("", (), "fixed")
-    return Block(text, first.events + second.events, "fixed" if ". " in template else start.form)
+    templates = P.ordered if ordered else P.pairs
+    template = speaker.pick([template for template in templates if allowed(template, first, second)])
+    marks = [("", IMPERATIVE), ("g", GERUND), ("p", PARTICIPLE)]
+    blocks = enumerate((first, second))
+    text = filled(template, {f"{i}{mark}": inflect(block.text, form) for i, block in blocks for mark, form in marks})
+    form = {"{0}": first.form, "{1}": second.form}.get(template[:3], "fixed")
+    return Block(text, first.events + second.events, "fixed" if ". " in template else form)
 
 
 def chain(speaker: Speaker, blocks: Sequence[Block]) -> Block:
@@ -910,78 +799,50 @@ def chain(speaker: Speaker, blocks: Sequence[Block]) -> Block:
         return blocks[0]._replace(text=inflect(blocks[0].text))
     if len(blocks) == 2:
         return paired(speaker, *blocks)
-    blocks, events = list(blocks), sum((block.events for block in blocks), ())
+    blocks, events = list(blocks), events_of(blocks)
     if speaker.chance(0.12) and len(blocks) <= 8:
-        text = "{}".join(speaker.pick(P.NUMBERED).split("{}")[: len(blocks)]) + "{}"
-        for block in blocks:
-            text = text.replace("{}", inflect(block.text), 1)
-        return Block(text, events, "fixed")
+        text = "{}".join(speaker.pick(P.numbered).split("{}")[: len(blocks)]) + "{}"
+        return fixed(text.format(*(inflect(block.text) for block in blocks)), *events)
     same = speaker.chance(0.6)
-    joints = [
-        speaker.say(joint)
-        for joint in ([speaker.pick(P.JOINTS)] * len(blocks) if same else speaker.rng.choices(P.JOINTS, k=len(blocks)))
-    ][1:]
+    joints = [speaker.pick(P.joints)] * len(blocks) if same else speaker.rng.choices(P.joints, k=len(blocks))
+    joints = [speaker.say(joint) for joint in joints][1:]
     if speaker.chance(0.5):
-        joints[-1] = speaker.say(P.LAST_JOINTS)
+        joints[-1] = speaker.say(P.last_joints)
     if speaker.chance(0.3):  # a pair told in its own order, set apart from the rest
         index = speaker.rng.randrange(len(joints))
         blocks[index : index + 2] = [paired(speaker, *blocks[index : index + 2])]
-        joints[max(index - 1, 0) : index + 2] = [
-            speaker.say(P.STRONG_JOINTS) for _ in joints[max(index - 1, 0) : index + 2]
-        ][1:]
-    text = inflect(blocks[0].text) + "".join(
-        joint + inflect(block.text) for joint, block in zip(joints, blocks[1:], strict=True)
-    )
+        around = slice(max(index - 1, 0), index + 2)
+        joints[around] = [speaker.say(P.strong_joints) for _ in joints[around]][1:]
+    text = inflect(blocks[0].text)
+    text += "".join(joint + inflect(block.text) for joint, block in zip(joints, blocks[1:], strict=True))
     return Block(text, events, "verb" if blocks[0].form == "verb" else "fixed")
 
 
 def simple_block(speaker: Speaker) -> Block:
-    makers = [(move, 75), (whole_turn, 11), (place, 6), (wave, 5), (return_home, 6)]
-    return speaker.weighted(makers)[0](speaker)
+    return speaker.make((move, 75), (whole_turn, 11), (place, 6), (wave, 5), (return_home, 6))
 
 
 def single(speaker: Speaker) -> Block:
     """A sentence of one goal."""
-    makers = [
-        (lambda s: move(s, last=True, manner=0.12), 53),
-        (whole_turn, 11),
-        (place, 10),
-        (return_home, 8),
-        (wave, 5),
-        (pose, 6),
-        (timed_pose, 4),
-        (negative, 4),
-    ]
-    return speaker.weighted(makers)[0](speaker)
+    makers = [(lambda s: move(s, last=True, manner=0.12), 53), (whole_turn, 11), (place, 10), (return_home, 8)]
+    return speaker.make(*makers, (wave, 5), (pose, 6), (timed_pose, 4), (negative, 4))
 
 
 def negative(speaker: Speaker) -> Block:
-    motion, template = speaker.pick(P.NEGATIVES)
-    return Block(speaker.say(template), (Goal(motion),), "fixed")
-
-
-def goals_of(blocks: Sequence[Block]) -> list[Goal]:
-    return [event for block in blocks for event in block.events if isinstance(event, Goal)]
+    row = speaker.pick(P.negatives)
+    return fixed(speaker.say(row["say"]), Goal(row["motion"]))
 
 
 def few_blocks(speaker: Speaker, count: int) -> list[Block]:
     """Blocks of about `count` goals, some of them in groups, with own postures around some."""
-    groups = [
-        (shared, 4),
-        (ratio, 5),
-        (halves, 3),
-        (mirrored, 2),
-        (eight, 1.5),
-        (ladder, 3),
-        (lambda s: ellipsis(s, s.pick([2, 2, 3])), 5),
-        (repetition, 5),
-        (legs, 2),
-    ]
+    groups = [(shared, 4), (ratio, 5), (halves, 3), (mirrored, 2), (eight, 1.5), (ladder, 3)]
+    others = [(lambda s: ellipsis(s, s.pick([2, 2, 3])), 5), (repetition, 5), (legs, 2)]
     blocks: list[Block] = []
-    while len(goals_of(blocks)) < count:
-        several = len(goals_of(blocks)) + 2 <= count and speaker.chance(0.35)
-        makers = [*groups, (lambda s: back_again(s, not blocks), 3)] if several else [(simple_block, 1)]
-        blocks.append(speaker.weighted(makers)[0](speaker))
+    while (goals := sum(isinstance(event, Goal) for event in events_of(blocks))) < count:
+        if goals + 2 <= count and speaker.chance(0.35):
+            blocks.append(speaker.make(*groups, *others, (lambda s: back_again(s, not blocks), 3)))
+        else:
+            blocks.append(speaker.make((simple_block, 1)))
     if speaker.chance(0.2):  # a posture of its own, from here on
         made, start = pose(speaker), speaker.rng.randint(0, len(blocks))
         blocks.insert(start, made)
@@ -996,9 +857,6 @@ def few_blocks(speaker: Speaker, count: int) -> list[Block]:
     return blocks
 
 
-# corrections
-
-
 def dropped(speaker: Speaker, blocks: list[Block]) -> Block | None:
     """One of the blocks is taken back: walk 2 m and turn left, scratch the turn."""
     nouns = [block.noun for block in blocks]
@@ -1006,8 +864,8 @@ def dropped(speaker: Speaker, blocks: list[Block]) -> Block | None:
     if not choices or len(blocks) < 2 or any(len(block.events) > 1 for block in blocks):
         return None
     index = speaker.pick(choices)
-    rest = sum((block.events for block in blocks[:index] + blocks[index + 1 :]), ())
-    return Block(speaker.say(P.DROPS, **{"0": chain(speaker, blocks).text, "n": nouns[index]}), rest, "fixed")
+    rest = events_of(blocks[:index] + blocks[index + 1 :])
+    return fixed(speaker.say(P.drops, chain(speaker, blocks).text, n=nouns[index]), *rest)
 
 
 def replaced(speaker: Speaker) -> Block | None:
@@ -1015,27 +873,23 @@ def replaced(speaker: Speaker) -> Block | None:
     wrong, right = simple_block(speaker), simple_block(speaker)
     if (wrong.form, right.form) != ("verb", "verb") or wrong.events[0].motion == right.events[0].motion:
         return None
-    values = {
-        "0": inflect(wrong.text),
-        "0g": inflect(wrong.text, GERUND),
-        "1": inflect(right.text),
-        "mend": speaker.say(P.MEND),
-    }
-    return Block(speaker.say(P.INSTEAD, **values), right.events, "fixed")
+    values = {"0g": inflect(wrong.text, GERUND), "mend": speaker.say(P.mend)}
+    return fixed(speaker.say(P.instead, inflect(wrong.text), inflect(right.text), **values), *right.events)
 
 
 def unposed(speaker: Speaker) -> Block:
     """crouch and walk six feet, actually don't crouch"""
-    made, posture = move(speaker, manner=0), speaker.pick(list(P.UPRIGHT))
+    made, posture = move(speaker, manner=0), speaker.pick(list(P.upright))
     text = with_manner(speaker, made, posture).text
     if posture != "wave" and speaker.chance(0.5):
-        text = f"{speaker.say(P.POSES[posture])} and {made.text}"
-    return Block(speaker.say(P.UPRIGHT[posture], **{"0": inflect(text)}), made.events, "fixed")
+        text = f"{speaker.say(P.poses[posture])} and {made.text}"
+    return fixed(speaker.say(P.upright[posture], inflect(text)), *made.events)
 
 
 def mended_pose(speaker: Speaker) -> Block:
-    wrong, right = speaker.rng.sample(list(P.POSES), 2)
-    text = mended(speaker, inflect(speaker.say(P.POSES[wrong])), inflect(speaker.say(P.POSES[right])))
+    """raise your arms, no, crouch"""
+    wrong, right = speaker.rng.sample(list(P.poses), 2)
+    text = mended(speaker, inflect(speaker.say(P.poses[wrong])), inflect(speaker.say(P.poses[right])))
     if "low" not in (wrong, right) and speaker.chance(0.6):
         text = mended(speaker, speaker.pick(["arms ", "put your arms "]) + wrong[5:], right[5:])
     return Block(text, (Pose((right,)),), "fixed")
@@ -1045,88 +899,49 @@ def multiplied(speaker: Speaker) -> Block:
     """walk four feet, hm, no, twice that"""
     amount = new_amount(speaker, ["length", "steps", "time"])
     made = measured_move(speaker, STRAIGHT, amount)
-    factor, words = speaker.pick(
-        [
-            (2, "twice that"),
-            (2, "double that"),
-            (0.5, "half of that"),
-            (3, "three times that"),
-            (0.5, "only half that"),
-        ]
-    )
+    factor, words = speaker.pick(P.multiples)
     goal = made.events[0]._replace(amount=times(factor, amount))
-    return Block(
-        inflect(made.text) + speaker.say("[, hm, no, |, no, |... no, |, wait, |, well, ]") + words, (goal,), "fixed"
-    )
+    return fixed(inflect(made.text) + speaker.say(P.multiply) + words, goal)
 
 
 def corrected(speaker: Speaker, alone: bool) -> Block | None:
-    """A sentence in which the speaker takes something back."""
+    """A sentence in which the speaker takes something back: the whole of it, or a part."""
     blocks = [single(speaker)] if alone else few_blocks(speaker, speaker.pick([2, 2, 3]))
-    events = sum((block.events for block in blocks), ())
-    action, name = speaker.pick(R.TAKEN_BACK)
+    events, (action, name) = events_of(blocks), speaker.pick(R.taken_back)
     whole = [
-        (
-            lambda s: Block(
-                s.say(P.NEVERMIND, **{"0": chain(s, blocks).text, "s": s.say(P.STAY)}), (Goal("stand"),), "fixed"
-            ),
-            10,
-        ),
-        (
-            lambda s: Block(
-                s.say(R.TAKING_BACK, **{"0": chain(s, blocks).text, "a": action, "n": name}), events, "fixed"
-            ),
-            7,
-        ),
-        (lambda s: Block(s.say(P.CONFIRMED, **{"0": chain(s, blocks).text}), events, "fixed"), 4),
+        (lambda s: fixed(s.say(P.nevermind, chain(s, blocks).text, s=s.say(P.stay)), Goal("stand")), 10),
+        (lambda s: fixed(s.say(R.taking_back, chain(s, blocks).text, a=action, n=name), *events), 7),
+        (lambda s: fixed(s.say(P.confirmed, chain(s, blocks).text), *events), 4),
         (lambda s: dropped(s, blocks), 2 if alone else 14),
     ]
-    parts = [
-        (unposed, 7),
-        (multiplied, 3),
-        (replaced, 14),
-        (mended_pose, 4),
-        (lambda s: wave(s, fix=True), 4),
-        (lambda s: place(s, s.pick(["amount", "side"])), 5),
-    ]
-    parts += [
-        (lambda s, fix=fix: move(s, fix=fix), weight)
-        for fix, weight in (("amount", 12), ("side", 11), ("speed", 4), ("motion", 3), ("velocity", 3))
-    ]
-    maker, _ = speaker.weighted(whole + parts)
-    made = maker(speaker)
-    if made is None or alone or (maker, _) in whole:
+    parts = [(unposed, 7), (multiplied, 3), (replaced, 14), (mended_pose, 4), (lambda s: wave(s, fix=True), 4)]
+    parts += [(lambda s: place(s, s.pick(["amount", "side"])), 5)]
+    for fix, weight in (("amount", 12), ("side", 11), ("speed", 4), ("motion", 3), ("velocity", 3)):
+        parts.append((lambda s, fix=fix: move(s, fix=fix), weight))
+    row = speaker.weighted(whole + parts)
+    made = row[0](speaker)
+    if made is None or alone or row in whole:
         return made
     made, index = made._replace(text=inflect(made.text), form="fixed"), speaker.rng.randrange(len(blocks))
-    if maker is replaced:  # first, so that it is clear what is replaced
-        rest = blocks[1:]
-        return (
-            Block(
-                made.text + speaker.say(P.STRONG_JOINTS) + chain(speaker, rest).text,
-                made.events + sum((block.events for block in rest), ()),
-                "fixed",
-            )
-            if rest
-            else made
-        )
-    return chain(speaker, [*blocks[:index], made, *blocks[index + 1 :]])
-
-
-# around the sentence
+    if row[0] is not replaced:
+        return chain(speaker, [*blocks[:index], made, *blocks[index + 1 :]])
+    if len(blocks) == 1:
+        return made
+    # what is replaced comes first, so that it is clear
+    text = made.text + speaker.say(P.strong_joints) + chain(speaker, blocks[1:]).text
+    return fixed(text, *made.events, *events_of(blocks[1:]))
 
 
 def instruction(speaker: Speaker, kind: str) -> tuple[str, str]:
-    """A text and its program, of about as many goals as `kind` says."""
+    """A text and its program, of about as many goals as `kind` says: single, few or long."""
     while True:
         made, framed = draft(speaker, kind)
         program = made and program_of(made.events)
-        if not program or program.startswith("refuse"):
+        if not program or program.startswith("refuse") or length_of(program) != kind.replace("few", "short"):
             continue
-        count = program.count(";") + 1
-        if kind == ("single" if count == 1 else "few" if count < 5 else "long"):
-            text = finished(speaker, made, framed)
-            if len(text) < 480:
-                return text, program
+        text = finished(speaker, made, framed)
+        if len(text) < 480:
+            return text, program
 
 
 def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
@@ -1137,64 +952,56 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
         made = single(speaker)
         return (made if speaker.chance(0.15) else made._replace(text=inflect(made.text))), True
     if speaker.chance(0.16 if kind == "few" else 0.2):
-        return telegram(
-            speaker, speaker.pick([2, 3, 3, 4]) if kind == "few" else speaker.rng.randint(5, 8)
-        ), speaker.chance(0.1)
+        count = speaker.pick([2, 3, 3, 4]) if kind == "few" else speaker.rng.randint(5, 8)
+        return telegram(speaker, count), speaker.chance(0.1)
     if kind == "few" or speaker.chance(0.25):
-        blocks = few_blocks(
-            speaker, speaker.pick([2, 2, 2, 2, 3, 3, 4]) if kind == "few" else speaker.rng.randint(5, 8)
-        )
+        count = speaker.pick([2, 2, 2, 2, 3, 3, 4]) if kind == "few" else speaker.rng.randint(5, 8)
+        blocks = few_blocks(speaker, count)
     else:
-        blocks = [
-            speaker.weighted([(shape, 4), (repetition, 3), (lambda s: ellipsis(s, 3), 1), (legs, 1)])[0](speaker)
-        ]
+        blocks = [speaker.make((shape, 4), (repetition, 3), (lambda s: ellipsis(s, 3), 1), (legs, 1))]
         blocks += [simple_block(speaker)] if speaker.chance(0.35) else []
     made = chain(speaker, blocks)
-    if (
-        len(made.events) > 1
-        and not any(isinstance(event, Pose) or event.postures for event in made.events)
-        and speaker.chance(0.08)
-    ):
-        posture = speaker.pick(list(P.THROUGHOUT))
-        events = tuple(goal._replace(postures=(posture,)) for goal in made.events)
-        words = speaker.say(P.THROUGHOUT[posture])
-        text = f"{words}: {made.text}" if speaker.chance(0.4) else f"{made.text}, {words}"
-        return Block(text, events, "fixed"), False
+    posed = any(isinstance(event, Pose) or event.postures for event in made.events)
+    if len(made.events) > 1 and not posed and speaker.chance(0.08):
+        return throughout(speaker, made), False
     return made, True
+
+
+def throughout(speaker: Speaker, made: Block) -> Block:
+    """A sentence with one posture for all of its goals."""
+    posture = speaker.pick(list(P.throughout))
+    words = speaker.say(P.throughout[posture])
+    text = f"{words}: {made.text}" if speaker.chance(0.4) else f"{made.text}, {words}"
+    return fixed(text, *(goal._replace(postures=(posture,)) for goal in made.events))
 
 
 def finished(speaker: Speaker, made: Block, framed: bool = True) -> str:
     """Politeness, names, reasons and stories around an instruction, and the writing of its speaker."""
     text, ending, style = made.text.strip(), "", speaker.style
     if framed and made.form == "verb" and inflect(text) != text:
-        text, framed = speaker.say(P.GERUND_FRAMES, **{"0": inflect(text, GERUND)}), False
+        text, framed = speaker.say(P.gerund_frames, inflect(text, GERUND)), False
     elif framed and made.form == "noun" and speaker.chance(0.3):
-        text, framed = speaker.say(P.NOUN_FRAMES, **{"0": text}), False
+        text, framed = speaker.say(P.noun_frames, text), False
     text = inflect(text)
-    if framed and speaker.chance({"polite": 0.85, "exact": 0.15, "foreign": 0.3}.get(style, 0.22)):
-        text = speaker.say(P.OPENINGS if made.form == "verb" and text[0].isalpha() else P.NEUTRAL_OPENINGS) + text
-    elif framed and made.form == "verb" and speaker.chance(0.3 if style == "foreign" else 0.03):
+    if not framed:
+        return written(speaker, tidy(text.rstrip(", ")))
+    if speaker.chance({"polite": 0.85, "exact": 0.15, "foreign": 0.3}.get(style, 0.22)):
+        text = speaker.say(P.openings if made.form == "verb" and text[0].isalpha() else P.neutral_openings) + text
+    elif made.form == "verb" and speaker.chance(0.3 if style == "foreign" else 0.03):
         text = "you " + text
-    if framed and speaker.chance({"casual": 0.4, "polite": 0.2}.get(style, 0.07)):
-        name = speaker.say(P.NAMES)
-        text, ending = speaker.pick(
-            [
-                (f"{name}, {text}", ""),
-                (f"hey {name}, {text}", ""),
-                (f"{name}! {text}", ""),
-                (text, f", {name}"),
-                (text, f", {name}"),
-            ]
-        )
-    if framed and speaker.chance({"casual": 0.35, "transcript": 0.1, "exact": 0.05}.get(style, 0.13)):
+    if speaker.chance({"casual": 0.4, "polite": 0.2}.get(style, 0.07)):
+        name = speaker.say(P.names)
+        call = speaker.say(P.calls, name=name)
+        text, ending = call + text, "" if call else f", {name}"
+    if speaker.chance({"casual": 0.35, "transcript": 0.1, "exact": 0.05}.get(style, 0.13)):
         if speaker.chance(0.45):
-            ending += speaker.pick([", ", ", ", ". ", " - ", "; "]) + speaker.say(P.REASONS, who=speaker.say(P.WHO))
+            ending += speaker.say(P.reason_joints) + speaker.say(P.reasons, who=speaker.say(P.who))
         else:
-            text = speaker.say(P.STORIES) + speaker.pick([", so ", ". ", ". ", "; ", ". Now, "]) + text
-    elif framed and not ending and speaker.chance({"polite": 0.3}.get(style, 0.1)):
-        ending += speaker.say(P.CLOSINGS)
-    elif framed and speaker.chance(0.02):
-        ending += ", " + speaker.say(P.EMPTY_BANS)
+            text = speaker.say(P.stories) + speaker.say(P.story_joints) + text
+    elif not ending and speaker.chance({"polite": 0.3}.get(style, 0.1)):
+        ending += speaker.say(P.closings)
+    elif speaker.chance(0.02):
+        ending += ", " + speaker.say(P.empty_bans)
     return written(speaker, tidy(text.rstrip(", ") + ending))
 
 
@@ -1204,15 +1011,15 @@ def written(speaker: Speaker, text: str) -> str:
         text = re.sub(r"(?<=[a-z])'(?=[a-z])", "", text)
     if speaker.style == "transcript":
         text = re.sub(r"[.,;:!?]+(?=\s|$)|(?<=\s)--?(?=\s)", "", text.lower())
-        words = (speaker.say(P.TRANSCRIPT_OPENINGS) + text).split()
+        words = (speaker.say(P.transcript_openings) + text).split()
         for _ in range(speaker.pick([0, 1, 1, 2, 3])):
-            words.insert(speaker.rng.randint(0, len(words)), speaker.say(P.FILLERS))
+            words.insert(speaker.rng.randint(0, len(words)), speaker.say(P.fillers))
         return misspelled(speaker, " ".join(words), 0.03)
     if speaker.style == "texter":
-        text = respelled(speaker, text, P.SLANG, 0.55)
+        text = respelled(speaker, text, P.slang, 0.55)
         return misspelled(speaker, text.lower() if speaker.chance(0.85) else text, 0.35)
-    if speaker.style == "casual" and speaker.chance(0.2):  # dialect
-        text = respelled(speaker, text, P.DIALECT, 1)
+    if speaker.style == "casual" and speaker.chance(0.2):
+        text = respelled(speaker, text, P.dialect, 1)
     if speaker.chance(0.72):
         text = re.sub(r"(^|[.!?]\s+|\n)([a-z])", lambda match: match[1] + match[2].upper(), text)
         if text[-1:] not in ".!?":
@@ -1230,30 +1037,22 @@ def respelled(speaker: Speaker, text: str, words: dict[str, str], share: float) 
 
 
 KNOWN = set(re.findall(r"[a-z]+", str(vars(P)).lower()))
-ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-NEIGHBORS = {key: row[max(0, i - 1) : i] + row[i + 1 : i + 2] for row in ROWS for i, key in enumerate(row)}
-NUMBER = re.compile(
-    "(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|quarter|third|dozen|couple|hundred|thousand|point|zero|.*teen|.*ty)",
-    re.IGNORECASE,
-)
+KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+NEIGHBORS = {key: row[max(0, i - 1) : i] + row[i + 1 : i + 2] for row in KEYS for i, key in enumerate(row)}
 
 
 def misspelled(speaker: Speaker, text: str, share: float) -> str:
-    """The text with one or two slips in its longer words, never in numbers and never so that another word comes out."""
+    """The text with one or two slips in its longer words, but not in numbers, and none that makes another word."""
     if not speaker.chance(share):
         return text
     words = text.split(" ")
     for index in speaker.rng.choices(range(len(words)), k=speaker.pick([1, 1, 1, 2])):
-        word = words[index]
-        if len(word) < 4 or not word.isalpha() or NUMBER.fullmatch(word):
-            continue
-        at = speaker.rng.randrange(1, len(word) - 1)
-        before, here, after = word[:at], word[at], word[at + 1 :]
-        near = speaker.pick(NEIGHBORS.get(here.lower(), here))
-        wrong = speaker.pick(
-            [before + after[0] + here + after[1:], before + after, before + here + here + after, before + near + after]
-        )
-        words[index] = word if wrong.lower() in KNOWN else wrong
+        if (
+            len(words[index]) >= 4
+            and words[index].isalpha()
+            and not re.fullmatch(P.number_words, words[index], re.IGNORECASE)
+        ):
+            words[index] = slip(speaker, words[index])
     if speaker.chance(0.12) and len(words) > 3:
         index = speaker.rng.randrange(len(words) - 1)
         if (words[index] + words[index + 1]).isalpha():
@@ -1261,99 +1060,86 @@ def misspelled(speaker: Speaker, text: str, share: float) -> str:
     return " ".join(words)
 
 
-# refusals
+def slip(speaker: Speaker, word: str) -> str:
+    """A word with two letters swapped, or one missing, doubled or hit next to its key."""
+    at = speaker.rng.randrange(1, len(word) - 1)
+    before, here, after = word[:at], word[at], word[at + 1 :]
+    near = speaker.pick(NEIGHBORS.get(here.lower(), here))
+    wrong = speaker.pick([after[0] + here + after[1:], after, here + here + after, near + after])
+    return word if (before + wrong).lower() in KNOWN else before + wrong
 
 
 def refusal(speaker: Speaker) -> tuple[str, str]:
-    makers: list[tuple[Callable, str, int]] = [
-        (body, "body", 41),
-        (unclear, "unclear", 34),
-        (rules, "rules", 17),
-        (limit, "limit", 6),
-        (nothing, "nothing", 1),
-    ]
-    make, reason, _ = speaker.weighted(makers)
-    return make(speaker), f"refuse: {reason}"
+    """A text that is refused, and its program."""
+    makers = [(body, 41), (unclear, 34), (rules, 17), (limit, 6), (nothing, 1)]
+    make, _ = speaker.weighted(makers)
+    return make(speaker), f"refuse: {make.__name__}"
 
 
 def body(speaker: Speaker) -> str:
     """An action that the robot lacks, alone or among ones that it has."""
-    side = speaker.pick(["left", "right"])
-    fill = {
-        "thing": speaker.say(R.THING),
-        "place": speaker.say(R.PLACE),
-        "person": speaker.say(R.PERSON),
-        "side": side,
-    }
+    side = speaker.side()
+    fill = {name: speaker.say(getattr(R, name)) for name in ("thing", "place", "person")} | {"side": side}
     fill |= {name: new_amount(speaker, kind).text for name, kind in (("a", "length"), ("t", "time"), ("d", "angle"))}
-    text = speaker.say(R.BODY, **fill)
+    text = speaker.say(R.body, **fill)
     if speaker.chance(0.35):
         blocks = few_blocks(speaker, speaker.pick([1, 1, 2]))
-        blocks.insert(speaker.pick([0, len(blocks), len(blocks)]), Block(text, (), "fixed"))
+        blocks.insert(speaker.pick([0, len(blocks), len(blocks)]), fixed(text))
         text = chain(speaker, blocks).text
     elif speaker.chance(0.25):
-        text += speaker.say(R.BODY_NOTES, side=side)
+        text += speaker.say(R.body_notes, side=side)
     return finished(speaker, Block(text, (), "verb" if speaker.chance(0.8) else "fixed"))
 
 
 def unclear(speaker: Speaker) -> str:
+    """Questions, remarks, quotations, nonsense and other languages."""
     number = str(speaker.rng.randint(2, 60))
     if speaker.chance(0.14):
-        return written(speaker._replace(style="plain"), speaker.say(R.FOREIGN, n=number).strip())
-    made = measured_move(
-        speaker, ["walk forward", "run forward", "turn left", "walk backward"], new_amount(speaker, "time")
-    )
+        return written(speaker._replace(style="plain"), speaker.say(R.foreign, n=number).strip())
+    motions, amount = ["walk forward", "run forward", "turn left", "walk backward"], new_amount(speaker, "time")
+    made = measured_move(speaker, motions, amount)
     made = speaker.pick([made, move(speaker, "turn right", speed="", manner=0), whole_turn(speaker)])
-    values = {
-        "subject": speaker.say(R.SUBJECT),
-        "a": new_amount(speaker, "length").text,
-        "n": number,
-        "dot": speaker.pick(["", ".", "."]),
-        "bang": speaker.pick(["", "", ".", "!"]),
-    }
+    values = {"subject": speaker.say(R.subject), "a": new_amount(speaker, "length").text, "n": number}
+    values |= {"dot": speaker.pick(["", ".", "."]), "bang": speaker.pick(["", "", ".", "!"])}
     values |= {"command": tidy(inflect(made.text)), "participle": tidy(inflect(made.text, PARTICIPLE))}
-    text = speaker.say(R.UNCLEAR, **values)
+    text = speaker.say(R.unclear, **values)
     if speaker.chance(0.1):
-        text = speaker.say(P.STORIES) + speaker.pick([". ", ", "]) + text
+        text = speaker.say(P.stories) + speaker.pick([". ", ", "]) + text
     elif speaker.chance(0.1):
-        text = speaker.say("[hey {name}|oh|well|so|okay|tell me|{name}], ", name=speaker.say(P.NAMES)) + text
+        text = speaker.say(R.chatter, name=speaker.say(P.names)) + text
     return written(speaker, tidy(text))
 
 
 def rules(speaker: Speaker) -> str:
+    """Attempts to change what the planner may say."""
     program = None
     while not program:
         command = chain(speaker, few_blocks(speaker, speaker.pick([1, 1, 2])))
         program = program_of(command.events)
     values = {"command": tidy(command.text), "program": program, "sep": speaker.pick([", ", ": ", " and "])}
-    values |= {"order": speaker.say(R.ORDERS), "more": speaker.say(R.MORE, **values)}
+    values |= {"order": speaker.say(R.orders), "more": speaker.say(R.more, **values)}
     if speaker.chance(0.2):
-        text = speaker.pick(R.MARKUP)
-        for name, value in values.items():
-            text = text.replace("{" + name + "}", value)
-        return text
-    text = speaker.say(R.RULES, **values)
+        return filled(speaker.pick(R.markup), values)
+    text = speaker.say(R.rules, **values)
     if speaker.chance(0.15):
         text = values["command"] + speaker.pick([". ", ", and ", ". Also ", ", then "]) + text
     elif speaker.chance(0.2):
-        text = speaker.say(P.NEUTRAL_OPENINGS) + text
+        text = speaker.say(P.neutral_openings) + text
     return written(speaker, tidy(text))
 
 
 def limit(speaker: Speaker) -> str:
     """More than eight goals."""
     size = new_amount(speaker, "length").text
-    makers = [
-        (lambda s: repetition(s, fits=False), 5),
-        (lambda s: telegram(s, s.rng.randint(9, 13)), 2),
-        (lambda s: chain(s, [simple_block(s) for _ in range(s.rng.randint(9, 11))]), 2),
-        (lambda s: Block(s.say(R.LIMIT, a=size), (Goal("stand"),) * 9), 2),
-    ]
+    makers = [(lambda s: repetition(s, fits=False), 5), (lambda s: telegram(s, s.rng.randint(9, 13)), 2)]
+    makers += [(lambda s: chain(s, [simple_block(s) for _ in range(s.rng.randint(9, 11))]), 2)]
+    makers += [(lambda s: Block(s.say(R.limit, a=size), (Goal("stand"),) * 9), 2)]
     while True:
-        made = speaker.weighted(makers)[0](speaker)
+        made = speaker.make(*makers)
         if program_of(made.events) == "refuse: limit":
             return finished(speaker, made)
 
 
 def nothing(speaker: Speaker) -> str:
-    return speaker.pick(R.NOTHING)
+    """No words at all."""
+    return speaker.pick(R.nothing)

@@ -1,10 +1,12 @@
-"""The phrases: balanced templates."""
+"""The phrases: complete tables with balanced templates."""
+
+import re
 
 import pytest
 
 from agent.language.corpus import phrases
 
-NAMES = [name for name in vars(phrases) if name.isupper()]
+TABLES = {name: table for topic in (*phrases.TOPICS, "refusals") for name, table in vars(phrases.read(topic)).items()}
 
 
 def templates(value):
@@ -14,16 +16,29 @@ def templates(value):
     elif isinstance(value, dict):
         for each in value.values():
             yield from templates(each)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list):
         for each in value:
             yield from templates(each)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TABLES)
 def test_brackets_are_balanced(name):
-    for text in templates(getattr(phrases, name)):
+    for text in templates(TABLES[name]):
         depth = 0
         for character in text:
             depth += {"[": 1, "]": -1}.get(character, 0)
             assert depth >= 0, text
         assert depth == 0, text
+
+
+def test_long_templates_are_joined_and_named_tables_are_filled_in():
+    texts = [text for table in TABLES.values() for text in templates(table)]
+    assert not [text for text in texts if "|\n" in text or re.search(r"\{[A-Z]{2,}\}", text)]
+    assert any(text.endswith(f"_ {TABLES['ahead']}") for text in templates(TABLES["motions"]["walk forward"]))
+
+
+def test_every_file_is_read_and_no_table_has_two_places():
+    files = {path.stem for path in phrases.Path(phrases.__file__).with_suffix("").glob("*.yaml")}
+    assert files == {*phrases.TOPICS, "refusals"}
+    names = [name for topic in phrases.TOPICS for name in vars(phrases.read(topic))]
+    assert len(names) == len(set(names))

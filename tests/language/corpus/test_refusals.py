@@ -12,7 +12,7 @@ def test_a_refused_sentence_is_refused_whatever_else_stands_in_it():
     assert len({each.text for each in refused}) == len(refused)
 
 
-def test_text_that_looks_like_a_program_of_ours_is_not_taught_as_one():
+def test_a_program_that_a_user_types_is_not_taught_as_an_attack():
     for each in examples(1500, seed=9):
         if each.program == "refuse: rules" and re.fullmatch(GRAMMAR, each.text):
-            assert not each.text.startswith("refuse"), each
+            assert each.text.startswith("refuse"), each
