@@ -116,16 +116,16 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     Outputs are the `action` [A] for the last token, in the robot's units, and the `present`.
     """
     assert model.config.goal_prompt == "prefix", "the page puts the goal before the steps"
-    config, encoder, statistics = model.config, model.encoder, model._statistics(body)
+    config, encoder, statistics = model.config, model.encoder, model.statistics[body]
     row = config.bodies.index(body)
-    scale = model._action_scale(body)
+    scale = torch.tensor(config.action_scales[row])
     graph = Graph()
 
     def norm(value: Value, layer: torch.nn.LayerNorm) -> Value:
         return graph.LayerNormalization(value, layer.weight, layer.bias, axis=-1, epsilon=layer.eps)
 
     def dense(value: Value, name: str) -> Value:
-        layer = model._part(name, body)
+        layer = getattr(model, name)[body]
         return graph.Gemm(value, layer.weight.T, layer.bias)
 
     prompt = torch.cat([model.embed_body.weight[row : row + 1], encoder.wte.weight])

@@ -113,8 +113,11 @@ export class VelocityGoal extends Goal {
   }
 
   wanted(progress) {
-    if (!this.straight) return this.velocity;
     const { x, y, heading } = progress.pose;
+    if (this.skill === "stand" && Math.abs(heading) > G.STAND_TURN) {
+      return [0, 0, clamp(-G.HEADING_GAIN * heading, G.HEADING_RATE)];
+    }
+    if (!this.straight) return this.velocity;
     const [ahead, left] = [this.velocity[0] / this.planar, this.velocity[1] / this.planar]; // the line's direction
     const off = y * ahead - x * left; // to the left of the line
     const back = this.planar >= G.RUN_SPEED ? 0 : clamp(-G.LINE_GAIN * off, G.LINE_SPEED);

@@ -6,7 +6,7 @@ import { GoalError, HeadingGoal, HomeGoal, PlaceGoal, VelocityGoal, mainAxis, sa
 import tables from "./tables.js";
 
 const { goals: G, program: P, limits: L, body } = tables;
-const PARTS = new RegExp(`^(?:${P.PARTS})$`);
+const GOAL_PARTS = new RegExp(`^(?:${P.GOAL_PARTS})$`);
 const PLACE_PARTS = new RegExp(P.PLACE_PARTS, "g");
 const VELOCITY_PARTS = new RegExp(P.VELOCITY_PARTS, "g");
 
@@ -35,18 +35,15 @@ export function parse(text) {
 export const refused = (refusal, reason = G.REASONS[refusal]) => ({ goals: [], refusal, reason });
 
 function parseGoal(text) {
-  const match = PARTS.exec(text);
+  const match = GOAL_PARTS.exec(text);
   if (!match) throw new GoalError(`${text} is no goal`);
   const said = match.groups;
   const posture = parsePosture(said.posture);
   const [pace, skill] = [said.speed ?? "normal", said.motion.replaceAll(" ", "_")];
+  if (Boolean(said.place) !== (skill === "go_to")) throw new GoalError(`${text}: a place stands after 'go to' only`);
   if (skill === "face_start") return new HeadingGoal(posture);
   if (skill === "go_home") return new HomeGoal(pace, posture);
-  if (skill === "go_to") {
-    if (!said.place) throw new GoalError(`${text} has no place`);
-    return new PlaceGoal(...parsePlace(said.place), pace, posture);
-  }
-  if (said.place) throw new GoalError(`${text} has a place, which only 'go to' takes`);
+  if (skill === "go_to") return new PlaceGoal(...parsePlace(said.place), pace, posture);
   const velocity = parseVelocity(skill, pace, said.velocity, posture.height);
   const end = {};
   if (said.amount) {

@@ -92,10 +92,6 @@ export class Pursuit {
     return this.outcomes.length === this.goals.length;
   }
 
-  get inForce() {
-    return this.over ? STAND : this.#course.goal;
-  }
-
   get pose() {
     return this.#odometry.pose;
   }
@@ -116,7 +112,7 @@ export class Pursuit {
   #advance() {
     const { goal, progress } = this.#course;
     this.outcomes.push({ goal, seconds: progress.seconds, timedOut: !goal.reached(progress) });
-    if (this.over) this.goal = steer(STAND, progress);
+    if (this.over) this.goal = STAND;
     else this.#begin(this.#course.end);
   }
 
