@@ -12,6 +12,7 @@ process.chdir(import.meta.dirname);
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 await build({
+  absWorkingDir: import.meta.dirname, // esbuild keeps the folder in which node was started
   entryPoints: ["src/page.js", "src/planner_worker.js"],
   outdir: "dist",
   bundle: true,
