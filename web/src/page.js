@@ -20,6 +20,7 @@ const SHOVE = 0.7; // m/s
 const DIRECTIONS = ["forward", "to its left", "backward", "to its right"];
 const LONGEST_PICTURE = 0.1; // s; where steps take longer than real time, what was lost is given up
 const REPORT = 1; // s from one report of the pace to the next
+const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i; // names of drivers that draw without a graphics card
 const SAY = "#say=";
 
 const $ = (id) => document.getElementById(id);
@@ -49,7 +50,7 @@ class Page {
     this.robot = robot;
     this.physics = physics;
     this.curves = new Curves([...$("curves").tBodies[0].rows]);
-    const Drawing = hasWebGL() ? Scene : FlatScene;
+    const Drawing = hasGraphicsCard() ? Scene : FlatScene;
     this.scene = new Drawing($("picture"), physics, (x, y) => this.#goTo(x, y));
     robot.onEvent = (event) => this.#report(event);
     this.#fillIn();
@@ -219,7 +220,12 @@ class Page {
   }
 }
 
-const hasWebGL = () => new OffscreenCanvas(1, 1).getContext("webgl2") !== null;
+// Whether a graphics card draws. WebGL in software takes many times longer than FlatScene.
+function hasGraphicsCard() {
+  const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
+  const { UNMASKED_RENDERER_WEBGL } = gl?.getExtension("WEBGL_debug_renderer_info") ?? {};
+  return gl !== null && !SOFTWARE.test(gl.getParameter(UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+}
 
 main().catch((error) => {
   $("notice").textContent = `The page cannot run here: ${error.message}`;
