@@ -23,6 +23,7 @@ from agent.artefacts import arguments, runs
 from agent.artefacts.arguments import option
 from agent.bodies import Body
 from agent.bodies.humanoid import HUMANOID, MODEL_PATH
+from agent.evaluation import suites
 from agent.feedback import pursuit
 from agent.language import amounts, limits, program
 from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
@@ -85,6 +86,7 @@ def code_tables() -> dict:
             "DEFAULT_SECONDS": program.DEFAULT_SECONDS,
         },
         "limits": {"MOTIONS": limits.MOTIONS, "TOLERANCE": limits.TOLERANCE},
+        "suite": {"EPISODE_SECONDS": suites.EPISODE_SECONDS},
     }
 
 
@@ -115,6 +117,7 @@ def body_table(body: Body) -> dict:
         "arms": body.arms,
         "camera_height": body.camera_height,
         "camera_distance": body.camera_distance,
+        "suite_commands": suites.reachable(suites.COMMANDS, body),
         "sides": [next((side for side in ("left", "right") if name.startswith(side)), "middle") for name in names],
     }
 

@@ -2,6 +2,7 @@
 
 import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, partsOf } from "./view.js";
 
+const GROUND_SHADOW_COLOR = "#96a2ad"; // opaque, so that overlapping shadows do not add up
 const TILES = 12; // meters of floor on every side of the robot
 const NEAREST = 0.3; // m; what is nearer than this is behind the camera, or fills the picture
 
@@ -26,8 +27,7 @@ export class FlatScene extends View {
       this.#line(
         this.#ends(part).map(([x, y]) => see([x, y, 0])),
         part.radius,
-        SHADOW_COLOR,
-        0.25,
+        GROUND_SHADOW_COLOR,
       );
     }
     const depth = ({ ends: [from, to] }) => from.far + to.far;

@@ -18,13 +18,13 @@ import { Transformer } from "./transformer.js";
 const { goals: G, body } = tables;
 const SHOVE = 0.7; // m/s
 const DIRECTIONS = ["forward", "to its left", "backward", "to its right"];
-const LONGEST_PICTURE = 0.1; // s; where steps take longer than real time, what was lost is given up
+const LONGEST_FRAME = 0.1; // s; where steps take longer than real time, what was lost is given up
 const REPORT = 1; // s from one report of the pace to the next
 const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i; // names of drivers that draw without a graphics card
 const SAY = "#say=";
 
 const $ = (id) => document.getElementById(id);
-const nextPicture = () => new Promise(requestAnimationFrame);
+const nextFrame = () => new Promise(requestAnimationFrame);
 
 async function main() {
   const controls = document.querySelectorAll("main button, main input, main select");
@@ -55,12 +55,12 @@ class Page {
     robot.onEvent = (event) => this.#report(event);
     this.#fillIn();
     this.#listen();
-    this.#tell("It stands. Tell it what to do.");
+    this.#tell("Ready. Type an instruction.");
   }
 
-  // Steps and pictures, in real time, for as long as the page is open.
+  // Steps and frames in real time, for as long as the page is open.
   async run() {
-    let [before, due, since, pictures, start] = [
+    let [before, due, since, frames, start] = [
       performance.now(),
       this.robot.seconds,
       performance.now(),
@@ -68,18 +68,18 @@ class Page {
       this.robot.seconds,
     ];
     for (;;) {
-      const now = await nextPicture();
-      due += Math.min((now - before) / 1000, LONGEST_PICTURE);
+      const now = await nextFrame();
+      due += Math.min((now - before) / 1000, LONGEST_FRAME);
       before = now;
       while (this.robot.seconds + body.control_seconds <= due) await this.robot.step();
       this.scene.draw();
       this.curves.add(this.robot);
       this.#showProgram();
-      pictures += 1;
+      frames += 1;
       const seconds = (now - since) / 1000;
       if (seconds < REPORT) continue;
-      this.#showPace(pictures / seconds, (this.robot.seconds - start) / seconds);
-      [since, pictures, start] = [now, 0, this.robot.seconds];
+      this.#showPace(frames / seconds, (this.robot.seconds - start) / seconds);
+      [since, frames, start] = [now, 0, this.robot.seconds];
     }
   }
 
@@ -93,11 +93,11 @@ class Page {
   async #say(sentence) {
     if (!this.#planner) {
       this.#pending = sentence;
-      this.#tell("The language model reads sentences. Load it, and the robot does what you said.", true);
+      this.#tell("Load the language model: it reads instructions, and will then read this one.", true);
       $("load").focus();
       return;
     }
-    this.#tell("It reads.");
+    this.#tell("Reading.");
     this.#pursue(parse(await this.#planner.read(sentence)));
   }
 
@@ -112,7 +112,7 @@ class Page {
       return;
     }
     $("model").hidden = true;
-    this.#tell("The language model is here.");
+    this.#tell("The language model is loaded.");
     if (this.#pending) this.#say(this.#pending);
     this.#pending = "";
   }
@@ -145,15 +145,15 @@ class Page {
   }
 
   #report(event) {
-    if (event === "fell") this.#tell("It fell. It will stand up and wait.");
-    if (event === "stands") this.#tell("It fell, and stands again. Tell it what to do.");
+    if (event === "fell") this.#tell("It fell. It will be put back on its feet.");
+    if (event === "stands") this.#tell("It fell and stands again. Type an instruction.");
     if (event !== "done") return;
     const { outcomes } = this.robot.pursuit;
     const late = outcomes.findIndex(({ timedOut }) => timedOut);
     this.#tell(
       late < 0
-        ? `It stands: ${outcomes.length === 1 ? "the goal is" : `all ${outcomes.length} goals are`} reached.`
-        : `It stands: goal ${late + 1} of ${outcomes.length} was given up after ${outcomes[late].seconds.toFixed(1)} s.`,
+        ? `Done: ${outcomes.length === 1 ? "the goal is" : `all ${outcomes.length} goals are`} reached.`
+        : `Done: goal ${late + 1} of ${outcomes.length} was given up after ${outcomes[late].seconds.toFixed(1)} s.`,
     );
   }
 
@@ -178,9 +178,9 @@ class Page {
     );
   }
 
-  #showPace(pictures, pace) {
-    Object.assign($("picture").dataset, { pictures, pace, seconds: this.robot.seconds });
-    $("pace").textContent = `${Math.round(pictures)} pictures a second, ${pace.toFixed(2)} × real time.`;
+  #showPace(frames, pace) {
+    Object.assign($("picture").dataset, { frames, pace, seconds: this.robot.seconds });
+    $("pace").textContent = `${Math.round(frames)} frames per second, ${pace.toFixed(2)} × real time.`;
   }
 
   #fillIn() {
@@ -214,7 +214,7 @@ class Page {
     $("shove").onclick = () => this.#shove();
     $("link").onclick = () => {
       history.replaceState(null, "", SAY + encodeURIComponent($("said").value)); // which does not say it again
-      this.#tell("The address of this page carries the sentence: copy it from there.");
+      this.#tell("The address of this page now carries the instruction. Copy it to share it.");
     };
     addEventListener("hashchange", () => this.followLink());
   }
