@@ -38,11 +38,10 @@ from tqdm import tqdm
 from agent.artefacts import arguments, cards, checkpoints, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import BODIES, find_body
-from agent.evaluation.suites import COMMANDS, measure_commands, measure_native, measure_postures, score_commands
+from agent.evaluation.suites import score_policy
 from agent.models.motor_policy import CRITIC, Critic, MotorPolicy, MotorPolicyConfig
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.env import env_id
-from agent.simulation.physics import INTEGRATORS
 from agent.simulation.task import RewardWeights
 from agent.simulation.vector_env import MAX_DIVERGED, MAX_EPISODE_STEPS, GoalVectorEnv
 from agent.simulation.video import film
@@ -51,6 +50,17 @@ MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than th
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
 FREE = {"init_from", "total_steps", "num_threads", "compile", "integrator", "evaluate_every", "checkpoint_every"}
 FREE |= {"training_model"} | arguments.ALWAYS_FREE
+# What the env draws goals, starts and shoves by.
+DRAWN = (
+    "run_share",
+    "stand_share",
+    "low_share",
+    "arms_share",
+    "stride_share",
+    "recovery_share",
+    "retry_share",
+    "push_speed",
+)
 
 
 @strict
@@ -125,18 +135,13 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
 
     def validate_choices(self):
         body = find_body(self.body)
-        rewards = ("goal", "native") if body.native else ("goal",)
-        if self.reward not in rewards:
-            raise ValueError(f"reward={self.reward!r} is none of body {self.body}: choose {' or '.join(rewards)}")
+        if self.reward not in ("goal", "native"):
+            raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
         if self.reward == "native" and self.goal_conditioned:
             raise ValueError("reward=native has no goals: give --config configs/ppo/native.yaml")
         for share, choices in (("low_share", body.heights), ("arms_share", body.arms)):
             if getattr(self, share) and len(choices) == 1:
                 raise ValueError(f"{share} must be 0 for body {self.body}, which knows only {choices[0]}")
-        if self.training_model and body.load_training_model is None:
-            raise ValueError(f"training_model must be false for body {self.body}, which has one model only")
-        if self.integrator and self.integrator not in INTEGRATORS:
-            raise ValueError(f"integrator={self.integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
@@ -275,13 +280,7 @@ def build_models(
 ) -> tuple[MotorPolicy, Critic]:
     """The policy and the critic in the folder `source`, or new ones of the given or else the asked `widths`."""
     if source:
-        policy = MotorPolicy.to_train_on(source, args.init_from)
-        for name in ("body", "frame"):
-            if getattr(policy.config, name) != getattr(args, name):
-                raise ValueError(
-                    f"{args.init_from} has {name}={getattr(policy.config, name)}, this run {getattr(args, name)}: "
-                    "give another --init_from"
-                )
+        policy = MotorPolicy.to_train_on(source, args.init_from, body=args.body, frame=args.frame)
         policy.config.goal_conditioned = args.goal_conditioned
         if args.start_crouch:
             policy.start_crouch()
@@ -309,16 +308,7 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         frame=args.frame,
         integrator=args.integrator,
         training_model=args.training_model,
-        curriculum=Curriculum(
-            run_share=args.run_share,
-            stand_share=args.stand_share,
-            low_share=args.low_share,
-            arms_share=args.arms_share,
-            push_speed=args.push_speed,
-            stride_share=args.stride_share,
-            recovery_share=args.recovery_share,
-            retry_share=args.retry_share,
-        ),
+        curriculum=Curriculum(**{name: getattr(args, name) for name in DRAWN}),
         weights=args,
         privileged=True,
     )
@@ -544,22 +534,9 @@ def fade_assist(assist: float, row: dict[str, float]) -> float:
 
 
 def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
-    """Evaluate the policy on the commands suite, and on that of postures where it learns them, or on ten native
-    episodes; publish it if it is the best so far, and return what to log.
-    """
-    if args.reward == "native":
-        evaluation = measure_native(policy, episodes=10, seed=args.seed)
-        mean = evaluation["mean"]
-        score = mean["native_return"]
-    else:
-        evaluation = measure_commands(policy, COMMANDS, episodes=2, seed=args.seed)
-        mean = evaluation["mean"]
-        score = score_commands(mean)
-    if args.low_share or args.arms_share:
-        postures = measure_postures(policy, episodes=2, seed=args.seed)["mean"]
-        mean = mean | {f"postures_{name}": value for name, value in postures.items() if name != "episodes"}
-        errors = [min(1.0, postures[name] or 0.0) for name in ("height_error_m", "arm_error_rad")]
-        score += postures["survival"] * (2 - sum(errors))
+    """Measure the policy, publish it if it is the best so far, and return what to log."""
+    postures = bool(args.low_share or args.arms_share)
+    score, evaluation, mean = score_policy(policy, args.reward, postures, args.seed)
     if progress["best_score"] is None or score > progress["best_score"]:
         progress["best_score"], progress["best"] = score, mean
         publish(policy, critic, args, evaluation, progress)

@@ -10,7 +10,7 @@ from conftest import ROOT
 ORDER: dict[str, list[str]] = {
     "goals": [],
     "artefacts": ["runs", "arguments", "cards", "checkpoints", "callbacks", "checks", "hub"],
-    "bodies": ["body", "humanoid"],
+    "bodies": ["body", "humanoid", "g1"],
     "simulation": ["heading", "physics", "task", "curriculum", "vector_env", "env", "rollouts", "video"],
     "models": ["mirror", "motor_policy", "decision_transformer"],
     "data": ["schema", "episodes", "windows", "hindsight"],

@@ -329,7 +329,7 @@ def test_kickstarting_holds_a_policy_to_the_first_one_on_plain_commands(learner)
 
 
 def test_a_policy_that_learns_postures_is_chosen_by_them_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrain_ppo, "COMMANDS", [(1.0, 0.0, 0.0)])
+    monkeypatch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
     monkeypatch.setattr(suites, "POSTURE_COMMANDS", {"standing": (0.0, 0.0, 0.0)})
     scores = {}
     for share in (0.0, 0.5):
@@ -345,7 +345,7 @@ def test_a_policy_that_learns_postures_is_chosen_by_them_too(tmp_path, monkeypat
 
 
 def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrain_ppo, "COMMANDS", [(1.0, 0.0, 0.0)])
+    monkeypatch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
     torch.manual_seed(0)
     blind = MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8], goal_conditioned=False))
     blind.save_pretrained(tmp_path / "blind")
@@ -434,7 +434,7 @@ def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupt
 
 @pytest.mark.slow
 def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrain_ppo, "COMMANDS", [(1.0, 0.0, 0.0)])
+    monkeypatch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
     MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[4, 4])).save_pretrained(tmp_path / "narrow")
     pretrain_ppo.main(tiny(init_from=tmp_path / "narrow", output_dir=tmp_path / "run"))
     pretrain_ppo.main(tiny(output_dir=tmp_path / "run", total_steps=128, resume=True))

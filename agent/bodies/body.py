@@ -82,6 +82,7 @@ class Body:
             is the mirror image. At rest both are at the rest pose.
         wave_swing: rad, by which the joints of the right arm swing around the pose "wave".
         wave_hertz: how often per second.
+        hands: names of the geoms of the right and the left hand, of a body that waves.
         gait: how it should step.
         speed_limits: lowest and highest forward, sideways and yaw velocity, m/s, m/s, rad/s, within the grid of goals.
         gentle_speed: m/s, the fastest command ahead at difficulty 0.
@@ -134,6 +135,7 @@ class Body:
     arm_poses: dict[str, tuple[float, ...]] = field(default_factory=dict)
     wave_swing: tuple[float, ...] = ()
     wave_hertz: float = 0.0
+    hands: tuple[str, ...] = ()
     native: NativeReward | None = field(default=None)
     load_training_model: Callable[[], mujoco.MjModel] | None = None
     ankles: tuple[str, ...] = ()
@@ -345,9 +347,9 @@ class Body:
             raise ValueError(
                 f"{name} to train in steps {model.opt.timestep} s: its Body needs a part of {self.control_seconds:g} s"
             )
-        for foot in self.feet:
-            if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, foot) < 0:
-                raise ValueError(f"{name} has no geom {foot!r}: name its feet")
+        for geom in (*self.feet, *self.hands):
+            if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, geom) < 0:
+                raise ValueError(f"{name} has no geom {geom!r}: name its feet and hands")
         source, sign = joint_mirror(model)
         said_source, said_sign = _mirror(self.joints, self.odd_joints)
         for joint, partner, said in zip(joints, source, said_source, strict=True):

@@ -138,6 +138,7 @@ G1 = register(
         arm_poses={"up": (-2.6, -0.55, 0.0, 1.3), "out": (0.0, -1.4, 0.0, 1.4), "wave": (0.0, -1.3, -1.4, 0.2)},
         wave_swing=(0.0, 0.0, 0.0, 0.45),
         wave_hertz=1.5,
+        hands=HANDS,
         gait=Gait(
             cadence=1.6,
             cadence_per_speed=0.6,

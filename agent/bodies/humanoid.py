@@ -51,6 +51,7 @@ HUMANOID = register(
         arm_poses={"up": (-1.3, 0.3, -1.3), "out": (-0.85, -0.55, -1.4), "wave": (-1.35, -0.95, -0.6)},
         wave_swing=(0.0, 0.0, 0.45),
         wave_hertz=1.5,
+        hands=("right_hand", "left_hand"),
         # People take 1.7 steps per second at 1 m/s and 2.7 when they run at 3 m/s.
         gait=Gait(
             cadence=1.6,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gymnasium
+import mujoco
 import numpy as np
 from tqdm import tqdm
 
@@ -166,6 +167,23 @@ def score_commands(mean: dict[str, float | None]) -> float:
     return (mean["survival"] or 0.0) * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
 
 
+def score_policy(policy: "MotorPolicy", reward: str, postures: bool, seed: int) -> tuple[float, dict, dict]:
+    """How good a policy in training is, the greater the better; what the commands suite found, or ten episodes of the
+    native one; and the means of all that was measured. `postures` are counted where they are learned.
+    """
+    if reward == "native":
+        measured = measure_native(policy, episodes=10, seed=seed)
+        return measured["mean"]["native_return"], measured, measured["mean"]
+    measured = measure_commands(policy, COMMANDS, episodes=2, seed=seed)
+    score, mean = score_commands(measured["mean"]), measured["mean"]
+    if postures:
+        posed = measure_postures(policy, episodes=2, seed=seed)["mean"]
+        mean = mean | {f"postures_{name}": value for name, value in posed.items() if name != "episodes"}
+        errors = [min(1.0, posed[name] or 0.0) for name in ("height_error_m", "arm_error_rad")]
+        score += posed["survival"] * (2 - sum(errors))
+    return score, measured, mean
+
+
 def episode_steps(body: Body) -> int:
     """Control steps in EPISODE_SECONDS."""
     return round(EPISODE_SECONDS / body.control_seconds)
@@ -291,9 +309,8 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     """How well every posture of the body is held while it stands, walks, sidesteps and turns, from POSED_SECONDS on.
 
     `height_error_m` is how far the torso is from the height of a crouch; `arm_error_rad` how far the arm joints are
-    from their pose, the mean of a second for an arm that waves. `wave_hertz` and `wave_rad`, which is half the way
-    from end to end of the joint that moves most, are those of the arm that waves, `other_arm_rad` of the one that
-    does not.
+    from their pose, the mean of a second for an arm that waves. `wave_hertz` is how often its hand comes back,
+    `wave_m` how far the hand goes from end to end, and `other_hand_m` the same of the hand that does not wave.
     """
     body = actor.body
     postures = [(height, arms) for height in body.heights for arms in body.arms]
@@ -314,9 +331,7 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
         means = trace.means(trace.arms[:, bodies])[first - trace.window + 1 :]
         pose = np.abs(means - body.arm_angles[ARMS.index(arms)])[alive]
         whole = [row for row in range(bodies.start, bodies.stop) if trace.alive[-1, row]]
-        waves = [
-            _wave(trace.arms[first:, row], arms, body.control_seconds) for row in whole if arms.startswith("wave")
-        ]
+        waves = [_wave(trace.arms[first:, row], arms, body) for row in whole if arms.startswith("wave")]
         rows.append(
             {
                 "text": f"{name}, {height}, arms {arms.replace('_', ' ')}",
@@ -324,7 +339,7 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
                 "survival": float(trace.alive[:, bodies].mean()),
                 "height_error_m": mean_of(off) if low else None,
                 "arm_error_rad": mean_of(pose.ravel()) if body.arm_joints else None,
-                **{key: mean_of([wave[key] for wave in waves]) for key in ("wave_hertz", "wave_rad", "other_arm_rad")},
+                **{key: mean_of([wave[key] for wave in waves]) for key in ("wave_hertz", "wave_m", "other_hand_m")},
             }
         )
     numbers = ("survival", "height_error_m", "arm_error_rad", "wave_hertz")
@@ -337,18 +352,34 @@ def _within(height: str, name: str, body: Body) -> bool:
     return bool(body.reach(POSTURE_COMMANDS[name]) <= WITHIN) and (height == "normal" or ahead <= body.low_speed)
 
 
-def _wave(arms: np.ndarray, pose: str, control_seconds: float) -> dict[str, float]:
-    """How an arm waves whose joints [T, M] are those of the right arm and then those of the left."""
-    moved = arms - arms.mean(0)
-    right, left = np.split(moved, 2, axis=1)
+def _wave(arms: np.ndarray, pose: str, body: Body) -> dict[str, float]:
+    """How a hand waves, and how much the other one does, of arm joints [T, M]."""
+    right, left = (_swing(places) for places in _hand_places(arms, body))
     waving, other = (left, right) if pose == "wave_left" else (right, left)
-    joint = waving[:, waving.std(0).argmax()]
-    rates = np.fft.rfftfreq(len(joint), control_seconds)
+    rates = np.fft.rfftfreq(len(waving), body.control_seconds)
     return {
-        "wave_hertz": float(rates[np.abs(np.fft.rfft(joint)).argmax()]),
-        "wave_rad": float(np.sqrt(2) * joint.std()),
-        "other_arm_rad": float(np.sqrt(2) * other.std(0).max()),
+        "wave_hertz": float(rates[np.abs(np.fft.rfft(waving)).argmax()]),
+        "wave_m": float(2 * np.sqrt(2) * waving.std()),
+        "other_hand_m": float(2 * np.sqrt(2) * other.std()),
     }
+
+
+def _hand_places(arms: np.ndarray, body: Body) -> np.ndarray:
+    """Where the right and the left hand are while the torso rests [2, T, 3], m."""
+    model = body.load_model()
+    data, places = mujoco.MjData(model), np.empty((2, len(arms), 3))
+    data.qpos[:] = body.start_qpos(model)
+    for t, angles in enumerate(arms):
+        data.qpos[body.joint_indices(body.arm_joints)] = angles
+        mujoco.mj_kinematics(model, data)
+        places[:, t] = [data.geom(hand).xpos for hand in body.hands]
+    return places
+
+
+def _swing(places: np.ndarray) -> np.ndarray:
+    """The motion [T] of a hand along the line on which it moves most, m."""
+    moved = places - places.mean(0)
+    return moved @ np.linalg.svd(moved, full_matrices=False)[2][0]
 
 
 def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:

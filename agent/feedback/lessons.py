@@ -109,7 +109,7 @@ def _with_end(rng: np.random.Generator, outcome: GoalOutcome, goal: VelocityGoal
         done["meters"] = (goal.vx * progress.pose.x + goal.vy * progress.pose.y) / math.hypot(goal.vx, goal.vy)
     elif goal.vx or goal.vy:
         done["meters"] = progress.meters
-    if goal.wz:
+    if goal.skill.startswith(("turn", "curve")):
         done["degrees"] = progress.degrees * math.copysign(1, goal.wz)
     kind = rng.choice(list(done))
     ending = rng.choice(list(ENDINGS), p=list(ENDINGS.values()))

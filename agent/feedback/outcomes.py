@@ -43,12 +43,14 @@ class Deviation:
     Args:
         cause: one of CAUSES.
         share: of the tolerance; more than 1 is a miss.
-        amount: in seconds, meters, degrees or m/s; negative for an end that was not reached, and to the right.
+        amount: in seconds, meters, degrees, m/s or rad/s; negative for an end that was not reached, and to the right.
+        text: the amount in words, as "0.9 meters short".
     """
 
     cause: str
     share: float
     amount: float
+    text: str
 
     @property
     def missed(self) -> bool:
@@ -93,9 +95,12 @@ class GoalOutcome:
             yield from self._velocity_deviations(self.goal)
         else:
             yield self._end
-        if self.seconds >= POSTURE_SECONDS:
-            shares = rounded(self.too_high, "meters") / HEIGHT_TOLERANCE, self.arms_off / ARMS_TOLERANCE
-            yield Deviation("posture", max(shares), 0.0)
+        if self.seconds >= POSTURE_SECONDS and self.goal.height == "low":
+            high = rounded(self.too_high, "meters")
+            yield Deviation("posture", high / HEIGHT_TOLERANCE, high, _amount(high, "meters", "too high", "too low"))
+        if self.seconds >= POSTURE_SECONDS and self.goal.arms != "rest":
+            degrees = rounded(self.arms_off, "degrees")
+            yield Deviation("posture", degrees / ARMS_TOLERANCE, degrees, f"{degrees:g} degrees off")
 
     @property
     def _end(self) -> Deviation:
@@ -103,7 +108,7 @@ class GoalOutcome:
         left = rounded(left, unit)
         if unit == "seconds":
             left = max(0.0, left)  # nothing that ends by time is late
-        return Deviation("end", abs(left) / tolerance, -left)
+        return Deviation("end", abs(left) / tolerance, -left, _amount(-left, unit, "too far", "short"))
 
     def _velocity_deviations(self, goal: VelocityGoal) -> Iterator[Deviation]:
         progress, planar = self.progress, math.hypot(goal.vx, goal.vy)
@@ -111,19 +116,28 @@ class GoalOutcome:
             yield self._end
         if not goal.wz:
             degrees = rounded(progress.degrees, "degrees")
-            yield Deviation("facing", abs(degrees) / FACING_TOLERANCE, degrees)
+            text = _amount(degrees, "degrees", "left", "right")
+            yield Deviation("facing", abs(degrees) / FACING_TOLERANCE, degrees, text)
         if goal.straight:
             x, y, _ = progress.pose
             drift = rounded((goal.vx * y - goal.vy * x) / planar, "meters")
             gone = max(math.hypot(x, y), goal.meters or 0.0)
-            yield Deviation("drift", abs(drift) / max(DRIFT_TOLERANCE, DRIFT_SHARE * gone), drift)
+            text = _amount(drift, "meters", "left", "right")
+            yield Deviation("drift", abs(drift) / max(DRIFT_TOLERANCE, DRIFT_SHARE * gone), drift, text)
         if goal.meters is None and goal.degrees is None:
-            vx, vy, wz = (rounded(v, "m/s") - asked for v, asked in zip(self.velocity, goal.velocity, strict=True))
-            shares = (
-                math.hypot(vx, vy) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * planar),
-                abs(wz) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * abs(goal.wz)),
+            off = [rounded(v - asked, "m/s") for v, asked in zip(self.velocity, goal.velocity, strict=True)]
+            *_, wz = off = [abs(each) for each in off]
+            speed = max(off[:2])
+            yield Deviation(
+                "speed", speed / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * planar), speed, f"{speed:g} m/s off"
             )
-            yield Deviation("speed", max(shares), math.hypot(vx, vy))
+            share = wz / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * abs(goal.wz))
+            yield Deviation("speed", share, wz, f"{wz:g} rad/s off")
+
+    @property
+    def off(self) -> str:
+        """The deviations in words, but those of nothing; none after a fall."""
+        return "" if self.fell else ", ".join(each.text for each in self.deviations if each.amount)
 
     @property
     def place(self) -> Pose:
@@ -174,9 +188,10 @@ class GoalOutcome:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is wrong with a goal, one of CAUSES, and the probability that it was met, or missed, as it says."""
+    """What is wrong with a goal: one of CAUSES, from the deviations in words, and the probability of all of it."""
 
     cause: str
+    off: str = ""
     confidence: float = 1.0
 
     @property
@@ -204,7 +219,7 @@ Judge = Callable[[GoalOutcome], tuple[Assessment, tuple[Goal, ...]]]
 
 def judge(outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
     """The simulator's verdict on a goal, and goals that repair it."""
-    return Assessment(cause(outcome)), repairs(outcome)
+    return Assessment(cause(outcome), outcome.off), repairs(outcome)
 
 
 def cause(outcome: GoalOutcome) -> str:

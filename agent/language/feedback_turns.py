@@ -8,16 +8,18 @@ import numpy as np
 from agent.feedback import proposals
 from agent.feedback.outcomes import GoalOutcome, cause, repairs
 from agent.goals import GoalProgram
-from agent.language.planner import ASSESS, CORRECT, PROPOSE, Turn, table_text
+from agent.language.planner import ASSESS, CORRECT, PROPOSE, Turn, missed_text, table_text
 
 
 def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
-    """The verdict on each outcome, the repair of each missed one, and as many proposals for tables."""
-    turns = [Turn(ASSESS, outcome.report, cause(outcome)) for outcome in outcomes]
+    """The verdict on each outcome, the repair of each missed one, and a quarter as many proposals for tables."""
+    turns = []
     for outcome in outcomes:
+        found_off = f"{outcome.off}: " * bool(outcome.off)
+        turns.append(Turn(ASSESS, outcome.report, found_off + cause(outcome)))
         if found := repairs(outcome):
-            turns.append(Turn(CORRECT, outcome.report, GoalProgram(found).text))
+            turns.append(Turn(CORRECT, missed_text(outcome.report, outcome.off), GoalProgram(found).text))
     rng = np.random.default_rng(seed)
-    for table in itertools.islice(proposals.draw_tables(seed), len(outcomes)):
+    for table in itertools.islice(proposals.draw_tables(seed), len(outcomes) // 4):
         turns.append(Turn(PROPOSE, table_text(table), proposals.example(table, rng).text))
     return turns

@@ -53,8 +53,9 @@ class Task(NamedTuple):
 
 
 READ = Task("Write the robot's program.", GRAMMAR)
-ASSESS = Task("Was the goal met? Name what is wrong.", "|".join(CAUSES))
-CORRECT = Task("Write a program that repairs the goal.", f"(?:nothing|{GRAMMAR})")
+_OFF = r"\d+(?:\.\d)? (?:seconds|meters|degrees|m/s|rad/s) (?:short|too far|left|right|off|too high|too low)"
+ASSESS = Task("What is off, and was the goal met?", f"(?:{_OFF}(?:, {_OFF}){{0,6}}: )?(?:{'|'.join(CAUSES)})")
+CORRECT = Task("Write a program that repairs the goal.", GRAMMAR)
 PROPOSE = Task("Write a program that practices the worst goals.", GRAMMAR)
 TASKS = {"read": READ, "assess": ASSESS, "correct": CORRECT, "propose": PROPOSE}
 
@@ -273,20 +274,26 @@ class Planner:
         return [results[place] for place in range(len(texts))]
 
     def assess(self, outcomes: Sequence[GoalOutcome]) -> list[Assessment]:
-        """What is wrong with each goal, and the probability that this is so."""
+        """What is off with each goal, what is wrong with it, and the probability that this is so."""
         prompts = [self.chat.prompt_ids(ASSESS, outcome.report) for outcome in outcomes]
-        return [Assessment(answer, confidence) for answer, confidence in self.answer(ASSESS, prompts)]
+        found = []
+        for answer, confidence in self.answer(ASSESS, prompts):
+            off, _, cause = answer.rpartition(": ")
+            found.append(Assessment(cause, off, confidence))
+        return found
 
-    def correct(self, outcomes: Sequence[GoalOutcome]) -> list[tuple[Goal, ...]]:
-        """Goals that repair what is left of each goal; none where there is nothing to do."""
-        prompts = [self.chat.prompt_ids(CORRECT, outcome.report) for outcome in outcomes]
-        answers = [answer for answer, _ in self.answer(CORRECT, prompts)]
-        return [() if answer == "nothing" else parse(answer, self.body).goals for answer in answers]
+    def correct(self, outcomes: Sequence[GoalOutcome], offs: Sequence[str]) -> list[tuple[Goal, ...]]:
+        """Goals that repair what is left of each goal, by its deviations in words."""
+        texts = [missed_text(outcome.report, off) for outcome, off in zip(outcomes, offs, strict=True)]
+        prompts = [self.chat.prompt_ids(CORRECT, text) for text in texts]
+        return [parse(answer, self.body).goals for answer, _ in self.answer(CORRECT, prompts)]
 
     def judge(self, outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
         """What is wrong with a goal, and what to do about it: see `agent.feedback.pursuit.Pursuit`."""
         (assessment,) = self.assess([outcome])
-        return assessment, () if assessment.met else self.correct([outcome])[0]
+        if assessment.cause in ("met", "fall"):
+            return assessment, ()
+        return assessment, self.correct([outcome], [assessment.off])[0]
 
     def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
         """`count` programs that practice what a table says is done worst, drawn by their probability."""
@@ -402,6 +409,11 @@ class _Row:
             if self.ended or not self.matcher.consume_token(index) or index != guess:
                 break
         return len(self.answer) - before - 1
+
+
+def missed_text(report: str, off: str) -> str:
+    """What a correction is asked for with: the report, and the deviations that the assessment found."""
+    return f"{report} off: {off}."
 
 
 def table_text(table: Sequence[Score]) -> str:

@@ -115,15 +115,19 @@ class MotorPolicy(PreTrainedModel):
         return policy
 
     @classmethod
-    def to_train_on(cls, path: Path, name: str) -> "MotorPolicy":
+    def to_train_on(cls, path: Path, name: str, **expected: str) -> "MotorPolicy":
         """The policy in the folder `path` of the artefact `name`, to train on from it.
 
         One of the first vocabulary, which had neither heights nor arms, is widened and acts as before.
 
         Raises:
-            ValueError: what is no whole MotorPolicy.
+            ValueError: what is no whole MotorPolicy, or has other settings than the `expected` ones.
         """
         config = checks.check_artefact(path, name, model_type=MotorPolicyConfig.model_type)
+        for key, value in expected.items():
+            found = config.get(key, getattr(MotorPolicyConfig(), key))
+            if found != value:
+                raise ValueError(f"{name} has {key}={found}, this run {value}: give another --init_from")
         if config.get("goal_version") != "1":
             return cls.from_pretrained(path)
         kept = {key: config[key] for key in ("body", "widths", "goal_conditioned", "frame") if key in config}

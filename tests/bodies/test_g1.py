@@ -16,6 +16,7 @@ from agent import Goal, MotorPolicy, make_env, make_vector_env
 from agent.artefacts.arguments import parse_arguments
 from agent.bodies import g1
 from agent.bodies.g1 import G1, load_model, load_training_model
+from agent.evaluation import suites
 from agent.goals import ARMS, HEIGHTS
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.heading import heading_observation
@@ -218,14 +219,12 @@ def test_without_its_package_the_command_that_installs_it_is_named(monkeypatch, 
 
 
 def test_only_a_body_with_a_model_to_train_in_is_trained_in_it():
-    with pytest.raises(ValueError, match="training_model must be false for body humanoid"):
-        parse_arguments(pretrain_ppo.Arguments, ["--training_model", "true"])
     with pytest.raises(ValueError, match="body humanoid has no model of its own to train in"):
         make_vector_env(1, 1, training_model=True)
 
 
 def test_ppo_trains_a_policy_that_acts_with_all_contacts(monkeypatch, tmp_path):
-    monkeypatch.setattr(pretrain_ppo, "COMMANDS", ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0)))  # that it evaluates
+    monkeypatch.setattr(suites, "COMMANDS", ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0)))  # that it evaluates
     words = ["--config", "configs/ppo/g1.yaml", "--output_dir", str(tmp_path), "--report_to", "none"]
     tiny = {"num_envs": 8, "num_threads": 1, "rollout_steps": 16, "total_steps": 256, "minibatch_size": 64}
     words += [

@@ -16,6 +16,7 @@ from agent import Goal, GoalDecisionTransformer, MotorPolicy, make_env, make_vec
 from agent.artefacts.arguments import parse_arguments
 from agent.bodies import BODIES
 from agent.bodies.body import Body, Gait, register
+from agent.evaluation import suites
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.vector_env import GoalVectorEnv
 
@@ -139,8 +140,8 @@ def chain(biped, tmp_path_factory):
     """Folder with a policy, a dataset and a transformer of the body, each made from the one before."""
     folder = tmp_path_factory.mktemp("biped")
     patch = pytest.MonkeyPatch()
-    for script in (pretrain_ppo, train_decision_transformer):
-        patch.setattr(script, "COMMANDS", ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0)))  # that they evaluate
+    for module in (suites, train_decision_transformer):
+        patch.setattr(module, "COMMANDS", ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0)))  # that they evaluate
     patch.setattr(collect_dataset, "FILM_SECONDS", 0.4)
     common = {"report_to": "none", "seed": 1}
     pretrain_ppo.main(

@@ -171,7 +171,7 @@ def test_postures_are_measured_against_what_was_asked(monkeypatch):
     assert low == pytest.approx([0.03] * len(low)) and rows[0]["height_error_m"] is None
     waves = [row for row in rows if "wave" in row["text"]]
     assert all(row["wave_hertz"] == pytest.approx(1.5, abs=0.1) for row in waves)
-    assert all(row["other_arm_rad"] < 0.01 < row["wave_rad"] for row in waves)
+    assert all(row["other_hand_m"] < 0.001 and 0.15 < row["wave_m"] < 0.4 for row in waves)
 
 
 def test_postures_that_a_body_is_too_slow_for_are_left_out(monkeypatch):

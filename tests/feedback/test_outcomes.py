@@ -96,6 +96,29 @@ def test_what_was_missed_has_a_cause_and_a_repair(goal, measured, why, undone):
 
 
 @pytest.mark.parametrize(
+    ("goal", "measured", "off"),
+    [
+        (
+            Goal(1.0, meters=3.0),
+            {"x": 2.1, "y": 0.4, "degrees": 3.3},
+            "0.9 meters short, 3 degrees left, 0.4 meters left",
+        ),
+        (Goal(1.0, meters=3.0), {"x": 3.0}, ""),
+        (Goal(1.0, meters=3.0), {"x": 1.0, "fell": True}, ""),
+        (Goal(0.0, 0.0, 0.8, degrees=90), {"degrees": 120}, "30 degrees too far"),
+        (
+            Goal(1.0, seconds=3.0, height="low", arms="up"),
+            {"seconds": 3.0, "velocity": (0.8, 0.1, 0.3), "too_high": 0.12, "arms_off": 25.4},
+            "0.2 m/s off, 0.3 rad/s off, 0.1 meters too high, 25 degrees off",
+        ),
+        (Goal.home(), {"x": 1.0}, "1 meters short"),
+    ],
+)
+def test_what_is_off_is_said_in_amounts_and_not_in_shares_of_a_tolerance(goal, measured, off):
+    assert outcome(goal, **measured).off == off
+
+
+@pytest.mark.parametrize(
     ("goal", "measured", "report"),
     [
         (
