@@ -30,6 +30,7 @@ from agent.feedback.pursuit import Pursuit
 from agent.feedback.trials import random_posture, random_program
 from agent.goals import ARMS, GRID, HEIGHTS, SKILLS, Goal, GoalProgram, VelocityGoal
 from agent.language.language_model import load_tokenizer, packaged_model
+from agent.language.planner import Planner
 from agent.language.program import parse
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.simulation.env import goal_env, make_env
@@ -197,18 +198,30 @@ def sentences() -> list[str]:
     ]
 
 
+def readings() -> list[dict]:
+    """What the planner makes of the first development sentences, and of none."""
+    lines = (ROOT / "agent" / "language" / "corpus" / "written" / "development.jsonl").read_text().splitlines()
+    texts = ["", *(json.loads(line)["messages"][1]["content"] for line in lines[:20])]
+    planner = Planner.from_pretrained(shipped_agent() / "planner", HUMANOID.name)
+    return [{"text": text, "tokens": planner.parse(text).tokens} for text in texts]
+
+
+def shipped_agent() -> Path:
+    """Folder of the agent that the page was made from."""
+    return ROOT / json.loads((EXPORTED / "tables.json").read_text())["agent"]
+
+
 @pytest.fixture(scope="module")
 def records(tmp_path_factory) -> Path:
     """A folder with what Python does."""
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("records")
     tracks = [record_track(rng, random_program(rng, HUMANOID, 3)) for _ in range(20)]
     tokenizer = load_tokenizer(packaged_model(), "the base model")
-    agent = Path(json.loads((EXPORTED / "tables.json").read_text())["agent"])
     found = {
         "programs": [program_record(text) for text in spoken_programs(rng)],
         "goals": [goal_record(goal) for goal in random_goals(rng)],
         "tracks": [track for track, _ in tracks],
-        "motions": [record_motion(agent, goal) for goal in (Goal(), Goal(1.0), Goal(0.6, 0, 0.4))],
+        "motions": [record_motion(shipped_agent(), goal) for goal in (Goal(), Goal(1.0), Goal(0.6, 0, 0.4))],
         "sentences": [
             {"text": text, "ids": tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)}
             for text in sentences()
@@ -240,6 +253,8 @@ def test_the_tables_of_the_page_are_those_of_this_code(monkeypatch):
     ],
 )
 def test_javascript_gives_what_python_gives(name, records):
+    if name == "language_model":
+        (records / "readings.json").write_text(json.dumps(readings()))
     command = ["node", "--test", str(WEB / "tests" / f"{name}.test.js")]
     result = subprocess.run(command, env=os.environ | {"RECORDS": str(records)}, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -332,6 +347,9 @@ def test_a_shove_is_felt_and_the_robot_stays_on_its_feet(page):
     page.wait_for_function(
         "[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.2)"
     )
+    shoved = float(page.locator("#picture").get_attribute("data-seconds"))
+    page.wait_for_function("(shoved) => document.querySelector('#picture').dataset.seconds > shoved + 3", arg=shoved)
+    expect(page.get_by_role("status")).to_contain_text("Shoved")  # not "It fell"
 
 
 @pytest.mark.slow

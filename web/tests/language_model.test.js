@@ -4,6 +4,7 @@ import test from "node:test";
 
 import * as ort from "onnxruntime-web";
 
+import { programTokens } from "../src/goals.js";
 import { LanguageModel } from "../src/language_model.js";
 import { parse } from "../src/program.js";
 import { Tokenizer } from "../src/tokenizer.js";
@@ -30,19 +31,14 @@ test("the grammar allows every token of a program, and an end after the last", (
   }
 });
 
-test("a sentence becomes a program", async () => {
+test("nearly every sentence becomes the program that Python writes, in spite of 8-bit weights", async () => {
   const session = await ort.InferenceSession.create(file("planner.onnx"));
-  const model = new LanguageModel(
-    ort,
-    session,
-    settings,
-    new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer),
-  );
-  const said = async (sentence) => {
-    const { goals, refusal } = parse(await model.read(sentence));
-    return refusal ?? goals.map(({ text }) => text).join("; ");
-  };
-  assert.equal(await said(""), "nothing");
-  assert.equal(await said("walk forward for 2 seconds, then turn left"), "walk forward 2 seconds; turn left");
-  assert.equal(await said("turn right 90 degrees"), "turn right 90 degrees");
+  const past = new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer);
+  const model = new LanguageModel(ort, session, settings, past);
+  const different = [];
+  for (const { text, tokens } of records("readings")) {
+    const { goals, refusal } = parse(await model.read(text));
+    if (tokens !== (refusal ? `<refuse> <${refusal}> <end>` : programTokens(goals))) different.push(text);
+  }
+  assert.ok(different.length <= 2, different.join("\n"));
 });
