@@ -180,7 +180,7 @@ class Page {
 
   #showPace(frames, pace) {
     Object.assign($("picture").dataset, { frames, pace, seconds: this.robot.seconds });
-    $("pace").textContent = `${Math.round(frames)} frames per second, ${pace.toFixed(2)} × real time.`;
+    $("pace").textContent = `${Math.round(frames)} fps, ${pace.toFixed(2)} × real time.`;
   }
 
   #fillIn() {
