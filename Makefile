@@ -21,7 +21,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # Which of the two $(RUN) holds. Asking for the other one makes all of it again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart app test test-all torture style quality benchmark baselines ablations stages docker
+.PHONY: quickstart app web test test-all torture style quality benchmark baselines ablations stages docker
 .DELETE_ON_ERROR:
 
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
@@ -60,6 +60,17 @@ $(RUN)/replay.mp4: $(RUN)/planner/summary.json
 # The page: see it at the address that this prints.
 app: $(INSTALLED)
 	$(BIN)/python app.py
+
+# The page without a server, in web/dist: docs/web.md. PLANNER= leaves the language model out.
+PLANNER := --planner true
+web: $(INSTALLED) web/node_modules
+	$(BIN)/pip install --quiet -r requirements-web.txt
+	PYTHONPATH=. $(BIN)/python web/export.py --agent $(SHIPPED) $(PLANNER)
+	node web/build.js
+
+web/node_modules: web/package-lock.json
+	npm ci --prefix web --ignore-scripts
+	@touch $@
 
 # The tests of at most a few seconds each. test-all has the slow ones too: trainings from end to end, launched processes.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --durations 10

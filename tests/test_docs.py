@@ -82,12 +82,17 @@ ELSEWHERE = {
     "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml collect_dataset.py": (
         "test_launch.py::test_two_processes_collect_what_one_does"
     ),
+    "make web": "test_web.py::test_a_program_runs_to_its_end_and_another_takes_over_in_mid_walk",
+    "hf repos create me/humanoid-page": "test_web.py::test_a_static_space_is_made_by_the_commands_of_the_docs",
+    "hf upload me/humanoid-page": "test_web.py::test_a_static_space_is_made_by_the_commands_of_the_docs",
     "hf ": "test_docs.py::test_a_space_is_made_by_the_commands_of_the_page_and_starts",
     "make quickstart": "test_docs.py::test_a_command_does_what_it_says",
 }
 # What a command begins with -> why nothing runs it.
 NOT_RUN = {
     "docker ": "a container engine",
+    "python -m http.server": "it serves until it is stopped",
+    "node web/evaluate.js": "minutes; test_web.py compares physics and transformer with Python's, step by step",
     "pip install ": "it changes the environment of the reader; `make test` installs the same packages",
     "accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml": (
         "TinyLlama from the Hub, and a GPU; tests/test_finetune_llm.py trains one of its shape"

@@ -88,8 +88,8 @@ SPEED = speed_pattern("m/s", "rad/s")
 
 _UNIT = _either(UNITS)
 _LENGTH_UNIT = _either(word for word, (kind, _) in UNITS.items() if kind != "seconds")
-_PARSE_SINGLE = re.compile(rf"({NUMBER})[ -]?({_SHARE})({_UNIT})(?: and (a half|a quarter|three quarters))?(?![a-z])")
-_PARSE_SPEED = re.compile(rf"({NUMBER}) ?(?:({_either(SPEED_UNITS)})|({_LENGTH_UNIT}) (?:per|an|a) ({_either(PER)}))")
+PARSE_SINGLE = re.compile(rf"({NUMBER})[ -]?({_SHARE})({_UNIT})(?: and (a half|a quarter|three quarters))?(?![a-z])")
+PARSE_SPEED = re.compile(rf"({NUMBER}) ?(?:({_either(SPEED_UNITS)})|({_LENGTH_UNIT}) (?:per|an|a) ({_either(PER)}))")
 
 
 def number(text: str) -> float:
@@ -149,7 +149,7 @@ def amount(text: str) -> tuple[str, float]:
         ValueError: it is none, or adds amounts of two kinds.
     """
     kinds, total, end = set(), 0.0, 0
-    for match in _PARSE_SINGLE.finditer(text):
+    for match in PARSE_SINGLE.finditer(text):
         if text[end : match.start()] not in ("", " ", " and "):
             break
         kind, factor = UNITS[match[3]]
@@ -168,7 +168,7 @@ def speed(text: str) -> tuple[str, float]:
     Raises:
         ValueError: it is none.
     """
-    match = _PARSE_SPEED.fullmatch(text)
+    match = PARSE_SPEED.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is no speed: say a number and a unit, such as 0.8 m/s")
     value = number(match[1])

@@ -64,12 +64,12 @@ GRAMMAR = f"(?:{_GOAL}(?:; {_GOAL}){{0,{MAX_GOALS - 1}}}|refuse: (?:{'|'.join(RE
 
 _VELOCITY = f"{SPEED}{_WAY}(?: and {SPEED}{_WAY}){{0,2}}"
 _MOTIONS = "|".join(skill.replace("_", " ") for skill in (*SKILLS, *PLACE_SKILLS))
-_PARTS = re.compile(
+GOAL_PARTS = re.compile(
     f"(?P<motion>{_MOTIONS})(?: (?P<speed>{_SPEED_WORDS}))?(?: (?P<place>{_PLACE})| (?P<amount>{AMOUNT}))?"
     f"(?: at (?P<velocity>{_VELOCITY}))?(?P<posture>{_POSTURES}*)"
 )
-_PLACE_PARTS = re.compile(f"({AMOUNT}) (ahead|behind|left|right)")
-_VELOCITY_PARTS = re.compile(f"({SPEED})(?: (forward|backward|left|right))?")
+PLACE_PARTS = re.compile(f"({AMOUNT}) (ahead|behind|left|right)")
+VELOCITY_PARTS = re.compile(f"({SPEED})(?: (forward|backward|left|right))?")
 
 
 def parse(text: str, body: Body) -> GoalProgram:
@@ -96,7 +96,7 @@ def parse_goal(text: str, body: Body) -> Goal:
         BeyondLimit: an amount is out of range.
         ValueError: it is no goal, or its amount does not suit its motion.
     """
-    match = _PARTS.fullmatch(text)
+    match = GOAL_PARTS.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is no goal")
     settings = _posture(match["posture"])
@@ -138,7 +138,7 @@ def _posture(text: str) -> dict:
 def _place(text: str) -> tuple[float, float]:
     """Meters ahead and to the left."""
     at = {}
-    for said, direction in _PLACE_PARTS.findall(text):
+    for said, direction in PLACE_PARTS.findall(text):
         kind, meters = amount(said)
         if kind != "meters":
             raise ValueError(f"{text!r} is no place")
@@ -159,7 +159,7 @@ def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) 
         return velocity
     if skill == "stand":
         raise ValueError("standing has no speed")
-    for spelled, way in _VELOCITY_PARTS.findall(said):
+    for spelled, way in VELOCITY_PARTS.findall(said):
         unit, value = speed(spelled)
         place = 2 if unit == "rad/s" else {"forward": 0, "backward": 0, "left": 1, "right": 1}.get(way, axis)
         if place == 2 and not velocity[2] and not way:

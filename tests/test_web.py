@@ -1,0 +1,431 @@
+"""The page without a server gives what the Python code gives, and a visitor gets along with it.
+
+What Python does is recorded here; the tests in web/tests read the records and compare, in node. The page is visited in
+a headless Chromium that draws without a graphics card.
+"""
+
+import functools
+import http.server
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import hub_server
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import ROOT
+from playwright.sync_api import Page, expect, sync_playwright
+from test_app import CHROMIUM, PATIENCE, needs_browser
+
+from agent.bodies.humanoid import HUMANOID
+from agent.feedback.pursuit import Pursuit
+from agent.feedback.trials import random_posture, random_program
+from agent.goals import ARMS, GRID, HEIGHTS, SKILLS, Goal, GoalProgram, VelocityGoal
+from agent.language.language_model import load_tokenizer, packaged_model
+from agent.language.planner import Planner
+from agent.language.program import parse
+from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.simulation.env import goal_env, make_env
+from agent.simulation.heading import heading_observation
+
+WEB = ROOT / "web"
+EXPORTED, BUILT = WEB / "generated", WEB / "dist"
+STEPS = 600  # of a track
+PROGRAMS = (
+    "walk forward slow six feet, low; turn left a quarter turn; go to 3 m ahead 2 m left, arms up",
+    "stand 1/2 minute; run forward twenty two and a half yards at 3 km/h; sidestep right at 0.4 m/s right, wave left",
+    "curve left 90° at 1 m/s forward and thirty degrees per second; go home fast; face start; "
+    + "stand; " * 4
+    + "stand",
+    "refuse: unclear",
+)
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("node") and (BUILT / "index.html").is_file()), reason="the page is not built: make web"
+)
+
+needs_planner = pytest.mark.skipif(
+    not (BUILT / "planner.onnx").is_file(), reason="the page has no language model: make web"
+)
+
+
+def spoken_programs(rng: np.random.Generator) -> list[str]:
+    """Readable programs of all kinds of goal, and some that are beyond the robot or make no sense."""
+    amounts = [
+        "2 meters",
+        "half a metre",
+        "six feet",
+        "5 feet 6 inches",
+        "1,5 m",
+        "three quarters of a minute",
+        "90 degrees",
+    ]
+    amounts += [
+        "a quarter turn",
+        "one and a half turns",
+        "two hundred ten degrees",
+        "a couple of steps",
+        "4 s",
+        "1/2 minute",
+    ]
+    amounts += [
+        "point five metres",
+        "two point five seconds",
+        "1,000 cm",
+        "a mile",
+        "0.01 m",
+        "1 minute and 30 seconds",
+    ]
+    speeds = [
+        "3 km/h",
+        "0.8 m/s",
+        "thirty degrees per second",
+        "1 m/s forward and 0.6 rad/s left",
+        "9 m/s",
+        "0.4 rad/s",
+    ]
+    postures = ["", ", low", ", arms up", ", wave left", ", low, arms out"]
+    motions = [skill.replace("_", " ") for skill in SKILLS]
+    texts = [
+        "refuse: unclear",
+        "refuse: limit",
+        "dance",
+        "",
+        "go home fast, wave right",
+        "go home 3 m ahead",
+        "walk forward 2 m left",
+        "go to",
+        "face start, low",
+        "stand at 1 m/s",
+    ]
+    for _ in range(400):
+        goals = []
+        for _ in range(rng.integers(1, 4)):
+            posture = rng.choice(postures)
+            if rng.random() < 0.2:
+                ways = rng.choice(["ahead", "behind"]), rng.choice(["left", "right"])
+                goals.append(f"go to {rng.uniform(0, 25):.1f} m {ways[0]} 2 feet {ways[1]}{posture}")
+                continue
+            pace = rng.choice(["", " slow", " fast"])
+            amount = f" {rng.choice(amounts)}" if rng.random() < 0.8 else ""
+            speed = f" at {rng.choice(speeds)}" if rng.random() < 0.4 else ""
+            goals.append(f"{rng.choice(motions)}{pace}{amount}{speed}{posture}")
+        texts.append("; ".join(goals))
+    return texts
+
+
+def program_record(text: str) -> dict:
+    program = parse(text, HUMANOID)
+    return {"text": text, "tokens": program.tokens, "spoken": program.text, "reason": program.reason}
+
+
+def random_goals(rng: np.random.Generator) -> list[Goal]:
+    goals = [goal for _ in range(150) for goal in random_program(rng, HUMANOID)]
+    for _ in range(150):
+        velocity = [float(rng.uniform(points[0], points[-1])) for points in GRID.values()]
+        goals.append(VelocityGoal(*velocity, **random_posture(rng, HUMANOID), seconds=float(rng.uniform(0.1, 600))))
+    possible = [goal for goal in goals if not parse(goal.on_grid().text, HUMANOID).refused]
+    assert len(possible) > len(goals) / 2
+    return possible
+
+
+def goal_record(goal: Goal) -> dict:
+    """A goal, and what it wants at a random place of its way."""
+    near = goal.on_grid()
+    return {
+        "text": near.text,
+        "tokens": GoalProgram((near,)).tokens,
+        "command": near.command_ids if isinstance(near, VelocityGoal) else None,
+    }
+
+
+def record_track(rng: np.random.Generator, goals: tuple[Goal, ...]) -> tuple[dict, np.ndarray]:
+    """A body that follows what it is told loosely, and what `Pursuit` tells it: observations [T, S]."""
+    size, first = HUMANOID.observation_size, 5 + len(HUMANOID.joints)
+    pursuit, velocity = Pursuit(goals, HUMANOID), np.zeros(3)
+    observations, commands, reached = np.zeros((STEPS, size), dtype=np.float32), [], []
+    for observation in observations:
+        velocity += 0.05 * (np.array(pursuit.goal.velocity) - velocity) + rng.normal(0, 0.02, 3)
+        tilt = rng.normal(0, 0.03, 3)
+        observation[0] = 1.25
+        observation[1:5] = np.array([1, *tilt]) / math.hypot(1, *tilt)
+        observation[first : first + 2], observation[first + 5] = velocity[:2], velocity[2]
+        observation[first + 3 : first + 5] = rng.normal(0, 0.2, 2)
+        pursuit.add(observation)
+        goal = pursuit.goal
+        commands.append([*goal.velocity, HEIGHTS.index(goal.height), ARMS.index(goal.arms)])
+        reached.append(len(pursuit.outcomes))
+    return {"program": "; ".join(goal.text for goal in goals), "commands": commands, "reached": reached}, observations
+
+
+def record_motion(agent: Path, goal: VelocityGoal) -> dict:
+    """Half a second of the shipped transformer in the simulator."""
+    transformer = GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=HUMANOID.name)
+    env = make_env(HUMANOID.name)
+    observation, _ = env.reset(seed=0)
+    data = goal_env(env).data
+    start = {"qpos": data.qpos.tolist(), "qvel": data.qvel.tolist()}
+    transformer.prompt(goal)
+    observations, actions = [], []
+    for _ in range(round(0.5 / HUMANOID.control_seconds)):
+        action = transformer.act(observation)
+        observation, *_ = env.step(action)
+        actions.append(action.tolist())
+        observations.append(heading_observation(data.qpos, data.qvel).tolist())
+    return {"goal": goal.text, **start, "actions": actions, "observations": observations}
+
+
+def sentences() -> list[str]:
+    """Of people, and what is hard to split into words."""
+    file = ROOT / "tests" / "instructions" / "instructions_physical.jsonl"
+    said = [json.loads(line)["text"] for line in file.read_text().splitlines()]
+    return [
+        *said,
+        "  Go 3.5m -- then STOP!!  ",
+        "l'été à 20 °C, don't",
+        "走 2 米 🏃",
+        "a\n\n b\t",
+        "<|im_end|> <goal>",
+        "x" * 50,
+    ]
+
+
+def readings() -> list[dict]:
+    """What the planner makes of the first development sentences, and of none."""
+    lines = (ROOT / "agent" / "language" / "corpus" / "written" / "development.jsonl").read_text().splitlines()
+    texts = ["", *(json.loads(line)["messages"][1]["content"] for line in lines[:20])]
+    planner = Planner.from_pretrained(shipped_agent() / "planner", HUMANOID.name)
+    return [{"text": text, "tokens": planner.parse(text).tokens} for text in texts]
+
+
+def shipped_agent() -> Path:
+    """Folder of the agent that the page was made from."""
+    return ROOT / json.loads((EXPORTED / "tables.json").read_text())["agent"]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> Path:
+    """A folder with what Python does."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("records")
+    tracks = [record_track(rng, random_program(rng, HUMANOID, 3)) for _ in range(20)]
+    tokenizer = load_tokenizer(packaged_model(), "the base model")
+    found = {
+        "programs": [program_record(text) for text in spoken_programs(rng)],
+        "goals": [goal_record(goal) for goal in random_goals(rng)],
+        "tracks": [track for track, _ in tracks],
+        "motions": [record_motion(shipped_agent(), goal) for goal in (Goal(), Goal(1.0), Goal(0.6, 0, 0.4))],
+        "sentences": [
+            {"text": text, "ids": tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)}
+            for text in sentences()
+        ],
+        "answers": [{"text": text, "ids": tokenizer.encode(text, add_special_tokens=False)} for text in PROGRAMS],
+    }
+    for name, value in found.items():
+        (folder / f"{name}.json").write_text(json.dumps(value))
+    np.concatenate([observations for _, observations in tracks]).tofile(folder / "tracks.bin")
+    return folder
+
+
+def test_the_tables_of_the_page_are_those_of_this_code(monkeypatch):
+    monkeypatch.syspath_prepend(str(WEB))
+    export = pytest.importorskip("export", reason="onnx is not installed: make web", exc_type=ImportError)
+    exported = json.loads((EXPORTED / "tables.json").read_text())
+    for name, table in (export.code_tables() | {"body": export.body_table(HUMANOID)}).items():
+        assert exported[name] == json.loads(json.dumps(table)), f"{name} of the page is stale: make web"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "goals",
+        "program",
+        "pursuit",
+        pytest.param("physics", marks=pytest.mark.slow),
+        pytest.param("language_model", marks=[needs_planner, pytest.mark.slow]),
+    ],
+)
+def test_javascript_gives_what_python_gives(name, records):
+    if name == "language_model":
+        (records / "readings.json").write_text(json.dumps(readings()))
+    command = ["node", "--test", str(WEB / "tests" / f"{name}.test.js")]
+    result = subprocess.run(command, env=os.environ | {"RECORDS": str(records)}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_a_static_space_is_made_by_the_commands_of_the_docs(tmp_path):
+    typed = re.findall("^hf .*$", (ROOT / "docs" / "web.md").read_text(), re.MULTILINE)
+    with hub_server.serving() as hub:
+        environment = os.environ | hub.environment(tmp_path) | {"DO_NOT_TRACK": "1"}
+        for command in typed:
+            hf = [sys.executable, "-m", "huggingface_hub.cli.hf", *shlex.split(command)[1:]]
+            done = subprocess.run(hf, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+        files = hub.files("me/humanoid-page", "spaces")
+    assert files["README.md"] == (WEB / "card.md").read_bytes()
+    assert {path.name for path in BUILT.iterdir()} <= set(files)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format, *args): ...
+
+
+@pytest.fixture(scope="module")
+def address():
+    handler = functools.partial(QuietHandler, directory=str(BUILT))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser, address):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(address)
+    page.locator("#shove:enabled").wait_for()
+    yield page
+    page.close()
+    assert not [url for url in requests if not url.startswith((address, "data:", f"blob:{address}"))]
+
+
+@pytest.fixture
+def page(shared_page) -> Page:
+    """A page whose robot stands."""
+    shared_page.set_viewport_size({"width": 1280, "height": 900})
+    write(shared_page, "stand")
+    expect(in_force(shared_page)).to_have_text("stand")
+    return shared_page
+
+
+def write(page: Page, program: str) -> None:
+    page.get_by_label("Or write a program").fill(program)
+    page.get_by_label("Or write a program").press("Enter")
+
+
+def in_force(page: Page):
+    return page.locator("#program [aria-current=step]")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_program_runs_to_its_end_and_another_takes_over_in_mid_walk(page):
+    write(page, "walk forward 1 meter; turn left 45 degrees")
+    expect(page.locator("#program .done")).to_have_text(["walk forward 1 meter", "turn left 45 degrees"])
+    expect(page.get_by_role("status")).to_contain_text("all 2 goals are reached")
+    write(page, "walk forward")
+    page.wait_for_function("document.querySelector('tbody .measured').textContent > 0.3")
+    page.get_by_role("button", name="sidestep left").click()
+    expect(in_force(page)).to_have_text("sidestep left")
+
+
+@needs_browser
+def test_a_shove_is_felt_and_the_robot_stays_on_its_feet(page):
+    page.get_by_role("button", name="Shove").click()
+    expect(page.get_by_role("status")).to_contain_text(re.compile("Shoved .* by 0.7 m/s"))
+    page.wait_for_function(
+        "[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.2)"
+    )
+    shoved = float(page.locator("#picture").get_attribute("data-seconds"))
+    page.wait_for_function("(shoved) => document.querySelector('#picture').dataset.seconds > shoved + 3", arg=shoved)
+    expect(page.get_by_role("status")).to_contain_text("Shoved")  # not "It fell"
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_click_on_the_floor_leads_there(page):
+    page.locator("#picture").click(position={"x": 330, "y": 470})
+    expect(in_force(page)).to_have_text(re.compile("go to .* meters? (ahead|behind|left|right)"))
+    expect(page.get_by_role("status")).to_contain_text("the goal is reached")
+
+
+@needs_browser
+def test_a_refusal_says_why_and_what_ran_goes_on(page):
+    write(page, "run forward at 9 m/s")
+    expect(page.locator("#notice.refused")).to_have_text(
+        "Refused: 9 m/s is too fast: this robot goes forward at 3 m/s at most."
+    )
+    expect(in_force(page)).to_have_text("stand")
+
+
+@needs_browser
+@needs_planner
+def test_a_link_carries_an_instruction_that_waits_for_the_language_model(page, address):
+    page.goto(f"{address}#say=turn%20around")
+    expect(page.get_by_label("Instruction")).to_have_value("turn around")
+    expect(page.locator("#notice.refused")).to_contain_text("Load the language model")
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 400])
+def test_everything_is_labelled_and_fits(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    found = Axe().run(page).response["violations"]
+    assert not [(each["id"], each["nodes"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@needs_browser
+def test_the_keyboard_is_enough(page):
+    page.locator("#picture").focus()
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()")
+        )
+        if reached[-1] == "turn left":
+            page.keyboard.press("Space")
+    expect(in_force(page)).to_have_text("turn left")
+    assert {"Run", "stand", "go home", "Shove"} <= set(reached)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") != "1",
+    reason="other tests run at the same time: pytest -k 30_frames",
+)
+@needs_browser
+def test_30_frames_per_second_are_drawn_while_the_physics_keep_real_time(page):
+    write(page, "walk forward")
+    page.wait_for_function(
+        """(({ frames, pace }) => frames >= 30 && Math.abs(pace - 1) < 0.05)
+            (document.querySelector("#picture").dataset)"""
+    )
+
+
+@pytest.mark.slow
+@needs_browser
+@needs_planner
+def test_the_language_model_reads_the_instruction_of_a_link_and_then_a_typed_one(page, address):
+    goals = page.locator("#program li")
+    page.goto(f"{address}#say=turn%20right%20180%20degrees")
+    page.get_by_role("button", name="Load the language model").click()
+    expect(goals).to_have_text(["turn right 180 degrees"])
+    page.get_by_label("Instruction").fill(
+        "walk forward 3 meters, then turn left 90 degrees and wave with your right hand"
+    )
+    page.get_by_label("Instruction").press("Enter")
+    expect(goals).to_have_text(["walk forward 3 meters", "turn left 90 degrees", "stand, wave right"])
+    expect(page.locator("#program .done")).to_have_count(2)

@@ -1,0 +1,91 @@
+// Amounts in words, and what they are in meters, seconds, degrees, m/s and rad/s. As in agent/language/amounts.py,
+// whose tables and patterns it reads.
+
+import { GoalError } from "./goals.js";
+import { radians } from "./geometry.js";
+import tables from "./tables.js";
+
+const { WORD_VALUES, PARTS, MULTIPLES, JOINS, WHOLE, UNITS, SPEED_UNITS, PER, ...patterns } = tables.amounts;
+const DIGITS = new RegExp(`^(?:${patterns.DIGITS})$`);
+const SINGLE = new RegExp(patterns.SINGLE, "g");
+const SPEED = new RegExp(`^(?:${patterns.SPEED})$`);
+
+// The value of a number in digits or words: "2.5", "forty five", "one and a half", "three quarters of a".
+export function number(text) {
+  if (DIGITS.test(text)) {
+    // 1,000 is a thousand, 1,5 one and a half.
+    const whole = text
+      .replace(/,(?=[0-9]{3}$)/, "")
+      .replace(",", ".")
+      .split(" ");
+    const [top, bottom = "1"] = whole.pop().split("/");
+    if (!Number(bottom)) throw new GoalError(`${text} divides by zero`);
+    return whole.reduce((sum, each) => sum + Number(each), 0) + Number(top) / Number(bottom);
+  }
+  const words = text.split(/[ -]/).filter((word) => !WHOLE.includes(word));
+  const point = words.indexOf("point");
+  if (point < 0) return sumOfWords(words);
+  const digits = words.slice(point + 1).map((word) => WORD_VALUES[word] ?? -1);
+  if (!digits.length || digits.some((digit) => digit < 0 || digit > 9)) throw new GoalError(`${text} is no number`);
+  return (point ? sumOfWords(words.slice(0, point)) : 0) + Number(`0.${digits.join("")}`);
+}
+
+// What the words add: "two and a half" is 2 + 1/2, "three quarters of a" 3/4, "two hundred ten" 210.
+function sumOfWords(words) {
+  let [total, run, counted] = [0, 0, false]; // `counted`: whether `run` holds a number said just before
+  words.forEach((word, place) => {
+    const before = words[place - 1];
+    if (word in PARTS) {
+      run = counted ? (run || 1) * PARTS[word] : PARTS[word];
+      counted = true;
+    } else if (word in MULTIPLES) {
+      run = (counted ? run : 1) * MULTIPLES[word];
+      counted = true;
+    } else if (word === "a" || word === "an") {
+      if (before in PARTS || before === "of") return; // "half a", "a quarter of a"
+      total += run;
+      [run, counted] = [1, true];
+    } else if (word in WORD_VALUES) {
+      const hundreds = 0 < run && run < 10 && WORD_VALUES[word] >= 10; // "one eighty"
+      run = run * (hundreds ? 100 : 1) + WORD_VALUES[word];
+      counted = true;
+    } else if (word === "and" && words.slice(place + 1).some((later) => later in PARTS)) {
+      total += run;
+      [run, counted] = [0, false];
+    } else if (!JOINS.includes(word)) {
+      throw new GoalError(`${words.join(" ")} is no number`);
+    }
+  });
+  if (!counted) throw new GoalError(`${words.join(" ")} is no number`);
+  return total + run;
+}
+
+// Kind (seconds, meters or degrees) and value of an amount as it was said: "1 minute 30 seconds" is 90 seconds.
+export function amount(text) {
+  const kinds = new Set();
+  let [total, end] = [0, 0];
+  for (const match of text.matchAll(SINGLE)) {
+    if (!["", " ", " and "].includes(text.slice(end, match.index))) break;
+    const [kind, factor] = UNITS[match[3]];
+    kinds.add(kind);
+    const value = number(match[1]) * (PARTS[match[2].replace(/^[ -]+|[ -]+$/g, "")] ?? 1); // 2 quarter turns
+    total += (value + (match[4] ? number(match[4]) : 0)) * factor;
+    end = match.index + match[0].length;
+  }
+  if (kinds.size !== 1 || end !== text.length) throw new GoalError(`${text} is no amount`);
+  return [[...kinds][0], total];
+}
+
+// Unit (m/s or rad/s) and value of a speed: "3 km/h", "thirty degrees per second".
+export function speed(text) {
+  const match = SPEED.exec(text);
+  if (!match) throw new GoalError(`${text} is no speed`);
+  const value = number(match[1]);
+  if (match[2]) {
+    const [unit, factor] = SPEED_UNITS[match[2]];
+    return [unit, value * factor];
+  }
+  const [kind, factor] = UNITS[match[3]];
+  const perSecond = (value * factor) / PER[match[4]];
+  return kind === "meters" ? ["m/s", perSecond] : ["rad/s", radians(perSecond)];
+}

@@ -1,0 +1,105 @@
+// Draws the robot without WebGL: lines as thick as its parts, the far ones first.
+
+import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, partsOf } from "./view.js";
+
+const GROUND_SHADOW_COLOR = "#96a2ad"; // opaque, so that overlapping shadows do not add up
+const TILES = 12; // meters of floor on every side of the robot
+const NEAREST = 0.3; // m; what is nearer than this is behind the camera, or fills the picture
+
+export class FlatScene extends View {
+  #ink;
+  #parts;
+
+  constructor(canvas, physics, onFloor) {
+    super(canvas, physics, onFloor);
+    this.#ink = canvas.getContext("2d");
+    this.#parts = partsOf(physics);
+  }
+
+  draw() {
+    this.follow();
+    const [width, height] = this.pixels;
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    const see = this.#projection(width, height);
+    this.#drawGround(see, width, height);
+    const parts = this.#parts.map((part) => ({ ...part, ends: this.#ends(part).map(see) }));
+    for (const part of this.#parts) {
+      this.#line(
+        this.#ends(part).map(([x, y]) => see([x, y, 0])),
+        part.radius,
+        GROUND_SHADOW_COLOR,
+      );
+    }
+    const depth = ({ ends: [from, to] }) => from.far + to.far;
+    parts.sort((one, other) => depth(other) - depth(one));
+    for (const { ends, radius, side } of parts) {
+      this.#line(ends, 1.12 * radius, SHADOW_COLOR, 0.6);
+      this.#line(ends, radius, SIDE_COLORS[side]);
+    }
+  }
+
+  // A function from a point of the world to its place in the picture, pixels per meter there, and how far it is.
+  #projection(width, height) {
+    const { position, ahead, right, up, half } = this.camera;
+    const along = (axis, point) => axis.reduce((sum, value, i) => sum + value * (point[i] - position[i]), 0);
+    return (point) => {
+      const far = along(ahead, point);
+      const scale = height / (2 * half * far);
+      return { x: width / 2 + scale * along(right, point), y: height / 2 - scale * along(up, point), scale, far };
+    };
+  }
+
+  // Both ends of the axis of a part, in m.
+  #ends({ geom, half }) {
+    const { geom_xpos: places, geom_xmat: turns } = this.physics.data;
+    const [i, j] = [3 * geom, 9 * geom];
+    return [-half, half].map((way) => [0, 1, 2].map((axis) => places[i + axis] + way * turns[j + 3 * axis + 2]));
+  }
+
+  #line([from, to], radius, color, opacity = 1) {
+    if (Math.min(from.far, to.far) < NEAREST) return;
+    Object.assign(this.#ink, {
+      strokeStyle: color,
+      globalAlpha: opacity,
+      lineCap: "round",
+      lineWidth: radius * (from.scale + to.scale),
+    });
+    this.#ink.beginPath();
+    this.#ink.moveTo(from.x, from.y);
+    this.#ink.lineTo(to.x, to.y + 0.01); // a ball is a line, too
+    this.#ink.stroke();
+    this.#ink.globalAlpha = 1;
+  }
+
+  #drawGround(see, width, height) {
+    this.#ink.fillStyle = SKY_COLOR;
+    this.#ink.fillRect(0, 0, width, height);
+    const [x, y] = this.center.map(Math.floor);
+    for (let i = x - TILES; i < x + TILES; i++) {
+      for (let j = y - TILES; j < y + TILES; j++) {
+        const corners = [
+          [i, j, 0],
+          [i + 1, j, 0],
+          [i + 1, j + 1, 0],
+          [i, j + 1, 0],
+        ].map(see);
+        if (corners.some(({ far }) => far < NEAREST)) continue;
+        this.#ink.fillStyle = FLOOR_COLORS[Math.abs(i + j) % 2];
+        this.#fill(corners);
+      }
+    }
+    if (!this.place) return;
+    const { x: across, y: down, scale, far } = see([...this.place, 0]);
+    if (far < NEAREST) return;
+    Object.assign(this.#ink, { strokeStyle: MARK_COLOR, lineWidth: 0.05 * scale });
+    this.#ink.beginPath();
+    this.#ink.ellipse(across, down, 0.23 * scale, 0.1 * scale, 0, 0, 2 * Math.PI);
+    this.#ink.stroke();
+  }
+
+  #fill(corners) {
+    this.#ink.beginPath();
+    corners.forEach(({ x, y }) => this.#ink.lineTo(x, y));
+    this.#ink.fill();
+  }
+}

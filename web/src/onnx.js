@@ -1,0 +1,19 @@
+// onnxruntime's WebAssembly build, and models in it.
+
+import * as ort from "onnxruntime-web/wasm";
+
+import { fetchBytes } from "./files.js";
+
+export { ort };
+
+// A session of a model; threads beyond one need a page that is isolated from other origins.
+export async function loadModel(name, threads, onProgress) {
+  const [runtime, model] = await Promise.all([
+    fetchBytes("ort-wasm-simd-threaded.wasm.gz"),
+    fetchBytes(name, onProgress),
+  ]);
+  ort.env.wasm.wasmBinary = runtime;
+  ort.env.wasm.wasmPaths = { mjs: new URL("ort-wasm-simd-threaded.mjs", self.location.href).href };
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1;
+  return ort.InferenceSession.create(model);
+}

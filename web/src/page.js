@@ -1,0 +1,234 @@
+// The page: what is typed and clicked goes to the robot, and what the robot does is shown.
+
+import loadMujoco from "@mujoco/mujoco";
+
+import { Curves } from "./curves.js";
+import { fetchBytes, fetchText } from "./files.js";
+import { FlatScene } from "./flat_scene.js";
+import { PlaceGoal, said, skillGoal } from "./goals.js";
+import { loadModel, ort } from "./onnx.js";
+import { Physics } from "./physics.js";
+import { Planner } from "./planner.js";
+import { parse } from "./program.js";
+import { Robot } from "./robot.js";
+import { Scene } from "./scene.js";
+import tables from "./tables.js";
+import { Transformer } from "./transformer.js";
+
+const { goals: G, body } = tables;
+const SHOVE = 0.7; // m/s
+const DIRECTIONS = ["forward", "to its left", "backward", "to its right"];
+const LONGEST_FRAME = 0.1; // s; where steps take longer than real time, what was lost is given up
+const REPORT = 1; // s from one report of the pace to the next
+const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i; // names of drivers that draw without a graphics card
+const SAY = "#say=";
+
+const $ = (id) => document.getElementById(id);
+const nextFrame = () => new Promise(requestAnimationFrame);
+
+async function main() {
+  const controls = document.querySelectorAll("main button, main input, main select");
+  controls.forEach((control) => (control.disabled = true));
+  const [wasmBinary, xml, session] = await Promise.all([
+    fetchBytes("mujoco.wasm.gz"),
+    fetchText(`${body.name}.xml`),
+    loadModel("transformer.onnx", 1),
+  ]);
+  const physics = new Physics(await loadMujoco({ wasmBinary }), xml);
+  const page = new Page(new Robot(physics, new Transformer(ort, session)), physics);
+  controls.forEach((control) => (control.disabled = false));
+  page.followLink();
+  await page.run();
+}
+
+class Page {
+  #planner = null;
+  #pending = ""; // a sentence that waits for the language model
+  #shown = { goals: null, reached: 0 };
+
+  constructor(robot, physics) {
+    this.robot = robot;
+    this.physics = physics;
+    this.curves = new Curves([...$("curves").tBodies[0].rows]);
+    const Drawing = hasGraphicsCard() ? Scene : FlatScene;
+    this.scene = new Drawing($("picture"), physics, (x, y) => this.#goTo(x, y));
+    robot.onEvent = (event) => this.#report(event);
+    this.#fillIn();
+    this.#listen();
+    this.#tell("Ready. Type an instruction.");
+  }
+
+  // Steps and frames in real time, for as long as the page is open.
+  async run() {
+    let [before, due, since, frames, start] = [
+      performance.now(),
+      this.robot.seconds,
+      performance.now(),
+      0,
+      this.robot.seconds,
+    ];
+    for (;;) {
+      const now = await nextFrame();
+      due += Math.min((now - before) / 1000, LONGEST_FRAME);
+      before = now;
+      while (this.robot.seconds + body.control_seconds <= due) await this.robot.step();
+      this.scene.draw();
+      this.curves.add(this.robot);
+      this.#showProgram();
+      frames += 1;
+      const seconds = (now - since) / 1000;
+      if (seconds < REPORT) continue;
+      this.#showPace(frames / seconds, (this.robot.seconds - start) / seconds);
+      [since, frames, start] = [now, 0, this.robot.seconds];
+    }
+  }
+
+  // What the address asks for: page#say=turn%20around.
+  followLink() {
+    if (!tables.planner_bytes || !location.hash.startsWith(SAY)) return;
+    $("said").value = decodeURIComponent(location.hash.slice(SAY.length));
+    this.#say($("said").value);
+  }
+
+  async #say(sentence) {
+    if (!this.#planner) {
+      this.#pending = sentence;
+      this.#tell("Load the language model: it reads instructions, and will then read this one.", true);
+      $("load").focus();
+      return;
+    }
+    this.#tell("Reading.");
+    this.#pursue(parse(await this.#planner.read(sentence)));
+  }
+
+  async #load() {
+    $("load").disabled = true;
+    $("loading").hidden = false;
+    try {
+      this.#planner = await Planner.load((share) => ($("loading").value = share));
+    } catch (error) {
+      $("load").disabled = false;
+      this.#tell(`The language model cannot be loaded: ${error.message}.`, true);
+      return;
+    }
+    $("model").hidden = true;
+    this.#tell("The language model is loaded.");
+    if (this.#pending) this.#say(this.#pending);
+    this.#pending = "";
+  }
+
+  #pursue({ goals, refusal, reason }) {
+    if (refusal) {
+      this.#tell(`Refused: ${reason}.`, true);
+      return;
+    }
+    this.robot.pursue(goals);
+    this.scene.mark(null);
+    this.#tell("Understood.");
+  }
+
+  #goTo(x, y) {
+    const [ahead, left] = this.robot.seenFromBody(x, y);
+    if (Math.max(Math.abs(ahead), Math.abs(left)) > Number(G.AMOUNTS.place.at(-1))) return;
+    this.#pursue({ goals: [new PlaceGoal(ahead, left, $("speed").value, this.#posture).onGrid()] });
+    this.scene.mark([x, y]);
+  }
+
+  get #posture() {
+    return { height: $("height").value, arms: $("arms").value };
+  }
+
+  #shove() {
+    const direction = 2 * Math.PI * Math.random();
+    this.physics.shove(SHOVE, direction);
+    this.#tell(`Shoved ${DIRECTIONS[Math.round(direction / (Math.PI / 2)) % 4]} by ${SHOVE} m/s.`);
+  }
+
+  #report(event) {
+    if (event === "fell") this.#tell("It fell. It will be put back on its feet.");
+    if (event === "stands") this.#tell("It fell and stands again. Type an instruction.");
+    if (event !== "done") return;
+    const { outcomes } = this.robot.pursuit;
+    const late = outcomes.findIndex(({ timedOut }) => timedOut);
+    this.#tell(
+      late < 0
+        ? `Done: ${outcomes.length === 1 ? "the goal is" : `all ${outcomes.length} goals are`} reached.`
+        : `Done: goal ${late + 1} of ${outcomes.length} was given up after ${outcomes[late].seconds.toFixed(1)} s.`,
+    );
+  }
+
+  #tell(text, refused = false) {
+    $("notice").textContent = text;
+    $("notice").classList.toggle("refused", refused);
+  }
+
+  #showProgram() {
+    const { goals, pursuit } = this.robot;
+    const reached = pursuit.outcomes.length;
+    if (goals === this.#shown.goals && reached === this.#shown.reached) return;
+    this.#shown = { goals, reached };
+    $("program").replaceChildren(
+      ...goals.map((goal, place) => {
+        const item = document.createElement("li");
+        item.textContent = goal.text;
+        item.classList.toggle("done", place < reached);
+        if (place === reached) item.setAttribute("aria-current", "step");
+        return item;
+      }),
+    );
+  }
+
+  #showPace(frames, pace) {
+    Object.assign($("picture").dataset, { frames, pace, seconds: this.robot.seconds });
+    $("pace").textContent = `${Math.round(frames)} fps, ${pace.toFixed(2)} × real time.`;
+  }
+
+  #fillIn() {
+    const options = (id, names, chosen) =>
+      $(id).append(...names.map((name) => new Option(said(name), name, name === chosen, name === chosen)));
+    options("speed", G.SPEEDS, "normal");
+    options("height", body.heights, "normal");
+    options("arms", body.arms, "rest");
+    const skills = [...Object.keys(G.SKILLS), "go_home", "face_start"];
+    $("skills").append(
+      ...skills.map((skill) => {
+        const button = Object.assign(document.createElement("button"), { type: "button", textContent: said(skill) });
+        // Its words know the limits of the robot.
+        button.onclick = () => this.#pursue(parse(skillGoal(skill, $("speed").value, this.#posture).text));
+        return button;
+      }),
+    );
+    $("sentence").hidden = !tables.planner_bytes;
+    $("size").textContent = Math.round(tables.planner_bytes / 1e6);
+  }
+
+  #listen() {
+    const onSubmit = (id, action) =>
+      $(id).addEventListener("submit", (event) => {
+        event.preventDefault();
+        action();
+      });
+    onSubmit("sentence", () => this.#say($("said").value));
+    onSubmit("written", () => this.#pursue(parse($("goals").value.trim())));
+    $("load").onclick = () => this.#load();
+    $("shove").onclick = () => this.#shove();
+    $("link").onclick = () => {
+      history.replaceState(null, "", SAY + encodeURIComponent($("said").value)); // which does not say it again
+      this.#tell("The address of this page now carries the instruction. Copy it to share it.");
+    };
+    addEventListener("hashchange", () => this.followLink());
+  }
+}
+
+// Whether a graphics card draws. WebGL in software takes many times longer than FlatScene.
+function hasGraphicsCard() {
+  const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
+  const { UNMASKED_RENDERER_WEBGL } = gl?.getExtension("WEBGL_debug_renderer_info") ?? {};
+  return gl !== null && !SOFTWARE.test(gl.getParameter(UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+}
+
+main().catch((error) => {
+  $("notice").textContent = `The page cannot run here: ${error.message}`;
+  $("notice").classList.add("refused");
+  throw error;
+});

@@ -1,0 +1,66 @@
+// One body in MuJoCo's WebAssembly build. As agent/simulation/physics.py and env.py set it up.
+
+import { headingObservation, headingOf } from "./heading.js";
+import tables from "./tables.js";
+
+const { body } = tables;
+const DIVERGED_SPEED = 1e3; // that no body reaches: beyond it the simulation has diverged even where it is still finite
+
+export class Physics {
+  // mujoco: the module; xml: the robot's model.
+  constructor(mujoco, xml) {
+    this.mujoco = mujoco;
+    this.model = mujoco.MjModel.from_xml_string(xml);
+    // MuJoCo would restart a diverged simulation silently; we want to see it.
+    this.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET.value;
+    this.data = new mujoco.MjData(this.model);
+    this.reset();
+  }
+
+  // Put the body at its start, with the noise that its envs have.
+  reset() {
+    const noise = () => body.reset_noise * (2 * Math.random() - 1);
+    this.setState(
+      body.start_qpos.map((value) => value + noise()),
+      Array.from({ length: this.model.nv }, noise),
+    );
+  }
+
+  setState(qpos, qvel) {
+    this.mujoco.mj_resetData(this.model, this.data);
+    this.data.qpos.set(qpos);
+    this.data.qvel.set(qvel);
+    this.mujoco.mj_forward(this.model, this.data);
+  }
+
+  // Advance by one control step under an action.
+  step(action) {
+    this.data.ctrl.set(action.map((value, actuator) => value + body.control_center[actuator]));
+    for (let count = 0; count < body.frame_skip; count++) this.mujoco.mj_step(this.model, this.data);
+  }
+
+  get observation() {
+    return headingObservation(this.data.qpos, this.data.qvel);
+  }
+
+  get fell() {
+    const [low, high] = body.healthy_height;
+    const { qpos, qvel } = this.data;
+    const sane = qpos.every(Number.isFinite) && qvel.every((value) => Math.abs(value) < DIVERGED_SPEED);
+    return !sane || qpos[2] <= low || qpos[2] >= high;
+  }
+
+  // Add `speed` m/s to the whole body, in a direction in rad counter-clockwise from where it faces.
+  shove(speed, direction) {
+    const { qpos, qvel } = this.data;
+    const angle = headingOf(qpos) + direction;
+    qvel[0] += speed * Math.cos(angle);
+    qvel[1] += speed * Math.sin(angle);
+  }
+
+  // Where the torso is in the plane and how it faces, in MuJoCo's world.
+  get pose() {
+    const { qpos } = this.data;
+    return { x: qpos[0], y: qpos[1], heading: headingOf(qpos) };
+  }
+}

@@ -1,0 +1,26 @@
+// The language model in a thread of its own: see planner.js.
+
+import { fetchBytes, fetchText } from "./files.js";
+import { LanguageModel } from "./language_model.js";
+import { loadModel, ort } from "./onnx.js";
+import tables from "./tables.js";
+
+async function load() {
+  const onProgress = (bytes) => self.postMessage({ progress: bytes / tables.planner_bytes });
+  const [session, settings, past] = await Promise.all([
+    loadModel("planner.onnx", navigator.hardwareConcurrency, onProgress),
+    fetchText("planner.json.gz"),
+    fetchBytes("planner_past.bin"),
+  ]);
+  return new LanguageModel(ort, session, JSON.parse(settings), new Float32Array(past.buffer));
+}
+
+const loading = load();
+loading.then(
+  () => self.postMessage({ ready: true }),
+  ({ message }) => self.postMessage({ error: message }),
+);
+self.onmessage = async ({ data: { number, sentence } }) => {
+  const model = await loading;
+  self.postMessage({ number, program: await model.read(sentence) });
+};

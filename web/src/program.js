@@ -1,0 +1,138 @@
+// Readable programs, "walk forward slow six feet, low; turn left a quarter turn", as goals. As in
+// agent/language/program.py and limits.py, whose patterns it reads.
+
+import { amount, speed } from "./amounts.js";
+import { GoalError, HeadingGoal, HomeGoal, PlaceGoal, VelocityGoal, mainAxis, said, short, snap } from "./goals.js";
+import tables from "./tables.js";
+
+const { goals: G, program: P, limits: L, body } = tables;
+const GOAL_PARTS = new RegExp(`^(?:${P.GOAL_PARTS})$`);
+const PLACE_PARTS = new RegExp(P.PLACE_PARTS, "g");
+const VELOCITY_PARTS = new RegExp(P.VELOCITY_PARTS, "g");
+
+// Something that this robot cannot do; the message is for the user.
+class BeyondLimit extends GoalError {}
+
+// {goals, refusal, reason} of a readable program: goals and no refusal, or no goals, a refusal and the reason for it.
+export function parse(text) {
+  if (text.startsWith("refuse: ")) {
+    const refusal = text.slice("refuse: ".length);
+    return refused(refusal in G.REASONS ? refusal : "unclear");
+  }
+  try {
+    const goals = text.split("; ").map(parseGoal);
+    if (goals.length > G.MAX_GOALS) return refused("unclear");
+    return {
+      goals: goals.map((goal, place) => (place < goals.length - 1 ? closed(goal) : goal).onGrid()),
+      refusal: null,
+    };
+  } catch (error) {
+    if (!(error instanceof GoalError)) throw error;
+    return error instanceof BeyondLimit ? refused("limit", error.message) : refused("unclear");
+  }
+}
+
+export const refused = (refusal, reason = G.REASONS[refusal]) => ({ goals: [], refusal, reason });
+
+function parseGoal(text) {
+  const match = GOAL_PARTS.exec(text);
+  if (!match) throw new GoalError(`${text} is no goal`);
+  const said = match.groups;
+  const posture = parsePosture(said.posture);
+  const [pace, skill] = [said.speed ?? "normal", said.motion.replaceAll(" ", "_")];
+  if (Boolean(said.place) !== (skill === "go_to")) throw new GoalError(`${text}: a place stands after 'go to' only`);
+  if (skill === "face_start") return new HeadingGoal(posture);
+  if (skill === "go_home") return new HomeGoal(pace, posture);
+  if (skill === "go_to") return new PlaceGoal(...parsePlace(said.place), pace, posture);
+  const velocity = parseVelocity(skill, pace, said.velocity, posture.height);
+  const end = {};
+  if (said.amount) {
+    const [kind, value] = amount(said.amount);
+    end[kind] = snapped(value, kind);
+  }
+  return new VelocityGoal(velocity, { ...end, ...posture });
+}
+
+// The goal with an end, so that the next one can start.
+function closed(goal) {
+  if (!goal.open) return goal;
+  const { height, arms } = goal;
+  const end = goal.skill.startsWith("turn") ? { degrees: P.DEFAULT_DEGREES } : { seconds: P.DEFAULT_SECONDS };
+  return new VelocityGoal(goal.velocity, { ...end, height, arms });
+}
+
+function parsePosture(text) {
+  const posture = { height: "normal", arms: "rest" };
+  for (const word of text.split(", ").filter(Boolean)) {
+    if (word === "low") posture.height = "low";
+    else posture.arms = word.replace(/^arms /, "").replaceAll(" ", "_");
+  }
+  if (!body.heights.includes(posture.height)) throw new BeyondLimit(`this robot (${body.name}) cannot crouch`);
+  if (!body.arms.includes(posture.arms)) {
+    throw new BeyondLimit(`this robot (${body.name}) cannot do that with its arms: ${said(posture.arms)}`);
+  }
+  return posture;
+}
+
+// Meters ahead and to the left.
+function parsePlace(text) {
+  const at = { ahead: 0, behind: 0, left: 0, right: 0 };
+  for (const [, spelled, direction] of text.matchAll(PLACE_PARTS)) {
+    const [kind, meters] = amount(spelled);
+    if (kind !== "meters") throw new GoalError(`${text} is no place`);
+    const most = G.AMOUNTS.place.at(-1);
+    if (meters > Number(most)) throw new BeyondLimit(`${short(meters)} m is too far for a place: at most ${most} m`);
+    at[direction] = meters;
+  }
+  return [at.ahead - at.behind, at.left - at.right];
+}
+
+// (vx, vy, wz): what was said in numbers; otherwise the skill's, as far as the robot goes.
+function parseVelocity(skill, pace, spoken, height) {
+  const velocity = [...G.SKILLS[skill][G.SPEEDS.indexOf(pace)]];
+  const axis = mainAxis(skill);
+  if (!spoken) {
+    const [low, high] = body.speed_limits[axis];
+    const most = height === "low" && axis === 0 ? Math.min(high, body.low_speed) : high;
+    velocity[axis] = Math.min(Math.max(velocity[axis], low), most);
+    return velocity;
+  }
+  if (skill === "stand") throw new GoalError("standing has no speed");
+  for (const [, spelled, way] of spoken.matchAll(VELOCITY_PARTS)) {
+    const [unit, value] = speed(spelled);
+    const place = unit === "rad/s" ? 2 : ({ forward: 0, backward: 0, left: 1, right: 1 }[way] ?? axis);
+    if (place === 2 && !velocity[2] && !way) throw new GoalError(`${skill} has no yaw rate`);
+    if (place !== 2 && axis === 2) throw new GoalError(`${skill} has no speed in m/s`);
+    const sign = { backward: -1, right: -1 }[way] ?? (way ? 1 : velocity[place] < 0 ? -1 : 1);
+    velocity[place] = sign * value;
+  }
+  checkVelocity(velocity, height);
+  return velocity.map((value, place) => (value ? Math.sign(value) * snapped(Math.abs(value), G.UNITS[place]) : value));
+}
+
+function checkVelocity(velocity, height) {
+  velocity.forEach((value, axis) => {
+    const side = value > 0 ? 1 : 0;
+    const limit = Math.abs(body.speed_limits[axis][side]);
+    if (Math.abs(value) > limit + L.TOLERANCE) {
+      const unit = G.UNITS[axis];
+      throw new BeyondLimit(
+        `${short(Math.abs(value))} ${unit} is too fast: this robot ${L.MOTIONS[axis][side]} at ${short(limit)} ${unit} at most`,
+      );
+    }
+  });
+  if (height === "low" && Math.abs(velocity[0]) > body.low_speed + L.TOLERANCE) {
+    throw new BeyondLimit(
+      `${short(Math.abs(velocity[0]))} m/s is too fast in a crouch: ${short(body.low_speed)} m/s at most`,
+    );
+  }
+}
+
+function snapped(value, kind) {
+  const nearest = snap(value, kind);
+  if (nearest !== null) return nearest;
+  const [least, most] = G.AMOUNTS[kind]
+    ? [G.AMOUNTS[kind][0], G.AMOUNTS[kind].at(-1)]
+    : [G.GRID_STEP, G.GRID.vx.at(-1)];
+  throw new BeyondLimit(`${short(value)} ${kind} is out of range: from ${least} to ${most} ${kind}`);
+}

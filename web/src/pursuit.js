@@ -1,0 +1,169 @@
+// One body's way through a program: odometry, steering of the goal in force, and when the next one is due. As in
+// agent/feedback/pursuit.py, without the corrections of a language model.
+
+import { ORIGIN, after, degrees, rotate, roundEven, seenFrom, wrap } from "./geometry.js";
+import { HeadingGoal, HomeGoal, VelocityGoal } from "./goals.js";
+import { observedMotion } from "./heading.js";
+import tables from "./tables.js";
+
+const { goals: G, pursuit: P, body } = tables;
+const STEER_STEPS = roundEven(P.STEER_SECONDS / body.control_seconds);
+const STAND = new VelocityGoal();
+
+// Where a body is and how it faces, as its observations tell. A step has the mean velocity of its two ends.
+class Odometry {
+  #last = null;
+
+  constructor(pose) {
+    this.pose = pose;
+  }
+
+  // Count the step that led to an observation; its velocity.
+  add(observation) {
+    const now = observedMotion(observation);
+    const [vx, vy, wz] = now.map((value, axis) => (((this.#last ?? now)[axis] + value) / 2) * body.control_seconds);
+    const [x, y] = rotate(vx, vy, this.pose.heading + wz / 2);
+    this.pose = { x: this.pose.x + x, y: this.pose.y + y, heading: this.pose.heading + wz };
+    this.#last = now;
+    return now;
+  }
+}
+
+// One goal on its way, from where it began. Poses are in the program's frame.
+class Course {
+  #steps = 0;
+  #meters = 0;
+  #direction = [0, 0];
+
+  constructor(goal, origin, pose) {
+    Object.assign(this, { goal, origin, pose });
+    if (goal.planar) this.#direction = [goal.velocity[0] / goal.planar, goal.velocity[1] / goal.planar];
+  }
+
+  add(pose, [vx, vy]) {
+    this.pose = pose;
+    this.#steps += 1;
+    this.#meters += body.control_seconds * (this.#direction[0] * vx + this.#direction[1] * vy);
+  }
+
+  get progress() {
+    const pose = seenFrom(this.pose, this.origin);
+    const home = seenFrom(ORIGIN, this.origin);
+    const seconds = this.#steps * body.control_seconds;
+    return { seconds, pose, home, degrees: degrees(pose.heading), meters: this.#meters };
+  }
+
+  // Whether the goal has taken twice the time that it should, and some seconds to get going.
+  get timedOut() {
+    const { progress } = this;
+    const patience = P.PATIENCE_SHARE * this.goal.expectedSeconds(progress) + P.PATIENCE_SECONDS;
+    return !this.goal.open && progress.seconds > patience;
+  }
+
+  // Where the next goal begins: the planned pose where the body came near it, so that errors do not add up, otherwise
+  // the actual one.
+  get end() {
+    const { progress } = this;
+    const planned = this.goal.destination(progress);
+    const [x, y, heading] = ["x", "y", "heading"].map(
+      (axis) => (Number.isNaN(planned[axis]) ? progress.pose : planned)[axis],
+    );
+    const turn = wrap(heading - progress.pose.heading);
+    const [meters, most] = P.NEAR_PLAN;
+    const far = Math.hypot(x - progress.pose.x, y - progress.pose.y) > meters || Math.abs(degrees(turn)) > most;
+    return far ? this.pose : after(this.origin, { x, y, heading: progress.pose.heading + turn });
+  }
+}
+
+// One body's way through goals. `goal` is what the transformer is told now, an open velocity on the grid.
+export class Pursuit {
+  #odometry;
+  #course;
+  #steps = 0;
+
+  constructor(goals, start = ORIGIN) {
+    this.goals = goals;
+    this.outcomes = []; // {goal, seconds, timedOut} of those that are over
+    this.#odometry = new Odometry(start);
+    this.#begin(start);
+  }
+
+  get over() {
+    return this.outcomes.length === this.goals.length;
+  }
+
+  get pose() {
+    return this.#odometry.pose;
+  }
+
+  // Count the step that led to an observation; whether the transformer is told something else now.
+  add(observation) {
+    const told = this.goal;
+    const velocity = this.#odometry.add(observation);
+    if (this.over) return false;
+    this.#course.add(this.pose, velocity);
+    this.#steps += 1;
+    const { progress } = this.#course;
+    if (this.#course.goal.reached(progress) || this.#course.timedOut) this.#advance();
+    else if (this.#steps % STEER_STEPS === 0) this.goal = steer(this.#course.goal, progress, told);
+    return !sameCommand(this.goal, told);
+  }
+
+  #advance() {
+    const { goal, progress } = this.#course;
+    this.outcomes.push({ goal, seconds: progress.seconds, timedOut: !goal.reached(progress) });
+    if (this.over) this.goal = STAND;
+    else this.#begin(this.#course.end);
+  }
+
+  #begin(origin) {
+    this.#course = new Course(this.goals[this.outcomes.length], origin, this.pose);
+    this.goal = steer(this.#course.goal, this.#course.progress);
+  }
+}
+
+// Whether a program starts with the way back, so that its home is where the one before it began.
+export const leadsBack = ([first]) => first instanceof HomeGoal || first instanceof HeadingGoal;
+
+// What to tell the transformer: the velocity that the goal wants, on the grid and within the body's reach. An axis of
+// what was `told` before stays as it is where it is near enough, so that prompts do not flutter.
+function steer(goal, progress, told = null) {
+  const hold = P.HOLD_STEPS * G.GRID_STEP;
+  const wanted = goal
+    .wanted(progress)
+    .map((now, axis) => (told && Math.abs(now - told.velocity[axis]) <= hold ? told.velocity[axis] : now));
+  return new VelocityGoal(nearestOnGrid(wanted, goal.height === "low"), { height: goal.height, arms: goal.arms });
+}
+
+function sameCommand(one, other) {
+  const same = one.velocity.every((value, axis) => value === other.velocity[axis]);
+  return same && one.height === other.height && one.arms === other.arms;
+}
+
+// The nearest velocity on the grid within the body's reach: agent.simulation.curriculum.nearest_on_grid.
+function nearestOnGrid(wanted, low) {
+  const limits = body.speed_limits.map(([least, most], axis) => [
+    least,
+    low && axis === 0 ? Math.min(body.low_speed, most) : most,
+  ]);
+  const whole = (bound) => Math.trunc(bound / G.GRID_STEP + Math.sign(bound) * 1e-6);
+  const steps = wanted.map((value, axis) => {
+    const [least, most] = limits[axis].map(whole);
+    return Math.min(Math.max(roundEven(value / G.GRID_STEP), least), most);
+  });
+  while (reach(steps.map((step) => step * G.GRID_STEP)) > P.WITHIN) {
+    // The axis that was rounded up most, among those that move at all, goes one step towards 0.
+    const added = steps.map((step, axis) => (step ? Math.abs(step) - Math.abs(wanted[axis]) / G.GRID_STEP : -Infinity));
+    const axis = added.indexOf(Math.max(...added));
+    steps[axis] -= Math.sign(steps[axis]);
+  }
+  return steps.map((step) => roundEven(step * G.GRID_STEP * 10) / 10);
+}
+
+// Share of the robot's ability that a velocity takes.
+function reach(velocity) {
+  return velocity.reduce((sum, value, axis) => {
+    const limit = body.speed_limits[axis][value >= 0 ? 1 : 0];
+    return sum + (value === 0 ? 0 : limit === 0 ? Infinity : value / limit);
+  }, 0);
+}

@@ -1,0 +1,91 @@
+// A body that moves step by step: a new program takes over from where it is, and after a fall it is put back on its
+// feet. As in agent/live.py.
+
+import { ORIGIN, roundEven } from "./geometry.js";
+import { VelocityGoal } from "./goals.js";
+import { observedMotion } from "./heading.js";
+import { Pursuit, leadsBack } from "./pursuit.js";
+import tables from "./tables.js";
+
+const { body, pursuit: P } = tables;
+const LYING_SECONDS = 1.5; // from a fall until it stands again
+const STAND = [new VelocityGoal()];
+
+export class Robot {
+  #ordered = null; // goals to pursue from the next step on: the transformer may be in the middle of this one
+  #lyingSteps = 0;
+  #fresh = true; // the first observation after a prompt is where the goal begins; each later one ends a step of it
+
+  constructor(physics, transformer) {
+    Object.assign(this, { physics, transformer, seconds: 0, velocity: [0, 0, 0] });
+    this.onEvent = () => {}; // called with "fell", "stands" or "done"
+    this.#stand();
+  }
+
+  // The velocity that the transformer is told now.
+  get command() {
+    return this.pursuit.goal.velocity;
+  }
+
+  // Pursue goals from the next step on.
+  pursue(goals) {
+    this.#ordered = goals;
+  }
+
+  #begin(goals) {
+    this.goals = goals;
+    this.pursuit = new Pursuit(goals, leadsBack(goals) ? this.pursuit.pose : ORIGIN);
+    this.#fresh = true;
+    this.transformer.prompt(this.pursuit.goal);
+  }
+
+  // Where a point of the floor, in MuJoCo's world, is seen from the body.
+  seenFromBody(x, y) {
+    const { pose } = this.physics;
+    const [dx, dy] = [x - pose.x, y - pose.y];
+    const [cos, sin] = [Math.cos(pose.heading), Math.sin(pose.heading)];
+    return [cos * dx + sin * dy, cos * dy - sin * dx];
+  }
+
+  // One control step.
+  async step() {
+    if (this.#ordered) this.#begin(this.#ordered);
+    this.#ordered = null;
+    if (this.#lyingSteps) this.#lie();
+    else await this.#move();
+    this.seconds += body.control_seconds;
+    const share = body.control_seconds / P.SMOOTHING_SECONDS;
+    const now = observedMotion(this.physics.observation);
+    this.velocity = this.velocity.map((value, axis) => value + share * (now[axis] - value));
+  }
+
+  async #move() {
+    const { observation } = this.physics;
+    const { over } = this.pursuit;
+    if (!this.#fresh && this.pursuit.add(observation)) this.transformer.prompt(this.pursuit.goal);
+    this.#fresh = false;
+    if (this.pursuit.over && !over) this.onEvent("done");
+    this.physics.step(await this.transformer.act(observation));
+    if (this.physics.fell) {
+      this.#stand();
+      this.#lyingSteps = roundEven(LYING_SECONDS / body.control_seconds);
+      this.onEvent("fell");
+    }
+  }
+
+  // Limp, until it is put on its feet.
+  #lie() {
+    this.physics.step(new Float32Array(body.action_scale.length));
+    this.#lyingSteps -= 1;
+    if (this.#lyingSteps) return;
+    this.physics.reset();
+    this.velocity = [0, 0, 0];
+    this.onEvent("stands");
+  }
+
+  // Forget the past and stand.
+  #stand() {
+    this.transformer.reset();
+    this.#begin(STAND);
+  }
+}

@@ -1,0 +1,86 @@
+// The Decision Transformer as an actor: GoalDecisionTransformer.act of agent/models/decision_transformer.py, with the
+// same growing context and the same cache, around the graph of web/graphs.py.
+
+import tables from "./tables.js";
+
+const { body, transformer: T } = tables;
+const [PREFIX, STEP] = [T.prefix_tokens, T.step_tokens];
+
+export class Transformer {
+  #goalIds = [];
+  #states = [];
+  #actions = [];
+  #past = null;
+
+  // ort: onnxruntime-web; session: of transformer.onnx.
+  constructor(ort, session) {
+    this.ort = ort;
+    this.session = session;
+  }
+
+  // Forget the past.
+  reset() {
+    this.#states = [];
+    this.#actions = [];
+    this.#past = null;
+  }
+
+  // Follow the velocity goal from now on. The history stays.
+  prompt(goal) {
+    const ids = goal.commandIds;
+    // Every step has attended to the old prefix.
+    if (ids.some((id, place) => id !== this.#goalIds[place])) this.#past = null;
+    this.#goalIds = ids;
+  }
+
+  // Action, a Float32Array in the robot's units, for an observation.
+  async act(observation) {
+    this.#states.push(observation);
+    if (this.#states.length > T.context_length) {
+      const kept = Math.floor(T.context_length / 2);
+      this.#states = this.#states.slice(-kept - 1);
+      this.#actions = this.#actions.slice(-kept);
+      this.#past = null;
+    }
+    const results = await this.session.run(this.#inputs());
+    this.#past = results.present;
+    this.#actions.push(results.action.data);
+    return results.action.data;
+  }
+
+  // The new tokens: all of them, or with a past the last action, then this return-to-go and state.
+  #inputs() {
+    const count = this.#states.length;
+    const first = this.#past ? count - 2 : 0;
+    const steps = count - first;
+    const rows = [0, 1, 2].map((kind) => PREFIX + kind * steps); // of returns-to-go, states and actions
+    let [order, slots] = [[], []];
+    for (let step = 0; step < steps; step++) {
+      order.push(...rows.map((row) => row + step));
+      slots.push(PREFIX, PREFIX + 1, PREFIX + 2);
+    }
+    const prefix = Array.from({ length: PREFIX }, (_, place) => place);
+    // The newest step has no action yet.
+    [order, slots] = [order, slots].map((each) => (this.#past ? each.slice(2, -1) : [...prefix, ...each.slice(0, -1)]));
+    const size = body.action_scale.length;
+    return {
+      prefix: this.#integers([0, ...this.#goalIds.map((id) => 1 + id)]),
+      states: this.#floats(this.#states.slice(first), body.observation_size),
+      actions: this.#floats([...this.#actions.slice(first), new Float32Array(size)], size),
+      times: this.#integers(Array.from({ length: steps }, (_, step) => first + step)),
+      order: this.#integers(order),
+      slots: this.#integers(slots),
+      past: this.#past ?? new this.ort.Tensor("float32", new Float32Array(0), [T.layers, 2, T.heads, 0, T.head_size]),
+    };
+  }
+
+  #integers(values) {
+    return new this.ort.Tensor("int64", BigInt64Array.from(values, BigInt), [values.length]);
+  }
+
+  #floats(rows, size) {
+    const values = new Float32Array(rows.length * size);
+    rows.forEach((row, place) => values.set(row, place * size));
+    return new this.ort.Tensor("float32", values, [rows.length, size]);
+  }
+}

@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { programTokens } from "../src/goals.js";
+import { parse } from "../src/program.js";
+import { records } from "./records.js";
+
+test("every goal has Python's text, tokens and command", () => {
+  for (const { text, tokens, command } of records("goals")) {
+    const [goal] = parse(text).goals;
+    assert.equal(goal.text, text);
+    assert.equal(programTokens([goal]), tokens);
+    assert.deepEqual(goal.commandIds ?? null, command);
+  }
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+import * as ort from "onnxruntime-web";
+
+import { programTokens } from "../src/goals.js";
+import { LanguageModel } from "../src/language_model.js";
+import { parse } from "../src/program.js";
+import { Tokenizer } from "../src/tokenizer.js";
+import { records } from "./records.js";
+
+const file = (name) => readFileSync(new URL(`../generated/${name}`, import.meta.url));
+const settings = JSON.parse(file("planner.json"));
+
+test("a sentence has Python's tokens", () => {
+  const tokenizer = new Tokenizer(settings.pieces, settings.merges);
+  for (const { text, ids } of records("sentences")) assert.deepEqual(tokenizer.encode(text), ids, text);
+});
+
+test("the grammar allows every token of a program, and an end after the last", () => {
+  const past = new Float32Array(settings.past_shape.reduce((one, other) => one * other));
+  const { grammar, tokenizer } = new LanguageModel(ort, null, settings, past);
+  for (const { text, ids } of records("answers")) {
+    let state = grammar.start;
+    for (const id of ids) {
+      assert.ok(grammar.allowed(state).includes(settings.answer.indexOf(id)), `${tokenizer.text(id)} of ${text}`);
+      state = grammar.after(state, tokenizer.text(id));
+    }
+    assert.ok(state.accepts);
+  }
+});
+
+test("nearly every sentence becomes the program that Python writes, in spite of 8-bit weights", async () => {
+  const session = await ort.InferenceSession.create(file("planner.onnx"));
+  const past = new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer);
+  const model = new LanguageModel(ort, session, settings, past);
+  const different = [];
+  for (const { text, tokens } of records("readings")) {
+    const { goals, refusal } = parse(await model.read(text));
+    if (tokens !== (refusal ? `<refuse> <${refusal}> <end>` : programTokens(goals))) different.push(text);
+  }
+  assert.ok(different.length <= 2, different.join("\n"));
+});

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+import loadMujoco from "@mujoco/mujoco";
+import * as ort from "onnxruntime-web";
+
+import { Physics } from "../src/physics.js";
+import { parse } from "../src/program.js";
+import { Transformer } from "../src/transformer.js";
+import { records } from "./records.js";
+
+const file = (name) => readFileSync(new URL(`../generated/${name}`, import.meta.url));
+const furthest = (one, other) => Math.max(...one.map((value, place) => Math.abs(value - other[place])));
+
+const physics = new Physics(await loadMujoco(), file("humanoid.xml").toString());
+const transformer = new Transformer(ort, await ort.InferenceSession.create(file("transformer.onnx")));
+
+for (const { goal, qpos, qvel, actions, observations } of records("motions")) {
+  test(`half a second of "${goal}" ends where Python ends`, async () => {
+    physics.setState(qpos, qvel);
+    transformer.reset();
+    transformer.prompt(parse(goal).goals[0]);
+    let [offAction, offObservation] = [0, 0];
+    for (const [step, action] of actions.entries()) {
+      const mine = await transformer.act(physics.observation);
+      offAction = Math.max(offAction, furthest(mine, action));
+      physics.step(mine);
+      offObservation = Math.max(offObservation, furthest(physics.observation, observations[step]));
+    }
+    console.log(
+      `${goal}: actions differ by ${offAction.toExponential(1)}, observations by ${offObservation.toExponential(1)}`,
+    );
+    assert.ok(offAction < 1e-3 && offObservation < 1e-3);
+  });
+}

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { parse } from "../src/program.js";
+import { Pursuit } from "../src/pursuit.js";
+import tables from "../src/tables.js";
+import { records, rows } from "./records.js";
+
+const { goals: G, body } = tables;
+
+test("a pursuit tells the transformer what Python's tells it", () => {
+  const observations = rows("tracks", body.observation_size);
+  let goalsReached = 0;
+  for (const { program, commands, reached } of records("tracks")) {
+    const pursuit = new Pursuit(parse(program).goals);
+    commands.forEach((command, step) => {
+      pursuit.add(observations.shift());
+      const { velocity, height, arms } = pursuit.goal;
+      assert.deepEqual(
+        [...velocity, G.HEIGHTS.indexOf(height), G.ARMS.indexOf(arms)],
+        command,
+        `${program}, step ${step}`,
+      );
+      assert.equal(pursuit.outcomes.length, reached[step]);
+    });
+    goalsReached += pursuit.outcomes.length;
+  }
+  assert.equal(observations.length, 0);
+  assert.ok(goalsReached > 20, "the tracks are too short to say anything about the next goal");
+});
