@@ -31,14 +31,12 @@ test("the grammar allows every token of a program, and an end after the last", (
   }
 });
 
-test("nearly every sentence becomes the program that Python writes, in spite of 8-bit weights", async () => {
+test("a sentence that Python is sure of becomes the same program, in spite of 8-bit weights", async () => {
   const session = await ort.InferenceSession.create(file("planner.onnx"));
   const past = new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer);
   const model = new LanguageModel(ort, session, settings, past);
-  const different = [];
   for (const { text, tokens } of records("readings")) {
     const { goals, refusal } = parse(await model.read(text));
-    if (tokens !== (refusal ? `<refuse> <${refusal}> <end>` : programTokens(goals))) different.push(text);
+    assert.equal(refusal ? `<refuse> <${refusal}> <end>` : programTokens(goals), tokens, text);
   }
-  assert.ok(different.length <= 2, different.join("\n"));
 });
