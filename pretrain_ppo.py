@@ -52,14 +52,8 @@ FREE = {"init_from", "total_steps", "num_threads", "compile", "integrator", "eva
 FREE |= {"training_model"} | arguments.ALWAYS_FREE
 # What the env draws goals, starts and shoves by.
 DRAWN = (
-    "run_share",
-    "stand_share",
-    "low_share",
-    "arms_share",
-    "stride_share",
-    "recovery_share",
-    "retry_share",
-    "push_speed",
+    *("run_share", "stand_share", "low_share", "arms_share"),
+    *("stride_share", "recovery_share", "retry_share", "push_speed"),
 )
 
 

@@ -15,8 +15,8 @@ def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
     """The verdict on each outcome, the repair of each missed one, and a quarter as many proposals for tables."""
     turns = []
     for outcome in outcomes:
-        found_off = f"{outcome.off}: " * bool(outcome.off)
-        turns.append(Turn(ASSESS, outcome.report, found_off + cause(outcome)))
+        assessment = ": ".join(filter(None, (outcome.off, cause(outcome))))
+        turns.append(Turn(ASSESS, outcome.report, assessment))
         if found := repairs(outcome):
             turns.append(Turn(CORRECT, missed_text(outcome.report, outcome.off), GoalProgram(found).text))
     rng = np.random.default_rng(seed)
