@@ -9,6 +9,7 @@ import pretrain_ppo
 import train_decision_transformer
 from agent.artefacts import checkpoints
 from agent.artefacts.arguments import parse_arguments
+from agent.evaluation import suites
 from torture import Tally
 from torture.files import ROOT
 from torture.stages import prepare
@@ -55,6 +56,7 @@ def measure(module, args) -> dict[str, float]:
             found["update"] = progress["seconds"] / progress["update"]
 
         patch.setattr(checkpoints, "save", timed)
-        patch.setattr(module, "COMMANDS", module.COMMANDS[:1])
+        for place in (suites, train_decision_transformer):
+            patch.setattr(place, "COMMANDS", suites.COMMANDS[:1])
         module.main(args)
     return found

@@ -51,9 +51,10 @@ def work(script: str, words: list[str], log: str, cache: str, before: Callable[[
     os.dup2(descriptor, 2)
     torch.set_num_threads(1)
     module = importlib.import_module(script)
-    for name, value in {"COMMANDS": ((0.0, 0.0, 0.0),), "FILM_SECONDS": 0.06}.items():
-        if hasattr(module, name):
-            setattr(module, name, value)
+    for place in (module, importlib.import_module("agent.evaluation.suites")):
+        for name, value in {"COMMANDS": ((0.0, 0.0, 0.0),), "FILM_SECONDS": 0.06}.items():
+            if hasattr(place, name):
+                setattr(place, name, value)
     runs.Metrics.draw = lambda metrics: None
     importlib.import_module("agent.data.windows").HF_DATASETS_CACHE = Path(cache)
     sys.argv = [f"{script}.py", *words]
