@@ -41,7 +41,6 @@ from agent.bodies import BODIES, find_body
 from agent.evaluation.suites import score_policy
 from agent.models.motor_policy import CRITIC, Critic, MotorPolicy, MotorPolicyConfig
 from agent.simulation.curriculum import Curriculum
-from agent.simulation.env import env_id
 from agent.simulation.task import RewardWeights
 from agent.simulation.vector_env import MAX_DIVERGED, MAX_EPISODE_STEPS, GoalVectorEnv
 from agent.simulation.video import film
@@ -180,7 +179,6 @@ def main(args: Arguments) -> None:
         checkpoints.load(found, accelerator, modules, optimizer, envs)
     else:
         progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0}
-        progress.update(difficulty=args.difficulty, assist=args.assist)
         progress.update(best_score=None, best={}, widths=policy.config.widths)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"] if found else None)
@@ -201,7 +199,6 @@ def main(args: Arguments) -> None:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
             torch.set_num_threads(1)  # the cores belong to the physics
-            envs.difficulty, envs.assist = progress["difficulty"], progress["assist"]
             rollout, row = collect(args, envs, policy)
             row = average(accelerator, row)  # all processes decide alike
             collected = time.perf_counter()
@@ -225,11 +222,11 @@ def main(args: Arguments) -> None:
             progress["update"] += 1
             progress["step"] += batch_steps
             progress["seconds"] += time.perf_counter() - started
-            progress["difficulty"] = raise_difficulty(progress["difficulty"], row, args)
-            progress["assist"] = fade_assist(progress["assist"], row)
+            if args.reward == "goal":
+                envs.adapt(row["reward/tracking"], row["rollout/falls_per_minute"])
             row |= {
-                "curriculum/difficulty": progress["difficulty"],
-                "curriculum/assist": progress["assist"],
+                "curriculum/difficulty": envs.difficulty,
+                "curriculum/assist": envs.assist,
                 "policy/learning_rate": optimizer.param_groups[0]["lr"],
                 "time/steps_per_second": batch_steps / (time.perf_counter() - started),
                 "time/update_share": (time.perf_counter() - collected) / (time.perf_counter() - started),
@@ -306,7 +303,7 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         weights=args,
         privileged=True,
     )
-    envs.difficulty = args.difficulty
+    envs.difficulty, envs.assist = args.difficulty, args.assist
     envs.reset(seed=seed)
     envs.episode_steps[:] = np.random.default_rng(seed).integers(0, envs.max_episode_steps, args.num_envs)
     return envs
@@ -516,19 +513,6 @@ def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float,
     group["lr"] = min(max(group["lr"] * factor, args.learning_rate_min), args.learning_rate_max)
 
 
-def raise_difficulty(difficulty: float, row: dict[str, float], args: Arguments) -> float:
-    """Widen the region of commands while the ones inside it are followed well and without falling."""
-    if args.reward == "native":
-        return difficulty
-    followed = row["reward/tracking"] > 0.55 * args.tracking_weight and row["rollout/falls_per_minute"] < 6
-    return min(1.0, difficulty + 0.005 * followed)
-
-
-def fade_assist(assist: float, row: dict[str, float]) -> float:
-    """Take away, bit by bit, the forces that help, while bodies rarely fall with what is left of them."""
-    return max(0.0, assist - 0.01 * (row["rollout/falls_per_minute"] < 6))
-
-
 def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
     """Measure the policy, publish it if it is the best so far, and return what to log."""
     postures = bool(args.low_share or args.arms_share)
@@ -544,16 +528,10 @@ def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: di
     policy.save_pretrained(args.output_dir)
     with runs.placing(Path(args.output_dir) / CRITIC.parent) as new:
         save_file(critic.state_dict(), new / CRITIC.name)
-    body, native = policy.body, args.reward == "native"
     cards.write_policy_card(
         Path(args.output_dir),
+        **policy.description,
         name=args.push_to_hub or Path(args.output_dir).name,
-        body=body.name,
-        env_id=body.native.env_id if native and body.native else env_id(body.name),
-        observation_size=body.observation_size,
-        controls=body.controls,
-        native=native,
-        stage="goal-conditioned" if args.goal_conditioned else "goal-blind",
         steps=progress["step"],
         seconds=progress["seconds"],
         evaluation=evaluation,

@@ -33,10 +33,8 @@ from pretrain_ppo import (
     build_envs,
     build_models,
     collect,
-    fade_assist,
     generalized_advantages,
     kickstart,
-    raise_difficulty,
     update,
 )
 
@@ -290,21 +288,6 @@ def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):
         assert torch.equal(value, checkpoint[f"average.module.{name}"]), name
     head = "network.head.even.weight"
     assert not torch.equal(kept[head], checkpoint[f"policy.{head}"])
-
-
-def test_the_region_of_commands_widens_only_while_they_are_followed():
-    args = tiny()
-    followed = {"reward/tracking": 0.9 * args.tracking_weight, "rollout/falls_per_minute": 1.0}
-    assert raise_difficulty(0.5, followed, args) > 0.5
-    assert raise_difficulty(1.0, followed, args) == 1.0
-    assert raise_difficulty(0.5, followed | {"rollout/falls_per_minute": 60.0}, args) == 0.5
-    assert raise_difficulty(0.5, followed | {"reward/tracking": 0.1}, args) == 0.5
-
-
-def test_the_forces_that_help_fade_only_while_bodies_rarely_fall():
-    assert fade_assist(0.5, {"rollout/falls_per_minute": 5.0}) == pytest.approx(0.49)
-    assert fade_assist(0.5, {"rollout/falls_per_minute": 7.0}) == 0.5
-    assert fade_assist(0.0, {"rollout/falls_per_minute": 0.0}) == 0
 
 
 def test_kickstarting_holds_a_policy_to_the_first_one_where_that_knows_what_to_do(learner):

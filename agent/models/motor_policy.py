@@ -19,6 +19,7 @@ from agent.artefacts import checks, hub, runs
 from agent.bodies import find_body
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
+from agent.simulation.env import env_id
 from agent.simulation.heading import FRAMES, check_observation
 from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature_sizes, goal_commands, posture_features
 
@@ -192,6 +193,19 @@ class MotorPolicy(PreTrainedModel):
             odd_shift = odd_shift + odd_goal
         even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What its card says of it: see `cards.write_policy_card`."""
+        body, native = self.body, self.config.frame == "world"
+        return {
+            "body": body.name,
+            "env_id": body.native.env_id if native and body.native else env_id(body.name),
+            "observation_size": body.observation_size,
+            "controls": body.controls,
+            "native": native,
+            "stage": "goal-conditioned" if self.config.goal_conditioned else "goal-blind",
+        }
 
     @property
     def std(self) -> Tensor:

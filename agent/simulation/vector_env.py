@@ -25,6 +25,8 @@ from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, assisti
 MAX_EPISODE_STEPS = 1000
 MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
 NEVER = 2**62  # control steps
+FOLLOWED, RARE_FALLS = 0.55, 6.0  # share of the reward for tracking, and falls a minute, of bodies that do well
+WIDENED, FADED = 0.005, 0.01  # what is added to the difficulty then, and taken from the assistance
 UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
 
 
@@ -238,6 +240,15 @@ class GoalVectorEnv(VectorEnv):
         self._mass_centers[rows] = self.physics.mass_centers(rows)
         self.task.begin(rows, self.state)
 
+    def adapt(self, tracking: float, falls_per_minute: float) -> None:
+        """Make it harder for bodies that rarely fall: help them less, and draw from a wider region of commands, if the
+        mean of the reward for tracking shows that they follow those of the present one.
+        """
+        if falls_per_minute < RARE_FALLS:
+            self.assist = max(0.0, self.assist - FADED)
+            if tracking > FOLLOWED * self.task.weights.tracking_weight:
+                self.difficulty = min(1.0, self.difficulty + WIDENED)
+
     def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
         """Shove the bodies in `rows`: add `velocity` [rows, 2] (world frame, m/s) to the whole body. The next step
         starts from there.
@@ -252,6 +263,7 @@ class GoalVectorEnv(VectorEnv):
             "push_left": self.push_left,
             "goal_start": self._goal_start,
             "mass_centers": self._mass_centers,
+            "adapted": np.array([self.difficulty, self.assist]),
         }
         task = {f"task.{name}": value for name, value in self.task.memory.items()}
         generators = np.stack([generator_words(generator) for generator in (self._rng, *self._generators)])
@@ -264,6 +276,7 @@ class GoalVectorEnv(VectorEnv):
         self.episode_steps, self.goal_left, self.push_left, self._goal_start, self._mass_centers = (
             state[name].copy() for name in ("episode_steps", "goal_left", "push_left", "goal_start", "mass_centers")
         )
+        self.difficulty, self.assist = state["adapted"].tolist()
         for name in self.task.memory:
             setattr(self.task, name, state[f"task.{name}"].copy())
         self._rng, *self._generators = (generator_from_words(words) for words in state["generators"])

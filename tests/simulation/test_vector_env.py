@@ -355,11 +355,30 @@ def test_forces_help_the_bodies_that_are_to_go_low_and_no_others_and_end_with_th
     assert np.abs(helped.physics.assist[0]).max() > 10 and not helped.physics.assist[1].any()
     assert np.abs(helped.state.qpos[0] - plain.state.qpos[0]).max() > 1e-3
     np.testing.assert_array_equal(helped.state.qpos[1], plain.state.qpos[1])
-    plain.load_state_dict(helped.state_dict())
     helped.assist = 0.0
+    plain.load_state_dict(helped.state_dict())
     for envs in (plain, helped):
         envs.step(still(2))
     np.testing.assert_array_equal(helped.state.qpos, plain.state.qpos)
+
+
+@pytest.mark.parametrize(
+    ("before", "tracking", "falls_per_minute", "after"),
+    [
+        ((0.5, 0.5), 9.0, 5.0, (0.505, 0.49)),
+        ((0.5, 0.5), 9.0, 7.0, (0.5, 0.5)),
+        ((0.5, 0.5), 5.0, 5.0, (0.5, 0.49)),
+        ((1.0, 0.0), 9.0, 5.0, (1.0, 0.0)),
+    ],
+)
+def test_it_gets_harder_while_bodies_rarely_fall_and_follow_their_commands(before, tracking, falls_per_minute, after):
+    envs, other = make_vector_env(1, 1), make_vector_env(1, 1)
+    envs.reset(seed=0)
+    envs.difficulty, envs.assist = before
+    envs.adapt(tracking, falls_per_minute)
+    assert (envs.difficulty, envs.assist) == pytest.approx(after)
+    other.load_state_dict(envs.state_dict())
+    assert (other.difficulty, other.assist) == (envs.difficulty, envs.assist)
 
 
 def test_a_planar_velocity_has_its_speed_and_direction():
