@@ -191,7 +191,7 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
 
 
 def base_planner(args: Arguments, sources: Sources) -> Planner:
-    """The language model with an adapter to train: a new one, or that of the planner to continue from."""
+    """The language model, with the adapter of the planner to continue from; without one, `train` makes an adapter."""
     base_model, base_revision = args.base_model, args.base_revision
     if args.init_from:
         config = Planner.read_config(sources.folders["init_from"], args.init_from)
@@ -252,7 +252,7 @@ def train(
         num_train_epochs=1,
         learning_rate=args.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=0.03,
+        warmup_steps=0.03,  # as a share of all updates
         completion_only_loss=True,
         max_length=None,
         train_sampling_strategy="group_by_length",
@@ -289,8 +289,8 @@ def train(
 
 
 class AnswerTrainer(SFTTrainer):
-    """Scores the vocabulary where a row of the batch has an answer. Without a GPU, TRL scores it at every token, which
-    takes as long as the model itself.
+    """Scores the vocabulary only where a row of the batch has an answer. TRL scores it at every token, which without a
+    GPU takes as long as the model itself.
     """
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch: Any = None):

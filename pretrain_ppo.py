@@ -199,20 +199,19 @@ def main(args: Arguments) -> None:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
             torch.set_num_threads(1)  # the cores belong to the physics
-            rollout, row = collect(args, envs, policy)
-            row = average(accelerator, row)  # all processes decide alike
+            rollout, happened = collect(args, envs, policy)
             collected = time.perf_counter()
             torch.set_num_threads(envs.num_threads)
             if args.kickstart_weight:
                 weight = args.kickstart_weight * (1 - progress["step"] / args.total_steps)
                 rollout |= kickstart(first_policy, rollout, weight, postures=not args.start_crouch)
             critic_only = progress["update"] < args.critic_updates
-            row |= update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
+            learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
+            row = average(accelerator, happened | learned)  # all processes decide alike
             policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))
             if not critic_only:
                 average_policy.update_parameters(policy)
-                kl = average(accelerator, {"kl": row["policy/kl"]})["kl"]
-                adapt_learning_rate(args, optimizer, kl, progress["step"])
+                adapt_learning_rate(args, optimizer, row["policy/kl"], progress["step"])
             progress["skipped"] += int(row["loss/skipped"])
             if progress["skipped"] > MAX_SKIPPED:
                 raise ValueError(
@@ -255,14 +254,7 @@ def main(args: Arguments) -> None:
     bar.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        measured = progress["best"].items()
-        best = ", ".join(f"{name} {cards.cell(value)}" for name, value in measured if name != "episodes")
-        made = f"motor policy, {progress['step']:,} steps"
-        runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
-        if args.push_to_hub:
-            if args.reward == "goal":
-                film(MotorPolicy.from_pretrained(args.output_dir), Path(args.output_dir))
-            hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
+        finish(args, progress)
     accelerator.end_training()
 
 
@@ -321,7 +313,7 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     observations = envs.observe()
     for t in range(args.rollout_steps):
         state, commands = np.split(observations, [state_size], axis=1)
-        phase, (even, odd) = envs.phase.astype(np.float32), envs.privileged
+        phase, (even, odd) = envs.phase.astype(np.float32), envs.privileged  # what only the critic sees
         seen = (torch.from_numpy(each).to(device) for each in (state, commands, phase))
         actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
         lengths = envs.episode_steps + 1
@@ -330,9 +322,10 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
         done, diverged, (final_even, final_odd) = terminated | truncated, info["diverged"], info["final_privileged"]
         steps.append(
             {
-                **{"observations": state, "commands": commands, "phase": phase, "even": even, "odd": odd},
+                **{"observations": state, "commands": commands, "phase": phase},
+                **{"critic_even": even, "critic_odd": odd},
                 **{"final_observations": info["final_obs"][:, :state_size]},
-                **{"final_even": final_even, "final_odd": final_odd},
+                **{"final_critic_even": final_even, "final_critic_odd": final_odd},
                 **{"actions": actions, "rewards": rewards.astype(np.float32)},
                 **{"terminated": terminated, "done": done, "valid": ~diverged},
             }
@@ -367,45 +360,17 @@ def kickstart(
     return {"first_actions": mean, "first_weight": weight * (plain | postures)}
 
 
-def update(
-    args: Arguments,
-    accelerator: Accelerator,
-    policy: MotorPolicy,
-    critic: Critic,
-    optimizer: torch.optim.Adam,
-    rollout: dict[str, Tensor],
-    critic_only: bool,
-) -> dict[str, float]:
-    """Improve policy and critic on one rollout by clipped PPO (Schulman et al., 2017); returns what to log."""
-    b = learning_batch(args, accelerator, policy, critic, rollout)
-    returns, values = b["returns"], b.pop("values")
-    explained = 1 - (returns - values).var() / returns.var()
-    losses = compiled(minibatch_losses, policy.device.type) if args.compile else minibatch_losses
-    parameters = [*policy.parameters(), *critic.parameters()]
-    totals = dict.fromkeys(
-        ("loss/policy", "loss/value", "loss/kickstart", "policy/entropy", "policy/kl", "policy/clip_share"), 0.0
-    ) | {"policy/gradient_norm": 0.0}
-    count = skipped = 0
-    minibatches = -(-args.batch_size // args.minibatch_size)  # as many in every process, however many steps are valid
-    for _ in range(args.epochs):
-        for rows in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
-            mb = {name: value[rows] for name, value in b.items()}
-            policy_loss, value_loss, apart, *moved = losses(policy, critic, mb, args.clip_coefficient)
-            optimizer.zero_grad()
-            (value_loss if critic_only else value_loss + policy_loss + apart).backward()
-            average_gradients(parameters, accelerator)
-            norm, critic_norm = (
-                nn.utils.clip_grad_norm_(module.parameters(), args.max_grad_norm) for module in (policy, critic)
-            )
-            if not (norm + critic_norm).isfinite():  # all processes see it, because gradients are averaged
-                skipped += 1
-                continue
-            optimizer.step()
-            count += 1
-            for name, value in zip(totals, (policy_loss, value_loss, apart, *moved, norm), strict=True):
-                totals[name] += float(value.detach())
-    row = {name: total / max(1, count) for name, total in totals.items()} | {"loss/skipped": skipped}
-    return row | {"loss/explained_variance": float(explained)}
+def generalized_advantages(
+    rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, done: Tensor, *, gamma: float, lam: float
+) -> Tensor:
+    """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al.,
+    2016).
+    """
+    advantages = rewards + gamma * next_values * ~terminated - values
+    decay = gamma * lam * ~done
+    for t in reversed(range(len(rewards) - 1)):
+        advantages[t] += decay[t] * advantages[t + 1]
+    return advantages
 
 
 @torch.no_grad()
@@ -416,8 +381,8 @@ def learning_batch(
     critic's scale, which follows the returns.
     """
     features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
-    values = critic(features, rollout["even"], rollout["odd"]) * critic.return_scale
-    next_values = critic(final, rollout["final_even"], rollout["final_odd"]) * critic.return_scale
+    values = critic(features, rollout["critic_even"], rollout["critic_odd"]) * critic.return_scale
+    next_values = critic(final, rollout["final_critic_even"], rollout["final_critic_odd"]) * critic.return_scale
     advantages = generalized_advantages(
         rollout["rewards"],
         values,
@@ -428,10 +393,9 @@ def learning_batch(
         lam=args.gae_lambda,
     )
     returns = advantages + values
-    scale = accelerator.reduce(returns.std(), "mean")
-    critic.return_scale.lerp_(scale, 0.05 if critic.return_scale != 1 else 1.0)
+    critic.follow_returns(accelerator.reduce(returns.std(), "mean"))
 
-    kept = "actions", "log_probs", "commands", "phase", "even", "odd", "first_actions", "first_weight"
+    kept = "actions", "log_probs", "commands", "phase", "critic_even", "critic_odd", "first_actions", "first_weight"
     b = {name: rollout[name] for name in kept if name in rollout}
     b |= {"even_features": features[0], "odd_features": features[1], "advantages": advantages}
     b |= {"returns": returns / critic.return_scale, "values": values / critic.return_scale}
@@ -449,44 +413,75 @@ def log_density(noise: Tensor, std: Tensor) -> Tensor:
 
 def minibatch_losses(
     policy: MotorPolicy, critic: Critic, mb: dict[str, Tensor], clip_coefficient: float
-) -> tuple[Tensor, ...]:
-    """Losses of policy and critic on a minibatch, and that of kickstarting; the entropy of the noise, and how far the
-    policy has come from the one that acted: the KL divergence, and the share of the ratios that are clipped.
+) -> dict[str, Tensor]:
+    """Losses of policy and critic on a minibatch, and that of kickstarting; to be logged, the entropy of the noise and
+    how far the policy has come from the one that acted: the KL divergence and the share of clipped ratios.
     """
     features = mb["even_features"], mb["odd_features"]
     mean, std = policy.from_features(features, mb["commands"], mb["phase"])
     log_ratio = log_density((mb["actions"] - mean) / std, std) - mb["log_probs"]
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - clip_coefficient, 1 + clip_coefficient)
-    policy_loss = -torch.minimum(ratio * mb["advantages"], clipped * mb["advantages"]).mean()
-    value_loss = (critic(features, mb["even"], mb["odd"]) - mb["returns"]).square().mean()
-    apart = torch.zeros_like(value_loss)
+    value_error = critic(features, mb["critic_even"], mb["critic_odd"]) - mb["returns"]
+    kickstart_loss = torch.zeros_like(ratio)
     if "first_actions" in mb:
         divergence = ((mean - mb["first_actions"]) / std.detach()).square().sum(-1) / 2
-        apart = (mb["first_weight"] * divergence).mean()
-    entropy = (std.log() + math.log(2 * math.pi * math.e) / 2).sum()
-    kl = ((ratio - 1) - log_ratio).detach().mean()  # Schulman's low-variance estimate
-    share = ((ratio - 1).abs() > clip_coefficient).float().mean()
-    return policy_loss, value_loss, apart, entropy, kl, share
+        kickstart_loss = mb["first_weight"] * divergence
+    return {
+        "loss/policy": -torch.minimum(ratio * mb["advantages"], clipped * mb["advantages"]).mean(),
+        "loss/value": value_error.square().mean(),
+        "loss/kickstart": kickstart_loss.mean(),
+        "policy/entropy": (std.log() + math.log(2 * math.pi * math.e) / 2).sum(),
+        "policy/kl": ((ratio - 1) - log_ratio).detach().mean(),  # Schulman's low-variance estimate
+        "policy/clip_share": ((ratio - 1).abs() > clip_coefficient).float().mean(),
+    }
+
+
+def update(
+    args: Arguments,
+    accelerator: Accelerator,
+    policy: MotorPolicy,
+    critic: Critic,
+    optimizer: torch.optim.Adam,
+    rollout: dict[str, Tensor],
+    critic_only: bool,
+) -> dict[str, float]:
+    """Improve policy and critic on one rollout by clipped PPO (Schulman et al., 2017); returns what to log."""
+    b = learning_batch(args, accelerator, policy, critic, rollout)
+    returns, values = b["returns"], b.pop("values")
+    explained = 1 - (returns - values).var() / returns.var()
+    losses = compiled(minibatch_losses, policy.device.type) if args.compile else minibatch_losses
+    parameters = [*policy.parameters(), *critic.parameters()]
+    rows: list[dict[str, float]] = []
+    skipped = 0
+    minibatches = -(-args.batch_size // args.minibatch_size)  # as many in every process, however many steps are valid
+    for _ in range(args.epochs):
+        for places in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
+            found = losses(policy, critic, {name: value[places] for name, value in b.items()}, args.clip_coefficient)
+            loss = found["loss/value"]
+            if not critic_only:
+                loss = loss + found["loss/policy"] + found["loss/kickstart"]
+            optimizer.zero_grad()
+            loss.backward()
+            average_gradients(parameters, accelerator)
+            norm, critic_norm = (
+                nn.utils.clip_grad_norm_(module.parameters(), args.max_grad_norm) for module in (policy, critic)
+            )
+            if (norm + critic_norm).isfinite():  # in all processes, because gradients are averaged
+                optimizer.step()
+                rows.append({name: float(value.detach()) for name, value in found.items()})
+                rows[-1]["policy/gradient_norm"] = float(norm)
+            else:
+                skipped += 1
+    names = (*found, "policy/gradient_norm")
+    row = {name: sum(each[name] for each in rows) / max(1, len(rows)) for name in names}
+    return row | {"loss/skipped": skipped, "loss/explained_variance": float(explained)}
 
 
 @functools.cache
 def compiled(function: Callable, device_type: str) -> Callable:
     """The function as fused kernels; on a GPU launched at once, as a CUDA graph."""
     return torch.compile(function, mode="reduce-overhead" if device_type == "cuda" else "default")
-
-
-def generalized_advantages(
-    rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, done: Tensor, *, gamma: float, lam: float
-) -> Tensor:
-    """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al.,
-    2016).
-    """
-    advantages = rewards + gamma * next_values * ~terminated - values
-    decay = gamma * lam * ~done
-    for t in reversed(range(len(rewards) - 1)):
-        advantages[t] += decay[t] * advantages[t + 1]
-    return advantages
 
 
 def average(accelerator: Accelerator, row: dict[str, float]) -> dict[str, float]:
@@ -536,6 +531,18 @@ def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: di
         seconds=progress["seconds"],
         evaluation=evaluation,
     )
+
+
+def finish(args: Arguments, progress: dict) -> None:
+    """Write the summary, and publish the best policy."""
+    measured = progress["best"].items()
+    best = ", ".join(f"{name} {cards.cell(value)}" for name, value in measured if name != "episodes")
+    made = f"motor policy, {progress['step']:,} steps"
+    runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
+    if args.push_to_hub:
+        if args.reward == "goal":
+            film(MotorPolicy.from_pretrained(args.output_dir), Path(args.output_dir))
+        hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Checkpoints for exact resume: everything that the next update of a training depends on, as safetensors."""
+"""Checkpoints for exact resume: everything that the next update of a training depends on, as safetensors.
+
+A damaged one is refused with the name of the file (`find`, by `runs.check`); no older one is taken in its place.
+"""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path

@@ -4,6 +4,8 @@ Of a dataset that collect_dataset.py wrote, the columns that a window needs lie 
 per version of the dataset in the cache of `datasets`. What is gathered for every step of a window lies side by side in
 one record, so a batch costs one gather, whatever the size of the dataset.
 
+A batch of windows has states [B, K, S], actions [B, K, A] and goal ids [B, G]: see `take_windows`.
+
 Shapes: R rows of the dataset, B windows, K steps of context, S observation, A action, G = 5 goal tokens.
 """
 

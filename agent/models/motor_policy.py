@@ -26,6 +26,7 @@ from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature
 FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
 GOAL_FEATURES = (9, 5)  # even and odd: `goal_features`
 LOW = 3  # the even one of a crouch
+RETURN_SHARE = 0.05  # by which the critic's unit moves with every rollout
 OBSERVATION_CLIP = 10.0  # standard deviations
 CRITIC = Path("critic") / "model.safetensors"  # next to a policy, for a training that goes on from it
 
@@ -309,6 +310,11 @@ class Critic(nn.Module):
         """Value [B] of normalized observations and the even [B, E] and odd [B, O] features of the reward."""
         inputs = torch.cat([features[0], even], dim=-1), torch.cat([features[1], odd], dim=-1)
         return self.network(inputs)[0].squeeze(-1)
+
+    def follow_returns(self, std: Tensor) -> None:
+        """Move the unit of the values towards the standard deviation of new returns."""
+        started = self.return_scale != 1
+        self.return_scale.lerp_(std, RETURN_SHARE if started else 1.0)
 
     def load(self, path: Path, name: str) -> None:
         """Load the weights in a file of the artifact `name`. Raises ValueError where they do not fit."""

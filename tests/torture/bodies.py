@@ -58,7 +58,15 @@ def not_numbers(tally: Tally, home: Path) -> None:
     bodies = pretrain_ppo.build_envs(args, 0)
     for _ in range(tally.often(20, 1)):
         clean, _ = pretrain_ppo.collect(args, bodies, policy)
-        for name in ("rewards", "observations", "final_observations", "actions", "log_probs", "even", "commands"):
+        for name in (
+            "rewards",
+            "observations",
+            "final_observations",
+            "actions",
+            "log_probs",
+            "critic_even",
+            "commands",
+        ):
             rollout = {key: tensor.clone() for key, tensor in clean.items()}
             value = float(rng.choice(NOT_FINITE))
             rollout[name].view(-1)[rng.integers(rollout[name].numel())] = value
