@@ -76,6 +76,9 @@ ELSEWHERE = {
     "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml collect_dataset.py": (
         "test_launch.py::test_two_processes_collect_what_one_does"
     ),
+    "PYTHONPATH=. python web/export.py": (
+        "test_app.py::test_an_agent_that_the_page_does_not_hold_is_exported_at_the_start_and_leaves_nothing"
+    ),
     "make web": "test_web.py::test_a_program_runs_to_its_end_and_another_takes_over_in_mid_walk",
     "hf repos create me/humanoid-page": "test_web.py::test_a_static_space_is_made_by_the_commands_of_the_docs",
     "hf upload me/humanoid-page": "test_web.py::test_a_static_space_is_made_by_the_commands_of_the_docs",

@@ -77,7 +77,7 @@ def mjcf() -> str:
             for geom in geoms:
                 geom.meshname = name
     spec.compile()
-    return spec.to_xml()
+    return spec.to_xml().replace(' input="pos"', "")  # of servos; MuJoCo 3, which the page has, takes it for granted
 
 
 def _hull(model: mujoco.MjModel, mesh: int) -> np.ndarray:
