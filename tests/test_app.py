@@ -139,7 +139,7 @@ def test_other_sites_and_other_names_of_this_machine_are_refused(address):
 @needs_browser
 @can_export
 def test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why(page):
-    expect(page.get_by_label("Robot", exact=True)).to_be_hidden()
+    expect(page.get_by_role("combobox", name="Robot")).to_be_hidden()
     page.get_by_label("Another agent").fill("no/such_agent")
     page.get_by_role("button", name="Load it").click()
     expect(page.locator("#answer.refused")).to_contain_text("no/such_agent is no folder, and no Hub repo")
@@ -147,7 +147,7 @@ def test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why(page):
         page.get_by_label("Another agent").fill(name)
         page.get_by_role("button", name="Load it").click()
         page.wait_for_url(f"**/?agent={name.replace('/', '_')}/humanoid", timeout=EXPORTED)
-    chosen = page.get_by_label("Robot", exact=True).locator("option:checked")
+    chosen = page.get_by_role("combobox", name="Robot").locator("option:checked")
     expect(chosen).to_have_text("humanoid of runs/other")
     page.locator("#shove:enabled").wait_for()
     write(page, "walk forward")
@@ -155,7 +155,7 @@ def test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why(page):
     page.get_by_role("button", name="Load the language model (0 MB)").click()  # that of the same agent
     expect(page.locator("#notice")).to_have_text("The language model is loaded.")
 
-    page.get_by_label("Robot", exact=True).select_option("humanoid of pretrained/humanoid")
+    page.get_by_role("combobox", name="Robot").select_option("humanoid of pretrained/humanoid")
     page.wait_for_url("**/?agent=pretrained_humanoid/humanoid")
 
 
