@@ -107,7 +107,7 @@ class Agents:
         return sorted(found.values(), key=lambda each: each["folder"] != self.first)
 
     async def find(self, name: str, body: str = "") -> str:
-        """Folder of an agent and its robot. One that is not there is exported first, which takes minutes.
+        """Folder of an agent and its robot. One that is not there is exported first.
 
         Raises:
             ValueError: there is no such agent, or it does not move this robot.

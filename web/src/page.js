@@ -128,7 +128,7 @@ class Page {
   }
 
   #pick(name) {
-    this.#ask("Loading the agent. To convert its language model takes minutes.", async () => {
+    this.#ask("Loading the agent. Its language model is converted first, which takes a while.", async () => {
       show(await findAgent(name));
       return "The agent is loaded.";
     });
