@@ -19,7 +19,6 @@ const LONGEST_FRAME = 0.1; // s; where steps take longer than real time, what wa
 const REPORT = 1; // s from one report of the pace to the next
 const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i; // names of drivers that draw without a graphics card
 const SAY = "#say=";
-const WHAT_NOW = tables.planner_bytes ? "Type an instruction." : "Press a skill, or click on the floor.";
 
 const $ = (id) => document.getElementById(id);
 const nextFrame = () => new Promise(requestAnimationFrame);
@@ -45,7 +44,7 @@ class Page {
     robot.onEvent = (event) => this.#report(event);
     this.#fillIn();
     this.#listen();
-    this.#tell(`Ready. ${WHAT_NOW}`);
+    this.#tell("Ready. Tell it what to do.");
   }
 
   // Steps and frames in real time, for as long as the page is open.
@@ -169,7 +168,7 @@ class Page {
 
   #report(event) {
     if (event === "fell") this.#tell("It fell. It will be put back on its feet.");
-    if (event === "stands") this.#tell(`It fell and stands again. ${WHAT_NOW}`);
+    if (event === "stands") this.#tell("It fell and stands again. Tell it what to do.");
     if (event !== "done") return;
     const { outcomes } = this.robot.pursuit;
     const late = outcomes.findIndex(({ timedOut }) => timedOut);
