@@ -4,8 +4,6 @@
 #     mkdir -p runs
 #     docker run --gpus all --volume "$PWD/runs:/home/humanoid/agent/runs" motor-agents \
 #         python pretrain_ppo.py --config configs/ppo/humanoid.yaml --output_dir runs/ppo
-#
-# The page: docs/app.md.
 
 FROM python:3.11-slim-bookworm
 

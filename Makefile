@@ -57,19 +57,26 @@ $(RUN)/planner/summary.json: configs/quickstart/llm.yaml $(RUN)/decision_transfo
 $(RUN)/replay.mp4: $(RUN)/planner/summary.json
 	$(BIN)/python play.py --agent $(RUN)/agent --instruction "walk forward for 2 seconds, then turn left" --video $@
 
-# The page: see it at the address that this prints.
-app: $(INSTALLED)
+# The page, served: see it at the address that this prints.
+app: $(INSTALLED) | web/dist/agents.json
 	$(BIN)/python app.py
 
-# The page without a server, in web/dist: docs/web.md. PLANNER= leaves the language model out.
-PLANNER := --planner true
-web: $(INSTALLED) web/node_modules
-	$(BIN)/pip install --quiet -r requirements-web.txt
-	PYTHONPATH=. $(BIN)/python web/export.py --agent $(SHIPPED) $(PLANNER)
-	node web/build.js
+web/dist/agents.json:
+	$(MAKE) web
 
-web/node_modules: web/package-lock.json
-	npm ci --prefix web --ignore-scripts
+# The page in web/dist: docs/web.md. PLANNER= leaves the language model out.
+PLANNER := --planner true
+web: web/node_modules
+	PYTHONPATH=. $(BIN)/python web/export.py --agent $(SHIPPED) $(PLANNER)
+	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build.js
+
+web/node_modules: web/package-lock.json .venv/.web
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix web --ignore-scripts
+	@touch $@
+
+# node and npm are among them.
+.venv/.web: requirements-web.txt $(INSTALLED)
+	$(BIN)/pip install --quiet -r $<
 	@touch $@
 
 # The tests of at most a few seconds each. test-all has the slow ones too: trainings from end to end, launched processes.

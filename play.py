@@ -15,20 +15,27 @@ import math
 import os
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import gymnasium
+import numpy as np
 from huggingface_hub.dataclasses import strict
 
 from agent.artefacts import arguments, hub
 from agent.artefacts.arguments import option
 from agent.bodies import find_body
+from agent.feedback.outcomes import verdict
+from agent.goals import GoalProgram
 from agent.language.planner import Planner
-from agent.live import LiveAgent
 from agent.motor_agent import MotorAgent, RunResult, body_name
 from agent.simulation import video
 from agent.simulation.env import goal_env
+
+LYING_SECONDS = 1.5  # from a fall until it stands again
+PATIENCE = 0.5  # s behind real time, after which what was lost is given up
 
 
 @strict
@@ -107,16 +114,75 @@ def view(args: Arguments) -> None:
     if args.instruction:
         live.instruct(args.instruction)
     threading.Thread(target=lambda: [live.instruct(line) for line in sys.stdin], daemon=True).start()
-    shown = None
+    due = time.monotonic()
     with mujoco.viewer.launch_passive(live.model, live.data) as window:
         window.cam.type, window.cam.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, live.model.jnt_bodyid[0]
-        for moment in live.play(video.FRAME_EVERY):
-            if not window.is_running():
-                break
+        while window.is_running():
+            for _ in range(video.FRAME_EVERY):
+                live.step()
             window.sync()
-            if moment.notice.text != shown:
-                shown = moment.notice.text
-                print(shown, file=sys.stderr)
+            due += video.FRAME_EVERY * live.seconds
+            late = time.monotonic() - due
+            if late > PATIENCE:
+                due += late
+            time.sleep(max(0.0, -late))
+
+
+class LiveAgent:
+    """An agent that moves step by step: a new sentence takes over from where the body is, and after a fall it is put
+    back on its feet. What happens is said on stderr.
+
+    One thread takes steps; others only leave sentences.
+    """
+
+    def __init__(self, agent: MotorAgent, seed: int):
+        self._agent, self._env = agent, agent.make_env()
+        self._observation, _ = self._env.reset(seed=seed)
+        self.model, self.data = goal_env(self._env).model, goal_env(self._env).data
+        self.seconds = agent.body.control_seconds  # of a step
+        self._programs: SimpleQueue[GoalProgram] = SimpleQueue()
+        self._goals = 1
+        self._lying_steps = 0
+
+    def instruct(self, text: str) -> None:
+        """Pursue a sentence from the next step on; when it is refused, what runs goes on."""
+        program = self._agent.parse(text)
+        if program.refused:
+            self._say(f"Refused: {program.reason}.")
+        else:
+            self._programs.put(program)
+
+    def step(self) -> None:
+        """One control step."""
+        while not self._programs.empty():
+            program = self._programs.get()
+            self._agent.prompt(program)
+            self._goals = len(program.goals)
+        if self._lying_steps:
+            self._lie()
+        else:
+            self._move()
+
+    def _move(self) -> None:
+        over = self._agent.done
+        self._observation, _, fell, _, _ = self._env.step(self._agent.act(self._observation))
+        if fell:
+            self._agent.reset()
+            self._lying_steps = round(LYING_SECONDS / self.seconds)
+            self._say("It fell. It will stand up and wait.")
+        elif self._agent.done and not over:
+            self._say(f"It stands: {verdict(self._agent.outcomes[0], self._goals)}.")
+
+    def _lie(self) -> None:
+        """Limp, until it is put on its feet."""
+        self._observation, *_ = self._env.step(np.zeros_like(self._agent.body.scale))
+        self._lying_steps -= 1
+        if not self._lying_steps:
+            self._observation, _ = self._env.reset()
+            self._say("It fell, and stands again. Tell it what to do.")
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr)
 
 
 def move(args: Arguments) -> None:

@@ -6,7 +6,6 @@ observations, and prompts the Decision Transformer with the velocity that the go
 Shapes: N bodies (no such axis for one), S body state, A actions.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,10 +144,6 @@ class MotorAgent:
             self.save_pretrained(folder, repo_id)
             film(self, folder)
             return hub.push_folder(folder, repo_id, private=private, tag=tag, token=token)
-
-    def twin(self) -> "MotorAgent":
-        """Another agent with the same weights and a memory of its own, for another body at the same time."""
-        return MotorAgent(self.policy, copy.copy(self.transformer), self.planner)
 
     @property
     def body(self) -> Body:

@@ -4,6 +4,7 @@ second and share of real time while the robot walks, and seconds that the langua
     make web && python experiments/page_speed.py
 """
 
+import contextlib
 import functools
 import http.server
 import json
@@ -12,6 +13,7 @@ import statistics
 import sys
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -27,7 +29,23 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def main() -> None:
-    if not (BUILT / "index.html").is_file() or CHROMIUM is None:
+    with chromium() as (page, address):
+        started = time.perf_counter()
+        page.goto(address)
+        page.locator("#shove:enabled").wait_for()
+        found: dict[str, float | list[float]] = {}
+        found["seconds until it can be used"] = round(time.perf_counter() - started, 2)
+        found |= walk(page)
+        if page.get_by_role("button", name="Load the language model").is_visible():
+            page.get_by_role("button", name="Load the language model").click()
+            found["seconds for a sentence"] = [round(read(page, text), 2) for text in SENTENCES]
+        print(json.dumps(found, indent=2))
+
+
+@contextlib.contextmanager
+def chromium() -> Generator[tuple[Page, str]]:
+    """An empty page, and the address of the built page on a server of this process. Exits where there is none."""
+    if not (BUILT / "agents.json").is_file() or CHROMIUM is None:
         sys.exit("the page is not built, or there is no Chromium: make web, apt-get install chromium")
     handler = functools.partial(Quiet, directory=str(BUILT))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
@@ -35,16 +53,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(PATIENCE)
-        started = time.perf_counter()
-        page.goto(f"http://127.0.0.1:{server.server_port}")
-        page.locator("#shove:enabled").wait_for()
-        found: dict[str, float | list[float]] = {}
-        found["seconds until it can be used"] = round(time.perf_counter() - started, 2)
-        found |= walk(page)
-        if (BUILT / "planner.onnx").is_file():
-            page.get_by_role("button", name="Load the language model").click()
-            found["seconds for a sentence"] = [round(read(page, text), 2) for text in SENTENCES]
-        print(json.dumps(found, indent=2))
+        yield page, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 

@@ -21,7 +21,6 @@ ORDER: dict[str, list[str]] = {
     ],
     "evaluation": ["suites", "journeys", "report"],
     "motor_agent": [],
-    "live": [],
 }
 REGISTRY = "bodies"  # the one folder that is imported as a whole: its __init__ registers every robot
 PLACES = []

@@ -7,12 +7,15 @@ import subprocess
 import sys
 
 import av
+import numpy as np
 import pytest
 from conftest import ROOT, SHIPPED, run_script
 from PIL import Image
 
 import play
+from agent.motor_agent import MotorAgent
 from agent.simulation import video
+from agent.simulation.heading import heading_velocity
 
 
 def test_parse_only_prints_the_program_as_json_and_nothing_else(capsys):
@@ -69,6 +72,44 @@ def test_a_shove_and_its_correction_become_a_strip_of_frames(tmp_path):
     )
     with Image.open(strip) as picture:
         assert picture.size == (video.STRIP_FRAMES * video.STRIP_SIZE, video.STRIP_SIZE + video.CAPTION_HEIGHT)
+
+
+@pytest.fixture
+def live():
+    """A body that moves, before its first step."""
+    return play.LiveAgent(MotorAgent.from_pretrained(SHIPPED), seed=0)
+
+
+def move_on(live: play.LiveAgent, seconds: float) -> np.ndarray:
+    """Forward, sideways and yaw velocity, `seconds` later."""
+    for _ in range(round(seconds / live.seconds)):
+        live.step()
+    return heading_velocity(live.data.qpos, live.data.qvel)
+
+
+def test_a_live_body_goes_on_from_where_it_is_with_a_new_instruction(live, capsys):
+    live.instruct("walk forward")
+    assert move_on(live, 3)[0] > 0.5
+    place = live.data.qpos[:2].copy()
+    live.instruct("jump over the moon")
+    assert move_on(live, 0.6)[0] > 0.5, "what ran goes on"
+    live.instruct("turn left 90 degrees")
+    move_on(live, 4)
+    assert np.linalg.norm(live.data.qpos[:2] - place) < 2
+    refusal, end = capsys.readouterr().err.splitlines()
+    assert "cannot do that" in refusal and end.startswith("It stands: all 1 goals met")
+
+
+def test_after_a_fall_a_live_body_lies_for_a_moment_and_stands_up_waiting(live, capsys):
+    live.instruct("walk forward")
+    move_on(live, 0.6)
+    live.data.qpos[2] -= 0.5
+    move_on(live, 0.6)
+    assert capsys.readouterr().err == "It fell. It will stand up and wait.\n"
+    move_on(live, play.LYING_SECONDS)
+    assert "stands again" in capsys.readouterr().err and live.data.qpos[2] > 1.2
+    live.instruct("turn left")
+    assert move_on(live, 1.2)[2] > 0.3
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The page without a server gives what the Python code gives, and a visitor gets along with it.
+"""The page gives what the Python code gives, and a visitor gets along with it.
 
 What Python does is recorded here; the tests in web/tests read the records and compare, in node. The page is visited in
 a headless Chromium that draws without a graphics card.
@@ -18,13 +18,15 @@ import threading
 from pathlib import Path
 
 import hub_server
+import mujoco
 import numpy as np
 import pytest
+import torch
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT
+from conftest import ROOT, SHIPPED
 from playwright.sync_api import Page, expect, sync_playwright
-from test_app import CHROMIUM, PATIENCE, needs_browser
 
+from agent.bodies.g1 import G1
 from agent.bodies.humanoid import HUMANOID
 from agent.feedback.pursuit import Pursuit
 from agent.feedback.trials import random_posture, random_program
@@ -32,12 +34,18 @@ from agent.goals import ARMS, GRID, HEIGHTS, SKILLS, Goal, GoalProgram, Velocity
 from agent.language.language_model import load_tokenizer, packaged_model
 from agent.language.planner import SURE, Planner
 from agent.language.program import parse
-from agent.models.decision_transformer import GoalDecisionTransformer
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.simulation.env import goal_env, make_env
 from agent.simulation.heading import heading_observation
 
 WEB = ROOT / "web"
 EXPORTED, BUILT = WEB / "generated", WEB / "dist"
+# The page is built with the node of the virtual environment: requirements-web.txt.
+NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PATIENCE = 120_000  # ms; what is measured is simulated time
+expect.set_options(timeout=PATIENCE)
+AGENT = EXPORTED / "agents" / "pretrained_humanoid" / "humanoid"
 STEPS = 600  # of a track
 PROGRAMS = (
     "walk forward slow six feet, low; turn left a quarter turn; go to 3 m ahead 2 m left, arms up",
@@ -48,12 +56,16 @@ PROGRAMS = (
     "refuse: unclear",
 )
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("node") and (BUILT / "index.html").is_file()), reason="the page is not built: make web"
+needs_page = pytest.mark.skipif(
+    not (NODE and AGENT.is_dir() and (BUILT / "agents.json").is_file()), reason="the page is not built: make web"
 )
-
+pytestmark = needs_page
 needs_planner = pytest.mark.skipif(
-    not (BUILT / "planner.onnx").is_file(), reason="the page has no language model: make web"
+    not list(BUILT.glob("agents/*/planner.onnx")), reason="the page has no language model: make web"
+)
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None and "CI" not in os.environ,
+    reason="no Chromium to look at the page with: apt-get install chromium",
 )
 
 
@@ -166,16 +178,16 @@ def record_track(rng: np.random.Generator, goals: tuple[Goal, ...]) -> tuple[dic
     return {"program": "; ".join(goal.text for goal in goals), "commands": commands, "reached": reached}, observations
 
 
-def record_motion(agent: Path, goal: VelocityGoal) -> dict:
-    """Half a second of the shipped transformer in the simulator."""
-    transformer = GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=HUMANOID.name)
-    env = make_env(HUMANOID.name)
+def record_motion(transformer: GoalDecisionTransformer, goal: VelocityGoal) -> dict:
+    """Half a second of a transformer in the simulator."""
+    env = make_env(transformer.body.name)
     observation, _ = env.reset(seed=0)
     data = goal_env(env).data
     start = {"qpos": data.qpos.tolist(), "qvel": data.qvel.tolist()}
+    transformer.reset()
     transformer.prompt(goal)
     observations, actions = [], []
-    for _ in range(round(0.5 / HUMANOID.control_seconds)):
+    for _ in range(round(0.5 / transformer.body.control_seconds)):
         action = transformer.act(observation)
         observation, *_ = env.step(action)
         actions.append(action.tolist())
@@ -202,14 +214,9 @@ def readings() -> list[dict]:
     """What the planner makes of those of the first development sentences that it is sure of, and of none."""
     lines = (ROOT / "agent" / "language" / "corpus" / "written" / "development.jsonl").read_text().splitlines()
     texts = ["", *(json.loads(line)["messages"][1]["content"] for line in lines[:24])]
-    planner = Planner.from_pretrained(shipped_agent() / "planner", HUMANOID.name)
+    planner = Planner.from_pretrained(SHIPPED / "planner", HUMANOID.name)
     parses = zip(texts, planner.parse_with_confidence(texts), strict=True)
     return [{"text": text, "tokens": each.program.tokens} for text, each in parses if each.confidence >= SURE]
-
-
-def shipped_agent() -> Path:
-    """Folder of the agent that the page was made from."""
-    return ROOT / json.loads((EXPORTED / "tables.json").read_text())["agent"]
 
 
 @pytest.fixture(scope="module")
@@ -218,11 +225,12 @@ def records(tmp_path_factory) -> Path:
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("records")
     tracks = [record_track(rng, random_program(rng, HUMANOID, 3)) for _ in range(20)]
     tokenizer = load_tokenizer(packaged_model(), "the base model")
+    transformer = GoalDecisionTransformer.from_pretrained(SHIPPED / "decision_transformer", body=HUMANOID.name)
     found = {
         "programs": [program_record(text) for text in spoken_programs(rng)],
         "goals": [goal_record(goal) for goal in random_goals(rng)],
         "tracks": [track for track, _ in tracks],
-        "motions": [record_motion(shipped_agent(), goal) for goal in (Goal(), Goal(1.0), Goal(0.6, 0, 0.4))],
+        "motions": [record_motion(transformer, goal) for goal in (Goal(), Goal(1.0), Goal(0.6, 0, 0.4))],
         "sentences": [
             {"text": text, "ids": tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)}
             for text in sentences()
@@ -235,12 +243,50 @@ def records(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_tables_of_the_page_are_those_of_this_code(monkeypatch):
+@pytest.fixture
+def export(monkeypatch):
+    """web/export.py"""
     monkeypatch.syspath_prepend(str(WEB))
-    export = pytest.importorskip("export", reason="onnx is not installed: make web", exc_type=ImportError)
-    exported = json.loads((EXPORTED / "tables.json").read_text())
-    for name, table in (export.code_tables() | {"body": export.body_table(HUMANOID)}).items():
+    return pytest.importorskip("export", reason="onnx is not installed: make web", exc_type=ImportError)
+
+
+def test_the_tables_of_the_page_are_those_of_this_code(export):
+    exported = json.loads((EXPORTED / "tables.json").read_text()) | json.loads((AGENT / "agent.json").read_text())
+    body = export.body_table(HUMANOID, HUMANOID.mjcf())
+    for name, table in (export.code_tables() | {"body": body}).items():
         assert exported[name] == json.loads(json.dumps(table)), f"{name} of the page is stale: make web"
+
+
+@pytest.mark.parametrize("body", [HUMANOID, G1], ids=lambda body: body.name)
+def test_the_parts_that_are_drawn_lie_where_the_links_are(body, export):
+    model = body.load_model() if body is HUMANOID else mujoco.MjModel.from_xml_string(body.mjcf())
+    data = mujoco.MjData(model)
+    data.qpos[:] = body.start_qpos(model)
+    mujoco.mj_forward(model, data)
+    parts = export.parts(model)
+    geoms = [part["geom"] for part in parts]
+    turn = data.geom_xmat[geoms].reshape(-1, 3, 3)
+    center, end = (np.array([part[name] for part in parts]) for name in ("center", "end"))
+    ends = [data.geom_xpos[geoms] + np.einsum("gij,gj->gi", turn, center + way * end) for way in (-1, 1)]
+    radii = np.array([part["radius"] for part in parts])
+    lowest = min((each[:, 2] - radii).min() for each in ends)
+    assert -0.05 < lowest < 0.15 and max(each[:, 2].max() for each in ends) > data.qpos[2] + 0.1
+    assert np.linalg.norm((ends[0] + ends[1]) / 2 - data.xpos[model.geom_bodyid[geoms]], axis=1).max() < 0.4
+    sides = [part["side"] for part in parts]
+    assert sides.count("left") == sides.count("right") > 5 and sides.count("middle") > 1
+    if body is HUMANOID:  # its geoms are spheres and capsules
+        np.testing.assert_allclose(radii, model.geom_size[geoms, 0], atol=1e-6)
+        is_capsule = model.geom_type[geoms] == mujoco.mjtGeom.mjGEOM_CAPSULE
+        lengths = np.linalg.norm(ends[1] - ends[0], axis=1)
+        np.testing.assert_allclose(lengths, 2 * np.where(is_capsule, model.geom_size[geoms, 1], 0), atol=1e-5)
+
+
+def run_in_node(name: str, records: Path, agent: Path = Path()) -> None:
+    """Run tests of web/tests against records, for an exported agent."""
+    environment = os.environ | {"RECORDS": str(records), "AGENT": str(agent)}
+    command = [NODE, "--test", str(WEB / "tests" / f"{name}.test.js")]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -256,9 +302,19 @@ def test_the_tables_of_the_page_are_those_of_this_code(monkeypatch):
 def test_javascript_gives_what_python_gives(name, records):
     if name == "language_model":
         (records / "readings.json").write_text(json.dumps(readings()))
-    command = ["node", "--test", str(WEB / "tests" / f"{name}.test.js")]
-    result = subprocess.run(command, env=os.environ | {"RECORDS": str(records)}, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_in_node(name, records, AGENT)
+
+
+@pytest.mark.slow
+def test_a_robot_with_position_targets_moves_as_in_python(export, tmp_path):
+    torch.manual_seed(0)
+    sizes = {"context_length": 6, "hidden_size": 16, "n_layer": 2, "n_head": 2}
+    dims = {"state_dims": [G1.observation_size], "act_dims": [G1.action_size], "action_scales": [G1.action_scale]}
+    transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(bodies=["g1"], **dims, **sizes)).eval()
+    torch.nn.init.normal_(transformer.predict_action["g1"].weight, std=0.005)
+    export.export_robot(transformer, tmp_path / "g1", {"agent": "untrained", "planner_bytes": 0})
+    (tmp_path / "motions.json").write_text(json.dumps([record_motion(transformer, Goal(0.6))]))
+    run_in_node("physics", tmp_path, tmp_path / "g1")
 
 
 @pytest.mark.slow
@@ -272,7 +328,7 @@ def test_a_static_space_is_made_by_the_commands_of_the_docs(tmp_path):
             assert done.returncode == 0, done.stderr
         files = hub.files("me/humanoid-page", "spaces")
     assert files["README.md"] == (WEB / "card.md").read_bytes()
-    assert {path.name for path in BUILT.iterdir()} <= set(files)
+    assert {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*") if path.is_file()} <= set(files)
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -368,6 +424,12 @@ def test_a_refusal_says_why_and_what_ran_goes_on(page):
         "Refused: 9 m/s is too fast: this robot goes forward at 3 m/s at most."
     )
     expect(in_force(page)).to_have_text("stand")
+
+
+@needs_browser
+def test_without_a_server_nothing_is_shown_that_needs_one(page):
+    for hidden in ("#server", "#robots"):
+        expect(page.locator(hidden)).to_be_hidden()
 
 
 @needs_browser

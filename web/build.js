@@ -1,6 +1,7 @@
-// Bundles the page into dist/: node build.js
+// Bundles the page into dist/, with the agents that export.py wrote into generated/: node build.js
 
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
@@ -13,30 +14,25 @@ rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 await build({
   absWorkingDir: import.meta.dirname, // esbuild keeps the folder in which node was started
-  entryPoints: ["src/page.js", "src/planner_worker.js"],
+  entryPoints: ["src/start.js", "src/planner_worker.js", "src/suite.js"],
   outdir: "dist",
   bundle: true,
+  splitting: true, // what several of them need is in a file of its own
   minify: true,
   format: "esm",
   target: "es2022",
   conditions: ["onnxruntime-web-use-extern-wasm"],
   external: ["module", "node:*", "fs", "path", "url", "worker_threads"], // of code that only runs in node
 });
-for (const name of [
-  "index.html",
-  "page.css",
-  "generated/humanoid.xml",
-  "generated/transformer.onnx",
-  `${RUNTIME}.mjs`,
-]) {
-  cpSync(name, `dist/${name.split("/").at(-1)}`);
-}
+for (const name of ["index.html", "page.css", `${RUNTIME}.mjs`]) cpSync(name, `dist/${name.split("/").at(-1)}`);
 cpSync("card.md", "dist/README.md");
 writeFileSync("dist/ort-wasm-simd-threaded.wasm.gz", zipped(`${RUNTIME}.wasm`));
 writeFileSync("dist/mujoco.wasm.gz", zipped("node_modules/@mujoco/mujoco/mujoco.wasm"));
-if (existsSync("generated/planner.onnx")) {
-  for (const name of ["planner.onnx", "planner_past.bin"]) cpSync(`generated/${name}`, `dist/${name}`);
-  writeFileSync("dist/planner.json.gz", zipped("generated/planner.json"));
-}
-for (const name of readdirSync("dist"))
-  console.log(`${(statSync(`dist/${name}`).size / 1e6).toFixed(2).padStart(8)} MB  ${name}`);
+cpSync("generated/agents", "dist/agents", { recursive: true });
+const agents = globSync("dist/agents/*/*/agent.json").map((path) => {
+  const { agent, body } = JSON.parse(readFileSync(path));
+  return { folder: relative("dist/agents", dirname(path)), agent, body: body.name };
+});
+writeFileSync("dist/agents.json", JSON.stringify({ server: false, agents }));
+for (const path of globSync("dist/**").filter((path) => statSync(path).isFile()))
+  console.log(`${(statSync(path).size / 1e6).toFixed(2).padStart(8)} MB  ${relative("dist", path)}`);

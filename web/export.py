@@ -1,11 +1,13 @@
-"""Write what the page in web/ needs: numbers and names of the Python code, the robot, and both networks as ONNX.
+"""Write what the page in web/ needs: numbers and names of the Python code, and an agent with its networks as ONNX.
 
 Reads   an agent (finetune_llm.py)
-Writes  tables.json, humanoid.xml, transformer.onnx; with --planner also the language model with 8-bit weights (140 MB)
+Writes  tables.json, of the code, and a folder of the agent in agents/. It holds a folder for each robot (agent.json,
+        robot.xml, transformer.onnx) and, with --planner, the language model with 8-bit weights (140 MB)
 
     PYTHONPATH=. python web/export.py --agent pretrained/humanoid --output_dir web/generated
 """
 
+import gzip
 import json
 import re
 import shutil
@@ -13,45 +15,70 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
+import numpy as np
 import onnx
 import torch
 from graphs import language_model_graph, transformer_graph
 from huggingface_hub.dataclasses import strict
 
 from agent import goals
-from agent.artefacts import arguments, runs
+from agent.artefacts import arguments, hub, runs
 from agent.artefacts.arguments import option
-from agent.bodies import Body
-from agent.bodies.humanoid import HUMANOID, MODEL_PATH
+from agent.bodies import Body, find_body
 from agent.evaluation import suites
 from agent.feedback import pursuit
 from agent.language import amounts, limits, program
 from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
 from agent.models.decision_transformer import PREFIX_TOKENS, STEP_TOKENS, GoalDecisionTransformer
-from agent.simulation import curriculum
-from agent.simulation.env import env_id
+from agent.simulation import curriculum, video
 from agent.simulation.task import SMOOTHING_SECONDS
 
 
 @strict
 @dataclass
 class Arguments:
-    agent: str = option("pretrained/humanoid", "folder of the agent that the page shows")
+    agent: str = option("pretrained/humanoid", "folder or Hub repo of the agent")
+    body: str = option("", "name of the robot; by default each one that the agent moves")
     output_dir: str = option("web/generated", "where the files go")
-    planner: bool = option(False, "also export the language model, which takes minutes")
+    planner: bool = option(False, "also export the language model: 17 s of CPU time")
+
+    def validate_body(self):
+        if self.body:
+            find_body(self.body)
 
 
 def main(args: Arguments) -> None:
-    agent, folder = Path(args.agent), Path(args.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    transformer = GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=HUMANOID.name)
-    tables = code_tables() | {"body": body_table(HUMANOID), "transformer": transformer_table(transformer)}
-    shutil.copyfile(MODEL_PATH, folder / "humanoid.xml")
+    agent, folder = hub.agent_folder(args.agent), Path(args.output_dir)
+    bodies = [args.body] if args.body else runs.read_json(agent / "decision_transformer" / "config.json")["bodies"]
+    transformers = [
+        GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=body) for body in bodies
+    ]
+    planner = Planner.from_pretrained(agent / "planner", bodies[0]) if args.planner else None
+    place = folder / "agents" / re.sub(r"[^\w.@-]", "_", args.agent)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    runs.write_json(folder / "tables.json", code_tables())
+    size = export_planner(planner, place) if planner else 0
+    for transformer in transformers:
+        export_robot(transformer, place / transformer.body.name, {"agent": args.agent, "planner_bytes": size})
+
+
+def export_robot(transformer: GoalDecisionTransformer, folder: Path, more: dict) -> None:
+    """Write robot.xml, transformer.onnx, and agent.json: the tables of the robot and the transformer, and `more`.
+
+    Raises:
+        ValueError: the body has no MJCF.
+    """
+    body = transformer.body
+    if body.mjcf is None:
+        raise ValueError(f"body {body.name} has no mjcf, which the page needs: see agent/bodies/body.py")
+    folder.mkdir()
+    xml = body.mjcf()
+    (folder / "robot.xml").write_text(xml)
     with torch.inference_mode():
-        onnx.save(transformer_graph(transformer, HUMANOID.name), folder / "transformer.onnx")
-    (folder / "planner.onnx").unlink(missing_ok=True)  # of an agent exported before
-    size = export_planner(Planner.from_pretrained(agent / "planner", HUMANOID.name), folder) if args.planner else 0
-    runs.write_json(folder / "tables.json", tables | {"agent": args.agent, "planner_bytes": size})
+        onnx.save(transformer_graph(transformer, body.name), folder / "transformer.onnx")
+    tables = {"body": body_table(body, xml), "transformer": transformer_table(transformer)}
+    runs.write_json(folder / "agent.json", tables | more)
 
 
 def code_tables() -> dict:
@@ -87,6 +114,7 @@ def code_tables() -> dict:
         },
         "limits": {"MOTIONS": limits.MOTIONS, "TOLERANCE": limits.TOLERANCE},
         "suite": {"EPISODE_SECONDS": suites.EPISODE_SECONDS},
+        "video": {"FRAME_EVERY": video.FRAME_EVERY, "CLIP_SECONDS": video.CLIP_SECONDS},
     }
 
 
@@ -95,18 +123,15 @@ def script_pattern(pattern: str) -> str:
     return pattern.replace("(?P<", "(?<").replace("\\ ", " ").replace("\\-", "-")
 
 
-def body_table(body: Body) -> dict:
-    """What the page needs to know of a robot."""
-    model = body.load_model()
-    names = [model.geom(geom).name for geom in range(model.ngeom)]
+def body_table(body: Body, xml: str) -> dict:
+    """What the page needs to know of a robot, besides its MJCF `xml`."""
+    model = mujoco.MjModel.from_xml_string(xml)
     return {
         "name": body.name,
-        "env_id": env_id(body.name),
         "observation_size": body.observation_size,
         "action_scale": body.action_scale,
         "control_center": body.control_center.tolist(),
         "frame_skip": body.frame_skip,
-        "no_autoreset": int(mujoco.mjtDisableBit.mjDSBL_AUTORESET),
         "control_seconds": body.control_seconds,
         "healthy_height": body.healthy_height,
         "start_qpos": body.start_qpos(model).tolist(),
@@ -118,8 +143,28 @@ def body_table(body: Body) -> dict:
         "camera_height": body.camera_height,
         "camera_distance": body.camera_distance,
         "suite_commands": suites.reachable(suites.COMMANDS, body),
-        "sides": [next((side for side in ("left", "right") if name.startswith(side)), "middle") for name in names],
+        "parts": parts(model),
     }
+
+
+def parts(model: mujoco.MjModel) -> list[dict]:
+    """What a robot is drawn as: for each geom that can touch something, the capsule that fills its bounding box best.
+    It is the geom itself where that is a capsule or a sphere.
+
+    Each has the number of its `geom` and, in the geom's frame, its `center` [3], the way from there to the `end` [3]
+    of its axis and the `radius`, m; the `side` is left, right or middle.
+    """
+    solid = (model.geom_contype | model.geom_conaffinity) != 0
+    found = []
+    for geom in np.flatnonzero(solid & (model.geom_type != mujoco.mjtGeom.mjGEOM_PLANE)):
+        center, half = np.split(model.geom_aabb[geom], 2)
+        radius = np.sort(half)[:2].mean()
+        end = (np.arange(3) == half.argmax()) * (half.max() - radius)
+        link = model.body(model.geom_bodyid[geom]).name
+        side = next((side for side in ("left", "right") if link.startswith(side)), "middle")
+        place = {"center": center.round(6).tolist(), "end": end.round(6).tolist(), "radius": round(radius, 6)}
+        found.append({"geom": int(geom), "side": side, **place})
+    return found
 
 
 def transformer_table(model: GoalDecisionTransformer) -> dict:
@@ -136,8 +181,8 @@ def transformer_table(model: GoalDecisionTransformer) -> dict:
 
 
 def export_planner(planner: Planner, folder: Path) -> int:
-    """Write planner.onnx, planner_past.bin (keys and values of the tokens before every instruction) and planner.json
-    (the tokenizer, and what decoding needs); returns the size of the first in bytes.
+    """Write planner.onnx, planner_past.bin (keys and values of the tokens before every instruction) and
+    planner.json.gz (the tokenizer, and what decoding needs); returns the size of the first in bytes.
     """
     head, tail = planner.chat.frame(READ)
     answer = answer_ids(planner)
@@ -162,7 +207,7 @@ def export_planner(planner: Planner, folder: Path) -> int:
         "pieces": pieces,
         "merges": [" ".join(pair) for pair in tokenizer["merges"]],
     }
-    (folder / "planner.json").write_text(json.dumps(settings, ensure_ascii=False))
+    (folder / "planner.json.gz").write_bytes(gzip.compress(json.dumps(settings, ensure_ascii=False).encode()))
     return (folder / "planner.onnx").stat().st_size
 
 

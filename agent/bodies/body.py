@@ -51,6 +51,7 @@ class Body:
     Args:
         name: key in BODIES, and `body` in the config of every artifact.
         load_model: returns a new `MjModel` with a free joint followed by hinges.
+        mjcf: returns the same robot as MJCF that needs no other file, for a browser. None: it is not shown there.
         load_training_model: the same robot in a model that is cheaper to train in: fewer collisions, a longer physics
             step. Nothing is measured in it. None: there is none.
         frame_skip: physics steps per action.
@@ -138,6 +139,7 @@ class Body:
     hands: tuple[str, ...] = ()
     native: NativeReward | None = field(default=None)
     load_training_model: Callable[[], mujoco.MjModel] | None = None
+    mjcf: Callable[[], str] | None = None
     ankles: tuple[str, ...] = ()
 
     def __post_init__(self):

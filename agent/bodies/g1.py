@@ -16,6 +16,7 @@ import importlib.util
 from pathlib import Path
 
 import mujoco
+import numpy as np
 
 from agent.bodies.body import Body, Gait, register
 
@@ -60,9 +61,42 @@ def load_training_model() -> mujoco.MjModel:
     return spec.compile()
 
 
+def mjcf() -> str:
+    """The robot with all of its contacts and nothing else, as text. Of the meshes it has the convex hulls, which is
+    what MuJoCo lets touch each other.
+    """
+    spec, model = _full_spec(), _full_model()
+    for part in (*spec.sensors, *spec.keys, *(geom for geom in spec.geoms if not geom.contype)):
+        spec.delete(part)
+    touching = {geom.meshname for geom in spec.geoms}
+    for mesh in list(spec.meshes):
+        name, geoms = mesh.name, [geom for geom in spec.geoms if geom.meshname == mesh.name]
+        spec.delete(mesh)
+        if name in touching:
+            spec.add_mesh(name=name, uservert=_hull(model, model.mesh(name).id).ravel())
+            for geom in geoms:
+                geom.meshname = name
+    spec.compile()
+    return spec.to_xml().replace(' input="pos"', "")  # of servos; MuJoCo 3, which the page has, takes it for granted
+
+
+def _hull(model: mujoco.MjModel, mesh: int) -> np.ndarray:
+    """Vertices [V, 3] of a mesh's convex hull, where its file has them, m."""
+    graph = model.mesh_graph[model.mesh_graphadr[mesh] :]  # counts of vertices and faces, an address for each vertex,
+    places = graph[2 + graph[0] : 2 + 2 * graph[0]]  # then the vertices
+    turn = np.zeros(9)
+    mujoco.mju_quat2Mat(turn, model.mesh_quat[mesh])
+    vertices = model.mesh_vert[model.mesh_vertadr[mesh] :][places]
+    return vertices @ turn.reshape(3, 3).T + model.mesh_pos[mesh]
+
+
 @functools.cache
 def _full_model() -> mujoco.MjModel:
     """Compiled once in a process: its meshes take a second."""
+    return _full_spec().compile()
+
+
+def _full_spec() -> mujoco.MjSpec:
     spec = _playground(TIMESTEP)
     for pair in list(spec.pairs):
         spec.delete(pair)
@@ -80,7 +114,7 @@ def _full_model() -> mujoco.MjModel:
                 shape = {"type": part.type, "size": part.size, "meshname": part.meshname}
                 place = {"pos": part.pos, "quat": part.quat, "group": part.group}
                 spec.body(body.name).add_geom(**shape, **place, contype=1, conaffinity=1, condim=3, density=0)
-    return spec.compile()
+    return spec
 
 
 def _playground(timestep: float) -> mujoco.MjSpec:
@@ -109,6 +143,7 @@ G1 = register(
         name="g1",
         load_model=load_model,
         load_training_model=load_training_model,
+        mjcf=mjcf,
         frame_skip=round(CONTROL_SECONDS / TIMESTEP),
         timestep=TIMESTEP,
         joints=JOINTS,

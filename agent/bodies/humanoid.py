@@ -18,6 +18,7 @@ HUMANOID = register(
     Body(
         name="humanoid",
         load_model=lambda: mujoco.MjModel.from_xml_path(str(MODEL_PATH)),
+        mjcf=MODEL_PATH.read_text,
         frame_skip=5,
         timestep=0.003,
         joints=(*ABDOMEN, *LEGS, *ARMS),

@@ -23,6 +23,7 @@ from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.vector_env import NEVER
 
 FRAME_EVERY = 2  # control steps
+CLIP_SECONDS = 10.0  # longest clip that the page can ask for
 PIXELS_PER_METER = 150
 # What a replay shows of a body that can: goals, and how many seconds of each.
 SCENES = [(VelocityGoal(*SKILLS[skill][1]), 1.5) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
@@ -97,32 +98,6 @@ class StickFigure(gymnasium.Wrapper):
                 for ends in itertools.combinations(map(pixel, corners), 2):
                     draw.line(ends, fill=color, width=2)
         return np.asarray(picture)
-
-
-class Capsules:
-    """What a body is drawn as where meshes are too much: for each of the G geoms that can touch something, the capsule
-    that fills its bounding box best. It is the geom itself where that is a capsule or a sphere.
-
-    Args:
-        model: of the body.
-    """
-
-    def __init__(self, model: mujoco.MjModel):
-        solid = (model.geom_contype | model.geom_conaffinity) != 0
-        self.geoms = np.flatnonzero(solid & (model.geom_type != mujoco.mjtGeom.mjGEOM_PLANE))
-        self._centers, half = np.split(model.geom_aabb[self.geoms], 2, axis=1)
-        self.radii = np.sort(half, axis=1)[:, :2].mean(1)  # [G] m
-        longest = np.arange(3) == half.argmax(1)[:, None]
-        self._axes = longest * (half.max(1) - self.radii)[:, None]
-        names = [model.body(link).name for link in model.geom_bodyid[self.geoms]]
-        self.sides = [next((side for side in ("left", "right") if name.startswith(side)), "middle") for name in names]
-
-    def ends(self, data: mujoco.MjData) -> np.ndarray:
-        """Both ends [G, 6] of the axis of each capsule, m; of a sphere its center, twice."""
-        turn = data.geom_xmat[self.geoms].reshape(-1, 3, 3)
-        center = data.geom_xpos[self.geoms] + np.einsum("gij,gj->gi", turn, self._centers)
-        axis = np.einsum("gij,gj->gi", turn, self._axes)
-        return np.concatenate([center - axis, center + axis], axis=1)
 
 
 def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:

@@ -164,7 +164,6 @@ OUT_OF_RANGE = [
     ("evaluate", "--actor", "puppet"),
     ("evaluate", "--suite", "commands,gait"),
     ("evaluate", "--episodes", "0"),
-    ("app", "--visitors", "0"),
     ("app", "--port", "70000"),
 ]
 

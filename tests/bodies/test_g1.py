@@ -46,6 +46,20 @@ def test_its_gains_ranges_and_force_limits_are_those_of_playground(load):
     assert model.jnt_actfrcrange[model.joint("left_knee_joint").id].tolist() == [-139, 139]
 
 
+@pytest.mark.slow
+def test_its_text_moves_and_falls_as_its_model_does():
+    places = []
+    for model in (load_model(), mujoco.MjModel.from_xml_string(g1.mjcf())):
+        data = mujoco.MjData(model)
+        data.qpos[:] = G1.start_qpos(model)
+        data.ctrl[:] = G1.control_center
+        data.qvel[0] = 1.0
+        mujoco.mj_step(model, data, 400)
+        places.append(data.qpos.copy())
+    assert places[0][2] < 0.5, "it lies, with parts on the floor that are meshes"
+    np.testing.assert_allclose(places[1], places[0], atol=0.02)
+
+
 def test_the_model_to_train_in_has_a_longer_step_and_the_contacts_of_feet_and_hands_alone():
     full, training = load_model(), load_training_model()
     assert (full.opt.timestep, training.opt.timestep) == (0.002, 0.004)

@@ -130,34 +130,3 @@ def test_a_stick_figure_draws_boxes_and_meshes(monkeypatch):
         pictures.append(env.render())
         env.close()
     assert ((pictures[0] == 255).all(-1) & (pictures[1] != 255).any(-1)).sum() > 100, "the corners of the box"
-
-
-def test_the_capsules_of_the_humanoid_are_its_geoms():
-    model = HUMANOID.load_model()
-    data = mujoco.MjData(model)
-    data.qpos[:] = np.random.default_rng(0).normal(size=model.nq)
-    mujoco.mj_forward(model, data)
-    capsules = video.Capsules(model)
-    assert capsules.geoms.tolist() == list(range(1, model.ngeom))
-    np.testing.assert_allclose(capsules.radii, model.geom_size[1:, 0], atol=1e-6)
-    start, end = np.split(capsules.ends(data), 2, axis=1)
-    np.testing.assert_allclose((start + end) / 2, data.geom_xpos[1:], atol=1e-6)
-    is_capsule = model.geom_type[1:] == mujoco.mjtGeom.mjGEOM_CAPSULE
-    half = np.where(is_capsule, model.geom_size[1:, 1], 0)
-    np.testing.assert_allclose(np.linalg.norm(end - start, axis=1), 2 * half, atol=1e-6)
-    assert [capsules.sides[index - 1] for index in (1, 8, 11)] == ["middle", "right", "left"]
-
-
-def test_the_capsules_of_a_body_of_meshes_lie_where_its_links_are():
-    model = BODIES["g1"].load_model()
-    data = mujoco.MjData(model)
-    data.qpos[:] = BODIES["g1"].start_qpos(model)
-    mujoco.mj_forward(model, data)
-    capsules = video.Capsules(model)
-    start, end = np.split(capsules.ends(data), 2, axis=1)
-    assert 25 < len(start) < 40 and (capsules.radii > 0.005).all() and (capsules.radii < 0.15).all()
-    links = data.xpos[model.geom_bodyid[capsules.geoms]]
-    assert np.linalg.norm((start + end) / 2 - links, axis=1).max() < 0.4
-    height = np.concatenate([start, end])[:, 2]
-    assert -0.03 < height.min() < 0.05 and 1.0 < height.max() < 1.4, "from its soles to its head"
-    assert capsules.sides.count("left") == capsules.sides.count("right") > 8

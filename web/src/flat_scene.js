@@ -1,19 +1,19 @@
 // Draws the robot without WebGL: lines as thick as its parts, the far ones first.
 
-import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, partsOf } from "./view.js";
+import tables from "./tables.js";
+import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.js";
 
+const { parts: PARTS } = tables.body;
 const GROUND_SHADOW_COLOR = "#96a2ad"; // opaque, so that overlapping shadows do not add up
 const TILES = 12; // meters of floor on every side of the robot
 const NEAREST = 0.3; // m; what is nearer than this is behind the camera, or fills the picture
 
 export class FlatScene extends View {
   #ink;
-  #parts;
 
   constructor(canvas, physics, onFloor) {
     super(canvas, physics, onFloor);
     this.#ink = canvas.getContext("2d");
-    this.#parts = partsOf(physics);
   }
 
   draw() {
@@ -22,14 +22,10 @@ export class FlatScene extends View {
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     const see = this.#projection(width, height);
     this.#drawGround(see, width, height);
-    const parts = this.#parts.map((part) => ({ ...part, ends: this.#ends(part).map(see) }));
-    for (const part of this.#parts) {
-      this.#line(
-        this.#ends(part).map(([x, y]) => see([x, y, 0])),
-        part.radius,
-        GROUND_SHADOW_COLOR,
-      );
-    }
+    const ends = PARTS.map((part) => endsOf(part, this.physics.data));
+    const onGround = ([x, y]) => see([x, y, 0]);
+    PARTS.forEach(({ radius }, place) => this.#line(ends[place].map(onGround), radius, GROUND_SHADOW_COLOR));
+    const parts = PARTS.map((part, place) => ({ ...part, ends: ends[place].map(see) }));
     const depth = ({ ends: [from, to] }) => from.far + to.far;
     parts.sort((one, other) => depth(other) - depth(one));
     for (const { ends, radius, side } of parts) {
@@ -47,13 +43,6 @@ export class FlatScene extends View {
       const scale = height / (2 * half * far);
       return { x: width / 2 + scale * along(right, point), y: height / 2 - scale * along(up, point), scale, far };
     };
-  }
-
-  // Both ends of the axis of a part, in m.
-  #ends({ geom, half }) {
-    const { geom_xpos: places, geom_xmat: turns } = this.physics.data;
-    const [i, j] = [3 * geom, 9 * geom];
-    return [-half, half].map((way) => [0, 1, 2].map((axis) => places[i + axis] + way * turns[j + 3 * axis + 2]));
   }
 
   #line([from, to], radius, color, opacity = 1) {

@@ -6,12 +6,9 @@ import { fetchBytes } from "./files.js";
 
 export { ort };
 
-// A session of a model; threads beyond one need a page that is isolated from other origins.
-export async function loadModel(name, threads, onProgress) {
-  const [runtime, model] = await Promise.all([
-    fetchBytes("ort-wasm-simd-threaded.wasm.gz"),
-    fetchBytes(name, onProgress),
-  ]);
+// A session of a model, given a promise of its bytes; threads beyond one need a page that is isolated from other origins.
+export async function loadModel(bytes, threads) {
+  const [runtime, model] = await Promise.all([fetchBytes("ort-wasm-simd-threaded.wasm.gz"), bytes]);
   ort.env.wasm.wasmBinary = runtime;
   ort.env.wasm.wasmPaths = { mjs: new URL("ort-wasm-simd-threaded.mjs", self.location.href).href };
   ort.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1;

@@ -1,19 +1,16 @@
 // The page: what is typed and clicked goes to the robot, and what the robot does is shown.
 
-import loadMujoco from "@mujoco/mujoco";
-
+import { agents, folder, server } from "./agents.js";
 import { Curves } from "./curves.js";
-import { fetchBytes, fetchText } from "./files.js";
 import { FlatScene } from "./flat_scene.js";
 import { PlaceGoal, said, skillGoal } from "./goals.js";
-import { loadModel, ort } from "./onnx.js";
-import { Physics } from "./physics.js";
+import { load } from "./load.js";
 import { Planner } from "./planner.js";
 import { parse } from "./program.js";
 import { Robot } from "./robot.js";
 import { Scene } from "./scene.js";
+import { Recorder, findAgent } from "./server.js";
 import tables from "./tables.js";
-import { Transformer } from "./transformer.js";
 
 const { goals: G, body } = tables;
 const SHOVE = 0.7; // m/s
@@ -26,23 +23,15 @@ const SAY = "#say=";
 const $ = (id) => document.getElementById(id);
 const nextFrame = () => new Promise(requestAnimationFrame);
 
-async function main() {
-  const controls = document.querySelectorAll("main button, main input, main select");
-  controls.forEach((control) => (control.disabled = true));
-  const [wasmBinary, xml, session] = await Promise.all([
-    fetchBytes("mujoco.wasm.gz"),
-    fetchText(`${body.name}.xml`),
-    loadModel("transformer.onnx", 1),
-  ]);
-  const physics = new Physics(await loadMujoco({ wasmBinary }), xml);
-  const page = new Page(new Robot(physics, new Transformer(ort, session)), physics);
-  controls.forEach((control) => (control.disabled = false));
-  page.followLink();
-  await page.run();
+// The page, with a robot that stands.
+export async function openPage() {
+  const { physics, transformer } = await load();
+  return new Page(new Robot(physics, transformer), physics);
 }
 
 class Page {
   #planner = null;
+  #recorder = new Recorder();
   #pending = ""; // a sentence that waits for the language model
   #shown = { goals: null, reached: 0 };
 
@@ -55,7 +44,7 @@ class Page {
     robot.onEvent = (event) => this.#report(event);
     this.#fillIn();
     this.#listen();
-    this.#tell("Ready. Type an instruction.");
+    this.#tell("Ready. Tell it what to do.");
   }
 
   // Steps and frames in real time, for as long as the page is open.
@@ -71,7 +60,10 @@ class Page {
       const now = await nextFrame();
       due += Math.min((now - before) / 1000, LONGEST_FRAME);
       before = now;
-      while (this.robot.seconds + body.control_seconds <= due) await this.robot.step();
+      while (this.robot.seconds + body.control_seconds <= due) {
+        await this.robot.step();
+        if (server) this.#recorder.add(this.physics.data.qpos);
+      }
       this.scene.draw();
       this.curves.add(this.robot);
       this.#showProgram();
@@ -134,6 +126,36 @@ class Page {
     this.scene.mark([x, y]);
   }
 
+  #pick(name) {
+    this.#ask("Loading the agent. Its language model is converted first, which takes a while.", async () => {
+      show(await findAgent(name));
+      return "The agent is loaded.";
+    });
+  }
+
+  #film() {
+    $("clip").hidden = true;
+    this.#ask("Drawing the clip.", async () => {
+      Object.assign($("clip"), { href: URL.createObjectURL(await this.#recorder.clip()), hidden: false });
+      return "The clip is ready.";
+    });
+  }
+
+  // Say what is asked of the server, ask it, and say what comes of it.
+  async #ask(words, action) {
+    const buttons = document.querySelectorAll("#server button");
+    buttons.forEach((button) => (button.disabled = true));
+    $("answer").classList.remove("refused");
+    $("answer").textContent = words;
+    try {
+      $("answer").textContent = await action();
+    } catch (error) {
+      $("answer").textContent = error.message;
+      $("answer").classList.add("refused");
+    }
+    buttons.forEach((button) => (button.disabled = false));
+  }
+
   get #posture() {
     return { height: $("height").value, arms: $("arms").value };
   }
@@ -146,7 +168,7 @@ class Page {
 
   #report(event) {
     if (event === "fell") this.#tell("It fell. It will be put back on its feet.");
-    if (event === "stands") this.#tell("It fell and stands again. Type an instruction.");
+    if (event === "stands") this.#tell("It fell and stands again. Tell it what to do.");
     if (event !== "done") return;
     const { outcomes } = this.robot.pursuit;
     const late = outcomes.findIndex(({ timedOut }) => timedOut);
@@ -198,6 +220,15 @@ class Page {
         return button;
       }),
     );
+    const robots = agents.map((each) => {
+      const only = agents.filter(({ body }) => body === each.body).length === 1;
+      return new Option(only ? each.body : `${each.body} of ${each.agent}`, each.folder);
+    });
+    $("robots").append(...robots);
+    $("robots").value = folder;
+    $("robots").parentElement.hidden = agents.length === 1;
+    $("server").hidden = !server;
+    $("alone").hidden = server; // a clip is drawn by the server
     $("sentence").hidden = !tables.planner_bytes;
     $("size").textContent = Math.round(tables.planner_bytes / 1e6);
   }
@@ -210,6 +241,9 @@ class Page {
       });
     onSubmit("sentence", () => this.#say($("said").value));
     onSubmit("written", () => this.#pursue(parse($("goals").value.trim())));
+    onSubmit("pick", () => this.#pick($("agent").value.trim()));
+    $("film").onclick = () => this.#film();
+    $("robots").onchange = () => show($("robots").value);
     $("load").onclick = () => this.#load();
     $("shove").onclick = () => this.#shove();
     $("link").onclick = () => {
@@ -220,15 +254,12 @@ class Page {
   }
 }
 
+// Load the page with another agent.
+const show = (folder) => (location.search = `?agent=${folder}`);
+
 // Whether a graphics card draws. WebGL in software takes many times longer than FlatScene.
 function hasGraphicsCard() {
   const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
   const { UNMASKED_RENDERER_WEBGL } = gl?.getExtension("WEBGL_debug_renderer_info") ?? {};
   return gl !== null && !SOFTWARE.test(gl.getParameter(UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
 }
-
-main().catch((error) => {
-  $("notice").textContent = `The page cannot run here: ${error.message}`;
-  $("notice").classList.add("refused");
-  throw error;
-});

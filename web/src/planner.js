@@ -6,7 +6,7 @@ export class Planner {
   // Loads the model; onProgress(share) is called while it comes.
   static load(onProgress) {
     const planner = new Planner();
-    planner.worker = new Worker("planner_worker.js", { type: "module" });
+    planner.worker = new Worker(`planner_worker.js${location.search}`, { type: "module" });
     return new Promise((resolve, reject) => {
       planner.worker.onerror = ({ message }) => reject(new Error(message));
       planner.worker.onmessage = ({ data }) => {

@@ -1,6 +1,6 @@
 // The language model in a thread of its own: see planner.js.
 
-import { fetchBytes, fetchText } from "./files.js";
+import { agentBytes, agentText } from "./agents.js";
 import { LanguageModel } from "./language_model.js";
 import { loadModel, ort } from "./onnx.js";
 import tables from "./tables.js";
@@ -8,9 +8,10 @@ import tables from "./tables.js";
 async function load() {
   const onProgress = (bytes) => self.postMessage({ progress: bytes / tables.planner_bytes });
   const [session, settings, past] = await Promise.all([
-    loadModel("planner.onnx", navigator.hardwareConcurrency, onProgress),
-    fetchText("planner.json.gz"),
-    fetchBytes("planner_past.bin"),
+    // One language model for all robots of an agent.
+    loadModel(agentBytes("../planner.onnx", onProgress), navigator.hardwareConcurrency),
+    agentText("../planner.json.gz"),
+    agentBytes("../planner_past.bin"),
   ]);
   return new LanguageModel(ort, session, JSON.parse(settings), new Float32Array(past.buffer));
 }

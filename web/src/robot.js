@@ -1,5 +1,5 @@
 // A body that moves step by step: a new program takes over from where it is, and after a fall it is put back on its
-// feet. As in agent/live.py.
+// feet. As in play.py --viewer.
 
 import { ORIGIN, roundEven } from "./geometry.js";
 import { VelocityGoal } from "./goals.js";

@@ -2,8 +2,10 @@
 
 import * as three from "three";
 
-import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, partsOf } from "./view.js";
+import tables from "./tables.js";
+import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.js";
 
+const UP = new three.Vector3(0, 1, 0); // along which three's capsules lie
 const TILES = 60; // meters of floor on a side; it goes with the robot
 
 export class Scene extends View {
@@ -27,17 +29,18 @@ export class Scene extends View {
       new three.MeshBasicMaterial({ color: MARK_COLOR }),
     );
     this.#scene.add(sun, new three.HemisphereLight("#ffffff", "#8a8f98", 1.6), this.floor, this.ring);
-    this.#parts = partsOf(physics).map((part) => ({ geom: part.geom, mesh: solid(part), shadow: shadow(part) }));
+    this.#parts = tables.body.parts.map((part) => ({ part, mesh: solid(part), shadow: shadow(part) }));
     for (const { mesh, shadow } of this.#parts) this.#scene.add(mesh, shadow);
   }
 
   draw() {
     const { geom_xpos: places, geom_xmat: turns } = this.physics.data;
-    for (const { geom, mesh, shadow } of this.#parts) {
-      const [x, y, z] = places.subarray(3 * geom, 3 * geom + 3);
-      const m = turns.subarray(9 * geom, 9 * geom + 9);
+    for (const { part, mesh, shadow } of this.#parts) {
+      const [x, y, z] = places.subarray(3 * part.geom, 3 * part.geom + 3);
+      const m = turns.subarray(9 * part.geom, 9 * part.geom + 9);
       mesh.matrix.set(m[0], m[1], m[2], x, m[3], m[4], m[5], y, m[6], m[7], m[8], z, 0, 0, 0, 1);
-      shadow.position.set(x, y, 0.004);
+      const [from, to] = endsOf(part, this.physics.data);
+      shadow.position.set((from[0] + to[0]) / 2, (from[1] + to[1]) / 2, 0.004);
     }
     this.ring.visible = this.place !== null;
     if (this.place) this.ring.position.set(...this.place, 0.006);
@@ -62,22 +65,25 @@ export class Scene extends View {
   }
 }
 
-function solid({ radius, half, side }) {
+function solid({ radius, center, end, side }) {
+  const axis = new three.Vector3(...end);
+  const half = axis.length();
   const shape = half ? new three.CapsuleGeometry(radius, 2 * half, 6, 16) : new three.SphereGeometry(radius, 20, 14);
-  shape.rotateX(Math.PI / 2); // three's capsules lie along y, MuJoCo's along z
+  if (half) shape.applyQuaternion(new three.Quaternion().setFromUnitVectors(UP, axis.divideScalar(half)));
+  shape.translate(...center);
   const mesh = new three.Mesh(shape, new three.MeshLambertMaterial({ color: SIDE_COLORS[side] }));
   mesh.matrixAutoUpdate = false;
   return mesh;
 }
 
-function shadow({ radius, half }) {
+function shadow({ radius, end }) {
   const shade = new three.MeshBasicMaterial({
     color: SHADOW_COLOR,
     transparent: true,
     opacity: 0.18,
     depthWrite: false,
   });
-  return new three.Mesh(new three.CircleGeometry(1.3 * radius + 0.3 * half, 20), shade);
+  return new three.Mesh(new three.CircleGeometry(1.3 * radius + 0.3 * Math.hypot(...end), 20), shade);
 }
 
 // Squares of a meter, in two colors.

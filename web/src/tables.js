@@ -1,5 +1,7 @@
-// Numbers and names that the page has in common with the Python code. web/export.py writes them from agent/.
+// Numbers and names that the page has in common with the Python code. web/export.py writes them from agent/: those of the
+// code, which are part of the page, and those of the agent and its robot.
 
-import tables from "../generated/tables.json" with { type: "json" };
+import code from "../generated/tables.json" with { type: "json" };
+import { agentText } from "./agents.js";
 
-export default tables;
+export default { ...code, ...JSON.parse(await agentText("agent.json")) };

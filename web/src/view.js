@@ -96,15 +96,12 @@ export class View {
   }
 }
 
-// The robot's parts: number of the geom, radius and half length in m, and side.
-export function partsOf({ model, mujoco }) {
-  const { mjGEOM_PLANE, mjGEOM_CAPSULE } = mujoco.mjtGeom;
-  return Array.from({ length: model.ngeom }, (_, geom) => geom).flatMap((geom) => {
-    const kind = model.geom_type[geom];
-    if (kind === mjGEOM_PLANE.value) return [];
-    const [radius, half] = model.geom_size.subarray(3 * geom, 3 * geom + 2);
-    return [{ geom, radius, half: kind === mjGEOM_CAPSULE.value ? half : 0, side: body.sides[geom] }];
-  });
+// Both ends, in m, of the axis of a part of the robot: web/export.py tells what parts are.
+export function endsOf({ geom, center, end }, { geom_xpos: places, geom_xmat: turns }) {
+  const [i, j] = [3 * geom, 9 * geom];
+  const turned = (row, way) =>
+    [0, 1, 2].reduce((sum, column) => sum + turns[j + 3 * row + column] * (center[column] + way * end[column]), 0);
+  return [-1, 1].map((way) => [0, 1, 2].map((row) => places[i + row] + turned(row, way)));
 }
 
 export const SIDE_COLORS = { left: "#4a8cc4", right: "#f0932b", middle: "#e3cbac" };

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
+import { gunzipSync } from "node:zlib";
 
 import * as ort from "onnxruntime-web";
 
+import { agentBytes } from "../src/agents.js";
 import { programTokens } from "../src/goals.js";
 import { LanguageModel } from "../src/language_model.js";
 import { parse } from "../src/program.js";
 import { Tokenizer } from "../src/tokenizer.js";
 import { records } from "./records.js";
 
-const file = (name) => readFileSync(new URL(`../generated/${name}`, import.meta.url));
-const settings = JSON.parse(file("planner.json"));
+const settings = JSON.parse(gunzipSync(await agentBytes("../planner.json.gz")));
 
 test("a sentence has Python's tokens", () => {
   const tokenizer = new Tokenizer(settings.pieces, settings.merges);
@@ -32,8 +32,8 @@ test("the grammar allows every token of a program, and an end after the last", (
 });
 
 test("a sentence that Python is sure of becomes the same program, in spite of 8-bit weights", async () => {
-  const session = await ort.InferenceSession.create(file("planner.onnx"));
-  const past = new Float32Array(Uint8Array.from(file("planner_past.bin")).buffer);
+  const session = await ort.InferenceSession.create(await agentBytes("../planner.onnx"));
+  const past = new Float32Array(Uint8Array.from(await agentBytes("../planner_past.bin")).buffer);
   const model = new LanguageModel(ort, session, settings, past);
   for (const { text, tokens } of records("readings")) {
     const { goals, refusal } = parse(await model.read(text));

@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import loadMujoco from "@mujoco/mujoco";
 import * as ort from "onnxruntime-web";
 
+import { agentBytes, agentText } from "../src/agents.js";
 import { Physics } from "../src/physics.js";
 import { parse } from "../src/program.js";
 import { Transformer } from "../src/transformer.js";
 import { records } from "./records.js";
 
-const file = (name) => readFileSync(new URL(`../generated/${name}`, import.meta.url));
 const furthest = (one, other) => Math.max(...one.map((value, place) => Math.abs(value - other[place])));
 
-const physics = new Physics(await loadMujoco(), file("humanoid.xml").toString());
-const transformer = new Transformer(ort, await ort.InferenceSession.create(file("transformer.onnx")));
+const physics = new Physics(await loadMujoco(), await agentText("robot.xml"));
+const transformer = new Transformer(ort, await ort.InferenceSession.create(await agentBytes("transformer.onnx")));
 
 for (const { goal, qpos, qvel, actions, observations } of records("motions")) {
   test(`half a second of "${goal}" ends where Python ends`, async () => {

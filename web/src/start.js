@@ -1,0 +1,18 @@
+// Starts the page, or says why it cannot start.
+
+const controls = document.querySelectorAll("main button, main input, main select");
+controls.forEach((control) => (control.disabled = true));
+
+import("./page.js")
+  .then(async ({ openPage }) => {
+    const page = await openPage();
+    controls.forEach((control) => (control.disabled = false));
+    page.followLink();
+    await page.run();
+  })
+  .catch((error) => {
+    const notice = document.getElementById("notice");
+    notice.textContent = `The page cannot run here: ${error.message}.`;
+    notice.classList.add("refused");
+    throw error;
+  });
