@@ -32,14 +32,14 @@ from agent.artefacts.arguments import option
 from agent.artefacts.callbacks import ProgressBar, SealedCheckpoints, StopOnSignal, checkpoint_step, last_checkpoint
 from agent.feedback import lessons
 from agent.language import feedback_turns
-from agent.language.corpus import generator, written
-from agent.language.language_model import (
+from agent.language.base_model import (
     PACKAGED,
     base_folder,
     load_language_model,
     load_tokenizer,
     model_files,
 )
+from agent.language.corpus import generator, written
 from agent.language.planner import DTYPES, READ, Planner, Turn, score
 from agent.language.program import parse
 from agent.models.decision_transformer import GoalDecisionTransformer

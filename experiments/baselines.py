@@ -28,8 +28,8 @@ from transformers import AutoModel, PreTrainedTokenizerFast
 from agent.bodies import find_body
 from agent.goals import Goal, GoalProgram
 from agent.language.amounts import AMOUNT
+from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer
 from agent.language.corpus import generator, written
-from agent.language.language_model import PACKAGED, base_folder, load_language_model, load_tokenizer
 from agent.language.planner import READ, Planner, Task, score
 from agent.language.program import GRAMMAR, parse
 

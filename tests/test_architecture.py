@@ -17,7 +17,7 @@ ORDER: dict[str, list[str]] = {
     "feedback": ["outcomes", "pursuit", "proposals", "trials", "lessons"],
     "language": [
         *("amounts", "limits", "program", "corpus.phrases", "corpus.generator", "corpus.written"),
-        *("language_model", "planner", "feedback_turns"),
+        *("base_model", "planner", "feedback_turns"),
     ],
     "evaluation": ["suites", "journeys", "report"],
     "motor_agent": [],

@@ -18,8 +18,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 import finetune_llm
 from agent.artefacts.arguments import parse_arguments
 from agent.goals import GOAL_VERSION
+from agent.language.base_model import PACKAGED
 from agent.language.corpus.generator import examples
-from agent.language.language_model import PACKAGED
 from agent.language.planner import READ, TASKS, Planner, Turn
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig

@@ -13,7 +13,7 @@ from samples import write_base
 from test_chain import DATASET, LANGUAGE, PPO
 
 from agent.data import schema
-from agent.language.language_model import ADAPTER_WEIGHTS
+from agent.language.base_model import ADAPTER_WEIGHTS
 from agent.language.planner import Planner
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 

@@ -31,7 +31,7 @@ from agent.bodies.humanoid import HUMANOID
 from agent.feedback.pursuit import Pursuit
 from agent.feedback.trials import random_posture, random_program
 from agent.goals import ARMS, GRID, HEIGHTS, SKILLS, Goal, GoalProgram, VelocityGoal
-from agent.language.language_model import load_tokenizer, packaged_model
+from agent.language.base_model import load_tokenizer, packaged_model
 from agent.language.planner import SURE, Planner
 from agent.language.program import parse
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig

@@ -30,7 +30,7 @@ from agent.bodies import Body, find_body
 from agent.feedback.outcomes import CAUSES, Assessment, GoalOutcome
 from agent.feedback.proposals import Score, shown
 from agent.goals import GOAL_VERSION, Goal, GoalProgram, check_goal_version
-from agent.language.language_model import (
+from agent.language.base_model import (
     ADAPTER,
     ADAPTER_WEIGHTS,
     PACKAGED,

