@@ -79,7 +79,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     episode_steps: int = option(MAX_EPISODE_STEPS, "time limit; a shorter one gives more practice of the start")
     start_crouch: bool = option(False, "let init_from, which knows no crouch, begin by the crouch_offset of its body")
     assist: float = option(0.0, "share at first of forces that help to go low; they fade while bodies rarely fall")
-    kickstart_weight: float = option(0.0, "of the KL from the first policy, where it knows what to do; fades")
+    kickstart_weight: float = option(0.0, "of the KL from the first policy on commands without a posture; fades")
     widths: str = option("128,128,64", "pairs of units in each hidden layer of a policy that starts from scratch")
 
     total_steps: int = 20_000_000
@@ -204,7 +204,7 @@ def main(args: Arguments) -> None:
             torch.set_num_threads(envs.num_threads)
             if args.kickstart_weight:
                 weight = args.kickstart_weight * (1 - progress["step"] / args.total_steps)
-                rollout |= kickstart(first_policy, rollout, weight, postures=not args.start_crouch)
+                rollout |= kickstart(first_policy, rollout, weight)
             critic_only = progress["update"] < args.critic_updates
             learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             row = average(accelerator, happened | learned)  # all processes decide alike
@@ -349,15 +349,13 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
 
 
 @torch.no_grad()
-def kickstart(
-    first_policy: MotorPolicy, rollout: dict[str, Tensor], weight: float, postures: bool
-) -> dict[str, Tensor]:
-    """The actions [T, N, A] of the policy that the training started from, and how much they count [T, N]: everywhere
-    if it knows `postures`, or else on plain commands (kickstarting: Schmitt et al., 2018, arXiv:1803.03835).
+def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
+    """The actions [T, N, A] of the policy that the training started from, and how much they count [T, N]: on commands
+    without a posture (kickstarting: Schmitt et al., 2018, arXiv:1803.03835).
     """
     mean, _ = first_policy(rollout["observations"], rollout["commands"], rollout["phase"])
     plain = (rollout["commands"][..., 3:] == 0).all(-1)
-    return {"first_actions": mean, "first_weight": weight * (plain | postures)}
+    return {"first_actions": mean, "first_weight": weight * plain}
 
 
 def generalized_advantages(
