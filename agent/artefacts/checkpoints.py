@@ -1,6 +1,7 @@
 """Checkpoints for exact resume: everything that the next update of a training depends on, as safetensors.
 
-A damaged one is refused with the name of the file (`find`, by `runs.check`); no older one is taken in its place.
+A damaged one is refused with the name of the file (`find`; the hashes are compared by `runs.check`), and no older one is
+taken in its place. Gradients that are not finite never get this far: pretrain_ppo.py leaves such minibatches out.
 """
 
 from collections.abc import Collection, Mapping
@@ -65,7 +66,7 @@ def save(
 
 
 def find(output_dir: str, arguments: "DataclassInstance", free: Collection[str]) -> Path:
-    """The last whole checkpoint of a run.
+    """The last checkpoint of a run.
 
     Raises:
         ValueError: there is none, a file of it is not what was written (`runs.check` names it; no older checkpoint is

@@ -4,7 +4,7 @@ planner.py          the language model: reads, assesses, corrects and proposes, 
 program.py          the readable programs that it writes, their grammar, and the goals that they mean
 amounts.py          amounts in words: six feet, half a minute, a quarter turn
 limits.py           what a robot can be asked for
-language_model.py   loads a base model and its adapter
+base_model.py       loads a base model and its adapter
 feedback_turns.py   what feedback is learned from
 corpus/             the sentences that the model learns to read
 """

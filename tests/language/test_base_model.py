@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from samples import small_planner, with_adapter
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from agent.language import language_model
+from agent.language import base_model
 from agent.language.base_model import ADAPTER, INSTALL, load_language_model, load_tokenizer, merge_adapter
 
 
@@ -84,17 +84,17 @@ def test_a_damaged_tokenizer_is_refused(adapted):
 
 def test_the_packaged_weights_are_asked_for_by_the_line_that_installs_them(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(language_model.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(base_model.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="are not installed") as caught:
-        language_model.packaged_model()
+        base_model.packaged_model()
     assert INSTALL in str(caught.value)
 
 
 @pytest.mark.slow
 def test_the_packaged_weights_are_converted_once_and_then_load(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = language_model.packaged_model()
+    folder = base_model.packaged_model()
     model = load_language_model(folder, "smollm2", "bfloat16")
     assert model.num_parameters() == pytest.approx(134.5e6, rel=0.01)
-    monkeypatch.setattr(language_model.importlib.util, "find_spec", lambda name: None)
-    assert language_model.packaged_model() == folder
+    monkeypatch.setattr(base_model.importlib.util, "find_spec", lambda name: None)
+    assert base_model.packaged_model() == folder
