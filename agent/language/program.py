@@ -3,9 +3,9 @@
     walk forward slow six feet, low; turn left a quarter turn; go to 3 m ahead 2 m left, arms up
     refuse: unclear
 
-A sentence becomes goal tokens in three steps: the language model writes this text, decoding under GRAMMAR (planner.py);
-`parse` turns it into a GoalProgram; `GoalProgram.tokens` are the tokens (agent/goals.py). Amounts stand as they were said;
-this file converts them, adds what the sentence leaves open and refuses what is beyond the robot.
+A sentence becomes goal tokens in three steps: the language model writes this text, decoding under GRAMMAR
+(planner.py); `parse` turns it into a GoalProgram; `GoalProgram.tokens` are the tokens (agent/goals.py). Amounts stand
+as they were said; this file converts them, adds what the sentence leaves open and refuses what is beyond the robot.
 """
 
 import math
