@@ -1,7 +1,7 @@
 """Checkpoints for exact resume: everything that the next update of a training depends on, as safetensors.
 
-A damaged one is refused with the name of the file (`find`; `runs.check` compares the hashes), and no older one is taken
-in its place. Gradients that are not finite never get this far: pretrain_ppo.py leaves such minibatches out.
+A damaged one is refused with the name of the file (`find`; `runs.check` compares the hashes), and no older one is
+taken in its place. Gradients that are not finite never get this far: pretrain_ppo.py leaves such minibatches out.
 """
 
 from collections.abc import Collection, Mapping
