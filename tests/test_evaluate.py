@@ -38,6 +38,7 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, mo
     assert result["mean"]["episodes"] == 2
 
 
+@pytest.mark.slow
 def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 80)
     monkeypatch.setattr(video, "SCENES", [(Goal(1.0), 0.3)])
@@ -86,6 +87,7 @@ def test_instructions_are_parsed_and_done(tmp_path, capsys):
     assert sum(result["misses"].values()) == round(1 - result["physical_success"])
 
 
+@pytest.mark.slow
 def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "LONGEST_TRIAL", 4.0)
     out = tmp_path / "out.json"
