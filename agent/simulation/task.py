@@ -1,5 +1,7 @@
 """The task: follow a goal, in step with a clock. The reward, and the command that leads to a goal.
 
+`GoalTask.step` adds up the parts of the reward; those of the gait are `_in_step` and `_stride`.
+
 A command is five numbers, those of `agent.goals.COMMAND_AXES`: forward m/s, left m/s, yaw rate rad/s, height from 0
 (normal) to 1 (a crouch), and what the arms do, an index in `agent.goals.ARMS`. A phase is two, in cycles: that of the
 gait, two steps each, and that of a waving arm.
