@@ -181,8 +181,8 @@ class Pursuit:
 
     @property
     def goal(self) -> VelocityGoal:
-        """What the actor is told now: an open velocity on the grid, with the height and arms of the goal in force."""
-        return self._told
+        """The command of the actor: an open velocity on the grid, with the height and arms of the goal in force."""
+        return self._command
 
     @property
     def seconds(self) -> float:
@@ -190,10 +190,10 @@ class Pursuit:
         return self._course.progress.seconds
 
     def add(self, observation: np.ndarray, fell: bool = False) -> bool:
-        """Count the step that led to `observation` [S]; whether the actor is told something else now. A fall ends it
+        """Count the step that led to `observation` [S]; whether the command changes. A fall ends it
         all.
         """
-        told = self._told
+        before = self._command
         for pose, velocity in self.odometry.add(observation):
             if self.over:
                 return False
@@ -207,8 +207,8 @@ class Pursuit:
         elif self._course.goal.reached(progress) or self._course.timed_out:
             self.advance()
         elif self._steps % round(STEER_SECONDS / self.body.control_seconds) == 0:
-            self._told = steer(self._course.goal, progress, self.body, told)
-        return self._told != told
+            self._command = steer(self._course.goal, progress, self.body, before)
+        return self._command != before
 
     def advance(self) -> None:
         """End the goal in force: the next one repairs it, or is the next of the program."""
@@ -220,13 +220,13 @@ class Pursuit:
             self.outcomes.append(self._measured.outcome())
             if not self.over:
                 self._begin(self._measured.end)
-        self._told = STAND if self.over else steer(self._course.goal, self._course.progress, self.body)
+        self._command = STAND if self.over else steer(self._course.goal, self._course.progress, self.body)
 
     def stop(self, fell: bool = False) -> None:
         """End the program in the middle of a goal."""
         self.outcomes.append(self._measured.outcome(fell))
         self._stopped = True
-        self._told = STAND
+        self._command = STAND
 
     def _begin(self, origin: Pose) -> None:
         goal, executed = (goals[len(self.outcomes)] for goals in (self.goals, self.executed))
@@ -235,7 +235,7 @@ class Pursuit:
         self._course = self._measured if executed == goal else Course(executed, self.body, origin, pose)  # in force
         self._repairs: list[Goal] = []
         self._corrected = 0
-        self._told = steer(self._course.goal, self._course.progress, self.body)
+        self._command = steer(self._course.goal, self._course.progress, self.body)
 
     def _judge_goal(self) -> list[Goal]:
         """Goals that repair the one that is over, by the judge."""
@@ -251,14 +251,14 @@ class Pursuit:
         return list(goals)
 
 
-def steer(goal: Goal, progress: Progress, body: Body, told: VelocityGoal | None = None) -> VelocityGoal:
-    """What to tell the actor: the velocity that the goal wants, on the grid and within the body's reach. An axis of
-    what was `told` before stays as it is where it is near enough, so that prompts do not flutter.
+def steer(goal: Goal, progress: Progress, body: Body, before: VelocityGoal | None = None) -> VelocityGoal:
+    """The command for the actor: the velocity that the goal wants, on the grid and within the body's reach. An axis of
+    the command `before` stays as it is where it is near enough, so that prompts do not flutter.
     """
     wanted = goal.wanted(progress)
-    if told is not None:
-        pairs = zip(wanted, told.velocity, strict=True)
-        wanted = tuple(before if abs(now - before) <= HOLD_STEPS * GRID_STEP else now for now, before in pairs)
+    if before is not None:
+        pairs = zip(wanted, before.velocity, strict=True)
+        wanted = tuple(old if abs(new - old) <= HOLD_STEPS * GRID_STEP else new for new, old in pairs)
     velocity = snap_velocity(wanted, body, goal.height == "low")
     return VelocityGoal(*velocity, height=goal.height, arms=goal.arms)
 

@@ -4,7 +4,7 @@ Every task is one chat turn of the same model with the same LoRA adapter: read a
 it, propose what to practice. It decodes under a grammar, so that the answer is always a valid program, whatever the
 text (`agent.language.program`); the robot's limits are checked afterwards (`agent.language.limits`).
 
-`Chat` turns a text into token ids of the language model. The goal tokens that prompt the transformer are another thing:
+`Chat` turns a text into token ids of the language model. The goal tokens, which prompt the transformer, are others:
 program.py makes goals of the model's answer, and agent/goals.py has their tokens.
 
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
