@@ -343,11 +343,11 @@ def roll_out(
         label = policy(*seen)[0].clamp(-1, 1).cpu().numpy()
         renewed = envs.episode_steps % round(NOISE_SECONDS / body.control_seconds) == 0
         levels[renewed, 0] = rng.choice(args.noise, renewed.sum())
-        action = (label + levels * body.noise_shares * rng.standard_normal(label.shape, dtype=np.float32)).clip(-1, 1)
+        action = label + levels * body.noise_shares * rng.standard_normal(label.shape, dtype=np.float32)
         row = {
             "observation.state": states,
-            "action": action * body.scale,
-            "teacher.action": label * body.scale,
+            "action": body.to_control(action),
+            "teacher.action": body.to_control(label),
             "goal.command": envs.goals.copy(),
             "frame_index": envs.episode_steps.copy(),
         }

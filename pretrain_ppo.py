@@ -51,7 +51,7 @@ FREE = {"init_from", "total_steps", "num_threads", "compile", "integrator", "eva
 FREE |= {"training_model"} | arguments.ALWAYS_FREE
 # What the env draws goals, starts and shoves by.
 DRAWN = (
-    *("run_share", "stand_share", "low_share", "arms_share"),
+    *("run_share", "sidestep_share", "stand_share", "low_share", "arms_share"),
     *("stride_share", "recovery_share", "retry_share", "push_speed"),
 )
 
@@ -69,6 +69,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     goal_conditioned: bool = option(True, "false: goal-blind pretraining under randomized goals")
     difficulty: float = option(0.3, "share of the trained region that commands are drawn from at the start")
     run_share: float = option(0.0, "share of the goals that are runs, in addition to those among all the others")
+    sidestep_share: float = option(0.0, "share of the goals that are sidesteps, in addition to those among the others")
     stand_share: float = option(0.0, "share of the goals that are to stand, in addition to those among the others")
     low_share: float = option(0.0, "share of the goals in a crouch")
     arms_share: float = option(0.0, "share of the goals whose arms do not rest")
@@ -118,7 +119,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         arguments.check_shares(self, "difficulty", "assist", "low_share", "arms_share", "retry_share")
         arguments.check_shares(self, "gamma", "gae_lambda")
         arguments.check_shares(self, "stride_share", "recovery_share", together=True)
-        arguments.check_shares(self, "run_share", "stand_share", together=True)
+        arguments.check_shares(self, "run_share", "sidestep_share", "stand_share", together=True)
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
             raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 128,128,64")
         if not 0 < self.last_kl <= self.target_kl:
@@ -318,7 +319,7 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
         actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
         lengths = envs.episode_steps + 1
 
-        observations, rewards, terminated, truncated, info = envs.step(actions.clip(-1, 1) * envs.body.scale)
+        observations, rewards, terminated, truncated, info = envs.step(envs.body.to_control(actions))
         done, diverged, (final_even, final_odd) = terminated | truncated, info["diverged"], info["final_privileged"]
         steps.append(
             {

@@ -235,6 +235,14 @@ class Body:
         """Largest action [A] in the env's units, float32."""
         return np.array(self.action_scale, dtype=np.float32)
 
+    def to_control(self, actions: np.ndarray) -> np.ndarray:
+        """Actions [..., A] in ±1, clipped to it, in the env's units."""
+        return actions.clip(-1, 1) * self.scale
+
+    def from_control(self, actions: np.ndarray) -> np.ndarray:
+        """Actions [..., A] float32 in ±1, from the env's units."""
+        return (actions / self.scale).astype(np.float32)
+
     @functools.cached_property
     def noise_shares(self) -> np.ndarray:
         """Share [A] of the exploration noise that each actuator gets, float32: one with a wider range than most gets

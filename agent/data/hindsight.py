@@ -68,7 +68,7 @@ def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
         task.lead()
         led = approach(led, shard["goal.command"][rows], body)
         clock = advance_phase(clock, led, body)
-        parts = task.step(physics.state, shard["action"][rows] / body.scale, phase=clock)
+        parts = task.step(physics.state, body.from_control(shard["action"][rows]), phase=clock)
         found[rows[going]] = np.sum([*parts.values()], axis=0)[going]
     physics.close()
     return found

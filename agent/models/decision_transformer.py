@@ -270,6 +270,10 @@ class GoalPrompted(PreTrainedModel):
         """Largest actions [A] in the env's units: these times an action in ±1."""
         return torch.tensor(self.config.action_scales[self.config.bodies.index(body)], device=self.device)
 
+    def _to_control(self, body: str, actions: Tensor) -> Tensor:
+        """Actions [..., A] in ±1, clipped to it, in the env's units."""
+        return actions.clamp(-1, 1) * self._action_scale(body)
+
     def _body_token(self, body: str, count: int) -> Tensor:
         """The embedding of a body [B, 1, H], `count` times."""
         row = torch.full((count, 1), self.config.bodies.index(body), device=self.device)
@@ -379,11 +383,11 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         The context grows to K steps, and is then cut to the later half. Between two cuts the steps keep their place in
         it, so the keys and values of all but the newest tokens come from a cache, and are what recomputing would give.
         """
-        config, body, scale = self.config, self._body, self._action_scale(self._body)
+        config, body = self.config, self._body
         state, goal_ids = self._read(observation)
         bodies = len(state)
         states = state if self._states is None else torch.cat([self._states, state], dim=1)
-        actions = state.new_zeros(bodies, 0, len(scale)) if self._actions is None else self._actions
+        actions = state.new_zeros(bodies, 0, len(self._action_scale(body))) if self._actions is None else self._actions
         cache = self._cache
         if states.shape[1] > config.context_length:
             kept = config.context_length // 2
@@ -404,7 +408,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             recent = self._embed_steps(body, *newest, self._prompt, first)
             tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
         hidden = self._encode(tokens, cache=cache)
-        action = self._part("predict_action", body)(hidden[:, -1]).clamp(-1, 1) * scale
+        action = self._to_control(body, self._part("predict_action", body)(hidden[:, -1]))
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
@@ -488,7 +492,7 @@ class GoalMLP(GoalPrompted):
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """As GoalDecisionTransformer.act."""
-        action = self._predict(self._body, *self._read(observation)).clamp(-1, 1) * self._action_scale(self._body)
+        action = self._to_control(self._body, self._predict(self._body, *self._read(observation)))
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
     def _predict(self, body: str, states: Tensor, goal_ids: Tensor) -> Tensor:

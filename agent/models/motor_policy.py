@@ -281,7 +281,7 @@ class MotorPolicy(PreTrainedModel):
         )
         mean, _ = self(observations, commands, phase)
         self.phase = advance_phase(self.phase, self.command, self.body)
-        return mean.clamp(-1, 1).cpu().numpy() * self.body.scale
+        return self.body.to_control(mean.cpu().numpy())
 
 
 class Critic(nn.Module):

@@ -26,6 +26,7 @@ class Curriculum:
         stand_factor: how much longer a goal to stand lasts: a body that tips over slowly falls late.
         skill_share: share of the goals that are named skills.
         run_share: share of the goals that go straight ahead at 60 % and more of the fastest speed.
+        sidestep_share: share of the goals that go straight to a side, in addition to those among all the others.
         stand_share: share of the goals that are to stand, in addition to those among all the others.
         low_share: share of the goals in a crouch, of bodies that can.
         arms_share: share of the goals whose arms do not rest, of bodies that can.
@@ -43,6 +44,7 @@ class Curriculum:
     stand_factor: int = 3
     skill_share: float = 0.0
     run_share: float = 0.0
+    sidestep_share: float = 0.0
     stand_share: float = 0.0
     low_share: float = 0.0
     arms_share: float = 0.0
@@ -71,6 +73,8 @@ class Curriculum:
         fast = kind < self.run_share
         velocities[fast] = fast_commands(rng, int(fast.sum()), body, difficulty)
         velocities[kind > 1 - self.stand_share] = 0
+        aside = ~fast & (kind < self.run_share + self.sidestep_share)
+        velocities[aside] = side_commands(rng, int(aside.sum()), body, difficulty)
         if self.skill_share:
             skills = [velocity for speeds in SKILLS.values() for velocity in speeds]
             speeds = np.array([each for each in skills if body.reach(each) <= WITHIN], dtype=np.float32)
@@ -166,6 +170,14 @@ def fast_commands(rng: np.random.Generator, count: int, body: Body, difficulty: 
     """Commands [count, 3] float32 to go straight ahead at 60 % and more of the fastest speed of the region."""
     commands = np.zeros((count, 3), dtype=np.float32)
     commands[:, 0] = rng.uniform(MODERATE, 1.0, count) * _fastest(body, difficulty)
+    return commands
+
+
+def side_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
+    """Commands [count, 3] float32 to go to the left or to the right at 25 % and more of the fastest speed."""
+    commands = np.zeros((count, 3), dtype=np.float32)
+    fastest = body.limits[rng.integers(2, size=count), 1] * (0.5 + 0.5 * difficulty)
+    commands[:, 1] = fastest * rng.uniform(0.25, 1.0, count)
     return commands
 
 

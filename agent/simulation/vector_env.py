@@ -213,7 +213,7 @@ class GoalVectorEnv(VectorEnv):
         if self.reward == "native":
             parts = self._native_reward(actions, healthy)
         else:
-            parts = self.task.step(state, (actions / self.body.scale).astype(np.float32))
+            parts = self.task.step(state, self.body.from_control(actions))
         parts = {f"reward_{name}": np.where(diverged, 0.0, values) for name, values in parts.items()}
         final = self._seen(state)
         final[diverged] = 0.0

@@ -39,12 +39,27 @@ def test_fast_commands_go_straight_ahead_up_to_the_fastest_of_the_region(difficu
     assert commands[:, 0].max() == pytest.approx(fastest, rel=0.01)
 
 
-def test_shares_of_the_goals_run_stand_or_are_skills():
-    curriculum = Curriculum(run_share=0.2, stand_share=0.3)
+@pytest.mark.parametrize("difficulty", [0.0, 1.0])
+def test_side_commands_go_straight_to_either_side(difficulty):
+    commands = side_commands(RNG(0), 1000, HUMANOID, difficulty)
+    assert (commands[:, [0, 2]] == 0).all()
+    for side in (-1, 1):
+        speeds = (side * commands[:, 1])[side * commands[:, 1] > 0]
+        fastest = HUMANOID.limits[1, 1] * (0.5 + 0.5 * difficulty)
+        assert (speeds.min(), speeds.max()) == (pytest.approx(fastest / 4, rel=0.05), pytest.approx(fastest, rel=0.05))
+
+
+def test_shares_of_the_goals_run_sidestep_stand_or_are_skills():
+    curriculum = Curriculum(run_share=0.2, sidestep_share=0.1, stand_share=0.3)
     goals = curriculum.draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
     plain = Curriculum().draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
-    for added, chosen in ((0.3, lambda goals: ~goals.any(1)), (0.2, lambda goals: goals[:, 0] >= 1.8)):
-        assert chosen(goals).mean() == pytest.approx(added + 0.5 * chosen(plain).mean(), abs=0.02)
+    kinds = {
+        0.3: lambda goals: ~goals.any(1),
+        0.2: lambda goals: goals[:, 0] >= 1.8,
+        0.1: lambda goals: (goals[:, 1] != 0) & (goals[:, [0, 2]] == 0).all(1),
+    }
+    for added, chosen in kinds.items():
+        assert chosen(goals).mean() == pytest.approx(added + 0.4 * chosen(plain).mean(), abs=0.02)
     named = Curriculum(skill_share=1.0).draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
     skills = {tuple(np.float32(velocity)) for speeds in SKILLS.values() for velocity in speeds}
     assert {tuple(goal) for goal in named[:, :3]} == skills
