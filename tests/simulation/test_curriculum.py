@@ -8,7 +8,14 @@ import pytest
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.goals import ARMS, GRID, GRID_STEP, SKILLS, Goal
-from agent.simulation.curriculum import Curriculum, fast_commands, nearest_on_grid, sample_commands, snap_velocity
+from agent.simulation.curriculum import (
+    Curriculum,
+    fast_commands,
+    nearest_on_grid,
+    sample_commands,
+    side_commands,
+    snap_velocity,
+)
 from agent.simulation.heading import heading_velocity, uprightness
 from agent.simulation.task import feet_apart
 from agent.simulation.vector_env import UPRIGHT, GoalVectorEnv
