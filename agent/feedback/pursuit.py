@@ -190,9 +190,7 @@ class Pursuit:
         return self._course.progress.seconds
 
     def add(self, observation: np.ndarray, fell: bool = False) -> bool:
-        """Count the step that led to `observation` [S]; whether the command changes. A fall ends it
-        all.
-        """
+        """Count the step that led to `observation` [S]; whether the command changes. A fall ends it all."""
         before = self._command
         for pose, velocity in self.odometry.add(observation):
             if self.over:

@@ -75,7 +75,7 @@ class Course {
   }
 }
 
-// One body's way through goals. `goal` is what the transformer is told now, an open velocity on the grid.
+// One body's way through goals. `goal` is what the transformer is prompted with now, an open velocity on the grid.
 export class Pursuit {
   #odometry;
   #course;
@@ -96,17 +96,17 @@ export class Pursuit {
     return this.#odometry.pose;
   }
 
-  // Count the step that led to an observation; whether the transformer is told something else now.
+  // Count the step that led to an observation; whether the transformer gets another prompt now.
   add(observation) {
-    const told = this.goal;
+    const before = this.goal;
     const velocity = this.#odometry.add(observation);
     if (this.over) return false;
     this.#course.add(this.pose, velocity);
     this.#steps += 1;
     const { progress } = this.#course;
     if (this.#course.goal.reached(progress) || this.#course.timedOut) this.#advance();
-    else if (this.#steps % STEER_STEPS === 0) this.goal = steer(this.#course.goal, progress, told);
-    return !sameCommand(this.goal, told);
+    else if (this.#steps % STEER_STEPS === 0) this.goal = steer(this.#course.goal, progress, before);
+    return !sameCommand(this.goal, before);
   }
 
   #advance() {
@@ -125,13 +125,13 @@ export class Pursuit {
 // Whether a program starts with the way back, so that its home is where the one before it began.
 export const leadsBack = ([first]) => first instanceof HomeGoal || first instanceof HeadingGoal;
 
-// What to tell the transformer: the velocity that the goal wants, on the grid and within the body's reach. An axis of
-// what was `told` before stays as it is where it is near enough, so that prompts do not flutter.
-function steer(goal, progress, told = null) {
+// What to tell the transformer: the velocity that the goal wants, on the grid and within the body's reach.
+// An axis of the command `before` stays as it is where it is near enough, so that prompts do not flutter.
+function steer(goal, progress, before = null) {
   const hold = P.HOLD_STEPS * G.GRID_STEP;
   const wanted = goal
     .wanted(progress)
-    .map((now, axis) => (told && Math.abs(now - told.velocity[axis]) <= hold ? told.velocity[axis] : now));
+    .map((now, axis) => (before && Math.abs(now - before.velocity[axis]) <= hold ? before.velocity[axis] : now));
   return new VelocityGoal(nearestOnGrid(wanted, goal.height === "low"), { height: goal.height, arms: goal.arms });
 }
 

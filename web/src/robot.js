@@ -22,7 +22,7 @@ export class Robot {
     this.#stand();
   }
 
-  // The velocity that the transformer is told now.
+  // The velocity that the transformer is prompted with now.
   get command() {
     return this.pursuit.goal.velocity;
   }
