@@ -75,7 +75,7 @@ class Arguments(arguments.TrainingArguments):
     n_layer: int = 3
     n_head: int = 4
     goal_prompt: str = option("prefix", "prefix, or state: add the goal to every state")
-    return_horizon: int = option(60, "steps whose mean reward is the return-to-go; 0: the return-to-go is always 0")
+    return_horizon: int = option(60, "steps whose mean reward is the return-to-go; 0: steps have no return-to-go")
 
     updates: int = 6000
     batch_size: int = option(64, "windows of an update, over all processes and bodies")

@@ -308,7 +308,7 @@ def test_javascript_gives_what_python_gives(name, records):
 @pytest.mark.slow
 def test_a_robot_with_position_targets_moves_as_in_python(export, tmp_path):
     torch.manual_seed(0)
-    sizes = {"context_length": 6, "hidden_size": 16, "n_layer": 2, "n_head": 2}
+    sizes = {"context_length": 6, "return_horizon": 0, "hidden_size": 16, "n_layer": 2, "n_head": 2}
     dims = {"state_dims": [G1.observation_size], "act_dims": [G1.action_size], "action_scales": [G1.action_scale]}
     transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(bodies=["g1"], **dims, **sizes)).eval()
     torch.nn.init.normal_(transformer.predict_action["g1"].weight, std=0.005)

@@ -29,7 +29,7 @@ from agent.evaluation import suites
 from agent.feedback import pursuit
 from agent.language import amounts, limits, program
 from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
-from agent.models.decision_transformer import PREFIX_TOKENS, STEP_TOKENS, GoalDecisionTransformer
+from agent.models.decision_transformer import PREFIX_TOKENS, GoalDecisionTransformer
 from agent.simulation import curriculum, video
 from agent.simulation.task import SMOOTHING_SECONDS
 
@@ -176,7 +176,7 @@ def transformer_table(model: GoalDecisionTransformer) -> dict:
         "heads": config.n_head,
         "head_size": config.hidden_size // config.n_head,
         "prefix_tokens": PREFIX_TOKENS,
-        "step_tokens": len(STEP_TOKENS),
+        "step_tokens": len(config.step_tokens),
     }
 
 

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from agent.models.decision_transformer import OBSERVATION_CLIP, GoalDecisionTransformer
+from agent.models.decision_transformer import OBSERVATION_CLIP, PREFIX_TOKENS, GoalDecisionTransformer
 
 OPSET = 20
 NEVER = -1e9  # the score of a token that comes later
@@ -109,7 +109,7 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     | prefix | [6] int64 | 0 for the body, then 1 + the ids of the five goal tokens |
     | states, actions | [T, S], [T, A] | of the steps that new tokens belong to |
     | times | [T] int64 | number of each of these steps in its context |
-    | order | [n] int64 | the new tokens: below 6 in the prefix, then T returns-to-go, T states, T actions |
+    | order | [n] int64 | the new tokens: below 6 in the prefix, then T of each of its `config.step_tokens` |
     | slots | [n] int64 | their positions |
     | past | [L, 2, h, p, d] | keys and values of earlier tokens |
 
@@ -129,17 +129,17 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
         return graph.Gemm(value, layer.weight.T, layer.bias)
 
     prompt = torch.cat([model.embed_body.weight[row : row + 1], encoder.wte.weight])
-    target = (statistics.target_return - statistics.return_mean) / statistics.return_std
     states = graph.Div(graph.Sub("states", statistics.observation_mean), statistics.observation_std)
     time = graph.Gather(model.embed_timestep.weight, "times")
-    tokens = graph.Concat(
+    tokens = [
         graph.Gather(prompt, "prefix"),
-        graph.Add(time, model.embed_return(target[None])),
         graph.Add(time, dense(graph.Clip(states, -OBSERVATION_CLIP, OBSERVATION_CLIP), "embed_state")),
         graph.Add(time, dense(graph.Div("actions", scale), "embed_action")),
-        axis=0,
-    )
-    hidden = norm(graph.Gather(tokens, "order"), model.embed_ln)
+    ]
+    if config.return_horizon:
+        target = (statistics.target_return - statistics.return_mean) / statistics.return_std
+        tokens.insert(1, graph.Add(time, model.embed_return(target[None])))
+    hidden = norm(graph.Gather(graph.Concat(*tokens, axis=0), "order"), model.embed_ln)
     hidden = graph.Add(hidden, graph.Gather(encoder.wpe.weight, "slots"))
     _, mask = graph.places("order", "past")
     presents = []
@@ -158,7 +158,7 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     action = graph.Mul(graph.Clip(graph.Squeeze(dense(last, "predict_action"), [0]), -1.0, 1.0), scale)
     sizes = [config.n_layer, 2, config.n_head, "past_tokens", config.hidden_size // config.n_head]
     inputs = {
-        "prefix": (TensorProto.INT64, [encoder.wpe.num_embeddings - 3]),
+        "prefix": (TensorProto.INT64, [PREFIX_TOKENS]),
         "states": (TensorProto.FLOAT, ["steps", config.state_dims[row]]),
         "actions": (TensorProto.FLOAT, ["steps", config.act_dims[row]]),
         "times": (TensorProto.INT64, ["steps"]),

@@ -35,8 +35,8 @@ ARM = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll",
 POSED = ARM[:4]  # what poses an arm
 # Playground's keyframe `knees_bent`. The arms hang with the hands a little ahead.
 BENT = {"hip_pitch": -0.312, "knee": 0.669, "ankle_pitch": -0.363, "shoulder_pitch": 0.2, "elbow": 0.6}
-# rad of an action of 1. Half a radian is Playground's. A leg that carries the body needs more: its servos give 75 Nm/rad
-# (20 at the ankle). Arms get what their poses take, and gravity's share.
+# rad of an action of 1. Half a radian is Playground's. A leg that carries the body needs more: its servos give
+# 75 Nm/rad, 20 at the ankle. Arms get what their poses take, and gravity's share.
 REACH = {"hip_pitch": 1.0, "hip_roll": 0.75, "knee": 1.0, "ankle_pitch": 1.0}
 REACH |= {"shoulder_pitch": 3.0, "shoulder_roll": 1.5, "shoulder_yaw": 1.6, "elbow": 1.0}
 

@@ -1,9 +1,9 @@
 """Goal-prompted models that imitate motor policies: the Decision Transformer, and the MLP it is compared with.
 
 The Decision Transformer (Chen et al., 2021) reads the robot's own token and the five command tokens of the goal as a
-prefix, then the last steps as (return-to-go, state, action), and predicts the teacher's action from every state. Time
-is counted inside the context, so that nothing ends an episode; return-to-go is the mean reward of a fixed number of
-steps, so that it means the same at every time.
+prefix, then the last steps as (state, action), and predicts the teacher's action from every state. Time is counted
+inside the context, so that nothing ends an episode. For the data of others, which is not all good, a step can also
+begin with its return-to-go: the mean reward of a fixed number of steps, so that it means the same at every time.
 
 One model can move several robots. The projections of states and actions and the statistics of the data are each
 robot's own; everything else is shared. As an actor, a model moves one of them (`select_body`).
@@ -39,8 +39,7 @@ from agent.simulation.heading import check_observation
 from agent.simulation.task import goal_commands
 
 PREFIX_TOKENS = 1 + len(COMMAND_AXES)  # the body, then its command
-# What the tokens of a step are; their slots follow those of the prefix.
-STEP_TOKENS = ("return-to-go", "state", "action")
+STEP_TOKENS = ("return-to-go", "state", "action")  # of which the first is left out where nothing asks for returns
 OBSERVATION_CLIP = 10.0  # standard deviations
 
 
@@ -52,7 +51,7 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
         state_dims: S of each, by default that of the Body of this name, as are `act_dims` (A) and `action_scales`
             ([A] each: the largest actions in the env's units).
         context_length: K.
-        return_horizon: steps whose mean reward is the return-to-go.
+        return_horizon: steps whose mean reward is the return-to-go; 0: a step has none.
         goal_prompt: "prefix", or "state" for a goal that is added to every state and not put before them.
 
     `state_dim` and `act_dim` are those of the first body.
@@ -86,6 +85,11 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
         _fill_in_sizes(self)
         self.state_dim, self.act_dim, self.max_ep_len = self.state_dims[0], self.act_dims[0], self.context_length
         super().__post_init__(**kwargs)
+
+    @property
+    def step_tokens(self) -> tuple[str, ...]:
+        """What the tokens of a step are; their slots follow those of the prefix."""
+        return STEP_TOKENS if self.return_horizon else STEP_TOKENS[1:]
 
 
 class GoalMLPConfig(PreTrainedConfig):
@@ -308,7 +312,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     """transformers' DecisionTransformerModel, prompted by the tokens of a body and of its goal.
 
     The goal's tokens are rows of the encoder's vocabulary (`encoder.wte`), the body's is a row of `embed_body`; the
-    encoder's positions (`encoder.wpe`) are slots: body, five of the goal, then return-to-go, state and action.
+    encoder's positions (`encoder.wpe`) are slots: body, five of the goal, then those of a step (`config.step_tokens`).
     `embed_timestep` counts the steps of the context.
 
     As an actor: `reset()`, `prompt(goal)`, `act(observation)`. A prompt replaces the prefix and keeps the history.
@@ -320,6 +324,8 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     def __init__(self, config: GoalDecisionTransformerConfig):
         super().__init__(config)
         del self.predict_return, self.predict_state  # have no part in the loss
+        if not config.return_horizon:
+            del self.embed_return
         self._add_bodies(config.hidden_size)
         self.embed_action = self._for_each_body(lambda state_dim, act_dim: nn.Linear(act_dim, config.hidden_size))
         self.prompt(Goal())
@@ -353,14 +359,13 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         """
         body = body or self._body
         batch, context = states.shape[:2]
+        names = self.config.step_tokens
         prefix, prompt = self._embed_prompt(body, goal_ids)
         steps = self._embed_steps(body, states, actions, returns_to_go, prompt)
-        mask = functional.pad(
-            attention_mask.long().repeat_interleave(len(STEP_TOKENS), dim=1), (PREFIX_TOKENS, 0), value=1
-        )
+        mask = functional.pad(attention_mask.long().repeat_interleave(len(names), dim=1), (PREFIX_TOKENS, 0), value=1)
         hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, PREFIX_TOKENS:]
-        hidden = hidden.view(batch, context, len(STEP_TOKENS), -1)
-        return self._output(body, self._part("predict_action", body)(hidden[:, :, 1]), labels, loss_mask, loss_steps)
+        hidden = hidden.view(batch, context, len(names), -1)[:, :, names.index("state")]
+        return self._output(body, self._part("predict_action", body)(hidden), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
         """Forget the past."""
@@ -406,7 +411,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             first = steps - 2
             newest = (each[:, first:] for each in (states, past, returns))
             recent = self._embed_steps(body, *newest, self._prompt, first)
-            tokens = recent[:, 2:-1]  # the last action, then this return-to-go and state
+            tokens = recent[:, len(config.step_tokens) - 1 : -1]  # from the last action to this state
         hidden = self._encode(tokens, cache=cache)
         action = self._to_control(body, self._part("predict_action", body)(hidden[:, -1]))
         self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
@@ -425,17 +430,18 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     def _embed_steps(
         self, body: str, states: Tensor, actions: Tensor, returns_to_go: Tensor, prompt: Tensor, first: int = 0
     ) -> Tensor:
-        """Tokens [B, 3K, H] of steps that are number `first` and the following of their context."""
+        """Tokens [B, 2K or 3K, H] of steps that are number `first` and the following of their context."""
         batch, steps = states.shape[:2]
         time = self.embed_timestep(torch.arange(first, first + steps, device=states.device))
         statistics = self._statistics(body)
-        returns = (returns_to_go - statistics.return_mean) / statistics.return_std
-        tokens = (
-            self.embed_return(returns[..., None]),
+        tokens = [
             self._part("embed_state", body)(statistics.normalize(states)) + prompt,
             self._part("embed_action", body)(actions / self._action_scale(body)),
-        )
-        return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(STEP_TOKENS), -1)
+        ]
+        if self.config.return_horizon:
+            returns = (returns_to_go - statistics.return_mean) / statistics.return_std
+            tokens.insert(0, self.embed_return(returns[..., None]))
+        return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(tokens), -1)
 
     def _encode(
         self, embeddings: Tensor, attention_mask: Tensor | None = None, cache: DynamicCache | None = None
@@ -443,7 +449,8 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         """Hidden states [B, n, H] of tokens that follow those in the cache, given which of them are there [B, n]."""
         first = cache.get_seq_length() if cache is not None else 0
         place = torch.arange(first, first + embeddings.shape[1], device=embeddings.device)
-        slots = torch.where(place < PREFIX_TOKENS, place, PREFIX_TOKENS + (place - PREFIX_TOKENS) % len(STEP_TOKENS))
+        kind = (place - PREFIX_TOKENS) % len(self.config.step_tokens)
+        slots = torch.where(place < PREFIX_TOKENS, place, PREFIX_TOKENS + kind)
         return self.encoder(
             inputs_embeds=self.embed_ln(embeddings),
             attention_mask=attention_mask,

@@ -46,7 +46,12 @@ def vivid(model):
     return model.eval()
 
 
-MODELS = pytest.mark.parametrize("make", [tiny_transformer, tiny_mlp])
+def without_returns(**changes) -> GoalDecisionTransformer:
+    return tiny_transformer(return_horizon=0, **changes)
+
+
+MODELS = pytest.mark.parametrize("make", [tiny_transformer, without_returns, tiny_mlp])
+TRANSFORMERS = pytest.mark.parametrize("make", [tiny_transformer, without_returns])
 # The humanoid, and a smaller robot that is not simulated here.
 TWO_BODIES = {
     "bodies": ["humanoid", "dog"],
@@ -75,11 +80,13 @@ def actions_of(model, window) -> torch.Tensor:
     return model(**{name: value for name, value in window.items() if name not in ("labels", "loss_mask")}).action_preds
 
 
+@TRANSFORMERS
 @GOAL_PROMPTS
-def test_an_action_depends_on_its_goal_its_state_and_the_past_but_not_on_itself_or_the_future(goal_prompt):
-    model, window = tiny_transformer(goal_prompt=goal_prompt), make_window()
+def test_an_action_depends_on_its_goal_its_state_and_the_past_but_not_on_itself_or_the_future(make, goal_prompt):
+    model, window = make(goal_prompt=goal_prompt), make_window()
     before = actions_of(model, window)
-    for name, step, seen_from in (("states", 3, 3), ("returns_to_go", 3, 3), ("actions", 3, 4)):
+    returns_from = 3 if model.config.return_horizon else K
+    for name, step, seen_from in (("states", 3, 3), ("returns_to_go", 3, returns_from), ("actions", 3, 4)):
         changed = window | {name: window[name].clone()}
         changed[name][:, step] += 0.3
         difference = (actions_of(model, changed) - before).abs().amax((0, 2))
@@ -175,9 +182,10 @@ def recomputed(model, observations, actions, goals) -> np.ndarray:
     return output.action_preds[:, -1].clamp(-0.4, 0.4).numpy()
 
 
+@TRANSFORMERS
 @GOAL_PROMPTS
-def test_acting_from_the_cache_is_acting_from_the_whole_context(goal_prompt):
-    model = tiny_transformer(goal_prompt=goal_prompt)
+def test_acting_from_the_cache_is_acting_from_the_whole_context(make, goal_prompt):
+    model = make(goal_prompt=goal_prompt)
     observations = list(np.random.default_rng(0).normal(size=(20, B, 45)).astype(np.float32))
     model.prompt(GOALS)
     actions = [model.act(observation) for observation in observations]
@@ -223,13 +231,14 @@ def test_bodies_in_a_batch_do_not_see_each_other():
         np.testing.assert_allclose(alone, [action[body] for action in together], atol=1e-5)
 
 
+@TRANSFORMERS
 @pytest.mark.parametrize("context", [1, 2, 5])
-def test_the_context_never_outgrows_its_length(context):
-    model = tiny_transformer(context_length=context)
+def test_the_context_never_outgrows_its_length(make, context):
+    model = make(context_length=context)
     for observation in np.random.default_rng(0).normal(size=(40, 45)).astype(np.float32):
         model.act(observation)
         assert model._states.shape[1] <= context
-        assert model._cache.get_seq_length() == 6 + 3 * model._states.shape[1] - 1
+        assert model._cache.get_seq_length() == 6 + len(model.config.step_tokens) * model._states.shape[1] - 1
 
 
 @MODELS
@@ -277,7 +286,7 @@ def test_one_model_moves_several_bodies_and_shares_all_but_their_projections(mak
     model = make(**TWO_BODIES)
     own = {name for name, _ in model.named_parameters() if "humanoid" in name or "dog" in name}
     layers = {name.split(".")[0] for name in own}
-    assert layers == {"embed_state", "predict_action"} | ({"embed_action"} if make is tiny_transformer else set())
+    assert layers == {"embed_state", "predict_action"} | (set() if make is tiny_mlp else {"embed_action"})
     window = make_window()
     dog = window | {"states": window["states"][..., :30]}
     dog |= {name: window[name][..., :12] for name in ("actions", "labels")}

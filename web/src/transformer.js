@@ -48,20 +48,21 @@ export class Transformer {
     return results.action.data;
   }
 
-  // The new tokens: all of them, or with a past the last action, then this return-to-go and state.
+  // The new tokens: all of them, or with a past those from the last action to this state.
   #inputs() {
     const count = this.#states.length;
     const first = this.#past ? count - 2 : 0;
     const steps = count - first;
-    const rows = [0, 1, 2].map((kind) => PREFIX + kind * steps); // of returns-to-go, states and actions
+    const kinds = Array.from({ length: STEP }, (_, kind) => kind); // the last two are state and action
     let [order, slots] = [[], []];
     for (let step = 0; step < steps; step++) {
-      order.push(...rows.map((row) => row + step));
-      slots.push(PREFIX, PREFIX + 1, PREFIX + 2);
+      order.push(...kinds.map((kind) => PREFIX + kind * steps + step));
+      slots.push(...kinds.map((kind) => PREFIX + kind));
     }
     const prefix = Array.from({ length: PREFIX }, (_, place) => place);
     // The newest step has no action yet.
-    [order, slots] = [order, slots].map((each) => (this.#past ? each.slice(2, -1) : [...prefix, ...each.slice(0, -1)]));
+    const taken = (each) => (this.#past ? each.slice(STEP - 1, -1) : [...prefix, ...each.slice(0, -1)]);
+    [order, slots] = [order, slots].map(taken);
     const size = body.action_scale.length;
     return {
       prefix: this.#integers([0, ...this.#goalIds.map((id) => 1 + id)]),
