@@ -63,21 +63,16 @@ def main() -> None:
         show(f"transformer, seed {seed}", measure(student, env_id, seed), expert)
 
 
-def make_envs(env_id: str, count: int) -> gymnasium.vector.SyncVectorEnv:
-    """Gymnasium's own env, `count` times, with the observation that the policy knows."""
-    return gymnasium.make_vec(
-        env_id,
-        num_envs=count,
-        vectorization_mode="sync",
-        vector_kwargs={"autoreset_mode": gymnasium.vector.AutoresetMode.DISABLED},
-        **{f"include_{part}_in_observation": False for part in PARTS},
-    )
+def make_env(env_id: str) -> gymnasium.Env:
+    """Gymnasium's own env with the observation that the policy knows."""
+    return gymnasium.make(env_id, **{f"include_{part}_in_observation": False for part in PARTS})
 
 
 @torch.inference_mode()
 def measure(actor: Actor, env_id: str, seed: int) -> np.ndarray:
     """Returns [N] of whole episodes; what comes after a fall does not count."""
-    envs = make_envs(env_id, MEASURED)
+    disabled = gymnasium.vector.AutoresetMode.DISABLED
+    envs = gymnasium.vector.SyncVectorEnv([lambda: make_env(env_id)] * MEASURED, autoreset_mode=disabled)
     observations, _ = envs.reset(seed=seed)
     actor.reset()
     total, going = np.zeros(MEASURED), np.ones(MEASURED, dtype=bool)
@@ -97,7 +92,7 @@ def record(policy: MotorPolicy, env_id: str, episodes: int, noise: np.ndarray, f
         import minari
     except ImportError as error:
         raise SystemExit('datasets are recorded with the package minari: pip install "minari[create]"') from error
-    env = gymnasium.make(env_id, **{f"include_{part}_in_observation": False for part in PARTS})
+    env = make_env(env_id)
     collector = minari.DataCollector(env, data_format="arrow")
     rng = np.random.default_rng(0)
     for episode in range(episodes):
