@@ -57,6 +57,7 @@ class RewardWeights:
     gait_weight: float = 4.0
     stride_weight: float = 4.0
     slip_weight: float = 0.2
+    stature_weight: float = 0.0  # for bodies that would rather walk on bent knees
     height_weight: float = 15.0
     bend_weight: float = 8.0
     arms_weight: float = 10.0
@@ -123,6 +124,8 @@ class GoalTask:
         self.phase = advance_phase(self.phase, self.commands, self.body) if phase is None else phase
 
         weights, commands = self.weights, self.commands
+        low = commands[:, 3] > 0
+        height = self._height(state)
         tracked = closeness(np.abs(self.velocity - commands[:, :3]), np.abs(commands[:, :3]))
         axis_shares = np.abs(commands[:, :2]) + 0.3  # the axis that is asked for counts more
         axis_shares /= axis_shares.sum(1, keepdims=True)
@@ -140,7 +143,8 @@ class GoalTask:
             "gait": weights.gait_weight * np.where(moving(commands), self._in_step(state), touching.all(1)),
             "stride": weights.stride_weight * self._stride(state),
             "slip": -weights.slip_weight * self._slip(state, touching),
-            "height": weights.height_weight * self._height(state),
+            "stature": weights.stature_weight * np.where(low, 0.0, height),
+            "height": weights.height_weight * np.where(low, height, 0.0),
             "bend": weights.bend_weight * self._bend(state),
             "arms": weights.arms_weight * arms,
         }
@@ -219,13 +223,13 @@ class GoalTask:
         return np.minimum((moved * touching).sum(1) / self.body.control_seconds, SLIDING)
 
     def _height(self, state: BodyState) -> np.ndarray:
-        """How near [N] the torso is to the height of a low command, from 0.5 down to -1; 0 for the others."""
+        """How near [N] the torso is to the height that is asked for, from 0.5 down to -1."""
         low, body = self.commands[:, 3], self.body
         if body.crouch_height is None:
             return np.zeros(len(low))
         asked = body.torso_height + (body.crouch_height - body.torso_height) * low
         error = np.maximum(0, np.abs(state.qpos[:, 2] - asked) - HEIGHT_SWAY * (1 - low))
-        return np.where(low > 0, _nearness(error, HEIGHT_KERNEL, HEIGHT_LINE), 0.0)
+        return _nearness(error, HEIGHT_KERNEL, HEIGHT_LINE)
 
     def _bend(self, state: BodyState) -> np.ndarray:
         """How far [N] both knees are bent under a low command, from 0.5 down to -0.5; 0 for the others. A body can go

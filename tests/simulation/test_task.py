@@ -1,5 +1,7 @@
 """The reward for following a command, and the commands that lead to a goal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from poses import mirrored_commands, mirrored_state, random_states, standing, turned
@@ -25,9 +27,9 @@ from agent.simulation.task import (
 WEIGHTS = RewardWeights()
 
 
-def task_at(state: BodyState, command=(0.0, 0.0, 0.0, 0.0, 0.0)) -> GoalTask:
+def task_at(state: BodyState, command=(0.0, 0.0, 0.0, 0.0, 0.0), weights: RewardWeights = WEIGHTS) -> GoalTask:
     """A task of bodies that begin at `state` and are asked for `command` at once."""
-    task = GoalTask(HUMANOID, len(state.qpos), WEIGHTS)
+    task = GoalTask(HUMANOID, len(state.qpos), weights)
     task.begin(np.arange(len(state.qpos)), state)
     task.commands[:] = command
     return task
@@ -240,7 +242,7 @@ def crouching(height: float, bend: float) -> BodyState:
     return state
 
 
-LOW, UP = (0.0, 0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 0.0, ARMS.index("up"))
+NORMAL, LOW, UP = (0.0,) * 5, (0.0, 0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 0.0, ARMS.index("up"))
 
 
 def test_a_low_command_is_followed_by_bent_knees_and_not_by_a_bow():
@@ -250,6 +252,14 @@ def test_a_low_command_is_followed_by_bent_knees_and_not_by_a_bow():
     assert crouch["height"][0] == bow["height"][0] == pytest.approx(WEIGHTS.height_weight / 2)
     assert upright["height"][0] == pytest.approx(-WEIGHTS.height_weight / 2, rel=1e-6), "at the end of the line"
     assert crouch["bend"][0] == -bow["bend"][0] == pytest.approx(WEIGHTS.bend_weight / 2)
+
+
+def test_a_body_that_should_not_walk_on_bent_knees_is_paid_for_its_stature_unless_it_is_asked_to_go_low():
+    weights = replace(WEIGHTS, stature_weight=4.0)
+    for command, statures in ((NORMAL, {1.26: 2.0, 1.23: 2.0, 1.07: -2.0}), (LOW, {1.26: 0.0, 1.07: 0.0})):
+        for height, expected in statures.items():
+            state = crouching(height, 0.4)
+            assert step(task_at(state, command, weights), state)["stature"][0] == pytest.approx(expected, abs=1e-3)
 
 
 def test_at_the_normal_height_with_arms_at_rest_the_reward_is_that_of_the_first_version():
