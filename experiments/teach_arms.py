@@ -1,0 +1,94 @@
+"""Teach a policy of a body with position targets what its arms should do: a servo knows the way.
+
+    PYTHONPATH=. python experiments/teach_arms.py runs/g1_commands runs/g1_arms
+
+PPO hardly finds a pose that is radians away from where the arms hang (docs/log.md). Here the policy imitates itself,
+with targets for the arms that lead them to their pose at an even speed. PPO goes on from there and teaches it to keep
+its balance meanwhile: configs/ppo/g1_postures.yaml. Takes five minutes on two cores.
+
+Shapes: N bodies, S body state, A actions, M arm joints.
+"""
+
+import copy
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import trange
+
+from agent.artefacts import hub
+from agent.bodies import Body
+from agent.models.motor_policy import CRITIC, MotorPolicy
+from agent.simulation.curriculum import Curriculum
+from agent.simulation.vector_env import GoalVectorEnv
+
+UPDATES, BODIES, STEPS = 300, 256, 16  # STEPS of BODIES for each update, of EPOCHS minibatches
+EPOCHS, LEARNING_RATE = 4, 5e-4
+LEAD = 0.15  # rad, by which a target is ahead of its joint: at 75 Nm/rad against a damping of 2 Nms/rad, 6 rad/s
+CURRICULUM = Curriculum(arms_share=0.7, low_share=0.2, push_speed=0.3, stride_share=0.1, recovery_share=0.1)
+
+
+def main(source: str, output_dir: str) -> None:
+    folder = hub.folder(source)
+    student = MotorPolicy.to_train_on(folder, source)
+    body = student.body
+    if body.action_kind != "position" or not body.arm_joints:
+        raise SystemExit(f"body {body.name} has no position targets for arms: nothing to teach")
+    teacher = copy.deepcopy(student).requires_grad_(False).eval()
+    optimizer = torch.optim.Adam(student.parameters(), LEARNING_RATE)
+    envs = GoalVectorEnv(BODIES, body=body.name, curriculum=CURRICULUM, training_model=True)
+    observations, _ = envs.reset(seed=0)
+    for update in (bar := trange(UPDATES)):
+        rows = []
+        for _ in range(STEPS):
+            states, commands = np.split(observations, [body.observation_size], axis=1)
+            seen = [torch.from_numpy(each) for each in (states, commands, envs.phase.astype(np.float32))]
+            labels = label(teacher, body, *seen)
+            with torch.no_grad():
+                own, std = student(*seen)
+            share = update / UPDATES  # of the student in what is done
+            actions = share * own + (1 - share) * labels + 0.5 * std * torch.randn_like(own)
+            observations, *_ = envs.step(body.to_control(actions.numpy()))
+            rows.append((*seen, labels))
+        batch = [torch.cat(column) for column in zip(*rows, strict=True)]
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * (1 - share)
+        for places in torch.randperm(len(batch[0])).tensor_split(EPOCHS):
+            *seen, labels = (column[places] for column in batch)
+            mean, std = student(*seen)
+            loss = ((mean - labels) / std.detach()).square().sum(-1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+            optimizer.step()
+        bar.set_postfix_str(f"loss {float(loss):.2f}")
+    student.save_pretrained(output_dir)
+    if (folder / CRITIC).is_file():
+        shutil.copytree((folder / CRITIC).parent, Path(output_dir) / CRITIC.parent, dirs_exist_ok=True)
+
+
+@torch.no_grad()
+def label(
+    teacher: MotorPolicy, body: Body, states: torch.Tensor, commands: torch.Tensor, phase: torch.Tensor
+) -> torch.Tensor:
+    """Actions [N, A] in ±1: those of the teacher for the same commands without arms, but with arms on their way."""
+    plain = commands.clone()
+    plain[:, 4] = 0
+    actions = teacher(states, plain, phase)[0].clamp(-1, 1)
+    codes = commands[:, 4].long().numpy()
+    posed = codes > 0
+    places = np.array(body.joint_indices(body.arm_joints)) - 7
+    drives = [body.actuated.index(joint) for joint in body.arm_joints]
+    now = states[:, 5:].numpy()[:, places]
+    swing = body.arm_swings[codes] * np.sin(2 * np.pi * phase[:, 1:].numpy())
+    targets = now + np.clip(body.arm_angles[codes] + swing - now, -LEAD, LEAD)
+    arms = ((targets - body.control_center[drives]) / body.scale[drives]).clip(-1, 1)
+    rows = np.flatnonzero(posed)
+    actions[torch.from_numpy(rows)[:, None], drives] = torch.from_numpy(arms[rows]).to(actions.dtype)
+    return actions
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
