@@ -56,7 +56,7 @@ class Arguments:
     seed: int = 0
     max_seconds: float = option(60.0, "simulated seconds after which to stop")
 
-    def validate_what_to_do(self):
+    def validate_instruction(self):
         if self.body:
             find_body(self.body)
         given = bool(self.instruction.strip()), bool(self.instructions_file)

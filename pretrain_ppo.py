@@ -30,7 +30,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from huggingface_hub.dataclasses import strict
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -47,8 +46,8 @@ from agent.simulation.video import film
 
 MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
 # What may change when a run goes on: where it ends, what it reports, what it runs on.
-FREE = {"init_from", "total_steps", "num_threads", "compile", "integrator", "evaluate_every", "checkpoint_every"}
-FREE |= {"training_model"} | arguments.ALWAYS_FREE
+FREE = {"init_from", "total_steps", "num_threads", "compile", "training_model", "evaluate_every", "checkpoint_every"}
+FREE |= arguments.ALWAYS_FREE
 # What the env draws goals, starts and shoves by.
 DRAWN = (
     *("run_share", "sidestep_share", "stand_share", "low_share", "arms_share"),
@@ -87,9 +86,6 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     num_envs: int = 256
     num_threads: int = option(0, "threads that step the physics; 0: this process's share of the cores")
     compile: bool = option(False, "torch.compile acting and learning, with CUDA graphs on a GPU; takes a minute")
-    integrator: str = option(
-        "", "empty: the body's own; implicitfast: cheaper physics to train in, never evaluated in"
-    )
     training_model: bool = option(False, "train in the body's cheaper model; it is never evaluated in")
     rollout_steps: int = 32
     epochs: int = 3
@@ -210,7 +206,7 @@ def main(args: Arguments) -> None:
             learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             row = average(accelerator, happened | learned)  # all processes decide alike
             policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))
-            if not critic_only:
+            if not critic_only and not row["loss/skipped"]:
                 average_policy.update_parameters(policy)
                 adapt_learning_rate(args, optimizer, row["policy/kl"], progress["step"])
             progress["skipped"] += int(row["loss/skipped"])
@@ -290,7 +286,6 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         args.episode_steps,
         reward=args.reward,
         frame=args.frame,
-        integrator=args.integrator,
         training_model=args.training_model,
         curriculum=Curriculum(**{name: getattr(args, name) for name in DRAWN}),
         weights=args,
@@ -308,45 +303,38 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     device, state_size = policy.device, envs.body.observation_size
     act = compiled(MotorPolicy.forward, device.type) if args.compile else MotorPolicy.forward
     std, noise = policy.std, torch.randn(args.rollout_steps, envs.num_envs, envs.body.action_size, device=device)
-    steps: list[dict[str, np.ndarray]] = []
-    sums: dict[str, np.ndarray | float] = {}  # [N]
-    episode_steps: list[int] = []  # of the episodes that end
+    rows: list[dict[str, np.ndarray]] = []
+    happened: list[dict[str, np.ndarray]] = []  # [N] each
+    lengths: list[int] = []  # of the episodes that end
     observations = envs.observe()
     for t in range(args.rollout_steps):
         state, commands = np.split(observations, [state_size], axis=1)
         phase, (even, odd) = envs.phase.astype(np.float32), envs.privileged  # what only the critic sees
         seen = (torch.from_numpy(each).to(device) for each in (state, commands, phase))
         actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
-        lengths = envs.episode_steps + 1
+        steps = envs.episode_steps + 1
 
         observations, rewards, terminated, truncated, info = envs.step(envs.body.to_control(actions))
         done, diverged, (final_even, final_odd) = terminated | truncated, info["diverged"], info["final_privileged"]
-        steps.append(
-            {
-                **{"observations": state, "commands": commands, "phase": phase},
-                **{"critic_even": even, "critic_odd": odd},
-                **{"final_observations": info["final_obs"][:, :state_size]},
-                **{"final_critic_even": final_even, "final_critic_odd": final_odd},
-                **{"actions": actions, "rewards": rewards.astype(np.float32)},
-                **{"terminated": terminated, "done": done, "valid": ~diverged},
-            }
-        )
-        happened = {name.replace("_", "/", 1): values for name, values in info.items() if name.startswith("reward_")}
-        happened |= {"rollout/reward": rewards, "rollout/falls": terminated, "rollout/diverged": diverged}
-        for name, values in happened.items():
-            sums[name] = sums.get(name, 0.0) + values
-        episode_steps += lengths[done].tolist()
-    row = {name: float(np.mean(total)) / args.rollout_steps for name, total in sums.items()}
-    if row["rollout/diverged"] > MAX_DIVERGED:
+        lengths += steps[done].tolist()
+        row = {"observations": state, "commands": commands, "phase": phase, "critic_even": even, "critic_odd": odd}
+        row |= {"actions": actions, "rewards": rewards.astype(np.float32)}
+        row |= {"terminated": terminated, "done": done, "valid": ~diverged}
+        row |= {"final_observations": info["final_obs"][:, :state_size]}
+        rows.append(row | {"final_critic_even": final_even, "final_critic_odd": final_odd})
+        parts = {name.replace("_", "/", 1): values for name, values in info.items() if name.startswith("reward_")}
+        happened.append(parts | {"rollout/reward": rewards, "rollout/falls": terminated, "rollout/diverged": diverged})
+    means = {name: float(np.mean([each[name] for each in happened])) for name in happened[0]}
+    if means["rollout/diverged"] > MAX_DIVERGED:
         raise ValueError(
-            f"{row['rollout/diverged']:.2%} of the simulation steps diverged: "
+            f"{means['rollout/diverged']:.2%} of the simulation steps diverged: "
             "lower push_speed or start from a sounder policy"
         )
-    row["rollout/falls_per_minute"] = row.pop("rollout/falls") * 60 / envs.body.control_seconds
-    row["rollout/episode_seconds"] = float(np.mean(episode_steps or [0])) * envs.body.control_seconds
-    row["policy/std"] = float(policy.std.mean())
-    rollout = {name: torch.from_numpy(np.stack([step[name] for step in steps])).to(device) for name in steps[0]}
-    return rollout | {"log_probs": log_density(noise, std)}, row
+    means["rollout/falls_per_minute"] = means.pop("rollout/falls") * 60 / envs.body.control_seconds
+    means["rollout/episode_seconds"] = float(np.mean(lengths or [0])) * envs.body.control_seconds
+    means["policy/std"] = float(std.mean())
+    rollout = {name: torch.from_numpy(np.stack([row[name] for row in rows])).to(device) for name in rows[0]}
+    return rollout | {"log_probs": log_density(noise, std)}, means
 
 
 @torch.no_grad()
@@ -360,7 +348,7 @@ def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], weight: flo
 
 
 def generalized_advantages(
-    rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, done: Tensor, *, gamma: float, lam: float
+    rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, done: Tensor, gamma: float, lam: float
 ) -> Tensor:
     """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al.,
     2016).
@@ -382,15 +370,8 @@ def learning_batch(
     features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
     values = critic(features, rollout["critic_even"], rollout["critic_odd"]) * critic.return_scale
     next_values = critic(final, rollout["final_critic_even"], rollout["final_critic_odd"]) * critic.return_scale
-    advantages = generalized_advantages(
-        rollout["rewards"],
-        values,
-        next_values,
-        rollout["terminated"],
-        rollout["done"],
-        gamma=args.gamma,
-        lam=args.gae_lambda,
-    )
+    rewards, terminated, done = (rollout[name] for name in ("rewards", "terminated", "done"))
+    advantages = generalized_advantages(rewards, values, next_values, terminated, done, args.gamma, args.gae_lambda)
     returns = advantages + values
     critic.follow_returns(accelerator.reduce(returns.std(), "mean"))
 
@@ -455,11 +436,12 @@ def update(
     skipped = 0
     minibatches = -(-args.batch_size // args.minibatch_size)  # as many in every process, however many steps are valid
     for _ in range(args.epochs):
-        for places in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
-            found = losses(policy, critic, {name: value[places] for name, value in b.items()}, args.clip_coefficient)
-            loss = found["loss/value"]
+        for mb_indices in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
+            mb = {name: value[mb_indices] for name, value in b.items()}
+            computed = losses(policy, critic, mb, args.clip_coefficient)
+            loss = computed["loss/value"]
             if not critic_only:
-                loss = loss + found["loss/policy"] + found["loss/kickstart"]
+                loss = loss + computed["loss/policy"] + computed["loss/kickstart"]
             optimizer.zero_grad()
             loss.backward()
             average_gradients(parameters, accelerator)
@@ -468,11 +450,11 @@ def update(
             )
             if (norm + critic_norm).isfinite():  # in all processes, because gradients are averaged
                 optimizer.step()
-                rows.append({name: float(value.detach()) for name, value in found.items()})
+                rows.append({name: float(value.detach()) for name, value in computed.items()})
                 rows[-1]["policy/gradient_norm"] = float(norm)
             else:
                 skipped += 1
-    names = (*found, "policy/gradient_norm")
+    names = (*computed, "policy/gradient_norm")
     row = {name: sum(each[name] for each in rows) / max(1, len(rows)) for name in names}
     return row | {"loss/skipped": skipped, "loss/explained_variance": float(explained)}
 
@@ -520,8 +502,7 @@ def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress:
 def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: dict, progress: dict) -> None:
     """Save the policy, with its critic and its card, as the best so far."""
     policy.save_pretrained(args.output_dir)
-    with runs.placing(Path(args.output_dir) / CRITIC.parent) as new:
-        save_file(critic.state_dict(), new / CRITIC.name)
+    critic.save(Path(args.output_dir))
     cards.write_policy_card(
         Path(args.output_dir),
         **policy.description,

@@ -18,7 +18,7 @@ from agent.artefacts import arguments, hub
 class Arguments(arguments.PublishArguments):
     folder: str = field(default="", metadata={"help": "folder of the artefact"})
 
-    def validate_what(self):
+    def validate_folder(self):
         if not (self.folder and self.push_to_hub):
             raise ValueError("nothing to publish: give --folder and --push_to_hub")
 

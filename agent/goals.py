@@ -227,6 +227,12 @@ class Goal:
             return HeadingGoal(**settings)
         raise ValueError(f"unknown skill {skill!r}: choose one of {', '.join([*SKILLS, *PLACE_SKILLS[1:]])}")
 
+    @staticmethod
+    def from_command(command: Sequence[float], **end: float) -> "VelocityGoal":
+        """The velocity goal of a command (vx, vy, wz, height, arms): what an actor sees, as numbers."""
+        vx, vy, wz, height, arms = (round(float(value), 6) for value in command)
+        return VelocityGoal(vx, vy, wz, height=HEIGHTS[round(height)], arms=ARMS[round(arms)], **end)
+
     @property
     def skill(self) -> str:
         """Name of the skill, of SKILLS or PLACE_SKILLS."""

@@ -69,7 +69,7 @@ def measure(policy: MotorPolicy, offsets: np.ndarray, seconds: float) -> np.ndar
     wanted = np.array([velocity for _, velocity in cases])
     offsets = np.array([offsets[candidate] for candidate, _ in cases])
     goals = [VelocityGoal(*velocity) for velocity in wanted.tolist()]
-    envs = make_vector_env(len(cases), None, body.name, max_episode_steps=NEVER, integrator="implicitfast")
+    envs = make_vector_env(len(cases), None, body.name, max_episode_steps=NEVER, training_model=True)
     observations, _ = envs.reset(seed=0, options={"goal": goals})
     policy.reset()
     policy.prompt(goals)

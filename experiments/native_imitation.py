@@ -49,12 +49,12 @@ def main() -> None:
     policy = MotorPolicy.from_pretrained(args.policy).eval()
     if policy.config.frame != "world" or policy.body.native is None:
         raise SystemExit(f"{args.policy} was not trained for a native reward: give --config configs/ppo/native.yaml")
-    env_id, scale = policy.body.native.env_id, policy.body.scale
+    env_id = policy.body.native.env_id
     expert = measure(policy, env_id, seed=0)
     show("expert", expert, expert)
     dataset = args.output_dir / DATASET
     if not dataset.exists():
-        record(policy, env_id, args.episodes, NOISE * scale, args.output_dir)
+        record(policy, env_id, args.episodes, args.output_dir)
     for seed in range(args.seeds):
         folder = args.output_dir / f"transformer_{seed}"
         if not (folder / "summary.json").exists():
@@ -85,8 +85,8 @@ def measure(actor: Actor, env_id: str, seed: int) -> np.ndarray:
 
 
 @torch.inference_mode()
-def record(policy: MotorPolicy, env_id: str, episodes: int, noise: np.ndarray, folder: Path) -> None:
-    """Record episodes of the policy, with noise [A] in its actions, as a Minari dataset within `folder`."""
+def record(policy: MotorPolicy, env_id: str, episodes: int, folder: Path) -> None:
+    """Record episodes of the policy, with noise in its actions, as a Minari dataset within `folder`."""
     os.environ["MINARI_DATASETS_PATH"] = str(folder.resolve())
     try:
         import minari
@@ -100,8 +100,8 @@ def record(policy: MotorPolicy, env_id: str, episodes: int, noise: np.ndarray, f
         policy.reset()
         done = False
         while not done:
-            action = policy.act(observation[None])[0] + noise * rng.standard_normal(len(noise))
-            action = action.clip(-policy.body.scale, policy.body.scale).astype(np.float32)
+            action = policy.body.from_control(policy.act(observation[None])[0])
+            action = policy.body.to_control(action + NOISE * rng.standard_normal(len(action), dtype=np.float32))
             observation, _, terminated, truncated, _ = collector.step(action)
             done = terminated or truncated
     collector.create_dataset(

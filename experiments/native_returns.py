@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "native_returns"
 ENV_ID, EPISODES = "Humanoid-v5", 10
 EVALUATIONS = 10  # of each run
-UPDATES = 25  # of ours between evaluations
+UPDATES = 25  # of pretrain_ppo.py between evaluations
 # Method, version of Humanoid -> million steps where they are said, return, where it is published.
 PUBLISHED: dict[str, tuple[float | None, float, str]] = {
     "SimbaV2 (v4)": (1.0, 10_545, "arXiv 2502.15280"),
@@ -60,7 +60,7 @@ def main() -> None:
         "SB3 PPO, CleanRL's settings": cleanrl_ppo,
     }
     curves: dict[str, list[list[Row]]] = {
-        "pretrain_ppo.py": [ours(seed, args.minutes) for seed in range(args.seeds)],
+        "pretrain_ppo.py": [train(seed, args.minutes) for seed in range(args.seeds)],
         **{name: [train_peer(name, make, args.minutes)] for name, make in peers.items()},
     }
     print("| method | seed | minutes | million steps | return |\n|---|---|---|---|---|")
@@ -71,9 +71,9 @@ def main() -> None:
     draw(curves)
 
 
-def ours(seed: int, minutes: float) -> list[Row]:
+def train(seed: int, minutes: float) -> list[Row]:
     """The curve of pretrain_ppo.py, which is interrupted when its time is up."""
-    folder = RUNS / f"ours_{seed}"
+    folder = RUNS / f"pretrain_ppo_{seed}"
     metrics = folder / "metrics.jsonl"
     if not metrics.exists():
         flags = f"--seed {seed} --evaluate_every {UPDATES} --output_dir {folder} --report_to none"

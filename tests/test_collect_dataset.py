@@ -284,7 +284,7 @@ def test_in_hindsight_the_goals_are_those_that_were_achieved_and_the_motion_is_u
     assert after["next.reward"].mean() > before["next.reward"].mean() + 1
     episodes = parquet.read_table(next(tmp_path.glob("meta/episodes/*/*.parquet"))).to_pylist()
     for episode in episodes:
-        first = schema.goal_of(after["goal.command"][episode["dataset_from_index"]])
+        first = Goal.from_command(after["goal.command"][episode["dataset_from_index"]])
         assert episode["instruction"].startswith(first.skill.replace("_", " "))
     assert json.loads((tmp_path / "summary.json").read_text())["stage"] == "dataset"
     assert f"The steps of `{dataset.name}` with goals in hindsight" in (tmp_path / "README.md").read_text()

@@ -131,15 +131,6 @@ def repo_cache(path: Path) -> Path | None:
     return None
 
 
-def by_name(model: str) -> str:
-    """`owner/name@commit` for the folder of a snapshot in the Hub's cache, `model` itself for anything else."""
-    path = Path(model).resolve()
-    repo = repo_cache(path) if Path(model).is_dir() else None
-    if repo is None or path.parent != repo / "snapshots" or repo.parent != Path(constants.HF_HUB_CACHE).resolve():
-        return model
-    return f"{repo.name.removeprefix('models--').replace('--', '/')}@{path.name}"
-
-
 def origin(name: str | Path, path: Path) -> str:
     """What to record of an artefact `name` that was found in `path`: `owner/name@commit`, or its folder."""
     if repo_cache(path) and not Path(name).is_dir():

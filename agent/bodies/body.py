@@ -8,7 +8,7 @@ Shapes: J joints, A actions.
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import mujoco
 import numpy as np
@@ -53,7 +53,7 @@ class Body:
         load_model: returns a new `MjModel` with a free joint followed by hinges.
         mjcf: returns the same robot as MJCF that needs no other file, for a browser. None: it is not shown there.
         load_training_model: the same robot in a model that is cheaper to train in: fewer collisions, a longer physics
-            step. Nothing is measured in it. None: there is none.
+            step, a simpler integrator. Nothing is measured in it. None: there is none.
         frame_skip: physics steps per action.
         joints: names of the J hinges in the order of `qpos[7:]`.
         actuated: joint that each of the A actuators drives, in the order of `ctrl`.
@@ -237,11 +237,11 @@ class Body:
 
     def to_control(self, actions: np.ndarray) -> np.ndarray:
         """Actions [..., A] in ±1, clipped to it, in the env's units."""
-        return actions.clip(-1, 1) * self.scale
+        return to_control(actions, self.scale)
 
     def from_control(self, actions: np.ndarray) -> np.ndarray:
         """Actions [..., A] float32 in ±1, from the env's units."""
-        return (actions / self.scale).astype(np.float32)
+        return from_control(actions, self.scale).astype(np.float32)
 
     @functools.cached_property
     def noise_shares(self) -> np.ndarray:
@@ -414,6 +414,16 @@ def _partner(name: str) -> str:
 
 # Name -> Body. `agent.bodies` fills it.
 BODIES: dict[str, Body] = {}
+
+
+def to_control(actions: Any, scale: Any) -> Any:
+    """Actions [..., A] in ±1, clipped to it, in the env's units, whose largest are `scale` [A]; NumPy or torch."""
+    return actions.clip(-1, 1) * scale
+
+
+def from_control(actions: Any, scale: Any) -> Any:
+    """Actions [..., A] in ±1, from the env's units; NumPy or torch."""
+    return actions / scale
 
 
 def register(body: Body) -> Body:

@@ -14,10 +14,19 @@ LEGS = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("hip_
 ARMS = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("shoulder1", "shoulder2", "elbow"))
 SHOULDERS = tuple(joint for joint in ARMS if "shoulder" in joint)
 
+
+def load_training_model() -> mujoco.MjModel:
+    """The robot with an integrator that evaluates the forces once in a step and not four times."""
+    model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
+    model.opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    return model
+
+
 HUMANOID = register(
     Body(
         name="humanoid",
         load_model=lambda: mujoco.MjModel.from_xml_path(str(MODEL_PATH)),
+        load_training_model=load_training_model,
         mjcf=MODEL_PATH.read_text,
         frame_skip=5,
         timestep=0.003,

@@ -11,7 +11,7 @@ import numpy as np
 from agent.bodies import Body
 from agent.data.schema import Shard
 from agent.simulation.curriculum import nearest_on_grid
-from agent.simulation.heading import heading_velocity, observed_velocity, yaw
+from agent.simulation.heading import heading_rate, observed_velocity, yaw
 from agent.simulation.physics import Physics
 from agent.simulation.task import GoalTask, RewardWeights, advance_phase, approach
 
@@ -76,11 +76,10 @@ def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
 
 def positions(observations: np.ndarray, body: Body) -> np.ndarray:
     """MuJoCo's positions [T, 7 + J] of consecutive body states [T, S]; place and heading are sums of velocities."""
-    count, joints = len(observations), len(body.joints)
-    height, tilt, angles, qvel = np.split(observations.astype(float), [1, 5, 5 + joints], axis=1)
-    velocity = heading_velocity(np.hstack([np.zeros((count, 2)), height, tilt]), qvel)
-    heading = np.cumsum(velocity[:, 2]) * body.control_seconds
-    ahead = velocity[:, 0] + 1j * velocity[:, 1]
+    states = observations.astype(float)
+    height, tilt, angles, _ = np.split(states, [1, 5, 5 + len(body.joints)], axis=1)
+    heading = np.cumsum(heading_rate(states)) * body.control_seconds
+    ahead = observed_velocity(states)[:, :2] @ [1, 1j]
     place = np.cumsum(ahead * np.exp(1j * heading)) * body.control_seconds
     cos, sin = np.cos(heading / 2), np.sin(heading / 2)
     w, x, y, z = tilt.T

@@ -124,12 +124,6 @@ def numbered_commands(numbers: np.ndarray) -> np.ndarray:
     return (AXIS_STARTS + steps * AXIS_STEPS).round(1).astype(np.float32) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-def goal_of(command: np.ndarray, **end: float) -> Goal:
-    """The goal of a command [G] on the grid, with or without an end."""
-    vx, vy, wz, height, arms = command.astype(float).round(1).tolist()
-    return Goal(vx, vy, wz, height=HEIGHTS[int(height)], arms=ARMS[int(arms)], **end)
-
-
 def occurring(commands: np.ndarray) -> list[int]:
     """The `goal_numbers` of commands [R, G], each once, in the order in which they come."""
     numbers, first = np.unique(goal_numbers(commands), return_index=True)
@@ -168,13 +162,13 @@ def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[s
         switches = begin + 1 + np.flatnonzero((commands[1:] != commands[:-1]).any(1))
         stretches = [_summarize(shard, velocity, *each, body) for each in pairwise([begin, *switches.tolist(), end])]
         goals = [
-            goal_of(np.array(stretch["command"]), seconds=max(0.1, stretch["seconds"])).on_grid()
+            Goal.from_command(stretch["command"], seconds=max(0.1, stretch["seconds"])).on_grid()
             for stretch in stretches
         ]
         rows.append(
             {
                 "episode_index": int(shard["episode_index"][begin]),
-                "tasks": list(dict.fromkeys(goal_of(np.array(stretch["command"])).text for stretch in stretches)),
+                "tasks": list(dict.fromkeys(Goal.from_command(stretch["command"]).text for stretch in stretches)),
                 "length": end - begin,
                 "dataset_from_index": int(shard["index"][begin]),
                 "dataset_to_index": int(shard["index"][end - 1]) + 1,
@@ -205,7 +199,7 @@ def _summarize(shard: Shard, velocity: np.ndarray, begin: int, end: int, body: B
 def write_tasks(folder: Path, tasks: Sequence[int]) -> None:
     """Write the text, the index and the command of each of `tasks`, the `goal_numbers` that occur."""
     commands = numbered_commands(np.array(tasks, dtype=np.int64))
-    texts = pandas.Index([goal_of(command).text for command in commands], name="task")
+    texts = pandas.Index([Goal.from_command(command).text for command in commands], name="task")
     columns = {"task_index": np.arange(len(tasks)), **dict(zip(COMMAND_AXES, commands.T, strict=True))}
     with runs.placing(folder) as new:
         (new / "meta").mkdir()

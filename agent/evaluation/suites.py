@@ -18,12 +18,7 @@ from agent.feedback.outcomes import Assessment, GoalOutcome, cause
 from agent.feedback.proposals import GOALS
 from agent.feedback.pursuit import Pursuit
 from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
-from agent.goals import (
-    ARMS,
-    HEIGHTS,
-    GoalProgram,
-    VelocityGoal,
-)
+from agent.goals import ARMS, Goal, GoalProgram, VelocityGoal
 from agent.language.corpus.generator import examples
 from agent.language.program import parse
 from agent.simulation.curriculum import WITHIN, Curriculum
@@ -625,8 +620,7 @@ def roll_out(
 
 def random_goals(rng: np.random.Generator, count: int, body: Body) -> list[VelocityGoal]:
     """`count` goals on the grid, postures included, drawn from the trained region."""
-    rows = RANDOM.draw_goals(rng, np.arange(count), body, 1.0).astype(float).round(1).tolist()
-    return [VelocityGoal(*row[:3], height=HEIGHTS[round(row[3])], arms=ARMS[round(row[4])]) for row in rows]
+    return [Goal.from_command(row) for row in RANDOM.draw_goals(rng, np.arange(count), body, 1.0)]
 
 
 def _gait(lead: np.ndarray, clearance: np.ndarray, control_seconds: float) -> dict[str, float | None]:

@@ -14,7 +14,7 @@ from agent.bodies import Body
 from agent.feedback.outcomes import STAND, Correction, GoalOutcome, Judge
 from agent.goals import ARMS, GRID_STEP, Goal, Pose, Progress, VelocityGoal, rotate, wrap
 from agent.simulation.curriculum import snap_velocity
-from agent.simulation.heading import observed_velocity
+from agent.simulation.heading import heading_rate, observed_velocity
 
 STEER_SECONDS = 0.2  # from one steering command to the next
 HOLD_STEPS = 0.6  # of the grid; a wanted velocity this near to the command leaves it as it is
@@ -46,19 +46,6 @@ class Odometry:
             self.pose = Pose(self.pose.x + x, self.pose.y + y, self.pose.heading + wz)
             self._last = now
             yield self.pose, now
-
-
-def heading_rate(states: np.ndarray) -> np.ndarray:
-    """Change of the heading [T] in rad/s for body states [T, S].
-
-    The heading is the yaw of the torso (`agent.simulation.heading.yaw`). The vertical part of the angular velocity is
-    not quite its rate for a torso that sways: integrated, it is off by up to 26 degrees a minute.
-    """
-    w, x, y, z = states[:, 1:5].T
-    first = (states.shape[1] - 11) // 2 + 5
-    _, pitch_rate, yaw_rate = states[:, first + 3 : first + 6].T
-    up_y, up_z = 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)  # of the world's vertical in the body's frame
-    return (pitch_rate * up_y + yaw_rate * up_z) / np.maximum(up_y**2 + up_z**2, 1e-6)
 
 
 class Course:

@@ -34,6 +34,7 @@ from transformers.utils import ModelOutput
 
 from agent.artefacts import checks, hub, runs
 from agent.bodies import BODIES, Body, find_body
+from agent.bodies.body import from_control, to_control
 from agent.goals import COMMAND_AXES, GOAL_VERSION, TOKENS, Goal
 from agent.simulation.heading import check_observation
 from agent.simulation.task import goal_commands
@@ -276,7 +277,7 @@ class GoalPrompted(PreTrainedModel):
 
     def _to_control(self, body: str, actions: Tensor) -> Tensor:
         """Actions [..., A] in ±1, clipped to it, in the env's units."""
-        return actions.clamp(-1, 1) * self._action_scale(body)
+        return to_control(actions, self._action_scale(body))
 
     def _body_token(self, body: str, count: int) -> Tensor:
         """The embedding of a body [B, 1, H], `count` times."""
@@ -304,7 +305,7 @@ class GoalPrompted(PreTrainedModel):
         if labels is not None:
             assert loss_mask is not None, "labels come with the steps that count"
             loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
-            output.loss = masked_square_error(predictions, labels / scale, loss_mask, loss_steps)
+            output.loss = masked_square_error(predictions, from_control(labels, scale), loss_mask, loss_steps)
         return output
 
 
@@ -436,7 +437,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         statistics = self._statistics(body)
         tokens = [
             self._part("embed_state", body)(statistics.normalize(states)) + prompt,
-            self._part("embed_action", body)(actions / self._action_scale(body)),
+            self._part("embed_action", body)(from_control(actions, self._action_scale(body))),
         ]
         if self.config.return_horizon:
             returns = (returns_to_go - statistics.return_mean) / statistics.return_std

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
@@ -315,6 +315,11 @@ class Critic(nn.Module):
         """Move the unit of the values towards the standard deviation of new returns."""
         started = self.return_scale != 1
         self.return_scale.lerp_(std, RETURN_SHARE if started else 1.0)
+
+    def save(self, folder: Path) -> None:
+        """Save to CRITIC within the folder of its policy, whole and sealed."""
+        with runs.placing(folder / CRITIC.parent) as new:
+            save_file(self.state_dict(), new / CRITIC.name)
 
     def load(self, path: Path, name: str) -> None:
         """Load the weights in a file of the artifact `name`. Raises ValueError where they do not fit."""

@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
 from agent.bodies import BODIES, Body, find_body
-from agent.goals import ARMS, HEIGHTS, Goal
+from agent.goals import Goal
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.heading import yaw
 from agent.simulation.vector_env import MAX_EPISODE_STEPS, NEVER, GoalVectorEnv, planar
@@ -60,8 +60,7 @@ class GoalEnv(gymnasium.Env):
     @property
     def goal(self) -> Goal:
         """The goal in force."""
-        vx, vy, wz, height, arms = self._envs.goals[0].astype(float).round(6).tolist()
-        return Goal(vx, vy, wz, height=HEIGHTS[round(height)], arms=ARMS[int(arms)])
+        return Goal.from_command(self._envs.goals[0])
 
     @goal.setter
     def goal(self, goal: Goal) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 from agent.bodies import Body
 
 # Gymnasium's Humanoid-v5 evaluates the dynamics four times per physics step (rk4), implicitfast once.
-INTEGRATORS = {"rk4": mujoco.mjtIntegrator.mjINT_RK4, "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST}
 # A speed that no body reaches: beyond it the simulation has diverged even where it is still finite.
 DIVERGED_SPEED = 1e3
 HANG_SECONDS = 30.0  # a step of all bodies takes a fraction of a second
@@ -44,25 +43,14 @@ class Physics:
         body: the robot.
         count: N.
         num_threads: threads that step them.
-        integrator: a key of INTEGRATORS, or empty for that of the body's model.
         contact_forces: whether `forces` is computed, which is expensive.
         training: whether to load the body's model to train in.
 
     Raises:
-        ValueError: an unknown integrator, a model that the body does not describe, or none to train in.
+        ValueError: a model that the body does not describe, or none to train in.
     """
 
-    def __init__(
-        self,
-        body: Body,
-        count: int,
-        num_threads: int,
-        integrator: str = "",
-        contact_forces: bool = False,
-        training: bool = False,
-    ):
-        if integrator and integrator not in INTEGRATORS:
-            raise ValueError(f"integrator={integrator!r} is unknown: choose {' or '.join(INTEGRATORS)}")
+    def __init__(self, body: Body, count: int, num_threads: int, contact_forces: bool = False, training: bool = False):
         self.body, self.count, self.num_threads, self._contact_forces = body, count, num_threads, contact_forces
         load_model = body.load_training_model if training else body.load_model
         if load_model is None:
@@ -72,8 +60,6 @@ class Physics:
         self.frame_skip = round(body.control_seconds / model.opt.timestep)  # physics steps per control step
         # MuJoCo would restart a diverged simulation silently; we want to see it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        if integrator:
-            model.opt.integrator = INTEGRATORS[integrator]
         right, left = (model.geom(name).id for name in body.feet)
         self._feet_rows = _pair(right, left)
         self.data = [mujoco.MjData(model) for _ in range(count)]

@@ -54,7 +54,6 @@ class GoalVectorEnv(VectorEnv):
         max_episode_steps: time limit.
         reward: `goal`, or `native` for that of Gymnasium's own env of this robot.
         frame: what the bodies observe, a key of FRAMES.
-        integrator: empty for the body's own; another one is other physics, to pretrain in.
         training_model: whether to step the body's model to train in, which nothing is measured in.
         contact_cost: whether the native reward has the cost of contacts, which is expensive to compute.
         curriculum: what the env draws goals, starts and shoves from; None: a body stands until it is given a goal.
@@ -75,7 +74,6 @@ class GoalVectorEnv(VectorEnv):
         *,
         reward: str = "goal",
         frame: str = "heading",
-        integrator: str = "",
         training_model: bool = False,
         contact_cost: bool = True,
         curriculum: Curriculum | None = Curriculum(),  # noqa: B008  it is frozen
@@ -110,7 +108,7 @@ class GoalVectorEnv(VectorEnv):
         self.assist = 0.0  # share of the forces that help bodies to go low, from 0 to 1
         self._observe, self._privileged, self._autoreset = FRAMES[frame], privileged, autoreset
         forces = reward == "native" and contact_cost
-        self.physics = Physics(self.body, num_envs, num_threads, integrator, forces, training_model)
+        self.physics = Physics(self.body, num_envs, num_threads, forces, training_model)
         self.task = GoalTask(self.body, num_envs, weights or RewardWeights())
         self._start_qpos = self.body.start_qpos(self.physics.model)
         self.final_state = self.state

@@ -16,7 +16,6 @@ from agent.data.schema import (
     columns,
     features,
     goal_numbers,
-    goal_of,
     numbered_commands,
     occurring,
     place,
@@ -29,7 +28,7 @@ from agent.data.schema import (
     write_statistics,
     write_tasks,
 )
-from agent.goals import COMMAND_AXES
+from agent.goals import COMMAND_AXES, Goal
 
 LENGTHS = (4, 3, 5)
 COMMANDS = np.array([[1.0, 0, 0, 0, 2], [0, 0.4, 0, 1, 0], [0, 0, -0.8, 0, 4]], dtype=np.float32)
@@ -113,7 +112,7 @@ def test_every_command_on_the_grid_has_a_number_and_a_text_of_its_own():
     commands = numbered_commands(numbers)
     assert commands.shape == (len(numbers), len(COMMAND_AXES)) and not np.signbit(commands[commands == 0]).any()
     assert goal_numbers(commands).tolist() == numbers.tolist()
-    assert len({goal_of(command).text for command in commands}) == len(commands)
+    assert len({Goal.from_command(command).text for command in commands}) == len(commands)
 
 
 def test_tasks_are_the_goals_that_occur_in_the_order_in_which_they_do(dataset):

@@ -22,7 +22,6 @@ from agent.data.schema import (
     EPISODES_PATH,
     columns,
     goal_numbers,
-    goal_of,
     occurring,
     place,
     write_shard,
@@ -44,7 +43,7 @@ COMMANDS = np.array(
     [[0, 0, 0, 0, 0], [1.0, 0, 0, 1, 0], [0.6, -0.2, 0.4, 0, 4], [-0.6, 0.6, -1.2, 1, 1]], dtype=np.float32
 )
 NUMBERS = goal_numbers(COMMANDS)
-IDS = {int(number): goal_of(command).command_ids for number, command in zip(NUMBERS, COMMANDS, strict=True)}
+IDS = {int(number): Goal.from_command(command).command_ids for number, command in zip(NUMBERS, COMMANDS, strict=True)}
 
 
 def make_steps(lengths, fell=None, goals=None, rewards=None) -> Steps:

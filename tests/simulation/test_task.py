@@ -242,6 +242,11 @@ def crouching(height: float, bend: float) -> BodyState:
     return state
 
 
+@pytest.mark.parametrize("goal", [Goal(1.4, -0.2, 0.4, height="low", arms="wave_right"), Goal(), Goal(vy=-0.6)])
+def test_a_command_is_a_goal_again(goal):
+    assert Goal.from_command(goal_commands(goal, HUMANOID)) == goal
+
+
 NORMAL, LOW, UP = (0.0,) * 5, (0.0, 0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 0.0, ARMS.index("up"))
 
 

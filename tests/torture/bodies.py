@@ -141,7 +141,7 @@ def life(tally: Tally, home: Path) -> None:
     steps = round(HOURS * 3600 / HUMANOID.control_seconds / BODIES) if tally.full else 40
     every = steps * BODIES // 100_000 if tally.full else 4
     agent = MotorAgent.from_pretrained(SHIPPED)
-    envs = make_vector_env(BODIES, 1, max_episode_steps=steps + 1, integrator="implicitfast")
+    envs = make_vector_env(BODIES, 1, max_episode_steps=steps + 1, training_model=True)
     observations, _ = envs.reset(seed=0)
     agent.reset()
     memory, seconds, falls = [], [], 0
