@@ -27,6 +27,7 @@ from agent.simulation.vector_env import GoalVectorEnv
 UPDATES, BODIES, STEPS = 300, 256, 16  # STEPS of BODIES for each update, of EPOCHS minibatches
 EPOCHS, LEARNING_RATE = 4, 5e-4
 LEAD = 0.15  # rad, by which a target is ahead of its joint: at 75 Nm/rad against a damping of 2 Nms/rad, 6 rad/s
+AWAY = 0.4  # rad; arms this far from where they rest are led back
 CURRICULUM = Curriculum(arms_share=0.7, low_share=0.2, push_speed=0.3, stride_share=0.1, recovery_share=0.1)
 
 
@@ -73,20 +74,25 @@ def main(source: str, output_dir: str) -> None:
 def label(
     teacher: MotorPolicy, body: Body, states: torch.Tensor, commands: torch.Tensor, phase: torch.Tensor
 ) -> torch.Tensor:
-    """Actions [N, A] in ±1: those of the teacher for the same commands without arms, but with arms on their way."""
-    plain = commands.clone()
-    plain[:, 4] = 0
-    actions = teacher(states, plain, phase)[0].clamp(-1, 1)
+    """Actions [N, A] in ±1: those of the teacher for the same commands without arms, but with arms on their way.
+
+    The teacher has never seen arms that are not about at rest, so it is shown arms at rest.
+    """
+    joints, drives = len(body.joints), [body.actuated.index(joint) for joint in body.arm_joints]
+    angles = 5 + np.array(body.joint_indices(body.arm_joints)) - 7  # where they are in a state
     codes = commands[:, 4].long().numpy()
-    posed = codes > 0
-    places = np.array(body.joint_indices(body.arm_joints)) - 7
-    drives = [body.actuated.index(joint) for joint in body.arm_joints]
-    now = states[:, 5:].numpy()[:, places]
+    now, rest = states[:, angles].numpy(), body.arm_angles[0]
+    away = (codes > 0) | (np.abs(now - rest).max(1) > AWAY)
+    plain, shown = commands.clone(), states.clone()
+    plain[:, 4] = 0
+    rows = torch.from_numpy(np.flatnonzero(away))[:, None]
+    shown[rows, angles] = torch.from_numpy(rest).float()
+    shown[rows, angles + joints + 6] = 0.0
+    actions = teacher(shown, plain, phase)[0].clamp(-1, 1)
     swing = body.arm_swings[codes] * np.sin(2 * np.pi * phase[:, 1:].numpy())
     targets = now + np.clip(body.arm_angles[codes] + swing - now, -LEAD, LEAD)
     arms = ((targets - body.control_center[drives]) / body.scale[drives]).clip(-1, 1)
-    rows = np.flatnonzero(posed)
-    actions[torch.from_numpy(rows)[:, None], drives] = torch.from_numpy(arms[rows]).to(actions.dtype)
+    actions[rows, drives] = torch.from_numpy(arms[away]).float()
     return actions
 
 
