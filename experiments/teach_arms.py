@@ -64,7 +64,7 @@ def main(source: str, output_dir: str) -> None:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
             optimizer.step()
-        bar.set_postfix_str(f"loss {float(loss):.2f}")
+        bar.set_postfix_str(f"loss {loss.item():.2f}")
     student.save_pretrained(output_dir)
     if (folder / CRITIC).is_file():
         shutil.copytree((folder / CRITIC).parent, Path(output_dir) / CRITIC.parent, dirs_exist_ok=True)
