@@ -123,7 +123,7 @@ def test_a_velocity_snaps_to_numbers_for_a_goal():
 
 
 def test_a_body_with_other_limits_to_each_side_is_asked_for_no_more():
-    body = replace(HUMANOID, speed_limits=((0, 0.1), (-0.2, 0.6), (-1.0, 0.4)), gentle_speed=0.1)
+    body = replace(HUMANOID, speed_limits=((0, 0.1), (-0.2, 0.6), (-1.0, 0.4)), gentle_speed=0.1, low_speed=0.1)
     commands = sample_commands(RNG(0), 5000, body)
     assert body.reach(commands).max() <= 1 + 1e-6
     np.testing.assert_allclose(commands.min(0), [0, -0.2, -1.0], atol=0.01)
