@@ -451,6 +451,15 @@ def test_an_action_that_is_not_finite_is_refused_before_it_moves_anything(value)
     np.testing.assert_array_equal(envs.state.qpos, before)
 
 
+def test_a_closed_env_refuses_to_step_at_once():
+    envs = make_vector_env(2, 2)
+    envs.reset(seed=0)
+    for _ in range(2):
+        envs.close()
+        with pytest.raises(ValueError, match="this env was closed: make another one"):
+            envs.step(still(2))
+
+
 def test_actions_of_another_shape_are_refused_with_both_shapes():
     envs = make_vector_env(3, 1)
     envs.reset(seed=0)
