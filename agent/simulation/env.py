@@ -65,11 +65,14 @@ class GoalEnv(gymnasium.Env):
 
     @goal.setter
     def goal(self, goal: Goal) -> None:
+        _check_goal(goal)
         self._envs.goals = goal
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Start anew, with a goal that the env draws or that `options={"goal": ...}` gives."""
         super().reset(seed=seed)
+        if options and "goal" in options:
+            _check_goal(options["goal"])
         observations, _ = self._envs.reset(seed=seed, options=options)
         if self.render_mode == "human":
             self.render()
@@ -112,6 +115,11 @@ class GoalEnv(gymnasium.Env):
         if self.mujoco_renderer is not None:
             self.mujoco_renderer.close()
         self._envs.close()
+
+
+def _check_goal(goal: object) -> None:
+    if not isinstance(goal, Goal):
+        raise ValueError(f"goal={goal!r:.60}: give a Goal, such as Goal(1.0) or Goal.from_skill('walk_forward')")
 
 
 def goal_env(env: gymnasium.Env) -> GoalEnv:

@@ -138,9 +138,10 @@ class GoalVectorEnv(VectorEnv):
 
     @goals.setter
     def goals(self, goals: Goal | Sequence[Goal] | np.ndarray) -> None:
-        if not isinstance(goals, Goal) and len(goals) != self.num_envs:
-            raise ValueError(f"{len(goals)} goals for {self.num_envs} bodies: give one for each, or one Goal")
-        self.task.goals = np.broadcast_to(goal_commands(goals, self.body), (self.num_envs, COMMAND_SIZE)).copy()
+        commands = goal_commands(goals, self.body)
+        if commands.ndim > 1 and len(commands) != self.num_envs:
+            raise ValueError(f"{len(commands)} goals for {self.num_envs} bodies: give one for each, or one Goal")
+        self.task.goals = np.broadcast_to(commands, (self.num_envs, COMMAND_SIZE)).copy()
         self.goal_left[:] = NEVER
 
     @property

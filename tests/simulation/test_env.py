@@ -14,7 +14,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_stabl
 
 import agent
 from agent.bodies.humanoid import HUMANOID
-from agent.goals import Goal
+from agent.goals import Goal, GoalProgram
 from agent.simulation.heading import heading_observation
 from agent.simulation.vector_env import make_vector_env
 from agent.simulation.video import StickFigure, make_rendering_env
@@ -81,6 +81,16 @@ def test_goals_are_drawn_or_given_and_the_command_follows_them():
     for _ in range(300):
         env.step(STILL)
     assert env.unwrapped.goal == Goal(wz=-0.8, height="low", arms="wave_right"), "it stays in force"
+
+
+@pytest.mark.parametrize("goal", ["walk_forward", (1, 0, 0, 0, 0), None, 1.0, GoalProgram((Goal(1.0),)), [Goal(1.0)]])
+def test_one_body_is_given_a_goal_and_nothing_else(goal):
+    env = agent.make_env()
+    message = r"goal=.{,60}: give a Goal, such as Goal\(1.0\) or Goal.from_skill\('walk_forward'\)"
+    with pytest.raises(ValueError, match=message):
+        env.unwrapped.goal = goal
+    with pytest.raises(ValueError, match=message):
+        env.reset(seed=0, options={"goal": goal})
 
 
 def test_the_time_limit_can_be_chosen_and_is_a_truncation():
