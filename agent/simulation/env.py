@@ -79,12 +79,12 @@ class GoalEnv(gymnasium.Env):
         return observations[0], {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Advance by one control step under `action` [A].
+        """Advance by one control step under `action` [A], as GoalVectorEnv.step does.
 
         Raises:
             ValueError: the action has another shape, or is not finite.
         """
-        observations, rewards, terminated, _, info = self._envs.step(np.asarray(action)[None])
+        observations, rewards, terminated, _, info = self._envs.step(_row("action", action, self.action_space.shape))
         if self.render_mode == "human":
             self.render()
         parts = {name: float(values[0]) for name, values in info.items() if name.startswith("reward_")}
@@ -95,8 +95,13 @@ class GoalEnv(gymnasium.Env):
         self._envs.push(np.arange(1), planar(speed, yaw(self._envs.state.qpos) + direction))
 
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
-        """Put the body into positions [7 + J] and velocities [6 + J] of MuJoCo."""
-        self._envs.set_state(np.arange(1), qpos[None], qvel[None])
+        """Put the body into positions [7 + J] and velocities [6 + J] of MuJoCo.
+
+        Raises:
+            ValueError: they have another shape, or are not finite.
+        """
+        qpos, qvel = _row("qpos", qpos, self.data.qpos.shape), _row("qvel", qvel, self.data.qvel.shape)
+        self._envs.set_state(np.arange(1), qpos, qvel)
 
     def render(self) -> np.ndarray | None:
         """A picture [480, 480, 3] uint8 from a camera that follows the body."""
@@ -120,6 +125,13 @@ class GoalEnv(gymnasium.Env):
 def _check_goal(goal: object) -> None:
     if not isinstance(goal, Goal):
         raise ValueError(f"goal={goal!r:.60}: give a Goal, such as Goal(1.0) or Goal.from_skill('walk_forward')")
+
+
+def _row(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The values of this one body as those of one of many [1, ...]."""
+    if np.shape(values) != shape:
+        raise ValueError(f"{name} has shape {np.shape(values)}: give {shape}")
+    return np.asarray(values)[None]
 
 
 def goal_env(env: gymnasium.Env) -> GoalEnv:

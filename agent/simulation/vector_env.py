@@ -185,7 +185,8 @@ class GoalVectorEnv(VectorEnv):
         return self.observe(), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
-        """Advance every body by one control step under `actions` [N, A].
+        """Advance every body by one control step under `actions` [N, A]. They are clipped to the action space, except
+        under the native reward, which counts them as they are, like Gymnasium's own env.
 
         Returns observations [N, S + C], rewards [N], terminations [N], truncations [N], and an info with `final_obs`
         [N, S + C] (before any restart), `diverged` [N] and the parts of the reward, `reward_...` [N].
@@ -200,6 +201,8 @@ class GoalVectorEnv(VectorEnv):
         if not np.isfinite(actions).all():
             row = np.flatnonzero(~np.isfinite(actions).all(1))[0]
             raise ValueError(f"action of body {row} is not finite: check the policy's output")
+        if self.reward == "goal":
+            actions = actions.clip(self.action_space.low, self.action_space.high)
         self.physics.assist[:] = 0
         if self.assist:
             pull = assisting_forces(self.state, self.task.commands, self.body, self.physics.mass)

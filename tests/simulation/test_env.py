@@ -122,6 +122,17 @@ def test_an_action_that_is_not_finite_never_reaches_the_physics(value):
     np.testing.assert_array_equal(env.unwrapped.data.qpos, before)
 
 
+def test_arrays_of_another_shape_are_refused_with_the_shape_for_one_body():
+    env = agent.make_env()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"action has shape \(16,\): give \(17,\)"):
+        env.step(STILL[1:])
+    with pytest.raises(ValueError, match=r"qpos has shape \(23,\): give \(24,\)"):
+        env.unwrapped.set_state(np.zeros(23), np.zeros(23))
+    with pytest.raises(ValueError, match=r"qvel has shape \(1, 23\): give \(23,\)"):
+        env.unwrapped.set_state(np.zeros(24), np.zeros((1, 23)))
+
+
 def test_a_simulation_that_diverges_ends_its_episode_and_the_next_one_is_sound():
     env = agent.make_env()
     env.reset(seed=0)

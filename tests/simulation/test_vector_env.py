@@ -1,9 +1,13 @@
 """Many bodies that follow goals: the physics of Humanoid-v5, goals, seeds, restarts and states."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
 
+from agent.bodies import BODIES
+from agent.bodies.humanoid import HUMANOID
 from agent.goals import Goal
 from agent.simulation import vector_env
 from agent.simulation.curriculum import Curriculum
@@ -449,6 +453,28 @@ def test_an_action_that_is_not_finite_is_refused_before_it_moves_anything(value)
     with pytest.raises(ValueError, match="action of body 2 is not finite: check the policy"):
         envs.step(actions)
     np.testing.assert_array_equal(envs.state.qpos, before)
+
+
+@pytest.mark.parametrize("value", [100.0, 1e300])
+@pytest.mark.parametrize("kind", ["torque", "position"])
+def test_actions_beyond_the_action_space_are_clipped_to_it(kind, value, monkeypatch):
+    monkeypatch.setitem(BODIES, "servos", replace(HUMANOID, name="servos", action_kind=kind, action_scale=(0.2,) * 17))
+    beyond, within = make_vector_env(2, 1, body="servos"), make_vector_env(2, 1, body="servos")
+    for envs in (beyond, within):
+        envs.reset(seed=0)
+    signs = np.sign(actions_for(0, 1, 2)[0], dtype=float)
+    np.testing.assert_array_equal(roll(beyond, [value * signs] * 5), roll(within, [HUMANOID.scale / 2 * signs] * 5))
+
+
+def test_the_native_reward_counts_actions_beyond_the_action_space_as_gymnasium_does():
+    envs, native = make_vector_env(1, 1, reward="native"), gymnasium.make("Humanoid-v5")
+    for env in (envs, native):
+        env.reset(seed=0)
+    action = np.full(17, 3.0)
+    _, rewards, *_, info = envs.step(action[None])
+    _, reward, *_, native_info = native.step(action)
+    assert rewards[0] == pytest.approx(reward, abs=1e-9) and info["reward_ctrl"][0] == native_info["reward_ctrl"]
+    np.testing.assert_allclose(envs.final_state.qpos[0], native.unwrapped.data.qpos, rtol=0, atol=1e-9)
 
 
 def test_a_closed_env_refuses_to_step_at_once():
