@@ -84,7 +84,7 @@ class GoalEnv(gymnasium.Env):
         Raises:
             ValueError: the action has another shape, or is not finite.
         """
-        observations, rewards, terminated, _, info = self._envs.step(_row("action", action, self.action_space.shape))
+        observations, rewards, terminated, _, info = self._envs.step(_row("action", action, self.body.action_size))
         if self.render_mode == "human":
             self.render()
         parts = {name: float(values[0]) for name, values in info.items() if name.startswith("reward_")}
@@ -100,7 +100,7 @@ class GoalEnv(gymnasium.Env):
         Raises:
             ValueError: they have another shape, or are not finite.
         """
-        qpos, qvel = _row("qpos", qpos, self.data.qpos.shape), _row("qvel", qvel, self.data.qvel.shape)
+        qpos, qvel = _row("qpos", qpos, self.model.nq), _row("qvel", qvel, self.model.nv)
         self._envs.set_state(np.arange(1), qpos, qvel)
 
     def render(self) -> np.ndarray | None:
@@ -127,10 +127,10 @@ def _check_goal(goal: object) -> None:
         raise ValueError(f"goal={goal!r:.60}: give a Goal, such as Goal(1.0) or Goal.from_skill('walk_forward')")
 
 
-def _row(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The values of this one body as those of one of many [1, ...]."""
-    if np.shape(values) != shape:
-        raise ValueError(f"{name} has shape {np.shape(values)}: give {shape}")
+def _row(name: str, values: np.ndarray, size: int) -> np.ndarray:
+    """The values [size] of this one body as those of the first of many [1, size]."""
+    if np.shape(values) != (size,):
+        raise ValueError(f"{name} has shape {np.shape(values)}: give {(size,)}")
     return np.asarray(values)[None]
 
 
