@@ -170,10 +170,12 @@ class MotorAgent:
         the way back, where the program before it did.
 
         Raises:
-            ValueError: a sentence was refused; the message says why, and what ran goes on.
+            ValueError: a sentence was refused, or there is none; the message says why, and what ran goes on.
         """
         single = isinstance(instruction, str | Goal | GoalProgram)
         programs = [self._program(each) for each in ([instruction] if single else instruction)]
+        if not programs:
+            raise ValueError("there is no instruction: give one, or one for each body")
         starts = [pursuit.odometry.pose for pursuit in self._pursuits]
         if len(starts) != len(programs):
             starts = [Pose()] * len(programs)

@@ -167,6 +167,13 @@ def test_a_refusal_moves_nothing(agent, env):
         agent.prompt("   ")
 
 
+def test_a_list_without_instructions_is_refused_and_what_ran_goes_on(agent):
+    agent.prompt(Goal(1.0))
+    with pytest.raises(ValueError, match="there is no instruction: give one"):
+        agent.prompt([])
+    assert agent.goal == Goal(1.0)
+
+
 def test_an_agent_of_another_body_is_refused_in_one_line(folder, monkeypatch):
     monkeypatch.setitem(BODIES, "centaur", replace(HUMANOID, name="centaur"))
     with pytest.raises(

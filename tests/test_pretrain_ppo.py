@@ -161,7 +161,7 @@ def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
 
 
 def diverge(envs: GoalVectorEnv, row: int) -> None:
-    envs.set_state(np.array([row]), np.full((1, 24), np.nan), envs.state.qvel[[row]])
+    envs.physics.set_state(np.array([row]), np.full((1, 24), np.nan), envs.state.qvel[[row]])
 
 
 def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):

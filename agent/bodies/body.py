@@ -6,7 +6,10 @@ Shapes: J joints, A actions.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import math
+import operator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -143,6 +146,10 @@ class Body:
     ankles: tuple[str, ...] = ()
 
     def __post_init__(self):
+        for name, right, remedy in self._rules():
+            if not right:
+                value = operator.attrgetter(name)(self)
+                raise ValueError(f"{name}={value!r} of body {self.name} must be {remedy}")
         named = (
             self.actuated,
             self.odd_joints,
@@ -168,23 +175,18 @@ class Body:
         for name in self.joints:
             if _partner(name) not in self.joints:
                 raise ValueError(f"joint {name!r} of body {self.name} has no partner {_partner(name)!r} in the mirror")
-        if len(self.hips) not in (0, 2) or len(self.knees) != len(self.hips):
+        if len(self.knees) != len(self.hips):
             raise ValueError(
                 f"body {self.name} has hips {self.hips} and knees {self.knees}: give two of each, or none"
             )
-        if self.ankles and (len(self.ankles) != 2 or not self.hips):
-            raise ValueError(f"body {self.name} has ankles {self.ankles}: give two and the hips, or none")
+        if self.ankles and not self.hips:
+            raise ValueError(f"body {self.name} has ankles {self.ankles} and no hips: give two of each, or none")
         for axis, (low, high) in zip(AXES, self.speed_limits, strict=True):
             if not GRID[axis][0] <= low <= 0 <= high <= GRID[axis][-1] or low == high:
                 raise ValueError(
                     f"the speed limits {low:g} and {high:g} of body {self.name} along {axis} must be at most and at "
                     f"least 0, not both, and within {GRID[axis][0]:g} and {GRID[axis][-1]:g}, the grid of goals"
                 )
-        if not 0 < self.gentle_speed <= self.speed_limits[0][1]:
-            raise ValueError(
-                f"gentle_speed={self.gentle_speed:g} of body {self.name} must be above 0 and at most its fastest "
-                f"speed ahead, {self.speed_limits[0][1]:g} m/s"
-            )
         crouches = self.knees and self.low_speed > 0 and (self.crouch_height or 0) < self.torso_height
         if self.crouch_height is not None and not crouches:
             raise ValueError(
@@ -192,6 +194,36 @@ class Body:
                 "torso_height"
             )
         self._check_arms()
+
+    def _rules(self) -> Iterator[tuple[str, bool, str]]:
+        """What must hold whatever the robot: the path of a value, whether it is right, and what would be right."""
+        yield "load_model", callable(self.load_model), "a function that returns the robot's MjModel"
+        yield "action_kind", self.action_kind in ("torque", "position"), "torque or position"
+        yield "action_scale", _positive(*self.action_scale), "positive numbers"
+        yield "frame_skip", isinstance(self.frame_skip, int) and self.frame_skip >= 1, "a whole number from 1"
+        yield "timestep", _positive(self.timestep), "a positive number of seconds"
+        yield "feet", len(self.feet) == len(set(self.feet)) == 2, "two different geoms, the right and the left foot"
+        for name in ("hips", "knees", "ankles", "hands"):
+            parts = getattr(self, name)
+            yield name, len(parts) == len(set(parts)) in (0, 2), "two different ones, the right and the left, or none"
+        for name in ("acceleration", "braking"):
+            rates = getattr(self, name)
+            yield name, len(rates) == 3 and _positive(*rates), "three positive numbers: ahead, sideways, yaw"
+        height = self.healthy_height
+        yield (
+            "healthy_height",
+            len(height) == 2 and height[0] < height[1],
+            "the lowest and then the highest height of the torso",
+        )
+        pairs = [len(pair) for pair in self.speed_limits] == [2] * len(AXES)
+        yield "speed_limits", pairs, f"the lowest and the highest velocity of {', '.join(AXES)}"
+        fastest = self.speed_limits[0][1]
+        yield "gentle_speed", 0 < self.gentle_speed <= fastest, f"above 0 and at most its fastest, {fastest:g} m/s"
+        yield "low_speed", 0 <= self.low_speed <= fastest, f"from 0 to its fastest, {fastest:g} m/s"
+        for name in ("cadence", "longest_stride", "stance_width", "clearance", "high_step"):
+            yield f"gait.{name}", _positive(getattr(self.gait, name)), "a positive number"
+        for name in ("sole_height", "gait.cadence_per_speed", "gait.high_step_per_speed"):
+            yield name, 0 <= operator.attrgetter(name)(self) < math.inf, "a finite number from 0"
 
     def _check_arms(self) -> None:
         right, left = self._right_arm, self.arm_joints[len(self._right_arm) :]
@@ -360,6 +392,7 @@ class Body:
         for geom in (*self.feet, *self.hands):
             if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, geom) < 0:
                 raise ValueError(f"{name} has no geom {geom!r}: name its feet and hands")
+        self._check_sides(model)
         source, sign = joint_mirror(model)
         said_source, said_sign = _mirror(self.joints, self.odd_joints)
         for joint, partner, said in zip(joints, source, said_source, strict=True):
@@ -368,6 +401,23 @@ class Body:
         wrong = [joint for joint, found, said in zip(joints, sign, said_sign, strict=True) if found != said]
         if wrong:
             raise ValueError(f"odd_joints of body {self.name} is wrong about {', '.join(wrong)}: see the model's axes")
+
+    def _check_sides(self, model: mujoco.MjModel) -> None:
+        """Raise ValueError for parts that are not the right and then the left one where they are at rest."""
+        data = mujoco.MjData(model)
+        data.qpos[7:] = self.rest_angles
+        mujoco.mj_kinematics(model, data)
+        pairs = {name: getattr(self, name) for name in ("feet", "hands", "hips", "knees", "ankles")}
+        pairs["arm_joints"] = self.arm_joints[:: len(self._right_arm)] if self.arm_joints else ()
+        for name, pair in pairs.items():
+            geoms = name in ("feet", "hands")
+            places = [data.geom(part).xpos if geoms else data.joint(part).xanchor for part in pair]
+            sides = [place[1] - data.qpos[1] for place in places]
+            if pair and not sides[0] < sides[1]:
+                raise ValueError(
+                    f"{name}={pair} of body {self.name} are {sides[0]:.3g} and {sides[1]:.3g} m to its left: "
+                    "give the right one, then the left one"
+                )
 
     @functools.cached_property
     def observation_mirror(self) -> tuple[np.ndarray, np.ndarray]:
@@ -383,6 +433,10 @@ class Body:
     def action_mirror(self) -> tuple[np.ndarray, np.ndarray]:
         """Where each entry of an action [A] comes from in the mirror, and its sign."""
         return _mirror(self.actuated, self.odd_joints)
+
+
+def _positive(*values: float) -> bool:
+    return all(0 < value < math.inf for value in values)
 
 
 def joint_mirror(model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
@@ -427,7 +481,11 @@ def from_control(actions: Any, scale: Any) -> Any:
 
 
 def register(body: Body) -> Body:
-    """Make a body known by its name."""
+    """Make a body known by its name. Raises ValueError for a name that is taken or that no env and file can have."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", body.name):
+        raise ValueError(f"name={body.name!r} of a body must be lowercase letters, digits and _, a letter first")
+    if body.name in BODIES:
+        raise ValueError(f"a body {body.name!r} is registered already: give this one another name")
     BODIES[body.name] = body
     return body
 

@@ -36,7 +36,7 @@ from agent.artefacts import checks, hub, runs
 from agent.bodies import BODIES, Body, find_body
 from agent.bodies.body import from_control, to_control
 from agent.goals import COMMAND_AXES, GOAL_VERSION, TOKENS, Goal
-from agent.simulation.heading import check_observation
+from agent.simulation.heading import check_batch, check_observation
 from agent.simulation.task import goal_commands
 
 PREFIX_TOKENS = 1 + len(COMMAND_AXES)  # the body, then its command
@@ -244,6 +244,8 @@ class GoalPrompted(PreTrainedModel):
         """
         if self._body in BODIES:
             goal_commands(goal, self.body)
+        if not isinstance(goal, Goal) and not all(isinstance(each, Goal) for each in goal):
+            raise ValueError(f"goals={goal!r:.60}: give Goals, which this model reads as tokens")
         self._goal_ids = np.array(goal.command_ids if isinstance(goal, Goal) else [each.command_ids for each in goal])
 
     def reset(self) -> None:
@@ -284,10 +286,13 @@ class GoalPrompted(PreTrainedModel):
         row = torch.full((count, 1), self.config.bodies.index(body), device=self.device)
         return self.embed_body(row)
 
-    def _read(self, observation: np.ndarray) -> tuple[Tensor, Tensor]:
-        """The body states [B, 1, S] in observations [..., S or more], and the ids [B, G] of their goals."""
+    def _read(self, observation: np.ndarray, remembered: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
+        """The body states [B, 1, S] in observations [..., S or more], and the ids [B, G] of their goals. `remembered`
+        is (B,) where the model knows the past of B bodies.
+        """
         size = self._statistics(self._body).observation_mean.numel()
         check_observation(observation, size)
+        check_batch(np.reshape(observation, (-1, np.shape(observation)[-1])), self._goal_ids.shape[:-1], remembered)
         states = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device).reshape(-1, 1, size)
         return states, torch.as_tensor(self._goal_ids, device=self.device).expand(len(states), len(COMMAND_AXES))
 
@@ -390,7 +395,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         it, so the keys and values of all but the newest tokens come from a cache, and are what recomputing would give.
         """
         config, body = self.config, self._body
-        state, goal_ids = self._read(observation)
+        state, goal_ids = self._read(observation, () if self._states is None else self._states.shape[:1])
         bodies = len(state)
         states = state if self._states is None else torch.cat([self._states, state], dim=1)
         actions = state.new_zeros(bodies, 0, len(self._action_scale(body))) if self._actions is None else self._actions

@@ -20,7 +20,7 @@ from agent.bodies import find_body
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
 from agent.simulation.env import env_id
-from agent.simulation.heading import FRAMES, check_observation
+from agent.simulation.heading import FRAMES, check_batch, check_observation
 from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature_sizes, goal_commands, posture_features
 
 FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
@@ -273,6 +273,7 @@ class MotorPolicy(PreTrainedModel):
         """
         size = self.body.observation_size
         check_observation(observation, size)
+        check_batch(observation, self._goal.shape[:-1], self.command.shape[:-1])
         observations = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device)
         self.command = approach(self.command, self._goal, self.body)
         commands = torch.as_tensor(self.command, device=self.device).expand(*observations.shape[:-1], COMMAND_SIZE)

@@ -3,8 +3,9 @@
 Shapes: N bodies, J joints.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -38,6 +39,10 @@ class Curriculum:
         recovery_share: share of the episodes that start in another body's state, disturbed.
         retry_share: share of the bodies that fell and start again where their last goal began, with that goal: what
             is hard, like a stop from a run, is practiced until it is not.
+
+    Raises:
+        ValueError: a share is not from 0 to 1, shares of the same goals or episodes add up to more than 1, a range of
+            times is not positive and in order, or another number is out of range.
     """
 
     goal_seconds: tuple[float, float] = (1.2, 3.9)
@@ -54,6 +59,21 @@ class Curriculum:
     stride_share: float = 0.0
     recovery_share: float = 0.0
     retry_share: float = 0.0
+
+    def __post_init__(self):
+        for name, value in ((each.name, getattr(self, each.name)) for each in fields(self)):
+            if name.endswith("_share") and not 0 <= value <= 1:
+                raise ValueError(f"{name}={value} must be from 0 to 1")
+            if name.endswith("_seconds") and not (len(value) == 2 and 0 < value[0] < value[1] < math.inf):
+                raise ValueError(f"{name}={value} must be the shortest and then the longest time, both positive")
+        for names in (("run_share", "sidestep_share", "stand_share"), ("stride_share", "recovery_share")):
+            if sum(getattr(self, name) for name in names) > 1:
+                given = ", ".join(f"{name}={getattr(self, name)}" for name in names)
+                raise ValueError(f"{given} must not add up to more than 1")
+        if not self.stand_factor >= 1:
+            raise ValueError(f"stand_factor={self.stand_factor} must be at least 1")
+        if not 0 <= self.push_speed < math.inf:
+            raise ValueError(f"push_speed={self.push_speed} must be finite and at least 0 m/s")
 
     def draw(
         self, rng: np.random.Generator, rows: np.ndarray, starting: np.ndarray, body: Body, difficulty: float

@@ -64,23 +64,26 @@ class GoalEnv(gymnasium.Env):
 
     @goal.setter
     def goal(self, goal: Goal) -> None:
+        _check_goal(goal)
         self._envs.goals = goal
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Start anew, with a goal that the env draws or that `options={"goal": ...}` gives."""
         super().reset(seed=seed)
+        if options and "goal" in options:
+            _check_goal(options["goal"])
         observations, _ = self._envs.reset(seed=seed, options=options)
         if self.render_mode == "human":
             self.render()
         return observations[0], {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Advance by one control step under `action` [A].
+        """Advance by one control step under `action` [A], as GoalVectorEnv.step does.
 
         Raises:
             ValueError: the action has another shape, or is not finite.
         """
-        observations, rewards, terminated, _, info = self._envs.step(np.asarray(action)[None])
+        observations, rewards, terminated, _, info = self._envs.step(_row("action", action, self.body.action_size))
         if self.render_mode == "human":
             self.render()
         parts = {name: float(values[0]) for name, values in info.items() if name.startswith("reward_")}
@@ -91,8 +94,13 @@ class GoalEnv(gymnasium.Env):
         self._envs.push(np.arange(1), planar(speed, yaw(self._envs.state.qpos) + direction))
 
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
-        """Put the body into positions [7 + J] and velocities [6 + J] of MuJoCo."""
-        self._envs.set_state(np.arange(1), qpos[None], qvel[None])
+        """Put the body into positions [7 + J] and velocities [6 + J] of MuJoCo.
+
+        Raises:
+            ValueError: they have another shape, or are not finite.
+        """
+        qpos, qvel = _row("qpos", qpos, self.model.nq), _row("qvel", qvel, self.model.nv)
+        self._envs.set_state(np.arange(1), qpos, qvel)
 
     def render(self) -> np.ndarray | None:
         """A picture [480, 480, 3] uint8 from a camera that follows the body."""
@@ -111,6 +119,18 @@ class GoalEnv(gymnasium.Env):
         if self.mujoco_renderer is not None:
             self.mujoco_renderer.close()
         self._envs.close()
+
+
+def _check_goal(goal: object) -> None:
+    if not isinstance(goal, Goal):
+        raise ValueError(f"goal={goal!r:.60}: give a Goal, such as Goal(1.0) or Goal.from_skill('walk_forward')")
+
+
+def _row(name: str, values: np.ndarray, size: int) -> np.ndarray:
+    """The values [size] of this one body as those of the first of many [1, size]."""
+    if np.shape(values) != (size,):
+        raise ValueError(f"{name} has shape {np.shape(values)}: give {(size,)}")
+    return np.asarray(values)[None]
 
 
 def goal_env(env: gymnasium.Env) -> GoalEnv:

@@ -101,6 +101,19 @@ def check_observation(observation: np.ndarray, size: int) -> None:
         raise ValueError(f"observation of body {row} is not finite: reset the env and the actor")
 
 
+def check_batch(observation: np.ndarray, prompted: tuple[int, ...], remembered: tuple[int, ...]) -> None:
+    """Raise ValueError where observations [..., S] are not of the bodies that an actor was prompted for, or not of
+    those that it remembers. Both are shapes [...], or () for one that all bodies share.
+    """
+    shape = np.shape(observation)
+    if prompted not in ((), shape[:-1]):
+        raise ValueError(
+            f"observation has shape {shape} after {prompted[0]} prompts: give one for each, or prompt one Goal"
+        )
+    if remembered not in ((), shape[:-1]):
+        raise ValueError(f"observation has shape {shape}, the actor remembers {remembered[0]} bodies: reset it first")
+
+
 def _torso(observation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Orientation [..., 4], linear and angular velocity [..., 3] in observations [..., S]: S is odd for every body,
     S + C is even.

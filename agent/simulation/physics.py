@@ -130,8 +130,11 @@ class Physics:
         A body whose physics raises, or hangs for a minute, counts as diverged, and stderr says why.
 
         Raises:
+            ValueError: `close` was called.
             Exception: that of the physics, where it fails for more than MAX_FAILED of the bodies at once.
         """
+        if not self.close.alive:
+            raise ValueError("this env was closed: make another one")
         failed: dict[int, Exception] = {}
         rows = iter(range(self.count))  # shared: a thread that is done with one body takes the next
         arrays = self.qpos, self.qvel, self.feet, self.centers, self.forces

@@ -9,13 +9,14 @@ gait, two steps each, and that of a waving arm.
 Shapes: N bodies, J joints, A actions, M arm joints.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from agent.bodies import Body
-from agent.goals import ARMS, COMMAND_AXES, STILL, Goal
+from agent.goals import ARMS, AXES, COMMAND_AXES, STILL, UNITS, Goal
 from agent.simulation.heading import heading_observation, heading_velocity, uprightness, yaw
 from agent.simulation.physics import BodyState
 
@@ -40,6 +41,7 @@ ASSIST_SPRING, ASSIST_DAMPING, ASSIST_DRAG, ASSIST_MOST = 25.0, 3.0, 3.75, 10.0
 ASSIST_TORQUE, ASSIST_TORQUE_DAMPING = 3.0, 0.12
 ASSIST_LEAN = 0.2  # rad, by which a torso leans ahead in a crouch
 ASSIST_FROM = 1 / 3  # of the way down they act in full
+ROUNDING = 1e-6  # m/s or rad/s, by which a goal in float32 may lie beyond the limits of a body
 ARM_CODES = {name: index for index, name in enumerate(ARMS)}
 
 
@@ -287,21 +289,37 @@ def goal_commands(goals: Any, body: Body) -> np.ndarray:
     """Commands [5] of a velocity goal, or [N, 5] of a sequence of them, or of rows (vx, vy, wz, height, arms).
 
     Raises:
-        ValueError: a goal is no velocity goal, a row has another size or is not finite, or the body lacks the height
-            or the arms.
+        ValueError: this is none of them, a goal is no velocity goal, a row has another size or is not finite, or the
+            body lacks the velocity, the height or the arms.
     """
     single = isinstance(goals, Goal)
+    if not single and (not isinstance(goals, Sequence | np.ndarray) or isinstance(goals, str) or len(goals) == 0):
+        raise ValueError(f"goals={goals!r:.60}: give a Goal, such as Goal(1.0), or a list of one for each body")
     rows = [each.command if isinstance(each, Goal) else each for each in ([goals] if single else goals)]
     for number, row in enumerate(rows):
-        if np.shape(row) != (COMMAND_SIZE,) or not np.isfinite(row).all():
-            raise ValueError(f"goal {number} is {row}: give a Goal or finite numbers {', '.join(COMMAND_AXES)}")
-    commands = np.array(rows, dtype=np.float32).reshape(-1, COMMAND_SIZE)
+        if not _is_row(row):
+            raise ValueError(f"goal {number} is {row!r:.60}: give a Goal or finite numbers {', '.join(COMMAND_AXES)}")
+    commands = np.array(rows, dtype=np.float32)
+    velocity, (lowest, highest) = commands[:, :3], body.limits
+    for number, axis in np.argwhere((velocity < lowest - ROUNDING) | (velocity > highest + ROUNDING)):
+        raise ValueError(
+            f"goal {number} has {AXES[axis]}={velocity[number, axis]:g}: body {body.name} can be asked for "
+            f"{lowest[axis]:g} to {highest[axis]:g} {UNITS[axis]}"
+        )
     height, arms = commands[:, 3], commands[:, 4]
     if ((height < 0) | (height > len(body.heights) - 1)).any():
         raise ValueError(f"body {body.name} can be asked for the height {' or '.join(body.heights)}: give one of them")
     if not np.isin(arms, [ARM_CODES[name] for name in body.arms]).all():
         raise ValueError(f"body {body.name} can be asked for the arms {', '.join(body.arms)}: give one of them")
     return commands[0] if single else commands
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it is five finite numbers."""
+    try:
+        return np.shape(row) == (COMMAND_SIZE,) and bool(np.isfinite(np.asarray(row, dtype=float)).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def posture_features(commands: Any, sin: Any, cos: Any) -> tuple[list, list]:

@@ -85,8 +85,8 @@ class GoalVectorEnv(VectorEnv):
         num_threads = max(1, cores) if num_threads is None else num_threads
         counts = {"num_envs": num_envs, "num_threads": num_threads, "max_episode_steps": max_episode_steps}
         for name, value in counts.items():
-            if value < 1:
-                raise ValueError(f"{name}={value} must be at least 1")
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name}={value!r} must be a whole number of at least 1")
         self.body = find_body(body)
         rewards = ("goal", "native") if self.body.native else ("goal",)
         for name, value, choices in (("reward", reward, rewards), ("frame", frame, FRAMES)):
@@ -136,9 +136,10 @@ class GoalVectorEnv(VectorEnv):
 
     @goals.setter
     def goals(self, goals: Goal | Sequence[Goal] | np.ndarray) -> None:
-        if not isinstance(goals, Goal) and len(goals) != self.num_envs:
-            raise ValueError(f"{len(goals)} goals for {self.num_envs} bodies: give one for each, or one Goal")
-        self.task.goals = np.broadcast_to(goal_commands(goals, self.body), (self.num_envs, COMMAND_SIZE)).copy()
+        commands = goal_commands(goals, self.body)
+        if commands.ndim > 1 and len(commands) != self.num_envs:
+            raise ValueError(f"{len(commands)} goals for {self.num_envs} bodies: give one for each, or one Goal")
+        self.task.goals = np.broadcast_to(commands, (self.num_envs, COMMAND_SIZE)).copy()
         self.goal_left[:] = NEVER
 
     @property
@@ -159,16 +160,18 @@ class GoalVectorEnv(VectorEnv):
         """Start every body anew: observations [N, S + C] and an info. `options={"goal": ...}` gives goals.
 
         Raises:
-            ValueError: another option, or a list of seeds that is not as long as there are bodies.
+            ValueError: another option, a seed that is no whole number from 0, or not as many seeds as bodies.
         """
         for name in options or ():
             if name != "goal":
                 raise ValueError(f"reset takes no option {name!r}: give a goal, or none; it starts all bodies anew")
         if seed is not None:
-            seeds = [int(seed) + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
+            seeds = [int(seed) + i for i in range(self.num_envs)] if isinstance(seed, int | np.integer) else seed
+            if not isinstance(seeds, Sequence | np.ndarray) or not all(map(_is_seed, seeds)):
+                raise ValueError(f"seed={seed!r}: give a whole number from 0, or one for each body")
             if len(seeds) != self.num_envs:
                 raise ValueError(f"{len(seeds)} seeds for {self.num_envs} bodies: give one for each, or one number")
-            self._generators = [seeding.np_random(each)[0] for each in seeds]
+            self._generators = [seeding.np_random(int(each))[0] for each in seeds]
             self._rng = self._generators[0].spawn(1)[0]
         if self.curriculum:
             latest = control_steps(self.curriculum.push_seconds, self.body)[1]
@@ -182,7 +185,8 @@ class GoalVectorEnv(VectorEnv):
         return self.observe(), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
-        """Advance every body by one control step under `actions` [N, A].
+        """Advance every body by one control step under `actions` [N, A]. They are clipped to the action space, except
+        under the native reward, which counts them as they are, like Gymnasium's own env.
 
         Returns observations [N, S + C], rewards [N], terminations [N], truncations [N], and an info with `final_obs`
         [N, S + C] (before any restart), `diverged` [N] and the parts of the reward, `reward_...` [N].
@@ -197,6 +201,8 @@ class GoalVectorEnv(VectorEnv):
         if not np.isfinite(actions).all():
             row = np.flatnonzero(~np.isfinite(actions).all(1))[0]
             raise ValueError(f"action of body {row} is not finite: check the policy's output")
+        if self.reward == "goal":
+            actions = actions.clip(-self.body.scale, self.body.scale)
         self.physics.assist[:] = 0
         if self.assist:
             pull = assisting_forces(self.state, self.task.commands, self.body, self.physics.mass)
@@ -233,7 +239,12 @@ class GoalVectorEnv(VectorEnv):
         return observations, rewards, ~healthy, truncated, info
 
     def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
-        """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J], without a past."""
+        """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J], without a past.
+
+        Raises:
+            ValueError: `rows` are no indices of bodies, or the numbers have another shape or are not finite.
+        """
+        self._check_rows(rows, qpos=(qpos, self.physics.model.nq), qvel=(qvel, self.physics.model.nv))
         self.physics.set_state(rows, qpos, qvel)
         self._mass_centers[rows] = self.physics.mass_centers(rows)
         self.task.begin(rows, self.state)
@@ -249,8 +260,9 @@ class GoalVectorEnv(VectorEnv):
 
     def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
         """Shove the bodies in `rows`: add `velocity` [rows, 2] (world frame, m/s) to the whole body. The next step
-        starts from there.
+        starts from there. Raises ValueError as `set_state` does.
         """
+        self._check_rows(rows, velocity=(velocity, 2))
         self.physics.push(rows, velocity)
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -283,6 +295,17 @@ class GoalVectorEnv(VectorEnv):
 
     def close_extras(self, **kwargs) -> None:
         self.physics.close()
+
+    def _check_rows(self, rows: np.ndarray, **given: tuple[np.ndarray, int]) -> None:
+        """Raise ValueError for `rows` that are no bodies, or values that are not finite or not [rows, size]."""
+        indices = np.asarray(rows)
+        if indices.ndim != 1 or indices.dtype.kind not in "iu" or not np.isin(indices, np.arange(self.num_envs)).all():
+            raise ValueError(f"rows={rows} are no bodies: give a list of indices from 0 to {self.num_envs - 1}")
+        for name, (values, size) in given.items():
+            if np.shape(values) != (len(indices), size):
+                raise ValueError(f"{name} has shape {np.shape(values)}: give {(len(indices), size)}")
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} is not finite: give finite numbers")
 
     def _seen(self, state: BodyState) -> np.ndarray:
         """Observations [N, S + C] of bodies at `state`."""
@@ -355,6 +378,10 @@ class GoalVectorEnv(VectorEnv):
             "ctrl": -native.control * np.square(actions).sum(1),
             "contact": -np.minimum(contact, native.contact_limit),
         }
+
+
+def _is_seed(seed: object) -> bool:
+    return isinstance(seed, int | np.integer) and int(seed) >= 0
 
 
 def planar(speed: np.ndarray | float, direction: np.ndarray | float) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from poses import mirrored, random_states
 
 from agent.bodies import BODIES, find_body
-from agent.bodies.body import joint_mirror
+from agent.bodies.body import joint_mirror, register
 from agent.bodies.humanoid import HUMANOID, MODEL_PATH
 from agent.goals import ARMS, HEIGHTS
 from agent.simulation.heading import FRAMES, heading_observation
@@ -112,7 +112,30 @@ def test_position_targets_are_relative_to_the_rest_pose():
         ({"action_scale": (0.4, 0.4)}, "2 action scales for 17 actuators: give one each"),
         ({"joints": (*HUMANOID.joints, "left_toe")}, "'left_toe' of body humanoid has no partner 'right_toe'"),
         ({"knees": ()}, r"and knees \(\): give two of each, or none"),
-        ({"hips": HUMANOID.hips[:1], "knees": HUMANOID.knees[:1]}, "give two of each, or none"),
+        ({"hips": HUMANOID.hips[:1], "knees": HUMANOID.knees[:1]}, "hips=.* must be two different ones, .* or none"),
+        ({"knees": HUMANOID.knees[:1] * 2}, "knees=.* must be two different ones"),
+        ({"ankles": HUMANOID.knees, "hips": (), "knees": ()}, "has ankles .* and no hips: give two of each, or none"),
+        (
+            {"feet": ("right_foot",) * 2},
+            "feet=.* of body humanoid must be two different geoms, the right and the left",
+        ),
+        ({"load_model": None}, "load_model=None of body humanoid must be a function that returns"),
+        ({"action_kind": "velocity"}, "action_kind='velocity' of body humanoid must be torque or position"),
+        ({"action_scale": (-0.4,) * 17}, "action_scale=.* must be positive numbers"),
+        ({"frame_skip": 0}, "frame_skip=0 of body humanoid must be a whole number from 1"),
+        ({"frame_skip": 2.5}, "frame_skip=2.5 of body humanoid must be a whole number from 1"),
+        ({"timestep": 0.0}, "timestep=0.0 of body humanoid must be a positive number of seconds"),
+        ({"healthy_height": (2.0, 1.0)}, r"healthy_height=\(2.0, 1.0\) .* the lowest and then the highest height"),
+        ({"sole_height": np.nan}, "sole_height=nan of body humanoid must be a finite number from 0"),
+        ({"acceleration": (8.0, 4.0)}, r"acceleration=\(8.0, 4.0\) .* must be three positive numbers"),
+        ({"braking": (0.0, 2.5, 6.0)}, "braking=.* must be three positive numbers: ahead, sideways, yaw"),
+        ({"gait": replace(HUMANOID.gait, cadence=0.0)}, "gait.cadence=0.0 of body humanoid must be a positive number"),
+        (
+            {"gait": replace(HUMANOID.gait, high_step_per_speed=-1)},
+            "gait.high_step_per_speed=-1 .* finite number from 0",
+        ),
+        ({"speed_limits": ((-0.6, 3.0), (-0.6, 0.6))}, "speed_limits=.* the highest velocity of vx, vy, wz"),
+        ({"low_speed": 3.5}, "low_speed=3.5 of body humanoid must be from 0 to its fastest, 3 m/s"),
         ({"speed_limits": ((-0.6, 3.2), (-0.6, 0.6), (-1.2, 1.2))}, r"speed limits -0.6 and 3.2 .* along vx"),
         ({"speed_limits": ((-0.6, 3.0), (0.2, 0.6), (-1.2, 1.2))}, r"0.2 and 0.6 .* along vy"),
         ({"speed_limits": ((-0.6, 3.0), (-0.6, 0.6), (0, 0))}, r"0 and 0 .* along wz"),
@@ -139,11 +162,29 @@ def test_a_body_that_cannot_be_is_refused(change, message):
         ({"joints": HUMANOID.joints[::-1]}, "has the joints"),
         ({"actuated": HUMANOID.actuated[::-1]}, "has the actuators"),
         ({"timestep": 0.002}, "steps 0.003 s, its Body 0.002 s"),
+        ({"feet": HUMANOID.feet[::-1]}, "feet=.* 0.09 and -0.09 m to its left: give the right one, then the left one"),
+        ({"hips": HUMANOID.hips[::-1]}, "hips=.* of body humanoid are 0.1 and -0.1 m to its left"),
+        ({"knees": HUMANOID.knees[::-1]}, "knees=.* of body humanoid are 0.09 and -0.09 m to its left"),
+        ({"arm_joints": HUMANOID.arm_joints[3:] + HUMANOID.arm_joints[:3]}, "arm_joints=.*: give the right one, then"),
     ],
 )
 def test_a_model_that_differs_from_its_body_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(HUMANOID, **change).check_model(HUMANOID.load_model())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("humanoid", "a body 'humanoid' is registered already: give this one another name"),
+        *((name, "must be lowercase letters, digits and _, a letter first") for name in ("Humanoid", "two legs", "")),
+    ],
+)
+def test_a_name_that_is_taken_or_fits_no_env_is_not_registered(name, message):
+    before = dict(BODIES)
+    with pytest.raises(ValueError, match=message):
+        register(replace(HUMANOID, name=name))
+    assert before == BODIES
 
 
 def test_an_unknown_body_is_refused_with_those_there_are():

@@ -208,6 +208,33 @@ def test_a_prompt_replaces_the_goal_and_keeps_the_history(goal_prompt):
     assert np.abs(action - recomputed(model, observations[3:], [], GOALS[::-1])).max() > 1e-3
 
 
+@MODELS
+def test_observations_of_other_bodies_than_those_prompted_are_refused(make):
+    model = make()
+    model.prompt(GOALS[:2])
+    for shape in ((45,), (1, 45), (3, 45)):
+        with pytest.raises(ValueError, match="after 2 prompts: give one for each, or prompt one Goal"):
+            model.act(np.ones(shape, dtype=np.float32))
+    assert model.act(np.ones((2, 45), dtype=np.float32)).shape == (2, 17)
+    model.prompt(GOALS[:1])
+    model.reset()
+    assert model.act(np.ones(45, dtype=np.float32)).shape == (17,), "one body in a list of one"
+
+
+@TRANSFORMERS
+def test_observations_of_other_bodies_than_those_remembered_are_refused(make):
+    model = make()
+    model.act(np.ones((2, 45), dtype=np.float32))
+    with pytest.raises(ValueError, match="the actor remembers 2 bodies: reset it first"):
+        model.act(np.ones((3, 45), dtype=np.float32))
+
+
+@pytest.mark.parametrize("goal", [[], "stand", [(1.0, 0, 0, 0, 0)]])
+def test_what_is_no_goal_is_no_prompt(goal):
+    with pytest.raises(ValueError, match=r"goals=.*: give"):
+        tiny_transformer().prompt(goal)
+
+
 def test_reset_forgets_the_past():
     model = tiny_transformer()
     observations = np.random.default_rng(0).normal(size=(3, 45)).astype(np.float32)

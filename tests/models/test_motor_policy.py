@@ -272,3 +272,23 @@ def test_several_bodies_follow_one_goal_each(policy):
         policy.prompt(goal)
         np.testing.assert_allclose(policy.act(observation), action, atol=1e-6)
     assert np.abs(together[0] - together[1]).max() > 0.01
+
+
+def test_observations_of_other_bodies_than_those_prompted_or_remembered_are_refused(policy):
+    policy.prompt([Goal(1.0), Goal(vy=0.4)])
+    for shape in ((45,), (1, 45), (3, 45)):
+        with pytest.raises(
+            ValueError, match=r"observation has shape .* after 2 prompts: give one for each, or prompt one Goal"
+        ):
+            policy.act(np.ones(shape))
+    assert policy.act(np.ones((2, 45))).shape == (2, 17)
+    policy.prompt([Goal(1.0)] * 3)
+    with pytest.raises(ValueError, match="the actor remembers 2 bodies: reset it first"):
+        policy.act(np.ones((3, 45)))
+    policy.reset()
+    assert policy.act(np.ones((3, 45))).shape == (3, 17)
+
+
+def test_no_goals_are_refused(policy):
+    with pytest.raises(ValueError, match=r"goals=\[\]: give a Goal"):
+        policy.prompt([])

@@ -56,6 +56,27 @@ def test_side_commands_go_straight_to_either_side(difficulty):
         assert (speeds.min(), speeds.max()) == (pytest.approx(fastest / 4, rel=0.05), pytest.approx(fastest, rel=0.05))
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"run_share": 2}, "run_share=2 must be from 0 to 1"),
+        ({"retry_share": np.nan}, "retry_share=nan must be from 0 to 1"),
+        ({"goal_seconds": (3, 1)}, r"goal_seconds=\(3, 1\) must be the shortest and then the longest time"),
+        ({"push_seconds": (0.0, 1.0)}, r"push_seconds=\(0.0, 1.0\) must be .* both positive"),
+        (
+            {"run_share": 0.5, "sidestep_share": 0.4, "stand_share": 0.2},
+            "run_share=0.5, sidestep_share=0.4, stand_share=0.2 must not add up to more than 1",
+        ),
+        ({"stride_share": 0.6, "recovery_share": 0.5}, "stride_share=0.6, recovery_share=0.5 must not add up"),
+        ({"stand_factor": 0}, "stand_factor=0 must be at least 1"),
+        ({"push_speed": -0.1}, "push_speed=-0.1 must be finite and at least 0"),
+    ],
+)
+def test_settings_that_cannot_be_drawn_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Curriculum(**settings)
+
+
 def test_shares_of_the_goals_run_sidestep_stand_or_are_skills():
     curriculum = Curriculum(run_share=0.2, sidestep_share=0.1, stand_share=0.3)
     goals = curriculum.draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
@@ -123,7 +144,7 @@ def test_a_velocity_snaps_to_numbers_for_a_goal():
 
 
 def test_a_body_with_other_limits_to_each_side_is_asked_for_no_more():
-    body = replace(HUMANOID, speed_limits=((0, 0.1), (-0.2, 0.6), (-1.0, 0.4)), gentle_speed=0.1)
+    body = replace(HUMANOID, speed_limits=((0, 0.1), (-0.2, 0.6), (-1.0, 0.4)), gentle_speed=0.1, low_speed=0.1)
     commands = sample_commands(RNG(0), 5000, body)
     assert body.reach(commands).max() <= 1 + 1e-6
     np.testing.assert_allclose(commands.min(0), [0, -0.2, -1.0], atol=0.01)

@@ -14,7 +14,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_stabl
 
 import agent
 from agent.bodies.humanoid import HUMANOID
-from agent.goals import Goal
+from agent.goals import Goal, GoalProgram
 from agent.simulation.heading import heading_observation
 from agent.simulation.vector_env import make_vector_env
 from agent.simulation.video import StickFigure, make_rendering_env
@@ -83,6 +83,16 @@ def test_goals_are_drawn_or_given_and_the_command_follows_them():
     assert env.unwrapped.goal == Goal(wz=-0.8, height="low", arms="wave_right"), "it stays in force"
 
 
+@pytest.mark.parametrize("goal", ["walk_forward", (1, 0, 0, 0, 0), None, 1.0, GoalProgram((Goal(1.0),)), [Goal(1.0)]])
+def test_one_body_is_given_a_goal_and_nothing_else(goal):
+    env = agent.make_env()
+    message = r"goal=.{,60}: give a Goal, such as Goal\(1.0\) or Goal.from_skill\('walk_forward'\)"
+    with pytest.raises(ValueError, match=message):
+        env.unwrapped.goal = goal
+    with pytest.raises(ValueError, match=message):
+        env.reset(seed=0, options={"goal": goal})
+
+
 def test_the_time_limit_can_be_chosen_and_is_a_truncation():
     env = agent.make_env(max_episode_steps=2)
     env.reset(seed=0)
@@ -110,6 +120,17 @@ def test_an_action_that_is_not_finite_never_reaches_the_physics(value):
     with pytest.raises(ValueError, match="is not finite"):
         env.step(action)
     np.testing.assert_array_equal(env.unwrapped.data.qpos, before)
+
+
+def test_arrays_of_another_shape_are_refused_with_the_shape_for_one_body():
+    env = agent.make_env()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"action has shape \(16,\): give \(17,\)"):
+        env.step(STILL[1:])
+    with pytest.raises(ValueError, match=r"qpos has shape \(23,\): give \(24,\)"):
+        env.unwrapped.set_state(np.zeros(23), np.zeros(23))
+    with pytest.raises(ValueError, match=r"qvel has shape \(1, 23\): give \(23,\)"):
+        env.unwrapped.set_state(np.zeros(24), np.zeros((1, 23)))
 
 
 def test_a_simulation_that_diverges_ends_its_episode_and_the_next_one_is_sound():

@@ -7,7 +7,7 @@ import pytest
 from poses import mirrored_commands, mirrored_state, random_states, standing, turned
 
 from agent.bodies.humanoid import HUMANOID
-from agent.goals import ARMS, Goal
+from agent.goals import ARMS, Goal, GoalProgram
 from agent.simulation.heading import yaw
 from agent.simulation.physics import BodyState
 from agent.simulation.task import (
@@ -349,8 +349,25 @@ def test_goals_are_commands_of_their_own_or_rows():
         ([(0.0, 0.0, 0.0, 2.0, 0.0)], "body humanoid can be asked for the height normal or low"),
         ([(0.0, 0.0, 0.0, 0.0, 1.5)], "body humanoid can be asked for the arms rest, up"),
         (Goal.to(1.0), "needs odometry"),
+        ([("a", 0, 0, 0, 0)], r"goal 0 is \('a', 0, 0, 0, 0\): give a Goal or finite numbers"),
+        ((1.0, 0, 0, 0, 0), "goal 0 is 1.0: give a Goal or finite numbers vx, vy, wz, height, arms"),
+        ([GoalProgram((Goal(),))], "goal 0 is GoalProgram.*: give a Goal or finite numbers"),
+        ("walk_forward", "goals='walk_forward': give a Goal, such as"),
+        (GoalProgram((Goal(),)), "goals=GoalProgram.*: give a Goal, such as"),
+        (None, "goals=None: give a Goal, such as"),
+        (1.0, "goals=1.0: give a Goal, such as"),
+        ([], r"goals=\[\]: give a Goal, such as"),
+        ([Goal(), (99.0, 0, 0, 0, 0)], "goal 1 has vx=99: body humanoid can be asked for -0.6 to 3 m/s"),
+        ([(0, 0, -1.3, 0, 0)], "goal 0 has wz=-1.3: body humanoid can be asked for -1.2 to 1.2 rad/s"),
     ],
 )
 def test_goals_without_a_command_of_the_body_are_refused(goals, message):
     with pytest.raises(ValueError, match=message):
         goal_commands(goals, HUMANOID)
+
+
+def test_each_velocity_is_within_the_limits_of_the_body_and_mixtures_may_ask_for_more_than_its_reach():
+    slow = replace(HUMANOID, speed_limits=((-0.6, 1.6), (-0.6, 0.6), (-1.2, 1.2)))
+    np.testing.assert_array_equal(goal_commands([Goal(1.6, -0.6, 1.2)], slow)[0, :3], np.float32([1.6, -0.6, 1.2]))
+    with pytest.raises(ValueError, match=r"goal 0 has vx=3: body humanoid can be asked for -0\.6 to 1\.6 m/s"):
+        goal_commands(Goal(3.0), slow)

@@ -1,9 +1,13 @@
 """Many bodies that follow goals: the physics of Humanoid-v5, goals, seeds, restarts and states."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
 
+from agent.bodies import BODIES
+from agent.bodies.humanoid import HUMANOID
 from agent.goals import Goal
 from agent.simulation import vector_env
 from agent.simulation.curriculum import Curriculum
@@ -169,6 +173,9 @@ def test_goals_that_do_not_fit_the_bodies_are_refused(goals, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"seed": 1.5}, "seed=1.5: give a whole number from 0, or one for each body"),
+        ({"seed": -1}, "seed=-1: give a whole number from 0"),
+        ({"seed": [1, 2.5, 3]}, r"seed=\[1, 2.5, 3\]: give a whole number from 0"),
         ({"seed": [1, 2]}, "2 seeds for 3 bodies: give one for each, or one number"),
         ({"options": {"reset_mask": np.ones(3, dtype=bool)}}, "takes no option 'reset_mask': give a goal"),
     ],
@@ -178,9 +185,10 @@ def test_a_reset_that_cannot_be_done_is_refused(settings, message):
         make_vector_env(3, 1).reset(**settings)
 
 
-def test_a_seed_may_be_a_number_of_numpy():
+def test_seeds_may_be_numbers_of_numpy():
     envs = make_vector_env(2, 1)
     np.testing.assert_array_equal(envs.reset(seed=np.int64(4))[0], envs.reset(seed=4)[0])
+    np.testing.assert_array_equal(envs.reset(seed=np.array([4, 5]))[0], envs.reset(seed=4)[0])
 
 
 def test_given_goals_replace_drawn_ones_until_the_next_episode():
@@ -300,7 +308,7 @@ def test_a_diverged_body_ends_its_episode_alone_and_is_never_observed(harm):
         qpos[0, 9] = np.nan
     else:
         qvel[0, 8] = np.inf if harm == "infinite velocity" else 1e6
-    harmed.set_state(np.array([1]), qpos, qvel)
+    harmed.physics.set_state(np.array([1]), qpos, qvel)
     others = [0, 2]
     for step in range(5):
         actions = np.full((3, 17), 0.1)
@@ -320,7 +328,7 @@ def test_a_diverged_body_ends_its_episode_alone_and_is_never_observed(harm):
 def test_without_autoreset_a_diverged_body_is_observed_as_zeros_and_the_next_start_is_sound():
     envs = make_vector_env(2, 1, autoreset=False)
     envs.reset(seed=0)
-    envs.set_state(np.array([1]), np.full((1, 24), np.nan), np.zeros((1, 23)))
+    envs.physics.set_state(np.array([1]), np.full((1, 24), np.nan), np.zeros((1, 23)))
     for _ in range(3):
         observations, _, terminated, _, info = envs.step(still(2))
         np.testing.assert_array_equal(terminated, [False, True])
@@ -342,6 +350,36 @@ def test_a_push_changes_the_velocity_of_the_whole_body_before_the_next_step():
     np.testing.assert_allclose(envs.observe()[1, 22:24], envs.state.qvel[1, :2], atol=0.01)
     envs.step(still(2))
     assert envs.final_state.qvel[1, 0] - before[1, 0] > 0.15, "physics goes on from the push"
+
+
+@pytest.mark.parametrize(
+    ("rows", "velocity", "message"),
+    [
+        ([2], [[1, 0]], r"rows=\[2\] are no bodies: give a list of indices from 0 to 1"),
+        ([0.5], [[1, 0]], r"rows=\[0.5\] are no bodies"),
+        ([True, False], [[1, 0]], r"rows=\[True, False\] are no bodies"),
+        ([0, 1], [[1, 0]], r"velocity has shape \(1, 2\): give \(2, 2\)"),
+        ([0], [[np.nan, 0]], "velocity is not finite: give finite numbers"),
+    ],
+)
+def test_a_shove_that_cannot_be_is_refused(rows, velocity, message):
+    envs = make_vector_env(2, 1)
+    with pytest.raises(ValueError, match=message):
+        envs.push(rows, velocity)
+    assert not envs.state.qvel.any()
+
+
+@pytest.mark.parametrize(
+    ("rows", "qpos", "qvel", "message"),
+    [
+        ([-1], np.zeros((1, 24)), np.zeros((1, 23)), r"rows=\[-1\] are no bodies"),
+        ([0], np.zeros(24), np.zeros((1, 23)), r"qpos has shape \(24,\): give \(1, 24\)"),
+        ([0], np.zeros((1, 24)), np.full((1, 23), np.inf), "qvel is not finite: give finite numbers"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused(rows, qpos, qvel, message):
+    with pytest.raises(ValueError, match=message):
+        make_vector_env(2, 1).set_state(rows, qpos, qvel)
 
 
 def test_forces_help_the_bodies_that_are_to_go_low_and_no_others_and_end_with_their_share():
@@ -451,6 +489,37 @@ def test_an_action_that_is_not_finite_is_refused_before_it_moves_anything(value)
     np.testing.assert_array_equal(envs.state.qpos, before)
 
 
+@pytest.mark.parametrize("value", [100.0, 1e300])
+@pytest.mark.parametrize("kind", ["torque", "position"])
+def test_actions_beyond_the_action_space_are_clipped_to_it(kind, value, monkeypatch):
+    monkeypatch.setitem(BODIES, "servos", replace(HUMANOID, name="servos", action_kind=kind, action_scale=(0.2,) * 17))
+    beyond, within = make_vector_env(2, 1, body="servos"), make_vector_env(2, 1, body="servos")
+    for envs in (beyond, within):
+        envs.reset(seed=0)
+    signs = np.sign(actions_for(0, 1, 2)[0], dtype=float)
+    np.testing.assert_array_equal(roll(beyond, [value * signs] * 5), roll(within, [HUMANOID.scale / 2 * signs] * 5))
+
+
+def test_the_native_reward_counts_actions_beyond_the_action_space_as_gymnasium_does():
+    envs, native = make_vector_env(1, 1, reward="native"), gymnasium.make("Humanoid-v5")
+    for env in (envs, native):
+        env.reset(seed=0)
+    action = np.full(17, 3.0)
+    _, rewards, *_, info = envs.step(action[None])
+    _, reward, *_, native_info = native.step(action)
+    assert rewards[0] == pytest.approx(reward, abs=1e-9) and info["reward_ctrl"][0] == native_info["reward_ctrl"]
+    np.testing.assert_allclose(envs.final_state.qpos[0], native.unwrapped.data.qpos, rtol=0, atol=1e-9)
+
+
+def test_a_closed_env_refuses_to_step_at_once():
+    envs = make_vector_env(2, 2)
+    envs.reset(seed=0)
+    for _ in range(2):
+        envs.close()
+        with pytest.raises(ValueError, match="this env was closed: make another one"):
+            envs.step(still(2))
+
+
 def test_actions_of_another_shape_are_refused_with_both_shapes():
     envs = make_vector_env(3, 1)
     envs.reset(seed=0)
@@ -461,9 +530,13 @@ def test_actions_of_another_shape_are_refused_with_both_shapes():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_envs": 0}, "num_envs=0 must be at least 1"),
-        ({"num_threads": -1}, "num_threads=-1 must be at least 1"),
-        ({"max_episode_steps": 0}, "max_episode_steps=0 must be at least 1"),
+        ({"num_envs": 0}, "num_envs=0 must be a whole number of at least 1"),
+        ({"num_envs": 1.5}, "num_envs=1.5 must be a whole number"),
+        ({"num_envs": "2"}, "num_envs='2' must be a whole number"),
+        ({"num_envs": True}, "num_envs=True must be a whole number"),
+        ({"num_threads": -1}, "num_threads=-1 must be a whole number of at least 1"),
+        ({"max_episode_steps": 0}, "max_episode_steps=0 must be a whole number of at least 1"),
+        ({"max_episode_steps": None}, "max_episode_steps=None must be a whole number of at least 1"),
         ({"reward": "fun"}, "reward='fun' is unknown for body humanoid: choose goal or native"),
         ({"body": "robot"}, "body='robot' is unknown"),
         ({"frame": "moon"}, "frame='moon' is unknown for body humanoid: choose heading or world"),

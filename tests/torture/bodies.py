@@ -98,7 +98,7 @@ def physics(tally: Tally, home: Path) -> None:
             qpos, qvel = envs.state.qpos[[body]].copy(), envs.state.qvel[[body]].copy()
             qpos[0, 0] = 1e4
             qvel[0, 9] = rng.choice([np.nan, np.inf, 1e9]) if fault == "diverges" else qvel[0, 9]
-            envs.set_state(np.array([body]), qpos, qvel)
+            envs.physics.set_state(np.array([body]), qpos, qvel)
             if faults[fault]:
                 arm(faults[fault])
         actions = rng.uniform(-0.4, 0.4, (24, 17))
