@@ -113,7 +113,7 @@ def test_the_parts_of_the_goal_reward_are_in_the_info_and_their_sum_is_the_rewar
         _, rewards, *_, info = envs.step(actions)
         parts = {name: values for name, values in info.items() if name.startswith("reward_")}
         np.testing.assert_allclose(rewards, sum(parts.values()))
-    assert {"reward_tracking", "reward_gait", "reward_slip"} < parts.keys() and len(parts) == 13
+    assert {"reward_tracking", "reward_gait", "reward_slip"} < parts.keys() and len(parts) == 14
 
 
 def test_an_observation_is_the_body_and_then_its_command_on_the_way_to_its_goal():
