@@ -25,6 +25,7 @@ from agent import Goal, GoalProgram
 from agent.artefacts import arguments
 from agent.evaluation import suites
 from agent.feedback.proposals import write_programs
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.simulation import video
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -182,8 +183,9 @@ def clone(tmp_path_factory):
     with (ROOT / "tests" / "instructions" / "instructions_physical.jsonl").open() as lines:
         (folder / FEW).write_text(next(lines))
     write_base(folder / "base")
-    # Collecting comes before measuring here, and reads what measuring proposes.
+    # Collecting comes before measuring here, and reads what measuring proposes. Experiments are not run.
     (folder / "runs").mkdir()
+    MotorPolicy(MotorPolicyConfig(body="g1", widths=[16, 8])).save_pretrained(folder / "runs" / "g1_arms")
     write_programs(folder / "runs" / "proposals.jsonl", [GoalProgram((Goal(1.0, seconds=1.0),))])
     return folder
 
