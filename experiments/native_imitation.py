@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
 
 import gymnasium
 import numpy as np
@@ -23,6 +22,7 @@ import torch
 
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
+from agent.simulation.rollouts import Actor
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")  # of the observation, that the policy does without
@@ -30,11 +30,6 @@ DATASET = "motor-agents/native-v0"
 EPISODES = 200  # in the dataset
 NOISE = 0.1  # standard deviation, a share of the action range: what the student must be able to come back from
 MEASURED = 10  # episodes
-
-
-class Actor(Protocol):
-    def reset(self) -> None: ...
-    def act(self, observation: np.ndarray) -> np.ndarray: ...
 
 
 def main() -> None:
