@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from agent.artefacts import arguments, cards, checkpoints, hub, runs
+from agent.artefacts import arguments, checkpoints, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import BODIES, find_body
 from agent.evaluation.suites import score_policy
@@ -495,28 +495,15 @@ def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress:
     score, evaluation, mean = score_policy(policy, args.reward, postures, args.seed)
     if progress["best_score"] is None or score > progress["best_score"]:
         progress["best_score"], progress["best"] = score, mean
-        publish(policy, critic, args, evaluation, progress)
+        made = {"name": args.push_to_hub or Path(args.output_dir).name, "steps": progress["step"]}
+        policy.publish(args.output_dir, critic, evaluation, **made, seconds=progress["seconds"])
     return {f"evaluation/{name}": value for name, value in mean.items() if value is not None}
-
-
-def publish(policy: MotorPolicy, critic: Critic, args: Arguments, evaluation: dict, progress: dict) -> None:
-    """Save the policy, with its critic and its card, as the best so far."""
-    policy.save_pretrained(args.output_dir)
-    critic.save(Path(args.output_dir))
-    cards.write_policy_card(
-        Path(args.output_dir),
-        **policy.description,
-        name=args.push_to_hub or Path(args.output_dir).name,
-        steps=progress["step"],
-        seconds=progress["seconds"],
-        evaluation=evaluation,
-    )
 
 
 def finish(args: Arguments, progress: dict) -> None:
     """Write the summary, and publish the best policy."""
-    measured = progress["best"].items()
-    best = ", ".join(f"{name} {cards.cell(value)}" for name, value in measured if name != "episodes")
+    measured = {name: value for name, value in progress["best"].items() if value is not None and name != "episodes"}
+    best = ", ".join(f"{name} {value:.3g}" for name, value in measured.items())
     made = f"motor policy, {progress['step']:,} steps"
     runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
     if args.push_to_hub:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
-from agent.artefacts import checks, hub, runs
+from agent.artefacts import cards, checks, hub, runs
 from agent.bodies import find_body
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
@@ -194,6 +194,17 @@ class MotorPolicy(PreTrainedModel):
             odd_shift = odd_shift + odd_goal
         even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
+
+    def publish(
+        self, folder: str | Path, critic: "Critic", evaluation: dict, *, name: str, steps: int, seconds: float
+    ) -> None:
+        """Save to a folder with the critic and a card, which says by which name it is loaded, how it was trained, and
+        what an evaluation of the commands or the native suite measured.
+        """
+        self.save_pretrained(folder)
+        critic.save(Path(folder))
+        trained = {"name": name, "steps": steps, "seconds": seconds}
+        cards.write_policy_card(Path(folder), **self.description, **trained, evaluation=evaluation)
 
     @property
     def description(self) -> dict[str, Any]:
