@@ -366,10 +366,10 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         body = body or self._body
         batch, context = states.shape[:2]
         names = self.config.step_tokens
-        prefix, prompt = self._embed_prompt(body, goal_ids)
-        steps = self._embed_steps(body, states, actions, returns_to_go, prompt)
+        prefix, added = self._embed_prompt(body, goal_ids)
+        tokens = self._embed_steps(body, states, actions, returns_to_go, added)
         mask = functional.pad(attention_mask.long().repeat_interleave(len(names), dim=1), (PREFIX_TOKENS, 0), value=1)
-        hidden = self._encode(torch.cat([prefix, steps], dim=1), mask)[:, PREFIX_TOKENS:]
+        hidden = self._encode(torch.cat([prefix, tokens], dim=1), mask)[:, PREFIX_TOKENS:]
         hidden = hidden.view(batch, context, len(names), -1)[:, :, names.index("state")]
         return self._output(body, self._part("predict_action", body)(hidden), labels, loss_mask, loss_steps)
 
@@ -378,7 +378,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         self._states: Tensor | None = None  # [B, steps, S]
         self._actions: Tensor | None = None  # [B, steps, A]
         self._cache: DynamicCache | None = None
-        self._prompt = torch.zeros(())  # what the prompt adds to every state, while there is a cache
+        self._added = torch.zeros(())  # what the prompt adds to every state, while there is a cache
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
         before = self._goal_ids
@@ -405,18 +405,18 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             states, actions, cache = states[:, -kept - 1 :], actions[:, actions.shape[1] - kept :], None
 
         # The newest step has no action yet: its token is embedded from zeros, and left out.
-        steps = states.shape[1]
+        count = states.shape[1]
         past = functional.pad(actions, (0, 0, 0, 1))
-        returns = self._statistics(body).target_return.expand(bodies, steps)
+        returns = self._statistics(body).target_return.expand(bodies, count)
         if cache is None:
             cache = DynamicCache(config=config)
-            prefix, self._prompt = self._embed_prompt(body, goal_ids)
-            recent = self._embed_steps(body, states, past, returns, self._prompt)
+            prefix, self._added = self._embed_prompt(body, goal_ids)
+            recent = self._embed_steps(body, states, past, returns, self._added)
             tokens = torch.cat([prefix, recent[:, :-1]], dim=1)
         else:
-            first = steps - 2
+            first = count - 2
             newest = (each[:, first:] for each in (states, past, returns))
-            recent = self._embed_steps(body, *newest, self._prompt, first)
+            recent = self._embed_steps(body, *newest, self._added, first)
             tokens = recent[:, len(config.step_tokens) - 1 : -1]  # from the last action to this state
         hidden = self._encode(tokens, cache=cache)
         action = self._to_control(body, self._part("predict_action", body)(hidden[:, -1]))
@@ -427,27 +427,29 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         """What a body and its goals [B, G] put before the steps [B, 1 + G, H], and what they add to every state
         [B, 1, H].
         """
-        prompt = torch.cat([self._body_token(body, len(goal_ids)), self.encoder.wte(goal_ids)], dim=1)
-        nothing = torch.zeros_like(prompt)
+        embedded = torch.cat([self._body_token(body, len(goal_ids)), self.encoder.wte(goal_ids)], dim=1)
+        nothing = torch.zeros_like(embedded)
         if self.config.goal_prompt == "prefix":
-            return prompt, nothing[:, :1]
-        return nothing, prompt.sum(1, keepdim=True)
+            return embedded, nothing[:, :1]
+        return nothing, embedded.sum(1, keepdim=True)
 
     def _embed_steps(
-        self, body: str, states: Tensor, actions: Tensor, returns_to_go: Tensor, prompt: Tensor, first: int = 0
+        self, body: str, states: Tensor, actions: Tensor, returns_to_go: Tensor, added: Tensor, first: int = 0
     ) -> Tensor:
-        """Tokens [B, 2K or 3K, H] of steps that are number `first` and the following of their context."""
-        batch, steps = states.shape[:2]
-        time = self.embed_timestep(torch.arange(first, first + steps, device=states.device))
+        """Tokens [B, 2K or 3K, H] of steps that are number `first` and the following of their context. `added` is what
+        the prompt adds to every state.
+        """
+        batch, count = states.shape[:2]
+        time = self.embed_timestep(torch.arange(first, first + count, device=states.device))
         statistics = self._statistics(body)
         tokens = [
-            self._part("embed_state", body)(statistics.normalize(states)) + prompt,
+            self._part("embed_state", body)(statistics.normalize(states)) + added,
             self._part("embed_action", body)(from_control(actions, self._action_scale(body))),
         ]
         if self.config.return_horizon:
             returns = (returns_to_go - statistics.return_mean) / statistics.return_std
             tokens.insert(0, self.embed_return(returns[..., None]))
-        return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, steps * len(tokens), -1)
+        return (torch.stack(tokens, dim=2) + time[:, None]).view(batch, count * len(tokens), -1)
 
     def _encode(
         self, embeddings: Tensor, attention_mask: Tensor | None = None, cache: DynamicCache | None = None
@@ -510,8 +512,8 @@ class GoalMLP(GoalPrompted):
 
     def _predict(self, body: str, states: Tensor, goal_ids: Tensor) -> Tensor:
         """Actions [B, K, A] in ±1."""
-        prompt = self.embed_goal(goal_ids).sum(1, keepdim=True) + self._body_token(body, len(goal_ids))
-        hidden = self.layers(self._part("embed_state", body)(self._statistics(body).normalize(states)) + prompt)
+        added = self.embed_goal(goal_ids).sum(1, keepdim=True) + self._body_token(body, len(goal_ids))
+        hidden = self.layers(self._part("embed_state", body)(self._statistics(body).normalize(states)) + added)
         return self._part("predict_action", body)(hidden)
 
 
