@@ -117,7 +117,10 @@ def load_pretrained(
     check_goal_version(config.get("goal_version"), str(name))
     for field, size in sizes(config).items():
         if config.get(field, size) != size:
-            raise ValueError(f"{name} has {field}={config[field]}, here it is {size}: give a model of this body")
+            raise ValueError(
+                f"{name} has {field}={config[field]}, here it is {size}: give a model of this body, or train it again "
+                "if the body has changed since"
+            )
     checks.check_sizes(path, name, lambda: kind(kind.config_class.from_dict(config)))
     kwargs.setdefault("dtype", torch.float32)
     return checks.load_weights(load, path, name, **kwargs)
