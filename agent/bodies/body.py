@@ -235,6 +235,19 @@ class Body:
                     f"arm pose {name!r} of body {self.name} has {len(pose)} angles: "
                     f"give up, out and wave {len(right)} each, one for every joint of the right arm"
                 )
+        if self.action_kind == "position":
+            self._check_reach_of_arms()
+
+    def _check_reach_of_arms(self) -> None:
+        """A joint target reaches as far from the rest pose as its action scale."""
+        ways = (np.abs(self.arm_angles - self.arm_angles[0]) + self.arm_swings).max(0)
+        reach = dict(zip(self.actuated, self.action_scale, strict=True))
+        for joint, way in zip(self.arm_joints, ways, strict=True):
+            if way > reach.get(joint, 0.0):
+                raise ValueError(
+                    f"the arm poses of body {self.name} take {joint} {way:.2f} rad from its rest pose, its actions "
+                    f"only {reach.get(joint, 0.0):.2f}: give it a larger action_scale, or poses nearer to rest"
+                )
 
     @property
     def control_seconds(self) -> float:

@@ -9,6 +9,8 @@ The reward is the goal reward (`task.py`); its parts are in `info`. An episode e
 height or the simulation diverges. Shapes: S = 11 + 2 J body state (`heading.py`), C = 5 command, A actions.
 """
 
+import os
+import sys
 from typing import Any
 
 import gymnasium
@@ -107,6 +109,8 @@ class GoalEnv(gymnasium.Env):
         if self.render_mode is None:
             return None
         if self.mujoco_renderer is None:
+            if sys.platform == "linux" and "DISPLAY" not in os.environ:
+                os.environ.setdefault("MUJOCO_GL", "egl")  # needs no window
             camera = {"distance": self.body.camera_distance, "azimuth": 120.0, "elevation": -12.0}
             self.mujoco_renderer = MujocoRenderer(self.model, self.data, camera, FRAME_SIZE, FRAME_SIZE, camera_id=-1)
         self.mujoco_renderer.data = self.data  # one whose simulation failed is another

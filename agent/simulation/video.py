@@ -1,7 +1,6 @@
 """Pictures of the body: an env that renders, with or without OpenGL, and H.264 files that play everywhere."""
 
 import itertools
-import os
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
@@ -33,8 +32,6 @@ REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 def make_rendering_env(body: str = "humanoid", max_episode_steps: int = NEVER) -> gymnasium.Env:
     """An env that renders `rgb_array`: pictures where OpenGL works, and a stick figure in plain pixels elsewhere."""
-    if "DISPLAY" not in os.environ:
-        os.environ.setdefault("MUJOCO_GL", "egl")
     env = make_env(body, "rgb_array", max_episode_steps)
     env.reset(seed=0)
     quality = goal_env(env).model.vis.quality

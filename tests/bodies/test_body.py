@@ -96,7 +96,8 @@ def test_the_parts_of_an_observation_have_names():
 
 
 def test_position_targets_are_relative_to_the_rest_pose():
-    body = replace(HUMANOID, action_kind="position", start_at_rest=True, start_height=1.3)
+    kind = {"action_kind": "position", "action_scale": (3.0,) * 17}
+    body = replace(HUMANOID, **kind, start_at_rest=True, start_height=1.3)
     center = dict(zip(body.actuated, body.control_center, strict=True))
     assert center["right_elbow"] == -0.9 and center["abdomen_y"] == 0
     start = body.start_qpos(body.load_model())
@@ -147,6 +148,10 @@ def test_position_targets_are_relative_to_the_rest_pose():
         ({"arm_poses": {"up": (1.0, 2.0)}}, "arm pose 'up' of body humanoid has 2 angles: give up, out and wave 3"),
         ({"arm_poses": {"fist": (1.0, 2.0, 3.0)}}, "arm pose 'fist'"),
         ({"wave_swing": (0.4,)}, "arm pose 'swing' of body humanoid has 1 angles"),
+        (
+            {"action_kind": "position"},
+            "poses of body humanoid take right_shoulder1 .* rad from its rest pose, its actions only 0.40: give it",
+        ),
     ],
 )
 def test_a_body_that_cannot_be_is_refused(change, message):

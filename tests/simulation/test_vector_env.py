@@ -492,7 +492,8 @@ def test_an_action_that_is_not_finite_is_refused_before_it_moves_anything(value)
 @pytest.mark.parametrize("value", [100.0, 1e300])
 @pytest.mark.parametrize("kind", ["torque", "position"])
 def test_actions_beyond_the_action_space_are_clipped_to_it(kind, value, monkeypatch):
-    monkeypatch.setitem(BODIES, "servos", replace(HUMANOID, name="servos", action_kind=kind, action_scale=(0.2,) * 17))
+    servos = replace(HUMANOID, name="servos", action_kind=kind, action_scale=(0.2,) * 17, arm_poses={}, wave_swing=())
+    monkeypatch.setitem(BODIES, "servos", servos)
     beyond, within = make_vector_env(2, 1, body="servos"), make_vector_env(2, 1, body="servos")
     for envs in (beyond, within):
         envs.reset(seed=0)
