@@ -21,7 +21,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # Which of the two $(RUN) holds. Asking for the other one makes all of it again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart app web test test-all torture style quality benchmark baselines ablations stages docker
+.PHONY: quickstart app web test test-all torture style quality benchmark baselines ablations stages docs docker
 .DELETE_ON_ERROR:
 
 # All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
@@ -119,6 +119,14 @@ ablations: $(INSTALLED)
 # An hour and a half: what goal-blind pretraining gains, as docs/stages.png.
 stages: $(INSTALLED)
 	$(BIN)/python experiments/stages.py
+
+# README and docs/ as a site in runs/site. It has no pages of code, so links to code become words.
+docs: $(INSTALLED)
+	$(BIN)/pip install --quiet zensical==0.0.73
+	rm -rf runs/docs runs/site && mkdir -p runs && cp -r docs runs/docs
+	cp README.md runs/docs/index.md && cp CONTRIBUTING.md CHANGELOG.md runs/docs
+	sed -E -i.bak -e 's|\]\(docs/|](|g' -e 's|\[([^]]*)\]\(\.\./[^)]*\)|\1|g' runs/docs/*.md && rm runs/docs/*.bak
+	$(BIN)/zensical build --strict
 
 docker:
 	docker build --tag motor-agents .
