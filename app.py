@@ -1,7 +1,7 @@
-"""Serve the page of web/, and what only a server can do: load another agent, and draw clips.
+"""Serve the page of web/, and add what needs a server: loading other agents and drawing clips.
 
-Reads   web/dist (make web), and agents: that of --agent, and those that the page asks for
-Writes  nothing that stays
+Reads   web/dist (make web), the agent of --agent, and agents that the page asks for
+Writes  only temporary files
 
     python app.py --agent pretrained/humanoid
 """
@@ -37,9 +37,9 @@ HERE = Path(__file__).parent
 BUILT, EXPORT = HERE / "web" / "dist", HERE / "web" / "export.py"
 HOST, PORTS = "127.0.0.1", range(7860, 7960)
 HEADERS = [
-    ("cross-origin-embedder-policy", "require-corp"),  # with the next one: the language model may use all cores
+    ("cross-origin-embedder-policy", "require-corp"),  # with the next one: lets the language model use all cores
     ("cross-origin-opener-policy", "same-origin"),
-    ("cache-control", "no-cache"),  # the page may be built again
+    ("cache-control", "no-cache"),  # the page may be rebuilt
 ]
 LONGEST_NAME = 500  # bytes
 
@@ -47,22 +47,22 @@ LONGEST_NAME = 500  # bytes
 @strict
 @dataclass
 class Arguments:
-    agent: str = option("pretrained/humanoid", "folder or Hub repo of the agent to begin with")
-    body: str = option("", "name of the robot; by default the first that the agent moves")
+    agent: str = option("pretrained/humanoid", "folder or Hub repo of the first agent")
+    body: str = option("", "name of the robot; by default the agent's first")
     port: int = option(0, f"port of the page; 0: the first free one from {PORTS[0]} on")
 
     def validate_limits(self):
         if self.body:
             find_body(self.body)
         if self.port > 65535:
-            raise ValueError(f"port={self.port} is none: give one from 1 to 65535, or 0 for the first free one")
+            raise ValueError(f"port={self.port} is not a port: give one from 1 to 65535, or 0 for the first free one")
 
 
 def main(args: Arguments) -> None:
     hub.agent_folder(args.agent)
     if not (BUILT / "agents.json").is_file():
         raise ValueError("the page is not built, there is no web/dist/agents.json: run make web")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the temporary folder goes
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the temporary folder is removed
     with listen(args.port) as listener, tempfile.TemporaryDirectory() as folder:
         agents = Agents(Path(folder))
         agents.first = anyio.run(agents.find, args.agent, args.body)
@@ -72,7 +72,7 @@ def main(args: Arguments) -> None:
 
 
 def listen(port: int) -> socket.socket:
-    """A socket at `port`, or at the first free one of PORTS. Raises ValueError where it cannot be had."""
+    """A socket at `port`, or at the first free port of PORTS. Raises ValueError if none can be used."""
     for number in [port] if port else PORTS:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -87,10 +87,10 @@ def listen(port: int) -> socket.socket:
 
 
 class Agents:
-    """The agents of the page: those that were built with it, and those that were exported since.
+    """The agents of the page: those that were built with it, and those that are exported later.
 
     Args:
-        exported: folder for the latter, laid out as web/dist.
+        exported: folder for the latter, laid out like web/dist.
     """
 
     def __init__(self, exported: Path):
@@ -98,7 +98,7 @@ class Agents:
         self._exporting = anyio.Lock()
 
     def listed(self) -> list[dict[str, str]]:
-        """Folder, name and robot of each, `first` before the others."""
+        """Folder, name and robot of each agent, beginning with `first`."""
         found = {}
         for root in (BUILT / "agents", self.exported / "agents"):
             for file in sorted(root.glob("*/*/agent.json")):
@@ -107,7 +107,7 @@ class Agents:
         return sorted(found.values(), key=lambda each: each["folder"] != self.first)
 
     async def find(self, name: str, body: str = "") -> str:
-        """Folder of an agent and its robot. One that is not there is exported first.
+        """Folder of an agent and its robot. A missing one is exported first.
 
         Raises:
             ValueError: there is no such agent, or it does not move this robot.
@@ -125,9 +125,9 @@ class Agents:
         return [each["folder"] for each in listed if each["agent"] == name and body in ("", each["body"])]
 
     async def _export(self, name: str, body: str) -> None:
-        await anyio.to_thread.run_sync(hub.agent_folder, name)  # which says at once that there is no such agent
+        await anyio.to_thread.run_sync(hub.agent_folder, name)  # raises early if there is no such agent
         if importlib.util.find_spec("onnx") is None:
-            raise ValueError("onnx is not installed, without which no agent is exported: make web")
+            raise ValueError("onnx is not installed, so no agent can be exported: make web")
         flags = [f"--agent={name}", f"--body={body}", f"--output_dir={self.exported}", "--planner=true"]
         done = await anyio.run_process(
             [sys.executable, str(EXPORT), *flags],
@@ -141,7 +141,7 @@ class Agents:
 
 
 def site(agents: Agents) -> Starlette:
-    """The page with its agents, and what it can ask for. A ValueError is answered with its line."""
+    """The page, its agents and its requests. A ValueError is answered with status 400 and its message."""
 
     async def list_agents(request: Request) -> Response:
         return JSONResponse({"server": True, "agents": agents.listed()})
@@ -149,7 +149,7 @@ def site(agents: Agents) -> Starlette:
     async def find_agent(request: Request) -> Response:
         name = (await content(request, LONGEST_NAME)).decode(errors="replace")
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise ValueError(f"{name} leads elsewhere: give a folder of this project, or a Hub repo")
+            raise ValueError(f"{name} is outside of this project: give a folder of this project, or a Hub repo")
         return PlainTextResponse(await agents.find(name))
 
     async def draw_clip(request: Request) -> Response:
@@ -174,7 +174,7 @@ def site(agents: Agents) -> Starlette:
 
 
 async def content(request: Request, most: int) -> bytes:
-    """What was posted. Raises ValueError for more than `most` bytes, and for what another site posts."""
+    """The posted bytes. Raises ValueError for more than `most` bytes, and for requests from another site."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise ValueError("only the page itself may ask for this")
     posted = b""
@@ -195,7 +195,11 @@ def most_poses(body: Body) -> int:
 
 
 def draw(body: Body, posted: bytes) -> bytes:
-    """An MP4 of poses [T, 7 + J] as 32-bit floats, FRAME_EVERY control steps apart. Raises ValueError for others."""
+    """An MP4 of poses [T, 7 + J], posted as 32-bit floats FRAME_EVERY control steps apart.
+
+    Raises:
+        ValueError: the bytes are not such poses.
+    """
     if len(posted) % pose_bytes(body):
         raise ValueError(f"{len(posted)} bytes were sent: send {pose_bytes(body)} for each pose of {body.name}")
     poses = np.frombuffer(posted, "<f4").reshape(-1, 7 + len(body.joints)).astype(float)

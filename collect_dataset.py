@@ -1,4 +1,4 @@
-"""Roll a motor policy out over every goal and write the episodes as a dataset.
+"""Roll out a motor policy under changing goals and write the episodes as a dataset.
 
 Reads   a MotorPolicy               (pretrain_ppo.py)
 Writes  a dataset of trajectories   (train_decision_transformer.py, finetune_llm.py)
@@ -9,22 +9,22 @@ Writes  a dataset of trajectories   (train_decision_transformer.py, finetune_llm
     python collect_dataset.py --relabel runs/proposed --output_dir runs/relabelled
 
 The policy is executed with noise, and its mean action is stored as the label (DART, Laskey et al., 2017): a model that
-imitates it also learns to recover. The goals, whose heights and arms are those that the body can be asked for:
+imitates it also learns to recover. The goals, with the heights and arm poses that the body supports:
 
-* A goal lasts 2.25 to 6 seconds. Its velocity is a named skill, or any on the grid within the body's reach.
-* `posture_share` of the goals have another posture than upright with arms at rest, every other one equally often.
-* `posture_switch_share` of the switches change the posture only. Of the others, half change the velocity only, and
-  half both.
-* In `correction_share` of the episodes short corrections interrupt the goals, as when Pursuit steers. Between them the
-  body goes straight, stands, or turns on the spot. A correction lasts 0.2 to 1 second and changes one or more of vx
-  and vy by 0.2 m/s and wz by 0.2 or 0.4 rad/s. In half of the cases another one follows at once.
+* A goal lasts 2.25 to 6 seconds. Its velocity is that of a named skill, or any on the grid within the body's reach.
+* `posture_share` of the goals have a posture other than upright with arms at rest. All of these are equally likely.
+* `posture_switch_share` of the switches between goals change only the posture. Of the rest, half change only the
+  velocity, and half change both.
+* In `correction_share` of the episodes, short corrections interrupt the goals, as Pursuit's steering does. Between
+  them the body goes straight, stands, or turns on the spot. A correction lasts 0.2 to 1 second and changes one or more
+  of vx and vy by 0.2 m/s and wz by 0.2 or 0.4 rad/s. In half of the cases, another one follows immediately.
 
-A shard holds T steps of N bodies from a fresh start, and depends only on the seed and its number: a run that dies
-loses the open shard, and one that is resumed writes what it would have written. Under `accelerate launch` the
-processes take turns at the shards.
+A shard holds T steps of N bodies, beginning with a reset. It depends only on the seed and its number: a run that is
+killed loses only the unfinished shard, and a resumed run writes the same shards as an uninterrupted one. Under
+`accelerate launch`, the processes take turns at the shards.
 
-With --proposals the goals are those of programs that a planner proposed (evaluate.py --suite goals), one program after
-the other. With --relabel nothing is simulated: a dataset is written again with the goals that were achieved
+With --proposals, the goals are those of programs that a planner proposed (evaluate.py --suite goals), one program
+after another. With --relabel, nothing is simulated: a dataset is rewritten with the goals that were achieved
 (agent/data/hindsight.py).
 
 Shapes: T steps of a shard, N parallel bodies, S body state, A actions; a goal is five numbers, those of
@@ -63,37 +63,37 @@ from agent.simulation.vector_env import MAX_DIVERGED, GoalVectorEnv
 
 GOAL_SECONDS = (2.25, 6.0)
 CORRECTION_SECONDS = (0.2, 1.0)
-BETWEEN_SECONDS = (0.2, 2.0)  # from one row of corrections to the next
-ANOTHER_CORRECTION = 0.5  # share of the corrections after which another one comes at once
-CORRECTIONS = ((-1, 0, 0, 0, 0, 0, 1), (-1, 0, 1), (-2, -1, 0, 1, 2))  # of vx, vy and wz, in steps of the grid
+BETWEEN_SECONDS = (0.2, 2.0)  # from one series of corrections to the next
+ANOTHER_CORRECTION = 0.5  # share of the corrections that are immediately followed by another
+CORRECTIONS = ((-1, 0, 0, 0, 0, 0, 1), (-1, 0, 1), (-2, -1, 0, 1, 2))  # of vx, vy and wz, in grid steps
 PUSH_SECONDS = (3.0, 9.0)
-NOISE_SECONDS = 2.25  # after which a body draws another noise level
+NOISE_SECONDS = 2.25  # after which a body draws a new noise level
 FILM_SECONDS = 6.0
-# What may change when a collection goes on: how much, where and by how many processes; not what is in the files.
+# Arguments that may differ when a run is resumed. Policy and proposals are recognized by their content.
 FREE = {"policy", "proposals", "num_steps", "num_threads", "processes", *arguments.ALWAYS_FREE}
 
 
 @strict
 @dataclass
 class Arguments(arguments.StageArguments):
-    policy: str = option("", "folder or Hub repo of the MotorPolicy to follow")
+    policy: str = option("", "folder or Hub repo of the MotorPolicy to roll out")
     output_dir: str = option("runs/rollouts", "folder of the dataset")
-    proposals: str = option("", "file of programs, JSON lines, to take the goals from")
-    relabel: str = option("", "folder or Hub repo of a dataset to write again with the goals that were achieved")
-    resume: bool = option(False, "go on after the shards that output_dir has")
+    proposals: str = option("", "JSON Lines file of programs to take the goals from")
+    relabel: str = option("", "folder or Hub repo of a dataset to rewrite with the goals that were achieved")
+    resume: bool = option(False, "continue after the shards in output_dir")
     seed: int = 0
 
     num_steps: int = option(512_000, "steps to collect, rounded up to whole shards")
-    num_envs: int = option(128, "bodies of each process; more are faster per step and make larger shards")
+    num_envs: int = option(128, "parallel bodies per process; more are faster per step and make larger shards")
     num_threads: int = option(0, "threads that step the physics; 0: this process's share of the cores")
-    shard_steps: int = option(1000, "steps of every body in a shard, and the longest episode")
+    shard_steps: int = option(1000, "steps of each body in a shard, and maximum length of an episode")
     noise_levels: str = option("0,0.1,0.2,0.4", "standard deviations of the noise, as shares of the action range")
-    skill_share: float = option(0.5, "share of the goals that are named skills; the others are any commands")
-    push_speed: float = option(0.5, "m/s, largest shove that a body gets now and then")
-    posture_share: float = option(0.5, "share of the goals with a height or arms other than usual")
-    posture_switch_share: float = option(0.2, "share of the switches that change the posture alone")
+    skill_share: float = option(0.5, "share of the goals that are named skills; the rest are arbitrary commands")
+    push_speed: float = option(0.5, "m/s, maximum of the occasional shoves")
+    posture_share: float = option(0.5, "share of the goals with a crouch or an arm pose")
+    posture_switch_share: float = option(0.2, "share of the switches between goals that change only the posture")
     correction_share: float = option(0.4, "share of the episodes in which short corrections interrupt the goals")
-    recovery_share: float = option(0.3, "share of episodes that start disturbed, in another body's mid-motion state")
+    recovery_share: float = option(0.3, "share of episodes that start from another body's mid-motion state, disturbed")
 
     def validate_numbers(self):
         arguments.check_counts(self, "num_steps", "num_envs", "shard_steps")
@@ -141,7 +141,7 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
     with accelerator.main_process_first():
         source = hub.folder(args.policy)
     policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
-    policy.prompt(Goal())  # raises an error where it follows no goals
+    policy.prompt(Goal())  # raises an error if it follows no goals
     envs = build_envs(args, policy.body)
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
     claim = runs.claim(folder) if accelerator.is_main_process else None
@@ -157,7 +157,7 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
         tasks = add_tasks(tasks, gather_object([schema.occurring(shard["goal.command"])]))
         if claim:
             schema.write_tasks(folder, tasks)
-        accelerator.wait_for_everyone()  # no shard has a task that the file lacks
+        accelerator.wait_for_everyone()  # the tasks file must be complete before a shard refers to it
         add_indices(shard, number * args.shard_size, episodes + sum(counts[:rank]), tasks, policy.body)
         write_shard(folder, number, shard, velocity, policy.body)
         accelerator.wait_for_everyone()
@@ -170,7 +170,7 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
 
 
 def build_envs(args: Arguments, body: Body) -> GoalVectorEnv:
-    """The bodies, which get goals, shoves and disturbed starts."""
+    """The parallel bodies, with goals, shoves and disturbed starts."""
     curriculum = GoalsToCollect(
         goal_seconds=GOAL_SECONDS,
         stand_factor=1,
@@ -192,8 +192,8 @@ Schedule = Iterable[tuple[np.ndarray, int]]  # goals [5] one after another, and 
 
 @dataclass(frozen=True)
 class GoalsToCollect(Curriculum):
-    """The recipe of the goals, or those of `programs`, one program after the other. Each body has a schedule of its
-    own, which begins with its episode. The script's docstring says what the shares mean.
+    """Draws goals as the script's docstring describes, or takes those of `programs`, one program after another. Each
+    body has its own schedule, which begins with the episode.
     """
 
     posture_share: float = 0.0
@@ -222,7 +222,7 @@ class GoalsToCollect(Curriculum):
         return self.corrected(rng, body) if steered else self.switching(rng, body)
 
     def proposed(self, rng: np.random.Generator) -> Schedule:
-        """Programs, one after the other, each goal for as long as it should take."""
+        """Goals of random programs, one program after another, each goal for its expected time."""
         while True:
             yield from self.programs[rng.integers(len(self.programs))]
 
@@ -240,14 +240,14 @@ class GoalsToCollect(Curriculum):
                     goal[:3] = before[:3]
                 elif rng.random() < 0.5:
                     goal[3:] = before[3:]
-            if goal[3] > 0 and goal[0] > body.low_speed:  # all speeds of a crouch, and not only its fastest
+            if goal[3] > 0 and goal[0] > body.low_speed:  # rescaled, so that not every crouch is at top speed
                 goal[0] *= body.low_speed / body.limits[1, 0]
             goal[:3] = nearest_on_grid(goal[:3], body, goal[3] > 0)
             yield goal, int(self.draw_times(rng, goal[None], body)[0])
             before = goal
 
     def corrected(self, rng: np.random.Generator, body: Body) -> Schedule:
-        """Goals that short corrections interrupt."""
+        """Goals interrupted by short corrections."""
         for goal, left in self.switching(rng, body):
             straight = goal.copy()
             if straight[:2].any():
@@ -272,11 +272,10 @@ def correct(goal: np.ndarray, rng: np.random.Generator, body: Body) -> np.ndarra
 
 
 def read_schedules(path: Path, body: Body) -> list[Schedule]:
-    """The programs in a file of proposals. An open goal lasts as long as the longest one that is drawn.
+    """The programs in a file of proposals. An open goal lasts as long as the longest random goal.
 
     Raises:
-        ValueError: as proposals.read_programs does, or a program has a goal that is no velocity, or that the body
-            cannot be asked for.
+        ValueError: as in proposals.read_programs, or a goal is not a velocity, or the body does not support it.
     """
     return [schedule_of(program, body) for program in proposals.read_programs(path)]
 
@@ -289,7 +288,7 @@ def schedule_of(program: GoalProgram, body: Body) -> Schedule:
 
 
 def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int, int]:
-    """Make the folder ready for more; returns its rounds of shards, and its episodes."""
+    """Prepare the folder for more shards; returns how many complete rounds of shards and how many episodes it has."""
     paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
     if paths and not args.resume:
         raise ValueError(f"{folder} has {len(paths)} shards already: give --resume to go on, or another --output_dir")
@@ -300,12 +299,12 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
         if path != (expected := folder / schema.DATA_PATH.format(**schema.place(number))):
             raise ValueError(f"{expected} is missing: put it back, or remove those after it to collect them again")
     if paths:
-        runs.check(folder, may_lack=True)  # what was removed at the end is collected again
+        runs.check(folder, may_lack=True)  # missing shards at the end are collected again
         runs.check_resume(folder, args, FREE)
         before = runs.read_json(folder / runs.PROVENANCE)["upstream"]
-        if before | {"policy": upstream["policy"]} != upstream:  # its place may change, its weights may not
+        if before | {"policy": upstream["policy"]} != upstream:  # its location may change, its weights may not
             raise ValueError(
-                f"{folder} was collected by another policy than {args.policy}, or for other proposals: "
+                f"{folder} was collected with a policy other than {args.policy}, or for other proposals: "
                 "give another --output_dir"
             )
     whole = len(paths) // ranks
@@ -330,7 +329,7 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
 def roll_out(
     args: Arguments, policy: MotorPolicy, envs: GoalVectorEnv, number: int, steps: Iterable[int]
 ) -> tuple[Shard, np.ndarray]:
-    """Shard `number` without its indices, body after body, step after step, and its velocities [N * T, 3]."""
+    """Shard `number` without its indices, ordered by body and then by step, and its velocities [N * T, 3]."""
     body, device = envs.body, policy.device
     rng = np.random.default_rng([args.seed, number])
     observations, _ = envs.reset(seed=int(rng.integers(2**31)))
@@ -376,12 +375,12 @@ def roll_out(
 
 
 def add_tasks(tasks: Sequence[int], found: Iterable[Sequence[int]]) -> list[int]:
-    """The tasks of a dataset, and then those that were `found` in more of its shards, each once."""
+    """The tasks of a dataset, followed by those `found` in more of its shards, without duplicates."""
     return list(dict.fromkeys([*tasks, *(task for each in found for task in each)]))
 
 
 def add_indices(shard: Shard, first_row: int, first_episode: int, tasks: Sequence[int], body: Body) -> None:
-    """Number the steps and the episodes of a shard, and add the time of each step, and its place in `tasks`."""
+    """Number the steps and the episodes of a shard, and add each step's time and its index in `tasks`."""
     done = shard["next.done"]
     shard["index"] = first_row + np.arange(len(done))
     shard["episode_index"] = first_episode + np.concatenate([[0], np.cumsum(done)[:-1]])
@@ -399,7 +398,7 @@ def write_shard(folder: Path, number: int, shard: Shard, velocity: np.ndarray, b
 
 
 def relabel(args: Arguments) -> None:
-    """Write a dataset again, with the goals that were achieved, and with their rewards and instructions."""
+    """Rewrite a dataset with the goals that were achieved, and with their rewards and instructions."""
     started = time.perf_counter()
     folder, source = Path(args.output_dir), hub.folder(args.relabel, repo_type="dataset")
     info = schema.read_info(source)
@@ -462,7 +461,7 @@ def finish(args: Arguments, folder: Path, seconds: float) -> None:
 
 
 def film(shard: Shard, path: Path, body: Body) -> None:
-    """Show the first seconds of a shard's longest episode."""
+    """Write a video of the first seconds of a shard's longest episode."""
     ends = np.flatnonzero(shard["next.done"]) + 1
     lengths = np.diff(ends, prepend=0)
     longest = lengths.argmax()

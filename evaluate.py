@@ -1,7 +1,7 @@
-"""Measure an actor in physics: command tracking, places, postures, falls, gait, language; propose what to collect.
+"""Evaluate an actor in simulation: command tracking, places, postures, falls, gait, language; propose data to collect.
 
-Reads   an agent, or a MotorPolicy or GoalDecisionTransformer by itself
-Writes  one JSON document, to stdout or --json, a page to look at, and proposals   (collect_dataset.py)
+Reads   an agent, or a MotorPolicy or GoalDecisionTransformer on its own
+Writes  one JSON document (stdout or --json), an HTML report, and proposals   (collect_dataset.py)
 
     python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --json out.json
     python evaluate.py --actor transformer --suite places
@@ -29,14 +29,14 @@ from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent
 from agent.simulation.rollouts import check_body
 
-# Actor -> its class, and the part of an agent's folder that it is.
+# Actor -> its class, and its subfolder in an agent's folder.
 ACTORS: dict[str, tuple[Any, str]] = {
     "policy": (MotorPolicy, "policy"),
     "transformer": (GoalDecisionTransformer, "decision_transformer"),
     "mlp": (GoalMLP, "mlp"),
     "agent": (MotorAgent, "."),
 }
-# Suite -> what measures it.
+# Suite -> the function that runs it.
 SUITES: dict[str, Callable[..., dict]] = {
     "commands": suites.measure_commands,
     "switches": suites.measure_switches,
@@ -63,19 +63,19 @@ class Arguments:
     suite: str = option("commands", f"one of {', '.join(SUITES)}")
     episodes: int = option(
         DEFAULT_EPISODES,
-        "per command, goal or program, and five times as many places; of --minutes each for switches; instructions "
-        "for feedback; in all for native and adapt, which is defined for 2048",
+        "episodes per command, goal or program, with five places each; switches: episodes of --minutes; feedback: "
+        "instructions; native and adapt: in total (adapt is defined for 2048)",
     )
     minutes: int = option(1, "length of an episode of the switches suite")
     seed: int = 0
     against: list[str] = field(
-        default_factory=list, metadata={"help": "more agents, or actors alone, to measure in the same way"}
+        default_factory=list, metadata={"help": "more agents, or actors alone, to evaluate in the same way"}
     )
-    json: str = option("", "file to write; stdout without it")
+    json: str = option("", "JSON file to write; by default stdout")
     report: str = option("", "HTML file to write: tables, plots, and a clip of each agent")
-    proposals: str = option("", "file to write, for the goals suite: what the planner proposes to collect")
-    instructions_file: str = option("", "JSON lines of text and program, for the instructions suite")
-    random_commands: int = option(0, "measure this many commands drawn from the trained region instead")
+    proposals: str = option("", "file to write the planner's proposals to, for the goals suite")
+    instructions_file: str = option("", "JSON Lines file of texts and programs, for the instructions suite")
+    random_commands: int = option(0, "evaluate on this many random commands from the trained region instead")
     num_threads: int = option(0, "threads that step the physics; 0: all cores")
 
     def validate_choices(self):
@@ -89,20 +89,20 @@ class Arguments:
         arguments.check_counts(self, "episodes", "minutes")
         if self.proposals and (self.suite != "goals" or self.actor != "agent" or self.against):
             raise ValueError(
-                "--proposals is what one agent's planner makes of suite goals: give --suite goals, one agent"
+                "--proposals needs suite goals and a single agent with a planner: give --suite goals and one agent"
             )
         if self.suite == "native" and self.actor != "policy":
-            raise ValueError("suite native is the native reward of the body, without goals: give --actor policy")
+            raise ValueError("suite native measures the body's native reward, without goals: give --actor policy")
         if self.suite == "native" and self.report:
             raise ValueError("a report films goals, and suite native has none: give --json, not --report")
         if self.suite == "feedback" and self.actor != "agent":
-            raise ValueError("suite feedback is about what an agent judges: give --actor agent")
+            raise ValueError("suite feedback measures an agent's judgments: give --actor agent")
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):
             raise ValueError("suite instructions needs --actor agent and --instructions_file FILE")
 
 
 def main(args: Arguments) -> None:
-    torch.set_num_threads(1)  # the cores belong to the physics
+    torch.set_num_threads(1)  # the cores are for the physics threads
     instructions = read_instructions(args.instructions_file) if args.suite == "instructions" else []
     names = [args.agent, *args.against]
     actors = [load_actor(name, args.actor, args.body) for name in names]
@@ -129,23 +129,23 @@ def main(args: Arguments) -> None:
 
 
 def load_actor(name: str, kind: str, body: str) -> Any:
-    """The actor of a kind in ACTORS."""
+    """Load the actor; `kind` is a key of ACTORS."""
     if kind == "agent":
         return MotorAgent.from_pretrained(name, body)
     actor, part = ACTORS[kind]
     folder = hub.folder(name)
-    whole = (folder / part / "config.json").is_file()  # a folder of logs may be called as a part is
+    whole = (folder / part / "config.json").is_file()  # a folder of logs may have the same name
     loaded = actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
     check_body(loaded, body or loaded.body.name, name)
     return loaded
 
 
 def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgram]]) -> dict:
-    """What the suite measures of one actor."""
+    """Results of the suite for one actor."""
     if args.suite == "instructions":
         return suites.measure_instructions(actor, instructions, args.seed)
     if args.suite in ("places", "adapt") and args.actor == "agent":
-        actor = actor.transformer  # the suite steers by itself, as the agent does
+        actor = actor.transformer  # the suite does the agent's steering itself
     settings: dict[str, Any] = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
     if args.suite in ("commands", "shoves"):
         drawn = args.random_commands
@@ -156,7 +156,7 @@ def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgr
 
 
 def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:
-    """Texts and their programs, from JSON lines. Raises ValueError naming the line that is none."""
+    """Texts and their programs, from JSON lines. Raises ValueError, naming the line, for an invalid one."""
     try:
         lines = Path(path).read_text().splitlines()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Teach a causal language model to turn instructions into goal programs, by LoRA, and assemble the agent around it.
+"""Fine-tune a causal language model with LoRA to turn instructions into goal programs, and assemble the agent.
 
 Reads   a base language model, or a planner to continue from (--init_from); with --dataset, a dataset of trajectories
 Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole MotorAgent
@@ -6,9 +6,10 @@ Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole Moto
     accelerate launch finetune_llm.py --config configs/llm/smollm2.yaml --output_dir runs/planner
     accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml --output_dir runs/planner
 
-One adapter learns every task as a chat turn: to read sentences (written ones and generated ones), and, from a dataset
-of trajectories, to assess outcomes, correct them and propose what to practice. The loss is on the answers alone. TRL
-trains, PEFT adapts. The planner is measured on the development sentences, on which nothing is trained.
+One LoRA adapter learns every task as a chat turn. It learns to read sentences, both hand-written and generated. From a
+dataset of trajectories it also learns to assess outcomes, correct them and propose what to practice. The loss covers
+only the answers. Training uses TRL and PEFT. The planner is evaluated on the development sentences, which are never
+trained on.
 """
 
 import random
@@ -47,7 +48,7 @@ from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent, describe
 from agent.simulation.video import film
 
-PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, with the planner
+PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, besides the planner
 START = ("base_model", "init_from")  # weights that a run starts from
 CHECKPOINTS = "checkpoints"
 # Arguments that may differ when a run is resumed. The weights it started from are recognized by their content.
@@ -59,28 +60,28 @@ FREE |= arguments.ALWAYS_FREE
 @dataclass
 class Arguments(arguments.TrainingArguments):
     output_dir: str = option("runs/planner", "folder of the planner, its checkpoints and its curves")
-    base_model: str = option(PACKAGED, "folder or Hub repo of a causal LM, or the one that is installed as a package")
+    base_model: str = option(PACKAGED, "folder or Hub repo of a causal LM; by default the one installed as a package")
     base_revision: str = option("", "revision of the Hub repo in base_model")
     init_from: str = option("", "folder or Hub repo of a planner to continue from")
     dataset: str = option("", "folder or Hub repo of a dataset of trajectories, to learn feedback from")
     resume: bool = option(False, "continue from the last checkpoint in output_dir")
     seed: int = 0
 
-    written_epochs: int = option(4, "times that each written sentence is trained on")
-    generated_examples: int = option(12_000, "generated sentences")
-    feedback_examples: int = option(0, "outcomes to assess, of which the missed ones are also corrected, and tables")
+    written_epochs: int = option(4, "epochs over the hand-written sentences")
+    generated_examples: int = option(12_000, "number of generated sentences")
+    feedback_examples: int = option(0, "outcomes to assess; misses are also corrected, plus a quarter as many tables")
     learning_rate: float = 8e-4
     lora_rank: int = 16
     per_device_train_batch_size: int = 16
     gradient_accumulation_steps: int = 1
-    dtype: str = option("bfloat16", f"of the base model's weights: one of {', '.join(DTYPES)}")
+    dtype: str = option("bfloat16", f"data type of the base model's weights: one of {', '.join(DTYPES)}")
     gradient_checkpointing: bool = False
 
-    eval_examples: int = option(200, "development sentences at the end; half of them during training")
+    eval_examples: int = option(200, "development sentences in the final evaluation; half of them during training")
     eval_steps: int = option(250, "updates between evaluations")
     save_steps: int = option(250, "updates between checkpoints")
 
-    agent_dir: str = option("", "folder to assemble the agent in, from the planner and the two parts below")
+    agent_dir: str = option("", "folder to assemble the agent in, from planner, policy and decision_transformer")
     policy: str = option("", "folder or Hub repo of a MotorPolicy, for agent_dir")
     decision_transformer: str = option("", "folder or Hub repo of a GoalDecisionTransformer, for agent_dir")
 
@@ -105,12 +106,12 @@ class Sources(NamedTuple):
     """What a run starts from."""
 
     folders: dict[str, Path]  # of each artefact that the arguments name
-    upstream: dict[str, str]  # their origins, for the record
+    upstream: dict[str, str]  # their origins, for the provenance
 
 
 def main(args: Arguments) -> None:
     started = time.perf_counter()
-    process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # only Accelerator reads it by itself
+    process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # PartialState ignores this variable
     on_gpus = process.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
     args.check_processes(process.num_processes, may_shard=on_gpus)
     sources = find_sources(args)
@@ -166,10 +167,10 @@ def find_sources(args: Arguments) -> Sources:
 
 
 def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metrics | None:
-    """Claim the folder of a run and record its arguments; its metrics, on the main process alone.
+    """Lock the folder of a run and record its arguments. Returns its metrics on the main process, elsewhere None.
 
     Raises:
-        ValueError: another run is in it, or the one to resume had other arguments or started from other weights.
+        ValueError: another run is using it, or the run to resume had other arguments or other initial weights.
     """
     if args.resume:
         runs.check_resume(folder, args, FREE)
@@ -185,13 +186,13 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
     checkpoint = last_checkpoint(folder / CHECKPOINTS) if args.resume else None
     metrics = runs.Metrics(folder, checkpoint_step(checkpoint) if checkpoint else 0 if args.resume else None)
     if not args.resume:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # of an earlier run
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # from an earlier run
         runs.record_provenance(folder, args, upstream)
     return metrics
 
 
 def base_planner(args: Arguments, sources: Sources) -> Planner:
-    """The language model, with the adapter of the planner to continue from; without one, `train` makes an adapter."""
+    """The language model, with the adapter of the planner to continue from. If there is none, `train` adds one."""
     base_model, base_revision = args.base_model, args.base_revision
     if args.init_from:
         config = Planner.read_config(sources.folders["init_from"], args.init_from)
@@ -201,12 +202,12 @@ def base_planner(args: Arguments, sources: Sources) -> Planner:
     planner = Planner(model, load_tokenizer(folder, base_model), base_model=base_model, base_revision=base_revision)
     if args.init_from:
         planner.model = PeftModel.from_pretrained(model, sources.folders["init_from"], is_trainable=True)
-        planner.model.peft_config["default"].base_model_name_or_path = str(folder)  # or PEFT asks the Hub for it
+        planner.model.peft_config["default"].base_model_name_or_path = str(folder)  # or PEFT searches the Hub for it
     return planner
 
 
 def training_turns(args: Arguments, sources: Sources) -> list[Turn]:
-    """What the adapter is trained on, shuffled: sentences with their programs, and feedback."""
+    """The training examples, shuffled: sentences with their programs, and feedback."""
     turns = [Turn(READ, each.text, each.program) for each in written.sentences("train")] * args.written_epochs
     turns += [Turn(READ, each.text, each.program) for each in generator.examples(args.generated_examples, args.seed)]
     if args.dataset:
@@ -217,7 +218,7 @@ def training_turns(args: Arguments, sources: Sources) -> list[Turn]:
 
 
 def tokenized(planner: Planner, turns: list[Turn]) -> Dataset:
-    """Token ids of the turns; the loss is on the answers."""
+    """Token ids of the turns, and a mask that limits the loss to the answers."""
     prompts = [planner.chat.prompt_ids(turn.task, turn.text) for turn in turns]
     answers = [planner.chat.answer_ids(turn.answer) for turn in turns]
     return Dataset.from_dict(
@@ -237,14 +238,14 @@ def train(
     development: list[written.Sentence],
     metrics: runs.Metrics | None,
 ) -> dict[str, torch.Tensor]:
-    """Train the planner's adapter on the answers of `rows`; its weights.
+    """Train the planner's adapter on the answers of `rows`, and return its weights.
 
-    Under FSDP the model stays in shards; the main process gets the weights of all of them.
+    Under FSDP the model stays sharded; the main process gets the weights of all shards.
     """
     folder = Path(args.output_dir) / CHECKPOINTS
     on_cpu = str(PartialState().device) == "cpu"
     if on_cpu:
-        planner.model.set_attn_implementation("eager")  # the backward pass of sdpa takes a quarter of an update there
+        planner.model.set_attn_implementation("eager")  # sdpa's backward pass takes a quarter of an update on a CPU
     config = SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=args.per_device_train_batch_size,
@@ -289,8 +290,8 @@ def train(
 
 
 class AnswerTrainer(SFTTrainer):
-    """Scores the vocabulary only where a row of the batch has an answer. TRL scores it at every token, which without a
-    GPU takes as long as the model itself.
+    """Computes logits only at positions where a row of the batch has an answer. TRL computes them at every position,
+    which on a CPU takes as long as the model itself.
     """
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch: Any = None):
@@ -299,19 +300,19 @@ class AnswerTrainer(SFTTrainer):
         outputs = model(**inputs, logits_to_keep=answers, use_cache=False)
         logits, labels = outputs.logits.float().flatten(0, 1), labels[:, answers].flatten()
         loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / num_items_in_batch
-        loss *= self.accelerator.num_processes  # over which its gradient is averaged
+        loss *= self.accelerator.num_processes  # because gradients are averaged over them
         return (loss, outputs) if return_outputs else loss
 
 
 def lora(args: Arguments) -> LoraConfig:
-    """An adapter for every linear layer. Embeddings and head stay as they are, so it is small."""
+    """An adapter for every linear layer. Embeddings and output head stay frozen, so the adapter is small."""
     return LoraConfig(
         r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
 
 
 class Evaluation(TrainerCallback):
-    """Every `eval_steps` updates: the planner's score on development sentences. Keeps what the trainer logs."""
+    """Scores the planner on development sentences every `eval_steps` updates, and records what the trainer logs."""
 
     def __init__(
         self,
@@ -346,7 +347,7 @@ def evaluate(planner: Planner, sentences: list[written.Sentence]) -> dict[str, f
 
 
 def finish(args: Arguments, sources: Sources, results: dict[str, float], started: float) -> None:
-    """Write the planner's card and record, and assemble and publish the agent."""
+    """Write the planner's card, provenance and summary; assemble and publish the agent."""
     output = Path(args.output_dir)
     provenance = runs.record_provenance(output, args, sources.upstream)
     name = args.push_to_hub or Path(args.agent_dir or output).name
@@ -366,7 +367,7 @@ def finish(args: Arguments, sources: Sources, results: dict[str, float], started
 
 
 def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str, float], provenance: dict) -> None:
-    """Write the agent: a folder per part, without what only served its training."""
+    """Write the agent: a folder per part, without files that only its training needed."""
     with runs.replacing(folder) as new:
         for part, source in parts.items():
             for file in hub.published_files(source):

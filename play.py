@@ -34,8 +34,8 @@ from agent.motor_agent import MotorAgent, RunResult, body_name
 from agent.simulation import video
 from agent.simulation.env import goal_env
 
-LYING_SECONDS = 1.5  # from a fall until it stands again
-PATIENCE = 0.5  # s behind real time, after which what was lost is given up
+LYING_SECONDS = 1.5  # from a fall until the body is put back on its feet
+PATIENCE = 0.5  # s behind real time; a longer delay is not caught up
 
 
 @strict
@@ -48,10 +48,10 @@ class Arguments:
     parse_only: bool = option(False, "print the goal programs as JSON and move nothing")
     video: str = option("", "MP4 file to write")
     strip: str = option("", "PNG file to write, of frames side by side")
-    feedback: bool = option(False, "let the planner assess each goal when it is over, and correct it")
-    max_corrections: int = option(2, "of one goal")
+    feedback: bool = option(False, "let the planner assess each goal when it is over, and correct misses")
+    max_corrections: int = option(2, "corrections per goal")
     shove_at: float = option(0.0, "seconds after which the body is shoved; 0: never")
-    shove_speed: float = option(1.0, "m/s to its left that the shove adds")
+    shove_speed: float = option(1.0, "m/s that the shove adds, to the body's left")
     viewer: bool = option(False, "open MuJoCo's viewer, and read more instructions from the terminal")
     seed: int = 0
     max_seconds: float = option(60.0, "simulated seconds after which to stop")
@@ -103,11 +103,9 @@ def parse(args: Arguments) -> None:
 
 
 def view(args: Arguments) -> None:
-    """Show the body in MuJoCo's viewer, where a mouse can pull it about, until the window is closed."""
+    """Show the body in MuJoCo's viewer, where the mouse can pull it, until the window is closed."""
     if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
-        raise ValueError(
-            "--viewer needs a display, and there is none: give --video out.mp4, or see it by python app.py"
-        )
+        raise ValueError("--viewer needs a display, and there is none: give --video out.mp4, or run python app.py")
     import mujoco.viewer
 
     live = LiveAgent(MotorAgent.from_pretrained(args.agent, args.body), args.seed)
@@ -129,10 +127,10 @@ def view(args: Arguments) -> None:
 
 
 class LiveAgent:
-    """An agent that moves step by step: a new sentence takes over from where the body is, and after a fall it is put
-    back on its feet. What happens is said on stderr.
+    """An agent that runs step by step. A new instruction takes over from the body's current state, and after a fall
+    the body is put back on its feet. Events are printed to stderr.
 
-    One thread takes steps; others only leave sentences.
+    One thread calls `step`; others call only `instruct`.
     """
 
     def __init__(self, agent: MotorAgent, seed: int):
@@ -145,7 +143,7 @@ class LiveAgent:
         self._lying_steps = 0
 
     def instruct(self, text: str) -> None:
-        """Pursue a sentence from the next step on; when it is refused, what runs goes on."""
+        """Pursue an instruction from the next step on. If it is refused, the current program continues."""
         program = self._agent.parse(text)
         if program.refused:
             self._say(f"Refused: {program.reason}.")
@@ -174,7 +172,7 @@ class LiveAgent:
             self._say(f"It stands: {verdict(self._agent.outcomes[0], self._goals)}.")
 
     def _lie(self) -> None:
-        """Limp, until it is put on its feet."""
+        """Lie limp until the body is put back on its feet."""
         self._observation, *_ = self._env.step(np.zeros_like(self._agent.body.scale))
         self._lying_steps -= 1
         if not self._lying_steps:

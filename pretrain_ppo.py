@@ -1,17 +1,17 @@
-"""Train a motor policy by PPO: goal-blind under randomized goals, then goal-conditioned from there.
+"""Train a motor policy with PPO: first goal-blind under randomized goals, then goal-conditioned.
 
-Reads   nothing, or a MotorPolicy to go on from (--init_from)
+Reads   nothing, or a MotorPolicy to continue from (--init_from)
 Writes  a MotorPolicy                            (collect_dataset.py, evaluate.py)
 
     python pretrain_ppo.py --config configs/ppo/blind.yaml --output_dir runs/blind
     python pretrain_ppo.py --config configs/ppo/humanoid.yaml --init_from runs/blind --output_dir runs/ppo
     python pretrain_ppo.py --config configs/ppo/humanoid_postures.yaml --init_from runs/ppo --output_dir runs/postures
 
-The folder itself is the best policy by evaluation, with the critic that --init_from goes on with; last/ is the newest
-policy; checkpoint/ is what --resume goes on from.
+The output folder holds the best policy by evaluation, with its critic; --init_from loads both. last/ holds the newest
+policy. checkpoint/ holds what --resume continues from.
 
-Shapes: T steps of a rollout, N parallel bodies, S body state, C = 5 command, A actions; features come as (even, odd)
-pairs under the mirror. `b` is the batch of a rollout, `mb` a minibatch of it.
+Shapes: T steps of a rollout, N parallel bodies, S body state, C = 5 command, A actions. Features are pairs of an even
+and an odd part under mirroring. `b` is the batch of a rollout, `mb` a minibatch of it.
 """
 
 import copy
@@ -44,11 +44,11 @@ from agent.simulation.task import RewardWeights
 from agent.simulation.vector_env import MAX_DIVERGED, MAX_EPISODE_STEPS, GoalVectorEnv
 from agent.simulation.video import film
 
-MAX_SKIPPED = 10  # minibatches of a run without a finite gradient; more than that is no accident
-# What may change when a run goes on: where it ends, what it reports, what it runs on.
+MAX_SKIPPED = 10  # minibatches with a non-finite gradient that a run may skip
+# Arguments that may differ when a run is resumed: its length, its reports, its hardware.
 FREE = {"init_from", "total_steps", "num_threads", "compile", "training_model", "evaluate_every", "checkpoint_every"}
 FREE |= arguments.ALWAYS_FREE
-# What the env draws goals, starts and shoves by.
+# Settings of the env's random goals, starts and shoves.
 DRAWN = (
     *("run_share", "sidestep_share", "stand_share", "low_share", "arms_share"),
     *("stride_share", "recovery_share", "retry_share", "push_speed"),
@@ -60,49 +60,49 @@ DRAWN = (
 class Arguments(RewardWeights, arguments.TrainingArguments):
     output_dir: str = option("runs/ppo", "folder of the policy, its checkpoint and its curves")
     init_from: str = option("", "folder or Hub repo of a MotorPolicy to start from")
-    resume: bool = option(False, "go on from the checkpoint in output_dir")
+    resume: bool = option(False, "continue from the checkpoint in output_dir")
     seed: int = 0
 
     body: str = option("humanoid", f"robot to train, one of {', '.join(BODIES)}")
     reward: str = option("goal", "goal: follow commands; native: the reward of Gymnasium's own env of this robot")
     goal_conditioned: bool = option(True, "false: goal-blind pretraining under randomized goals")
-    difficulty: float = option(0.3, "share of the trained region that commands are drawn from at the start")
-    run_share: float = option(0.0, "share of the goals that are runs, in addition to those among all the others")
-    sidestep_share: float = option(0.0, "share of the goals that are sidesteps, in addition to those among the others")
-    stand_share: float = option(0.0, "share of the goals that are to stand, in addition to those among the others")
+    difficulty: float = option(0.3, "initial share of the trained region that commands are drawn from")
+    run_share: float = option(0.0, "share of the goals that are runs, in addition to those drawn otherwise")
+    sidestep_share: float = option(0.0, "share of the goals that are sidesteps, in addition to those drawn otherwise")
+    stand_share: float = option(0.0, "share of the goals that are to stand, in addition to those drawn otherwise")
     low_share: float = option(0.0, "share of the goals in a crouch")
-    arms_share: float = option(0.0, "share of the goals whose arms do not rest")
-    push_speed: float = option(0.5, "m/s, largest shove that a body gets now and then, at full difficulty")
+    arms_share: float = option(0.0, "share of the goals with an arm pose")
+    push_speed: float = option(0.5, "m/s, maximum of the occasional shoves, at full difficulty")
     stride_share: float = option(0.2, "share of episodes that start in mid-stride")
-    recovery_share: float = option(0.1, "share of episodes that start in another body's state, disturbed")
-    retry_share: float = option(0.5, "share of the bodies that fell and retry their last goal from where it began")
-    episode_steps: int = option(MAX_EPISODE_STEPS, "time limit; a shorter one gives more practice of the start")
-    start_crouch: bool = option(False, "let init_from, which knows no crouch, begin by the crouch_offset of its body")
-    assist: float = option(0.0, "share at first of forces that help to go low; they fade while bodies rarely fall")
-    kickstart_weight: float = option(0.0, "of the KL from the first policy on commands without a posture; fades")
-    widths: str = option("128,128,64", "pairs of units in each hidden layer of a policy that starts from scratch")
+    recovery_share: float = option(0.1, "share of episodes that start from another body's state, disturbed")
+    retry_share: float = option(0.5, "share of the falls after which the last goal is retried from its start")
+    episode_steps: int = option(MAX_EPISODE_STEPS, "maximum episode length; a shorter one practices starts more often")
+    start_crouch: bool = option(False, "start the crouch of init_from, which has none, from its body's crouch_offset")
+    assist: float = option(0.0, "initial share of forces that help to crouch; they fade while falls are rare")
+    kickstart_weight: float = option(0.0, "weight of the KL from the first policy on commands without posture; fades")
+    widths: str = option("128,128,64", "pairs of units in each hidden layer of a new policy")
 
     total_steps: int = 20_000_000
     num_envs: int = 256
     num_threads: int = option(0, "threads that step the physics; 0: this process's share of the cores")
-    compile: bool = option(False, "torch.compile acting and learning, with CUDA graphs on a GPU; takes a minute")
-    training_model: bool = option(False, "train in the body's cheaper model; it is never evaluated in")
+    compile: bool = option(False, "use torch.compile to act and learn, with CUDA graphs on a GPU; takes a minute")
+    training_model: bool = option(False, "train in the body's cheaper simulation model, which evaluations never use")
     rollout_steps: int = 32
     epochs: int = 3
     minibatch_size: int = 2048
-    learning_rate: float = option(5e-4, "of the policy to start with; it adapts to target_kl")
+    learning_rate: float = option(5e-4, "initial, of the policy; it adapts to target_kl")
     critic_learning_rate: float = 1e-3
     learning_rate_min: float = 2e-4
     learning_rate_max: float = 3e-3
-    target_kl: float = option(0.04, "the learning rate adapts to keep the change per update near this")
-    last_kl: float = option(0.01, "what target_kl goes down to, by the end of the run")
-    average_decay: float = option(0.98, "per update, of the mean of the weights, which is evaluated and kept")
+    target_kl: float = option(0.04, "the learning rate adapts to keep the KL per update near this")
+    last_kl: float = option(0.01, "value that target_kl falls to by the end of the run")
+    average_decay: float = option(0.98, "decay per update of the average of the weights, which is evaluated and saved")
     gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
     max_grad_norm: float = 1.0
-    critic_updates: int = option(0, "updates at the start in which only the critic learns, after --init_from")
-    first_std: float = option(0.0, "exploration noise to start with; 0: that of init_from, or 0.35")
+    critic_updates: int = option(0, "updates at the start that train only the critic, after --init_from")
+    first_std: float = option(0.0, "initial exploration noise; 0: that of init_from, or 0.35")
     evaluate_every: int = option(100, "updates between evaluations, on the commands or the native suite")
     checkpoint_every: int = option(20, "updates between checkpoints")
 
@@ -143,7 +143,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
 
     @property
     def frame(self) -> str:
-        """What the bodies observe: the native reward is for the way along the world's x axis."""
+        """Frame of the observations: the native reward is for motion along the world's x axis."""
         return "world" if self.reward == "native" else "heading"
 
     @property
@@ -195,7 +195,7 @@ def main(args: Arguments) -> None:
     with runs.interruptible() as interruption:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
-            torch.set_num_threads(1)  # the cores belong to the physics
+            torch.set_num_threads(1)  # the cores are for the physics threads
             rollout, happened = collect(args, envs, policy)
             collected = time.perf_counter()
             torch.set_num_threads(envs.num_threads)
@@ -258,7 +258,7 @@ def main(args: Arguments) -> None:
 def build_models(
     args: Arguments, device: torch.device, source: Path | None = None, widths: list[int] | None = None
 ) -> tuple[MotorPolicy, Critic]:
-    """The policy and the critic in the folder `source`, or new ones of the given or else the asked `widths`."""
+    """The policy and the critic from the folder `source`, or new ones with `widths`, by default args.widths."""
     if source:
         policy = MotorPolicy.to_train_on(source, args.init_from, body=args.body, frame=args.frame)
         policy.config.goal_conditioned = args.goal_conditioned
@@ -278,7 +278,7 @@ def build_models(
 
 
 def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
-    """The bodies to train with, somewhere in their episodes, so that time limits do not come in waves."""
+    """The training envs, at random times of their episodes, so that they do not all reach the time limit at once."""
     envs = GoalVectorEnv(
         args.num_envs,
         args.num_threads or None,
@@ -299,7 +299,7 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
 
 @torch.no_grad()
 def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """One rollout: tensors [T, N, ...] and the means of what happened."""
+    """One rollout: tensors [T, N, ...], and means to log."""
     device, state_size = policy.device, envs.body.observation_size
     act = compiled(MotorPolicy.forward, device.type) if args.compile else MotorPolicy.forward
     std, noise = policy.std, torch.randn(args.rollout_steps, envs.num_envs, envs.body.action_size, device=device)
@@ -339,8 +339,8 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
 
 @torch.no_grad()
 def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
-    """The actions [T, N, A] of the policy that the training started from, and how much they count [T, N]: on commands
-    without a posture (kickstarting: Schmitt et al., 2018, arXiv:1803.03835).
+    """Actions [T, N, A] of the initial policy, and their weights [T, N], which are 0 on commands with a posture
+    (kickstarting: Schmitt et al., 2018, arXiv:1803.03835).
     """
     mean, _ = first_policy(rollout["observations"], rollout["commands"], rollout["phase"])
     plain = (rollout["commands"][..., 3:] == 0).all(-1)
@@ -350,7 +350,7 @@ def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], weight: flo
 def generalized_advantages(
     rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, done: Tensor, gamma: float, lam: float
 ) -> Tensor:
-    """Advantages [T, N] of a rollout. A fall removes the future; a time limit only ends the sum (Schulman et al.,
+    """Advantages [T, N] of a rollout. Values are bootstrapped at time limits, but not after falls (Schulman et al.,
     2016).
     """
     advantages = rewards + gamma * next_values * ~terminated - values
@@ -364,8 +364,8 @@ def generalized_advantages(
 def learning_batch(
     args: Arguments, accelerator: Accelerator, policy: MotorPolicy, critic: Critic, rollout: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The valid steps of a rollout, each with its features, its advantage, and its return and value in units of the
-    critic's scale, which follows the returns.
+    """The valid steps of a rollout with their features, advantages, returns and values. Returns and values are in
+    units of the critic's scale, which follows the standard deviation of the returns.
     """
     features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
     values = critic(features, rollout["critic_even"], rollout["critic_odd"]) * critic.return_scale
@@ -385,17 +385,15 @@ def learning_batch(
 
 
 def log_density(noise: Tensor, std: Tensor) -> Tensor:
-    """Logarithm [...] of the density of actions that are `noise` [..., A] standard deviations `std` [A] off the
-    mean.
-    """
+    """Log density [...] of actions that are `noise` [..., A] standard deviations `std` [A] from the mean."""
     return -noise.square().sum(-1) / 2 - (std.log() + math.log(2 * math.pi) / 2).sum()
 
 
 def minibatch_losses(
     policy: MotorPolicy, critic: Critic, mb: dict[str, Tensor], clip_coefficient: float
 ) -> dict[str, Tensor]:
-    """Losses of policy and critic on a minibatch, and that of kickstarting; to be logged, the entropy of the noise and
-    how far the policy has come from the one that acted: the KL divergence and the share of clipped ratios.
+    """Losses of policy, critic and kickstarting on a minibatch. For the log, also the entropy of the noise, the KL
+    divergence from the policy that acted, and the share of clipped ratios.
     """
     features = mb["even_features"], mb["odd_features"]
     mean, std = policy.from_features(features, mb["commands"], mb["phase"])
@@ -434,7 +432,7 @@ def update(
     parameters = [*policy.parameters(), *critic.parameters()]
     rows: list[dict[str, float]] = []
     skipped = 0
-    minibatches = -(-args.batch_size // args.minibatch_size)  # as many in every process, however many steps are valid
+    minibatches = -(-args.batch_size // args.minibatch_size)  # the same in every process, however many steps are valid
     for _ in range(args.epochs):
         for mb_indices in torch.randperm(len(returns), device=returns.device).tensor_split(minibatches):
             mb = {name: value[mb_indices] for name, value in b.items()}
@@ -448,7 +446,7 @@ def update(
             norm, critic_norm = (
                 nn.utils.clip_grad_norm_(module.parameters(), args.max_grad_norm) for module in (policy, critic)
             )
-            if (norm + critic_norm).isfinite():  # in all processes, because gradients are averaged
+            if (norm + critic_norm).isfinite():  # the same in all processes, because gradients are averaged
                 optimizer.step()
                 rows.append({name: float(value.detach()) for name, value in computed.items()})
                 rows[-1]["policy/gradient_norm"] = float(norm)
@@ -461,7 +459,7 @@ def update(
 
 @functools.cache
 def compiled(function: Callable, device_type: str) -> Callable:
-    """The function as fused kernels; on a GPU launched at once, as a CUDA graph."""
+    """The function compiled to fused kernels; on a GPU launched as one CUDA graph."""
     return torch.compile(function, mode="reduce-overhead" if device_type == "cuda" else "default")
 
 
@@ -482,7 +480,7 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
 
 
 def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float, step: int) -> None:
-    """Keep the change per update near a target, which goes from target_kl down to last_kl over the run."""
+    """Keep the KL per update near a target, which falls from target_kl to last_kl over the run."""
     target = args.target_kl + (args.last_kl - args.target_kl) * min(1.0, step / args.total_steps)
     factor = 1 / 1.2 if kl > 1.5 * target else 1.2 if kl < target / 1.5 else 1.0
     group = optimizer.param_groups[0]
@@ -490,7 +488,7 @@ def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float,
 
 
 def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
-    """Measure the policy, publish it if it is the best so far, and return what to log."""
+    """Evaluate the policy, save it if it is the best so far, and return what to log."""
     postures = bool(args.low_share or args.arms_share)
     score, evaluation, mean = score_policy(policy, args.reward, postures, args.seed)
     if progress["best_score"] is None or score > progress["best_score"]:

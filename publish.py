@@ -1,4 +1,4 @@
-"""Publish a folder that a stage has made, as its own --push_to_hub does.
+"""Publish the output folder of a stage, as the stage's own --push_to_hub does.
 
 Reads   any artefact of the four stages, or an agent
 Writes  a repo on the Hugging Face Hub

@@ -1,4 +1,4 @@
-"""Train a Decision Transformer, or an MLP to compare it with, to imitate the policies that collected datasets.
+"""Train a Decision Transformer, or an MLP baseline, to imitate the policies that collected the datasets.
 
 Reads   datasets of trajectories      (collect_dataset.py, or one of the layouts in agent/data/episodes.py)
 Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
@@ -8,10 +8,10 @@ Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
     accelerate launch train_decision_transformer.py --init_from pretrained/humanoid/decision_transformer \
         --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
-Datasets of several bodies train one model that moves them all, on as many windows of each. The folder itself is the
-best model by evaluation in physics, or by its loss where the dataset is from another project; last/ is the newest
-model; checkpoint/ is what --resume goes on from. The windows of an update depend only on the seed and its number, so a
-run that is resumed, or split over processes, sees the same ones.
+Datasets of several bodies train one model for all of them, on equally many windows of each. The output folder holds
+the best model by evaluation in simulation, or by its loss if the dataset is from another project. last/ holds the
+newest model. checkpoint/ holds what --resume continues from. The windows of an update depend only on the seed and its
+number, so a run that is resumed, or split over processes, sees the same ones.
 
 Shapes: B windows of an update over all processes, K steps of context.
 """
@@ -49,11 +49,11 @@ OWN = {
     "transformer": ("context_length", "hidden_size", "n_layer", "n_head", "goal_prompt", "return_horizon"),
     "mlp": ("hidden_size", "n_layer"),
 }
-TARGET_QUANTILE = 0.9  # of the dataset's returns-to-go, that the transformer asks for
-MEASURED = {"survival": "", "velocity_error": " m/s", "yaw_error": " rad/s"}  # in physics, with units
-LOSS_WINDOWS = 1024  # of an evaluation without physics
-MAX_SKIPPED = 10  # updates of a run without a finite gradient; more than that is no accident
-# What may change when a run goes on: where its dataset is, what it reports.
+TARGET_QUANTILE = 0.9  # of the dataset's returns-to-go, which the transformer is conditioned on
+MEASURED = {"survival": "", "velocity_error": " m/s", "yaw_error": " rad/s"}  # in simulation, with units
+LOSS_WINDOWS = 1024  # of an evaluation without simulation
+MAX_SKIPPED = 10  # updates with a non-finite gradient that a run may skip
+# Arguments that may differ when a run is resumed: the location of its dataset, its reports.
 FREE = {"init_from", "dataset", "evaluate_every", "checkpoint_every", "log_every"}
 FREE |= arguments.ALWAYS_FREE
 
@@ -62,11 +62,11 @@ FREE |= arguments.ALWAYS_FREE
 @dataclass
 class Arguments(arguments.TrainingArguments):
     dataset: list[str] = field(
-        default_factory=list, metadata={"help": "folder or Hub repo of the dataset; several are taken together"}
+        default_factory=list, metadata={"help": "folder or Hub repo of the dataset; several are combined"}
     )
     output_dir: str = option("runs/dt", "folder of the model, its checkpoint and its curves")
     init_from: str = option("", "folder or Hub repo of a model to start from")
-    resume: bool = option(False, "go on from the checkpoint in output_dir")
+    resume: bool = option(False, "continue from the checkpoint in output_dir")
     seed: int = 0
 
     model: str = option("transformer", "transformer, or mlp for plain behavior cloning")
@@ -74,16 +74,16 @@ class Arguments(arguments.TrainingArguments):
     hidden_size: int = 128
     n_layer: int = 3
     n_head: int = 4
-    goal_prompt: str = option("prefix", "prefix, or state: add the goal to every state")
-    return_horizon: int = option(60, "steps whose mean reward is the return-to-go; 0: steps have no return-to-go")
+    goal_prompt: str = option("prefix", "prefix: goal tokens first; state: the goal is added to every state")
+    return_horizon: int = option(60, "coming steps whose mean reward is the return-to-go; 0: no return-to-go")
 
     updates: int = 6000
-    batch_size: int = option(64, "windows of an update, over all processes and bodies")
+    batch_size: int = option(64, "windows per update, over all processes and bodies")
     learning_rate: float = option(6e-4, "after the warm-up; it decays to 0 at the end of the run")
     warmup_updates: int = 300
     weight_decay: float = 1e-4
     max_grad_norm: float = 1.0
-    ema_decay: float = option(0.99, "per update, of the mean of the weights, which is evaluated and kept")
+    ema_decay: float = option(0.99, "decay per update of the average of the weights, which is evaluated and saved")
     evaluate_every: int = option(1000, "updates between evaluations on the commands suite")
     evaluation_episodes: int = option(2, "episodes of each command in an evaluation")
     checkpoint_every: int = option(500, "updates between checkpoints")
@@ -219,12 +219,12 @@ def main(args: Arguments) -> None:
 
 
 def find_checkpoint(args: Arguments, upstream: dict[str, str]) -> Path:
-    """The last whole checkpoint. Raises ValueError where there is none, or the run had other arguments or data."""
+    """The last complete checkpoint. Raises ValueError if there is none, or if the run had other arguments or data."""
     found = checkpoints.find(args.output_dir, args, FREE)
     before = runs.read_json(Path(args.output_dir) / runs.PROVENANCE)["upstream"]
     if before.get("dataset_sha256") != upstream["dataset_sha256"]:
         raise ValueError(
-            f"{' '.join(args.dataset)} is not the data that {args.output_dir}/{runs.PROVENANCE} has, which was in "
+            f"{' '.join(args.dataset)} is not the data that {args.output_dir}/{runs.PROVENANCE} names, which was in "
             f"{before['dataset']}: give that, or start without --resume"
         )
     return found
@@ -268,14 +268,14 @@ def take(args: Arguments, steps: Steps, first: np.ndarray, device: torch.device)
 def update(args: Arguments, accelerator: Accelerator, model, optimizer, batches: dict) -> dict[str, float]:
     """Improve the model on the windows of each body in this process; returns what to log.
 
-    The loss is a mean over the counted steps of all bodies and processes, however these share them.
+    The loss is the mean over the counted steps of all bodies and processes, however they are distributed.
     """
     counted = sum(batch["loss_mask"].sum() for batch in batches.values())
     counted = accelerator.reduce(counted, "sum") / accelerator.num_processes
     loss = sum(model(**batch, loss_steps=counted, body=name).loss for name, batch in batches.items())
     accelerator.backward(loss)
     norm = accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
-    finite = bool(norm.isfinite())  # all processes see it, because gradients are averaged
+    finite = bool(norm.isfinite())  # the same in all processes, because gradients are averaged
     if finite:
         optimizer.step()
     optimizer.zero_grad()
@@ -284,7 +284,7 @@ def update(args: Arguments, accelerator: Accelerator, model, optimizer, batches:
 
 
 def keep_if_best(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress: dict) -> dict[str, float]:
-    """Evaluate the model, save it as the last one, publish it if it is the best so far, and return what to log."""
+    """Evaluate the model, save it in last/, save it as the best if it is, and return what to log."""
     scores, evaluation = [], {}
     for name, steps in bodies.items():
         model.select_body(name)
@@ -300,9 +300,9 @@ def keep_if_best(model: Model, args: Arguments, bodies: Mapping[str, Steps], pro
 
 
 def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
-    """Score of the model, the greater the better, and what it was measured to do in physics, within its reach."""
+    """Score of the model (higher is better), and its measures in simulation on commands within its body's reach."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cores belong to the physics
+    torch.set_num_threads(1)  # the cores are for the physics threads
     mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
     torch.set_num_threads(threads)
     return score_commands(mean), {name: mean[name] for name in MEASURED if mean[name] is not None}
@@ -310,7 +310,7 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
 
 @torch.no_grad()
 def evaluate_loss(model: Model, args: Arguments, steps: Steps) -> tuple[float, dict[str, float]]:
-    """As `evaluate`, for a dataset of another project: the error of its actions in a thousand windows."""
+    """As `evaluate`, for a dataset from another project: the error of the actions in LOSS_WINDOWS windows."""
     first = sample_windows(np.random.default_rng(args.seed), steps, LOSS_WINDOWS, args.context_length)
     loss = float(model(**take(args, steps, first, model.device)).loss)
     return -loss, {"action_loss": loss}

@@ -1,4 +1,4 @@
-"""What matters to the Decision Transformer: the published setting, and the same with one thing changed.
+"""Ablations of the Decision Transformer: the published setting, and the same with one change at a time.
 
     make ablations POLICY=pretrained/humanoid/policy
 

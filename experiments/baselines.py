@@ -1,4 +1,4 @@
-"""The planner beside what a reader would try first, on sentences on which nothing was trained.
+"""The planner compared with what a reader would try first, on sentences that nothing was trained on.
 
     make baselines                # the development sentences, whose misses were looked at
     make baselines SPLIT=test     # the test sentences, which are opened once
@@ -6,7 +6,7 @@
 Prints one table in Markdown. A column for each way to read a sentence:
 
 * base model: the same language model without an adapter, with the language explained in its prompt, under the grammar;
-* LoRA alone: the trained adapter, writing freely; text that is no program counts as a refusal;
+* LoRA alone: the trained adapter, without the grammar; text that is no program counts as a refusal;
 * planner: the same under the grammar, with the robot's limits and the least confidence;
 * version 1: the planner of version 1, from this repository's history (it has no places, headings or postures);
 * keyword rules: words that name a motion, in each part of the sentence;
@@ -36,7 +36,7 @@ from agent.language.program import GRAMMAR, parse
 ROOT = Path(__file__).parents[1]
 HUMANOID = find_body("humanoid")
 VERSION_1 = "fde2aa6"  # the last commit whose planner is that of version 1
-NEIGHBORS = 30_000  # generated sentences to choose from, with the written ones
+NEIGHBORS = 30_000  # generated sentences to choose from, besides the written ones
 
 # What the base model is told about the language: all that its adapter has learned from examples.
 EXPLAINED = """Translate what the user says into a program for a walking robot.

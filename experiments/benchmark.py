@@ -94,7 +94,7 @@ memory = psutil.Process().memory_info().rss / 1e6
 print(f"loading: {{imported - started:.1f}} s of imports, {{loaded - imported:.1f}} s; {{memory:.0f}} MB resident")
 """
 
-Slice = Callable[[], int]  # does some work, and says how many steps of one body that were
+Slice = Callable[[], int]  # does some work, and returns how many steps of single bodies that were
 
 
 def main() -> None:
@@ -296,9 +296,9 @@ def make_native() -> gymnasium.Env:
 
 
 def collect_shard(number: int, folder: Path) -> tuple[float, float]:
-    """Steps a second of `mj_step` alone, and of what a process of collect_dataset.py does for a shard.
+    """Steps per second of `mj_step` alone, and of what a process of collect_dataset.py does for a shard.
 
-    They take turns in slices of a second or two: `mj_step` goes once more through the states and actions of a slice.
+    They take turns in slices of a second or two: `mj_step` repeats the states and actions of a slice.
     """
     torch.set_num_threads(1)
     args = collect_dataset.Arguments(policy=str(ROOT / "pretrained" / "humanoid" / "policy"), num_threads=1)
@@ -468,7 +468,7 @@ def memory_mapped_windows(folder: Path) -> Slice:
 
 
 def sliced_windows(dataset: Dataset) -> Slice:
-    """The rows of each window as arrays, with nothing made of them."""
+    """The rows of each window as arrays, without further processing."""
     dataset = dataset.with_format("numpy")
     rng = np.random.default_rng(0)
 

@@ -1,9 +1,9 @@
-"""What to add to what a policy sees so that it goes low without any training: the `crouch_offset` of its body.
+"""Search for a body's `crouch_offset`: an offset to its policy's observations that makes it crouch without training.
 
     PYTHONPATH=. python experiments/crouch_search.py pretrained/humanoid/policy
 
-The cross-entropy method over the parts of an observation that the mirror keeps, arms and joint speeds left out: each
-generation is drawn around the best of the one before. Takes minutes and prints the offset.
+Uses the cross-entropy method on the mirror-symmetric parts of an observation, without arms and joint speeds. Each
+generation is drawn around the best of the previous one. Takes minutes and prints the offset.
 
 Shapes: K candidates, D parts, S body state.
 """
@@ -20,12 +20,12 @@ from agent.models.motor_policy import MotorPolicy
 from agent.simulation.heading import heading_velocity
 from agent.simulation.vector_env import NEVER, make_vector_env
 
-# How far the first candidates reach, in the units of the observation; joints by 0.25 rad.
+# Scale of the first candidates, in the units of the observation.
 REACH = {"height": 0.1, "tilt_y": 0.05, "vx": 0.3, "pitch_rate": 0.3}
-JOINT_REACH, STRAIGHTER = 0.25, 0.45  # rad; knees that look this much straighter are where the search begins
-KEPT = 0.2  # share of the last generation that survives in the next one's mean and spread
+JOINT_REACH, STRAIGHTER = 0.25, 0.45  # rad; the search begins with knees that look this much straighter
+KEPT = 0.2  # weight of the previous mean and spread in the next ones
 LEAST_SPREAD = 0.12
-STAND, BEND, SETTLE = 0.75, 0.9, 0.5  # s until the offset grows, until all of it is there, until it counts
+STAND, BEND, SETTLE = 0.75, 0.9, 0.5  # s before the offset, while it grows, and before scores count
 
 
 def main(path: str, generations: int = 14, candidates: int = 48, seconds: float = 4.0) -> dict[str, float]:
@@ -49,7 +49,7 @@ def main(path: str, generations: int = 14, candidates: int = 48, seconds: float 
 
 
 def directions(body: Body) -> np.ndarray:
-    """Symmetric offsets [D, S] to combine, each as long as candidates should reach."""
+    """Mirror-symmetric offsets [D, S] to combine, each at the scale of the candidates."""
     reach = REACH | {joint: JOINT_REACH for joint in body.joints if joint not in body.arm_joints}
     source, sign = body.observation_mirror
     rows = []
@@ -62,7 +62,7 @@ def directions(body: Body) -> np.ndarray:
 
 
 def measure(policy: MotorPolicy, offsets: np.ndarray, seconds: float) -> np.ndarray:
-    """How well [K] the policy goes low while it stands, walks and sidesteps, at most 2, for offsets [K, S]."""
+    """Scores [K] of offsets [K, S], at most 2: how well the policy crouches while it stands, walks and sidesteps."""
     body = policy.body
     velocities = np.array([(0, 0, 0), (0.6 * body.low_speed, 0, 0), (0, 0.65 * body.limits[1, 1], 0)])
     cases = list(product(range(len(offsets)), velocities))

@@ -1,11 +1,11 @@
-"""How much of its expert's return a Decision Transformer keeps, on a robot's own reward, as others publish it.
+"""How much of its expert's return a Decision Transformer keeps, on a robot's native reward, as in published results.
 
     python pretrain_ppo.py --config configs/ppo/native.yaml --output_dir runs/native
     PYTHONPATH=. python experiments/native_imitation.py runs/native runs/imitation --seeds 3
 
 Records the policy in Gymnasium's own env with Minari (`pip install "minari[create]"`), trains transformers on the
 dataset by train_decision_transformer.py, and measures all of them in that env. JAT (arXiv 2402.09844) publishes a
-return of 696 ± 115 on Humanoid, where its expert has 6,281. A second call goes on where the first one stopped.
+return of 696 ± 115 on Humanoid, where its expert has 6,281. A second call continues where the first one stopped.
 
 Shapes: N episodes at once, S observation, A action.
 """
@@ -25,10 +25,10 @@ from agent.models.motor_policy import MotorPolicy
 from agent.simulation.rollouts import Actor
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")  # of the observation, that the policy does without
+PARTS = ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")  # of the observation, which the policy does not use
 DATASET = "motor-agents/native-v0"
 EPISODES = 200  # in the dataset
-NOISE = 0.1  # standard deviation, a share of the action range: what the student must be able to come back from
+NOISE = 0.1  # standard deviation, as a share of the action range; the student must recover from it
 MEASURED = 10  # episodes
 
 
@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("policy", help="folder of a policy that was trained with configs/ppo/native.yaml")
     parser.add_argument("output_dir", type=Path)
     parser.add_argument("--seeds", type=int, default=3, help="transformers to train")
-    parser.add_argument("--updates", type=int, default=6000, help="of each transformer")
-    parser.add_argument("--episodes", type=int, default=EPISODES, help="in the dataset")
+    parser.add_argument("--updates", type=int, default=6000, help="updates of each transformer")
+    parser.add_argument("--episodes", type=int, default=EPISODES, help="episodes in the dataset")
     args = parser.parse_args()
 
     policy = MotorPolicy.from_pretrained(args.policy).eval()

@@ -1,9 +1,9 @@
-"""Humanoid's own reward: what pretrain_ppo.py, and others on the same cores for the same minutes, make of it.
+"""Returns on Humanoid's native reward: pretrain_ppo.py and other libraries, on the same cores for the same minutes.
 
     PYTHONPATH=. python experiments/native_returns.py --minutes 20
 
 Draws docs/native_returns.png: the return of the deterministic policy against minutes of training and against steps,
-beside published figures, and prints the last points as a table. Evaluations do not count as training. Runs stay in
+next to published figures, and prints the last points as a table. Evaluations do not count as training. Runs stay in
 runs/native_returns; a second call trains only what is missing. Run it on an idle machine: one run after the other.
 """
 
@@ -36,7 +36,7 @@ RUNS = ROOT / "runs" / "native_returns"
 ENV_ID, EPISODES = "Humanoid-v5", 10
 EVALUATIONS = 10  # of each run
 UPDATES = 25  # of pretrain_ppo.py between evaluations
-# Method, version of Humanoid -> million steps where they are said, return, where it is published.
+# Method (version of Humanoid) -> million steps if stated, return, source.
 PUBLISHED: dict[str, tuple[float | None, float, str]] = {
     "SimbaV2 (v4)": (1.0, 10_545, "arXiv 2502.15280"),
     "Simba (v4)": (1.0, 7_654, "arXiv 2410.09754"),
@@ -52,8 +52,8 @@ Row = dict[str, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=20.0, help="of training, for each run")
-    parser.add_argument("--seeds", type=int, default=3, help="of pretrain_ppo.py")
+    parser.add_argument("--minutes", type=float, default=20.0, help="minutes of training for each run")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of pretrain_ppo.py")
     args = parser.parse_args()
     peers: dict[str, Callable[[int], BaseAlgorithm]] = {
         "SB3 SAC": stable_baselines_sac,
@@ -100,8 +100,8 @@ def stable_baselines_sac(seed: int) -> BaseAlgorithm:
 
 
 def cleanrl_ppo(seed: int) -> BaseAlgorithm:
-    """With the settings of CleanRL's ppo_continuous_action.py, the decay of its learning rate left out: its end would
-    hang on the speed of the machine.
+    """With the settings of CleanRL's ppo_continuous_action.py, but without the decay of its learning rate, whose end
+    would depend on the speed of the machine.
     """
     env = VecNormalize(DummyVecEnv([lambda: gymnasium.make(ENV_ID)]))
     network = {"net_arch": [64, 64], "activation_fn": torch.nn.Tanh}
@@ -111,7 +111,7 @@ def cleanrl_ppo(seed: int) -> BaseAlgorithm:
 
 
 def train_peer(name: str, make: Callable[[int], BaseAlgorithm], minutes: float) -> list[Row]:
-    """The curve of another library's algorithm after so many minutes, with the first seed."""
+    """The curve of another library's algorithm over so many minutes, with the first seed."""
     file = RUNS / f"{name}.json"
     if not file.exists():
         model, clock = make(0), Clock(minutes)
@@ -122,7 +122,7 @@ def train_peer(name: str, make: Callable[[int], BaseAlgorithm], minutes: float) 
 
 
 class Clock(BaseCallback):
-    """Measures a policy at regular times of its training, and ends it when its time is up."""
+    """Evaluates a policy at regular times of its training, and ends the training when its time is up."""
 
     def __init__(self, minutes: float):
         super().__init__()

@@ -44,7 +44,9 @@ def main() -> None:
 
 @contextlib.contextmanager
 def chromium() -> Generator[tuple[Page, str]]:
-    """An empty page, and the address of the built page on a server of this process. Exits where there is none."""
+    """An empty page, and the address of the built page on a server of this process. Exits if page or browser is
+    missing.
+    """
     if not (BUILT / "agents.json").is_file() or CHROMIUM is None:
         sys.exit("the page is not built, or there is no Chromium: make web, apt-get install chromium")
     handler = functools.partial(Quiet, directory=str(BUILT))

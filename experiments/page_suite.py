@@ -16,7 +16,7 @@ def main() -> None:
     if episodes < 1:
         parser.error(f"episodes={episodes} must be at least 1")
     with chromium() as (page, address):
-        page.goto(f"{address}/agents.json")  # of the same origin, and moves nothing itself
+        page.goto(f"{address}/agents.json")  # a file of the same origin, which moves no robot
         rows = page.evaluate("async (count) => (await import('/suite.js')).runSuite(count)", arg=episodes)
     print("command | survival | velocity error, m/s | yaw error, rad/s")
     measures = "survival", "velocity_error", "yaw_error"

@@ -1,4 +1,4 @@
-"""What goal-blind pretraining gains, and how far seeds differ: stage 1 and then stage 2, compared to stage 2 alone,
+"""The benefit of goal-blind pretraining, and the spread of seeds: stage 1 and then stage 2, compared to stage 2 alone,
 for the same number of steps in total.
 
     make stages

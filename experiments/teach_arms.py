@@ -1,9 +1,9 @@
-"""Teach a policy of a body with position targets what its arms should do: a servo knows the way.
+"""Teach the arm poses to a policy with joint position targets, by imitation.
 
     PYTHONPATH=. python experiments/teach_arms.py runs/g1_commands runs/g1_arms
 
-PPO hardly finds a pose that is radians away from where the arms hang (docs/log.md). Here the policy imitates itself,
-with targets for the arms that lead them to their pose at an even speed. PPO goes on from there and teaches it to keep
+PPO hardly finds a pose that is radians away from the resting arms (docs/log.md). Here the policy imitates a copy of
+itself whose arm targets lead the arms to their pose at constant speed. PPO continues from there and teaches it to keep
 its balance meanwhile: configs/ppo/g1_postures.yaml. Takes five minutes on two cores.
 
 Shapes: N bodies, S body state, A actions, M arm joints.
@@ -24,7 +24,7 @@ from agent.models.motor_policy import CRITIC, MotorPolicy
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.vector_env import GoalVectorEnv
 
-UPDATES, BODIES, STEPS = 300, 256, 16  # STEPS of BODIES for each update, of EPOCHS minibatches
+UPDATES, BODIES, STEPS = 300, 256, 16  # per update: STEPS of BODIES, in EPOCHS minibatches
 EPOCHS, LEARNING_RATE = 4, 5e-4
 LEAD = 0.15  # rad, by which a target is ahead of its joint: at 75 Nm/rad against a damping of 2 Nms/rad, 6 rad/s
 AWAY = 0.4  # rad; arms this far from where they rest are led back
@@ -49,7 +49,7 @@ def main(source: str, output_dir: str) -> None:
             labels = label(teacher, body, *seen)
             with torch.no_grad():
                 own, std = student(*seen)
-            share = update / UPDATES  # of the student in what is done
+            share = update / UPDATES  # of the student in the executed actions
             actions = share * own + (1 - share) * labels + 0.5 * std * torch.randn_like(own)
             observations, *_ = envs.step(body.to_control(actions.numpy()))
             rows.append((*seen, labels))
@@ -74,9 +74,10 @@ def main(source: str, output_dir: str) -> None:
 def label(
     teacher: MotorPolicy, body: Body, states: torch.Tensor, commands: torch.Tensor, phase: torch.Tensor
 ) -> torch.Tensor:
-    """Actions [N, A] in ±1: those of the teacher for the same commands without arms, but with arms on their way.
+    """Actions [N, A] in ±1: those of the teacher for the same commands without arm poses, but with targets that lead
+    the arms to their pose.
 
-    The teacher has never seen arms that are not about at rest, so it is shown arms at rest.
+    The teacher has only seen arms near rest, so it is shown arms at rest.
     """
     joints, drives = len(body.joints), [body.actuated.index(joint) for joint in body.arm_joints]
     angles = 5 + np.array(body.joint_indices(body.arm_joints)) - 7  # where they are in a state

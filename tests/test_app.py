@@ -142,7 +142,7 @@ def test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why(page):
     expect(page.get_by_role("combobox", name="Robot")).to_be_hidden()
     page.get_by_label("Another agent").fill("no/such_agent")
     page.get_by_role("button", name="Load it").click()
-    expect(page.locator("#answer.refused")).to_contain_text("no/such_agent is no folder, and no Hub repo")
+    expect(page.locator("#answer.refused")).to_contain_text("no/such_agent is neither a folder nor a Hub repo")
     for name in ("me/robot", "runs/other"):
         page.get_by_label("Another agent").fill(name)
         page.get_by_role("button", name="Load it").click()

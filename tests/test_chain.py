@@ -130,7 +130,7 @@ def test_a_stage_whose_upstream_is_not_there_ends_in_one_line(chain, fault, said
     use_hub(chain, tmp_path / "home", monkeypatch)
     chain.faults.append(Fault("GET", "/api/models/me/policy", fault))
     line = refusal("collect_dataset", *DATASET, "--policy", "me/policy@v1", "--output_dir", tmp_path / "out")
-    assert re.search(rf"me/policy@v1 is no folder, and no Hub repo that can be loaded \({said}", line)
+    assert re.search(rf"me/policy@v1 is neither a folder nor a Hub repo that can be loaded \({said}", line)
     assert not (tmp_path / "out").exists()
 
 

@@ -335,7 +335,7 @@ def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy, tmp_pat
         collect(policy, dataset, resume=True, shard_steps=50)
     other = MotorPolicy(MotorPolicyConfig(widths=[16, 8]))
     other.save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="collected by another policy"):
+    with pytest.raises(ValueError, match="collected with a policy other than"):
         collect(tmp_path, dataset, resume=True)
 
 

@@ -87,7 +87,7 @@ def test_a_stage_ends_well_although_its_upload_fails_and_can_be_published_later(
     server.faults.append(Fault("POST", "/commit/", 500, times=1000))
     collect_dataset.main(parse_arguments(collect_dataset.Arguments, [*DATASET, *places, "--push_to_hub", "me/rows"]))
     line = capsys.readouterr().err.splitlines()[-1]
-    assert "is whole, but not published: me/rows cannot be pushed to (500: injected)" in line
+    assert "is complete, but not published: me/rows cannot be pushed to (500: injected)" in line
     server.faults.clear()
     publish.main(parse_arguments(publish.Arguments, line.split("publish.py ")[1].split()))
     assert {"README.md", "replay.mp4", "summary.json"} <= server.files("me/rows", "datasets").keys()
@@ -230,7 +230,7 @@ def test_a_busy_hub_is_asked_again_ever_later(status, server, made, monkeypatch)
 LASTING_PUSH_FAULTS = [
     (Fault("POST", "/preupload/", 401), "401: .*hf auth login"),
     (Fault("POST", "/api/repos/create", 429), "429"),
-    (Fault("POST", "/api/repos/create", "page"), "what answers is no Hub"),
+    (Fault("POST", "/api/repos/create", "page"), "the answer is not from the Hub"),
     (Fault("POST", "/preupload/", 403), "403: .*hf auth login"),
     (Fault("POST", "/commit/", "cut"), "disconnected"),
     (Fault("PUT", "/lfs/", 404), "404"),
@@ -245,7 +245,7 @@ def test_a_push_fault_that_lasts_is_one_line_and_nothing_half_is_published(fault
     server.faults.append(Fault(fault.method, fault.part, fault.what, times=1000))
     hub.publish(made, NAME, tag="v1")
     line = capsys.readouterr().err.splitlines()[-1]
-    assert re.search(rf"is whole, but not published: {NAME} cannot be pushed to \(.*{message}", line)
+    assert re.search(rf"is complete, but not published: {NAME} cannot be pushed to \(.*{message}", line)
     assert server.files(NAME) == {"README.md": b"# Before\n"} and not server.repo(NAME).tags
 
 
@@ -277,7 +277,7 @@ LASTING = [
     (Fault("GET", "/api/models", 404), "404"),
     (Fault("GET", "/api/models", 500), "500: .* not in the cache"),
     (Fault("GET", "/api/models", "lost"), "not in the cache"),
-    (Fault("GET", "/api/models", "page"), "what answers is no Hub.* not in the cache"),
+    (Fault("GET", "/api/models", "page"), "the answer is not from the Hub.* not in the cache"),
     (Fault("HEAD", "model.safetensors", "etag"), r"damaged model\.safetensors"),
     (Fault("GET", "model.safetensors", "truncated"), "not in the cache"),
 ]

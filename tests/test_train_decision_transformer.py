@@ -166,7 +166,7 @@ def test_a_run_goes_on_with_its_own_data_alone_wherever_that_is(dataset, trained
     (other / "manifest.json").unlink()
     before = contents(run)
     with pytest.raises(
-        ValueError, match=rf"other is not the data that .*provenance.json has, which was in {dataset.name}"
+        ValueError, match=rf"other is not the data that .*provenance.json names, which was in {dataset.name}"
     ):
         train(other, run, resume=True)
     assert contents(run) == before

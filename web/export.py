@@ -1,8 +1,8 @@
-"""Write what the page in web/ needs: numbers and names of the Python code, and an agent with its networks as ONNX.
+"""Write what the page in web/ needs: constants of the Python code, and an agent with its networks as ONNX.
 
 Reads   an agent (finetune_llm.py)
-Writes  tables.json, of the code, and a folder of the agent in agents/. It holds a folder for each robot (agent.json,
-        robot.xml, transformer.onnx) and, with --planner, the language model with 8-bit weights (140 MB)
+Writes  tables.json (the constants), and a folder of the agent in agents/. It holds a folder for each robot
+        (agent.json, robot.xml, transformer.onnx) and, with --planner, the language model with 8-bit weights (140 MB)
 
     PYTHONPATH=. python web/export.py --agent pretrained/humanoid --output_dir web/generated
 """
@@ -82,7 +82,7 @@ def export_robot(transformer: GoalDecisionTransformer, folder: Path, more: dict)
 
 
 def code_tables() -> dict:
-    """Everything that the page's JavaScript has in common with the Python code, by the names that it has there."""
+    """The constants that the page's JavaScript shares with the Python code, by name."""
     names = (
         *("GOAL_VERSION", "GRID_STEP", "GRID", "AXES", "UNITS", "HEIGHTS", "ARMS", "STILL", "RUN_SPEED", "SPEEDS"),
         *("SKILLS", "PLACE_SKILLS", "REASONS", "MAX_GOALS", "AMOUNTS", "ENDS", "DIRECTIONS", "TOKENS", "COMMAND_AXES"),
@@ -148,11 +148,11 @@ def body_table(body: Body, xml: str) -> dict:
 
 
 def parts(model: mujoco.MjModel) -> list[dict]:
-    """What a robot is drawn as: for each geom that can touch something, the capsule that fills its bounding box best.
-    It is the geom itself where that is a capsule or a sphere.
+    """The capsules that a robot is drawn with: for each geom that can touch something, the one that fills its bounding
+    box best. For a capsule or a sphere, that is the geom itself.
 
-    Each has the number of its `geom` and, in the geom's frame, its `center` [3], the way from there to the `end` [3]
-    of its axis and the `radius`, m; the `side` is left, right or middle.
+    Each has the number of its `geom` and, in the geom's frame, its `center` [3], the vector from there to the `end`
+    [3] of its axis and the `radius`, m; the `side` is left, right or middle.
     """
     solid = (model.geom_contype | model.geom_conaffinity) != 0
     found = []

@@ -1,7 +1,7 @@
 """Both networks of the page as ONNX graphs over tokens, with the keys and values of earlier tokens as an input and an
 output. They compute what the models in agent/ compute with their caches; tests/test_web.py compares them.
 
-Built node by node: tracing a language model takes minutes, and this leaves the choice of the 8-bit arithmetic to us.
+Built node by node, because tracing a language model takes minutes, and to control the 8-bit arithmetic.
 
 Shapes: L layers, n new tokens, p past tokens, h heads, d numbers per head, H hidden size, S body state, A actions.
 A past is [L, 2, h, p, d]: keys, then values.
@@ -69,8 +69,8 @@ class Graph:
         return new, self.Where(seen, 0.0, NEVER)
 
     def attend(self, query: Value, key: Value, value: Value, past: Value, mask: Value) -> tuple[Value, Value]:
-        """What queries [h, n, d] draw from keys and values [g, n, d] and those of the past [2, g, p, d], as
-        [n, h * d], and the past with the new ones. Each key serves h / g heads.
+        """Attention of queries [h, n, d] to keys and values [g, n, d] and those of the past [2, g, p, d]. Returns the
+        result [n, h * d] and the past with the new keys and values. Each key serves h / g heads.
         """
         present = self.Concat(past, self.Concat(self.Unsqueeze(key, [0]), self.Unsqueeze(value, [0]), axis=0), axis=2)
         keys, values = (self.Unsqueeze(self.Gather(present, each), [1]) for each in (0, 1))  # [g, 1, p + n, d]

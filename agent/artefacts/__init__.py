@@ -4,7 +4,7 @@ runs.py         output folders: sealed, checked, locked and resumed; their prove
 arguments.py    a dataclass of arguments from defaults, YAML and the command line
 cards.py        model and dataset cards
 checkpoints.py  checkpoints of PPO, for exact resume
-checks.py       what is refused: damaged weights, pickles, code
-callbacks.py    what a Trainer of transformers lacks: sealed checkpoints, and a stop that saves
+checks.py       refuses damaged weights, pickles, code
+callbacks.py    additions to transformers' Trainer: sealed checkpoints, and a stop that saves
 hub.py          loading from a folder or the Hub, and publishing
 """

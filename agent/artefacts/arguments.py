@@ -36,7 +36,7 @@ def check_counts(arguments: object, *names: str) -> None:
 
 
 def check_shares(arguments: object, *names: str, together: bool = False) -> None:
-    """Raise ValueError for an argument that is not from 0 to 1, or for several that are more than 1 `together`."""
+    """Raise ValueError for an argument that is not from 0 to 1, or for several whose sum is above 1 if `together`."""
     for name in names:
         if not 0 <= getattr(arguments, name) <= 1:
             raise ValueError(f"{name}={getattr(arguments, name)} must be from 0 to 1")
@@ -57,20 +57,20 @@ class PublishArguments:
         if self.push_to_hub and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub):
             raise ValueError(f"push_to_hub={self.push_to_hub!r} must be a Hub repo, owner/name")
         if (self.private or self.tag) and not self.push_to_hub:
-            raise ValueError("--private and --tag are about what is published: give --push_to_hub too")
+            raise ValueError("--private and --tag apply to what is published: give --push_to_hub too")
 
 
 @dataclass
 class StageArguments(PublishArguments):
     """Arguments of every stage: where to publish its output, and how many processes must run it."""
 
-    num_processes: int = option(0, "processes that must have started; 0: those that the launcher says it starts")
+    num_processes: int = option(0, "processes that must have started; 0: the number that the launcher announces")
 
     def check_processes(self, started: int, *, may_shard: bool = False) -> None:
-        """Raise ValueError unless the launcher started what it was asked for.
+        """Raise ValueError unless the launcher started as many processes as requested.
 
-        Without a GPU, accelerate can start one process where several were asked for, and it does not shard a model.
-        It reports neither.
+        Without a GPU, accelerate can start one process instead of several, and it does not shard a model. It reports
+        neither.
 
         Args:
             started: processes that work together.
@@ -79,9 +79,9 @@ class StageArguments(PublishArguments):
         asked = self.num_processes or int(os.environ.get("WORLD_SIZE", 1))
         if started != asked:
             raise ValueError(
-                f"num_processes={asked} should work on this, {started} do: launch with a file of configs/accelerate"
+                f"num_processes={asked} should have started, not {started}: launch with a file of configs/accelerate"
             )
-        # `accelerate launch --cpu --num_processes 2` sets a port to meet at and starts one process.
+        # `accelerate launch --cpu --num_processes 2` sets a rendezvous port but starts one process.
         if {"ACCELERATE_USE_CPU", "MASTER_PORT"} <= os.environ.keys() and started == 1:
             raise ValueError(
                 "the launcher was asked for several processes and started one, as it does for --cpu and MULTI_CPU: "
@@ -98,7 +98,7 @@ class TrainingArguments(StageArguments):
     report_to: str = option("tensorboard", "experiment tracker: tensorboard, trackio, wandb or none")
 
     def validate_report_to(self):
-        """Accelerate trains without a tracker that is not installed, and does not say so."""
+        """Refuse a tracker that is not installed, because Accelerate would silently train without it."""
         if self.report_to == "none":
             return
         from accelerate.tracking import get_available_trackers  # only a training needs it
@@ -122,10 +122,10 @@ class OneLineParser(HfArgumentParser):
 
 
 def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
-    """The `kind` that the command line and its YAML describe. Raises ValueError with one line for a wrong one.
+    """Parse the command line and its YAML file into a `kind`. Raises ValueError of one line for a mistake.
 
-    `kind` is decorated with `huggingface_hub.dataclasses.strict`, so its fields are checked for type and its
-    `validate_*` methods for everything else. A mistake that only the YAML has is reported with the file's name.
+    `kind` is decorated with `huggingface_hub.dataclasses.strict`, which checks the types of its fields and calls its
+    `validate_*` methods. A mistake that is only in the YAML file is reported with the file's name.
     """
     argv, path, config = list(sys.argv[1:] if argv is None else argv), "", {}
     if "--config" in argv:
@@ -174,8 +174,8 @@ def _parse(kind: type[T], argv: list[str], config: dict[str, Any]) -> T:
 
 
 def check_numbers(arguments: object) -> None:
-    """Raise ValueError for a number that no script takes: one that is not finite, or is negative and no weight of a
-    reward, or a whole number beyond 63 bits, a seed beyond 32.
+    """Raise ValueError for a number that no script accepts: one that is not finite, a negative one other than a reward
+    weight, an integer beyond 63 bits, or a seed beyond 32 bits.
     """
     for name, value in vars(arguments).items():
         if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""What transformers' Trainer lacks: sealed checkpoints, a stop that saves, and progress on stderr alone."""
+"""Additions to transformers' Trainer: sealed checkpoints, a stop that saves, and progress only on stderr."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ class SealedCheckpoints(TrainerCallback):
         if control.should_save and state.is_world_process_zero:
             trained = sum(weight.nbytes for weight in model.parameters() if weight.requires_grad)
             with runs.writing(Path(args.output_dir) / f"checkpoint-{state.global_step}", 3 * trained):
-                pass  # raises where there is no room for the weights and both of their moments
+                pass  # raises if the disk has no room for the weights and both Adam moments
 
     def on_save(self, args, state, control, **kwargs):
         self.trainer.accelerator.wait_for_everyone()
@@ -28,7 +28,7 @@ class SealedCheckpoints(TrainerCallback):
 
 
 class StopOnSignal(TrainerCallback):
-    """Saves and stops after the update during which a signal came to any of the processes."""
+    """Saves and stops after the update during which any process received a signal."""
 
     def __init__(self, interruption: runs.Interruption):
         self.interruption = interruption
@@ -48,7 +48,7 @@ class ProgressBar(ProgressCallback):
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint in a folder. Raises ValueError where a file of it is damaged."""
+    """The newest complete checkpoint in a folder. Raises ValueError if one of its files is damaged."""
     complete = [path.parent for path in folder.glob(f"checkpoint-*/{runs.MANIFEST}")]
     newest = max(complete, key=checkpoint_step, default=None)
     if newest is not None:

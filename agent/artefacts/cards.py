@@ -1,4 +1,4 @@
-"""Cards: what the Hub shows of an artefact. All have the same sections in the same order."""
+"""Model and dataset cards, which the Hub shows. All have the same sections in the same order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,9 @@ REPLAY = "replay.mp4"
 
 @dataclass(frozen=True)
 class Card:
-    """The texts of a card; `use` is Python, the others are Markdown. How it was made comes from the provenance."""
+    """The texts of a card; `use` is Python, the others are Markdown. The command that made the artefact comes from its
+    provenance.
+    """
 
     data: ModelCardData | DatasetCardData
     title: str
@@ -39,7 +41,7 @@ def model_data(
 
     Args:
         name: of the repo or folder.
-        results: the model-index; what could not be measured, None, is left out.
+        results: the model-index; measures that are None are left out.
         measured_on: the env or the data of the results.
         pipeline_tag: the task, as the Hub names it.
         tags: in addition to TAGS.
@@ -81,7 +83,7 @@ def write_card(folder: Path, card: Card, provenance: Mapping) -> None:
 
 
 def read_results(folder: Path) -> dict[str, float | str]:
-    """The model-index of the card in a folder, by metric, as `model_data` took it; empty where there is none."""
+    """The model-index of the card in a folder, by metric, as passed to `model_data`; empty if there is none."""
     if not (folder / "README.md").is_file():
         return {}
     results = ModelCard.load(folder / "README.md").data.eval_results or []
@@ -96,7 +98,7 @@ def show_replay(folder: Path) -> None:
 
 
 def reproduction(provenance: Mapping) -> str:
-    """The command that made an artefact, with seed, versions, and the artefacts that it was made from."""
+    """The command that made an artefact, with seed, versions and upstream artefacts."""
     versions = ", ".join(f"{name} {version}" for name, version in provenance["libraries"].items())
     processes = provenance.get("processes", 1)
     parts = [
@@ -110,7 +112,7 @@ def reproduction(provenance: Mapping) -> str:
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:
-    """Rows as a Markdown table, the first of them as its head."""
+    """Rows as a Markdown table; the first row is the header."""
     lines = [f"| {' | '.join(map(cell, row))} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
@@ -141,11 +143,11 @@ def write_policy_card(
         body: name of the robot.
         env_id: of the env that it was measured in.
         observation_size: numbers of the body state.
-        controls: what it puts out, in words.
+        controls: its output, in words.
         native: whether it was trained for the native reward of the body, without goals.
         stage: goal-blind or goal-conditioned.
-        steps: of the training.
-        seconds: of the training.
+        steps: env steps of the training.
+        seconds: duration of the training.
         evaluation: rows and their mean, of the commands suite or the native one.
     """
     rows, mean = evaluation["rows"], evaluation["mean"]
@@ -287,8 +289,8 @@ def write_agent_card(
         folder: of the agent, with its provenance if there is one.
         name: of the repo or folder.
         body: name of the robot.
-        env_id: of the env that the robot lives in.
-        controls: what the transformer puts out, in words.
+        env_id: of the robot's env.
+        controls: the output of the transformer, in words.
         results: of its planner on development sentences; may be empty.
     """
     texts = [AGENT_SHARES.format(table=_shares(results)).strip()] if results else []
@@ -353,7 +355,7 @@ def write_dataset_card(
         name: of the repo or folder.
         env_id: of the env that it was collected in.
         step_seconds: from one row to the next.
-        film_seconds: longest time that the video shows.
+        film_seconds: maximum length of the video.
         numbers: measures of the whole dataset, by name.
         columns: name, type and meaning of each column.
     """
@@ -453,16 +455,16 @@ def write_transformer_card(
         folder: of the model, with its provenance.
         name: of the repo or folder.
         model_class: GoalDecisionTransformer or GoalMLP.
-        body: name of the robot; empty where the data is of one that is not simulated here.
+        body: name of the robot; empty if it is not simulated here.
         env_id: of the env that it was measured in, if it was.
-        parameters: of the model.
-        steps: that it was trained on.
+        parameters: their number.
+        steps: number of steps that it was trained on.
         observation_size: numbers of the body state.
         action_size: numbers of an action.
         largest_action: in the env's units.
         results: measures, by name.
-        update: of the training, that they were measured after.
-        measured: episodes of each command, or windows of the data, that the results are from.
+        update: number of updates before the evaluation.
+        measured: number of episodes per command, or of windows of the data, in the evaluation.
     """
     texts = TRANSFORMER if body else FOREIGN_TRANSFORMER
     data = model_data(

@@ -1,7 +1,7 @@
 """Checkpoints for exact resume: everything that the next update of a training depends on, as safetensors.
 
-A damaged one is refused with the name of the file (`find`; `runs.check` compares the hashes), and no older one is
-taken in its place. Gradients that are not finite never get this far: pretrain_ppo.py leaves such minibatches out.
+A damaged checkpoint is refused with the name of the file (`find`; `runs.check` compares the hashes), and no older one
+is used instead. Non-finite gradients never reach a checkpoint: pretrain_ppo.py skips such minibatches.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,7 +25,7 @@ FOLDER = "checkpoint"
 
 
 class Resumable(Protocol):
-    """What every process has of its own: its bodies."""
+    """The state that each process has of its own: its envs."""
 
     def state_dict(self) -> dict[str, np.ndarray]: ...
     def load_state_dict(self, state: dict[str, np.ndarray]) -> Any: ...
@@ -39,7 +39,7 @@ def save(
     envs: Resumable | None,
     progress: dict,
 ) -> None:
-    """Write a checkpoint, with the envs of every process if there are any; the folder appears when it is complete."""
+    """Write a checkpoint, with the envs of every process if there are any. The folder appears once it is complete."""
     envs_state = envs.state_dict() if envs else {}
     own = {f"envs.{name}": np.ascontiguousarray(value) for name, value in envs_state.items()}
     own["torch_generator"] = torch.get_rng_state().numpy()
@@ -69,8 +69,8 @@ def find(output_dir: str, arguments: "DataclassInstance", free: Collection[str])
     """The last checkpoint of a run.
 
     Raises:
-        ValueError: there is none, a file of it is not what was written (`runs.check` names it; no older checkpoint is
-            taken instead), or other arguments were given.
+        ValueError: there is none, one of its files is not as written (`runs.check` names it; no older checkpoint is
+            used instead), or the arguments differ.
     """
     found = runs.newest(Path(output_dir) / FOLDER)
     if found is None:
@@ -107,5 +107,5 @@ def load(
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with a prefix, without it."""
+    """The tensors whose names begin with a prefix, which is removed."""
     return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}

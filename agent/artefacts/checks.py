@@ -1,7 +1,7 @@
-"""What is refused before it is used: pickles, code of a repo, sizes that the weights do not have, NaNs.
+"""Checks before an artefact is used: no pickles, no code from a repo, no sizes that the weights do not have, no NaNs.
 
-An artefact may come from anyone. Nothing is unpickled, no code of a repo is run, and no config makes this process
-allocate more than there are weights. Every refusal is a ValueError that names the artefact.
+An artefact may come from anyone. Nothing is unpickled, no code from a repo is run, and no config makes this process
+allocate much more than the weights take. Every refusal is a ValueError that names the artefact.
 """
 
 import contextlib
@@ -22,15 +22,15 @@ from torch.nn.modules.module import (
 from agent.artefacts import runs
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-COUNTS = re.compile("layer|expert|block|depth|labels")  # names of settings that say how many parts to make
-MOST_PARTS = 8  # modules and parameters for each array of weights
-MAX_TABLES = 2**26  # numbers that a model computes and keeps, as masks and angles are
+COUNTS = re.compile("layer|expert|block|depth|labels")  # settings that say how many modules to create
+MOST_PARTS = 8  # modules and parameters per array of weights
+MAX_TABLES = 2**26  # numbers in a model's buffers, such as masks and rotary angles
 MAX_TEXT = 2**24  # bytes of a card or a config
 
 
 def check_folder(path: Path, root: Path, name: str | Path) -> None:
-    """Refuse a folder in which a link leads out of `root`, a file is not what the manifest says, or a config
-    asks for code of the repo.
+    """Refuse a folder in which a link leads out of `root`, a file differs from the manifest, or a config asks to run
+    code from the repo.
     """
     for file in path.rglob("*"):
         if file.is_symlink() and not file.resolve().is_relative_to(root):
@@ -46,7 +46,7 @@ def check_folder(path: Path, root: Path, name: str | Path) -> None:
 
 
 def settings(config: object) -> Generator[tuple[str, Any]]:
-    """The names and values in a config, also of the configs in it."""
+    """The names and values in a config, and in the configs nested in it."""
     for key, value in config.items() if isinstance(config, dict) else ():
         yield key, value
         yield from settings(value)
@@ -55,8 +55,8 @@ def settings(config: object) -> Generator[tuple[str, Any]]:
 
 
 def check_artefact(path: Path, name: str | Path, config: str = "config.json", model_type: str = "") -> dict:
-    """The config of a model's folder. Refuse another kind than `model_type`, and weights that are missing, pickled or
-    outside of the folder.
+    """The config of a model's folder. Refuse a model of another type than `model_type`, and weights that are missing,
+    pickled or outside of the folder.
     """
     found = runs.read_json(path / config).get("model_type") if (path / config).is_file() else model_type
     if model_type and found != model_type:
@@ -74,9 +74,9 @@ def check_artefact(path: Path, name: str | Path, config: str = "config.json", mo
 
 
 def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
-    """Refuse a config.json that declares a larger model than the weights next to it are, before the model is made.
+    """Refuse a config.json that declares a larger model than the weights next to it, before the model is created.
 
-    `build` makes the model of the config; here it is called on the meta device, where nothing takes memory.
+    `build` creates the model of the config; here it is called on the meta device, which allocates no memory.
     """
     shapes = read_shapes(path, name)
     stored = sum(math.prod(shape) for shape in shapes.values())
@@ -88,7 +88,7 @@ def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
     try:
         with torch.device("meta"), at_most(MOST_PARTS * len(shapes)):
             model = build()
-    except Exception as error:  # a config from anywhere can be wrong in any way
+    except Exception as error:  # an untrusted config can be wrong in any way
         raise ValueError(f"{name} has a config.json that makes no model: {first_line(error)}") from error
     declared = sum(parameter.numel() for parameter in model.parameters())
     if declared > 2 * stored:  # a head that is tied to the embeddings is not stored twice
@@ -100,7 +100,7 @@ def check_sizes(path: Path, name: str | Path, build: Callable[[], Any]) -> None:
 
 @contextlib.contextmanager
 def at_most(count: int) -> Generator[None]:
-    """Raise ValueError when more than `count` modules and parameters are made inside."""
+    """Raise ValueError when more than `count` modules and parameters are created inside the context."""
     left = iter(range(count))
 
     def note(*_: object) -> None:
@@ -128,7 +128,7 @@ def read_shapes(path: Path, name: str | Path) -> dict[str, list[int]]:
 
 
 def load_weights(load: Callable[..., Any], path: Path, name: str | Path, *, surplus: bool = False, **kwargs) -> Any:
-    """The model that `load`, a `from_pretrained` of transformers, makes of the folder `path`, with all its weights.
+    """The model in the folder `path`, with all its weights, loaded by `load`, a `from_pretrained` of transformers.
 
     Args:
         load: called with the folder and `kwargs`.
@@ -142,7 +142,7 @@ def load_weights(load: Callable[..., Any], path: Path, name: str | Path, *, surp
     """
     try:
         model, report = load(path, output_loading_info=True, use_safetensors=True, **kwargs)
-    except Exception as error:  # what comes from anywhere can be wrong in any way
+    except Exception as error:  # an untrusted artefact can be wrong in any way
         raise unloadable(name, error) from error
     unused = () if surplus else report["unexpected_keys"]
     wrong = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"], *unused]))
@@ -151,8 +151,8 @@ def load_weights(load: Callable[..., Any], path: Path, name: str | Path, *, surp
             f"{name} has other weights than its config.json says, {wrong[0]} for one: make or load it again"
         )
     check_finite(model, name)
-    # Copied, because tensors that are mapped from a file are not aligned: other kernels work on them and round
-    # differently, and a loaded model would not act exactly as the saved one. The file may also be replaced.
+    # Copied, because memory-mapped tensors are not aligned: other kernels would process them and round differently,
+    # so a loaded model would not act exactly like the saved one. The file may also be replaced.
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()
     return model
@@ -179,5 +179,5 @@ def unloadable(name: str | Path, error: BaseException) -> ValueError:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its kind."""
+    """The first line of an error's message, or its type."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,8 +1,8 @@
 """Artefacts by name: a folder, or a repo on the Hugging Face Hub. No network is needed for folders.
 
-Wherever an artefact is asked for, `owner/name` or `owner/name@revision` does as well as a folder; a revision is a
-branch, a tag or a commit. Of a repo only the kinds of files that artefacts have are downloaded, each is compared with
-its hash, and `checks` refuses what cannot be trusted.
+Every argument that takes the folder of an artefact also takes `owner/name` or `owner/name@revision`; a revision is a
+branch, a tag or a commit. Only the file types of artefacts are downloaded from a repo. Each file is compared with its
+hash, and `checks` refuses what cannot be trusted.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ T = TypeVar("T")
 
 AGENT_TYPE = "motor_agent"
 AGENT_PARTS = ("policy", "decision_transformer", "planner")
-# What artefacts consist of. Nothing else is published or downloaded: no pickle, no code, no log.
+# File types of artefacts. Nothing else is published or downloaded: no pickle, no code, no log.
 SUFFIXES = (".json", ".jsonl", ".safetensors", ".parquet", ".md", ".png", ".mp4", ".txt", ".model", ".jinja")
 TEXTS = (".json", ".jsonl", ".md", ".txt", ".jinja")
-# What huggingface_hub raises, the last one where a proxy or a login page answers instead of the Hub.
+# Exceptions of huggingface_hub; the last one if a proxy or a login page answers instead of the Hub.
 FAILURES = (httpx2.HTTPError, OSError, RuntimeError, HFValidationError, JSONDecodeError)
 RETRY_SECONDS = (1, 2, 4, 8, 16)
-BUSY = (408, 409, 412, 429)  # and 5xx: worth another try
+BUSY = (408, 409, 412, 429)  # and 5xx: these are retried
 
 
 # Loading
@@ -61,7 +61,7 @@ def folder(
         if revision and ".." in revision:
             raise ValueError(f"{name} has no revision {revision!r}: give a branch, a tag or a commit")
         path = _snapshot(repo_id, revision, token, repo_type)
-    # A file of the cache is a link to a blob next to the snapshots.
+    # A file in the cache is a link to a blob next to the snapshots.
     checks.check_folder(path, repo_cache(path) or path.resolve(), name)
     return path
 
@@ -103,7 +103,7 @@ def load_pretrained(
         kind: the class of the model.
         load: its `from_pretrained` of transformers, called with a folder.
         name: a folder or a Hub repo.
-        sizes: what a config must say, by name.
+        sizes: values that a given config must have, by name.
         revision: of the repo.
         token: for the Hub.
         kwargs: for `load`.
@@ -127,7 +127,7 @@ def load_pretrained(
 
 
 def repo_cache(path: Path) -> Path | None:
-    """Where the cache keeps the repo that the folder `path` is, or is part of; None for one that is not cached."""
+    """The cache's folder of the repo that `path` is, or is part of; None if `path` is not in the cache."""
     for parent in path.resolve().parents:
         if parent.name == "snapshots" and parent.parent.name.startswith(("models--", "datasets--")):
             return parent.parent
@@ -135,14 +135,14 @@ def repo_cache(path: Path) -> Path | None:
 
 
 def origin(name: str | Path, path: Path) -> str:
-    """What to record of an artefact `name` that was found in `path`: `owner/name@commit`, or its folder."""
+    """The origin to record for an artefact `name` found in `path`: `owner/name@commit`, or its folder."""
     if repo_cache(path) and not Path(name).is_dir():
         return f"{str(name).partition('@')[0]}@{path.name}"
     return runs.strip_location(str(name))
 
 
 def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: str) -> Path:
-    """The folder in the cache that holds a repo at a revision, every file of it as the Hub announced it."""
+    """The cached folder of a repo at a revision. Every file has the hash that the Hub announced."""
     name = f"{repo_id}@{revision}" if revision else repo_id
     api = HfApi(token=token)
 
@@ -176,7 +176,7 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
         try:
             return _retry(download)
         except FAILURES as error:
-            unusable = f"{name} is no folder, and no Hub repo that can be loaded ({_reason(error)}"
+            unusable = f"{name} is neither a folder nor a Hub repo that can be loaded ({_reason(error)}"
             if not (_is_temporary(error) or isinstance(error, OfflineModeIsEnabled)):
                 raise ValueError(f"{unusable}): give a path that exists or owner/name") from error
             try:
@@ -236,13 +236,13 @@ def has_hash(file: Path, name: str) -> bool:
 
 @contextlib.contextmanager
 def staging() -> Generator[Path]:
-    """An empty folder to lay out what is to be pushed."""
+    """An empty temporary folder, to prepare what is pushed."""
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
 
 
 def published_files(path: str | Path) -> list[str]:
-    """The files of an artefact, relative to its folder, without what only served its training."""
+    """The files of an artefact, relative to its folder, without those that only its training needs."""
     return sorted(
         place.as_posix()
         for place in (file.relative_to(path) for file in Path(path).rglob("*") if file.is_file())
@@ -254,10 +254,10 @@ def published_files(path: str | Path) -> list[str]:
 def push_folder(
     path: str | Path, repo_id: str, *, private: bool = False, tag: str = "", token: str | None = None
 ) -> str:
-    """Make a repo hold what an artefact's folder holds, in one commit, and return the commit's address.
+    """Make the contents of a repo those of an artefact's folder, in one commit, and return the commit's URL.
 
-    The repo is made when it is not there. Files that are there already are not sent again, so a push that was cut off
-    continues, and one of the same files makes no commit. An existing tag is never moved.
+    A missing repo is created. Files that are already there are not sent again, so an interrupted push continues, and a
+    push of the same files makes no commit. An existing tag is never moved.
 
     Raises:
         ValueError: the Hub refused, or could not be reached in several tries; the files hold a secret or a path of
@@ -307,11 +307,11 @@ def publish(path: str | Path, repo_id: str, *, private: bool = False, tag: str =
     except ValueError as error:
         flags = ["--private"] * private + ["--tag", tag] * bool(tag)
         again = shlex.join(["python", "publish.py", "--folder", str(path), "--push_to_hub", repo_id, *flags])
-        print(f"{path} is whole, but not published: {error}. Try again: {again}", file=sys.stderr)
+        print(f"{path} is complete, but not published: {error}. Try again: {again}", file=sys.stderr)
 
 
 def check_private_words(path: Path, files: Sequence[str], token: str | None) -> None:
-    """Raise ValueError where a text that is to be published has the token or a path of this machine in it."""
+    """Raise ValueError if a text to publish contains the token or a path of this machine."""
     folders = [str(path.resolve()), *(f"{place}/" for place in (Path.home(), Path.cwd()) if place != Path("/"))]
     for file in files:
         if file.endswith(TEXTS):
@@ -328,8 +328,8 @@ def check_private_words(path: Path, files: Sequence[str], token: str | None) -> 
 def _retry(call: Callable[[], T]) -> T:
     """Call until it succeeds, waiting longer each time, while the Hub is busy or the connection breaks.
 
-    huggingface_hub retries single requests; the whole is retried here, as a commit that was lost or a listing that was
-    cut needs. An endpoint that does not answer at all is not waited for.
+    huggingface_hub retries single requests. The whole operation is retried here, for lost commits and truncated
+    listings. An endpoint that does not answer at all is not retried.
     """
     for wait in (*RETRY_SECONDS, None):
         try:
@@ -366,5 +366,5 @@ def _reason(error: BaseException) -> str:
                 return f"{status}: there is no such repo, or it is not for this token; log in with `hf auth login`"
             return f"{status}: {' '.join((cause.server_message or checks.first_line(cause)).split())}"
         if isinstance(cause, JSONDecodeError):
-            return "what answers is no Hub: look for a proxy or a login page"
+            return "the answer is not from the Hub: look for a proxy or a login page"
     return checks.first_line(error)

@@ -1,4 +1,4 @@
-"""The output folder of a stage: how it was made, its metrics, and files that are whole as soon as they exist."""
+"""The output folder of a stage: its provenance, its metrics, and files that are complete as soon as they exist."""
 
 import contextlib
 import dataclasses
@@ -36,7 +36,7 @@ LIBRARIES = (
     "mujoco",
     "numpy",
 )
-# What the system answers where nothing can be written: no room, no right, or no such place.
+# Errors of the system where nothing can be written: no room, no permission, or no such place.
 UNWRITABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
@@ -46,18 +46,18 @@ CURVES = "curves.png"
 PROVENANCE = "provenance.json"
 SUMMARY = "summary.json"
 MANIFEST = "manifest.json"
-# What a manifest covers: everything that is loaded. Cards, pictures and records may change later.
+# File types that a manifest covers: everything that is loaded. Cards, pictures and records may change later.
 SEALED = (".safetensors", ".json", ".parquet", ".txt", ".model", ".jinja", ".bin", ".pkl", ".pt", ".pth")
 UNSEALED = (PROVENANCE, SUMMARY, MANIFEST)
-# What only the training of an artefact needs, in its folder.
+# Files in an artefact's folder that only its training needs.
 TRAINING_ONLY = ("checkpoint*", "last", "runs", "not_finite.safetensors", ".*")
 
 
 def claim(folder: str | Path) -> filelock.BaseFileLock:
-    """Keep other runs out of `folder` while the lock that is returned exists, at most until this process ends.
+    """Lock `folder` against other runs while the returned lock exists, at most until this process ends.
 
     Raises:
-        ValueError: another run is in it.
+        ValueError: another run is using it.
     """
     lock = filelock.FileLock(Path(folder) / ".lock")
     try:
@@ -71,10 +71,11 @@ def claim(folder: str | Path) -> filelock.BaseFileLock:
 
 @contextlib.contextmanager
 def writing(path: str | Path, size: int = 0) -> Generator[None]:
-    """Inside, `path` is written; there is room for `size` bytes of it.
+    """A context in which `path` is written, entered once there is room for `size` bytes.
 
     Raises:
-        ValueError: there is no room or no right to write; in one line, with the path, what is needed and what is free.
+        ValueError: there is no room or no permission to write; in one line, with the path, the needed and the free
+        space.
     """
     path = Path(path)
     place = next(each for each in path.absolute().parents if each.is_dir())
@@ -97,15 +98,15 @@ def writing(path: str | Path, size: int = 0) -> Generator[None]:
 
 @dataclass
 class Interruption:
-    """The signal that asked a run to stop, 0 while none did."""
+    """The signal that asked a run to stop; 0 if there was none."""
 
     signal: int = 0
 
 
 @contextlib.contextmanager
 def interruptible() -> Generator[Interruption]:
-    """Inside, a first SIGINT or SIGTERM is noted, so that a run can save and stop; a second one ends the process at
-    once.
+    """A context in which a first SIGINT or SIGTERM is only noted, so that a run can save and stop. A second one ends
+    the process at once.
     """
     noted = Interruption()
 
@@ -129,7 +130,7 @@ def digest(path: str | Path) -> str:
 
 
 def fingerprint(folder: Path, files: Iterable[Path]) -> str:
-    """The sha256 of the contents of `files` of a folder, the same wherever the folder is.
+    """The sha256 of the contents of `files` in a folder, independent of where the folder is.
 
     Hashes in its manifest, which hub.folder has compared with the files, are not computed again.
     """
@@ -140,11 +141,11 @@ def fingerprint(folder: Path, files: Iterable[Path]) -> str:
 
 
 def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:
-    """Check that the run in `folder` may be resumed: with these arguments, except those in `free`, as many processes,
-    and the same library versions.
+    """Check that the run in `folder` may be resumed: with the same arguments except those in `free`, the same number
+    of processes, and the same library versions.
 
     Raises:
-        ValueError: others have changed; all of them are listed.
+        ValueError: something else has changed; all changes are listed.
     """
     record = read_json(Path(folder) / PROVENANCE)
     before = record["arguments"] | record["libraries"] | {"processes": record["processes"]}
@@ -160,13 +161,13 @@ def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Colle
 
 @contextlib.contextmanager
 def replacing(path: str | Path, size: int = 0) -> Generator[Path]:
-    """A path to write a new version of the file or folder `path` at. It replaces `path` only once it is whole and on
-    the disk; a folder is sealed.
+    """A path to write a new version of the file or folder `path` at. It replaces `path` only once it is complete and
+    on the disk; a folder is sealed.
 
-    There is room for `size` bytes, and for as many as `path` has now.
+    There is room for at least `size` bytes, and for the present size of `path`.
 
     Raises:
-        ValueError: there is no room or no right to write; the old version is unchanged.
+        ValueError: there is no room or no permission to write; the old version is unchanged.
     """
     path = Path(path)
     old = _old(path)
@@ -183,7 +184,7 @@ def replacing(path: str | Path, size: int = 0) -> Generator[Path]:
 
 
 def newest(path: str | Path) -> Path | None:
-    """The last whole version of `path` that `replacing` left, also when it was stopped between its two renames.
+    """The last complete version of `path` that `replacing` left, even if it was stopped between its two renames.
 
     Raises:
         ValueError: a file in it is damaged.
@@ -196,13 +197,13 @@ def newest(path: str | Path) -> Path | None:
 
 @contextlib.contextmanager
 def placing(folder: str | Path, size: int = 0) -> Generator[Path]:
-    """A folder to write new files of `size` bytes in, which then move to `folder` and replace files of the same name.
-    The folder is sealed.
+    """A temporary folder to write new files of `size` bytes in. They then move to `folder` and replace files of the
+    same name, and `folder` is sealed.
 
-    A process that is stopped on the way leaves `folder` without a manifest, with every file whole.
+    A process that is killed during the move leaves `folder` without a manifest, but with every file complete.
 
     Raises:
-        ValueError: there is no room or no right to write; `folder` is unchanged.
+        ValueError: there is no room or no permission to write; `folder` is unchanged.
     """
     folder = Path(folder)
     with _writing_to(folder / ".new", folder, size) as new:
@@ -222,7 +223,7 @@ def placing(folder: str | Path, size: int = 0) -> Generator[Path]:
 
 @contextlib.contextmanager
 def _writing_to(new: Path, path: Path, size: int) -> Generator[Path]:
-    """`new`, which does not exist yet and is on the disk afterwards; an error removes it, as it takes room."""
+    """`new`, which does not exist yet, and is on the disk afterwards. An error removes it, to free its space."""
     with writing(path, size):
         new.parent.mkdir(parents=True, exist_ok=True)
         _remove(new)
@@ -267,9 +268,9 @@ def read_manifest(folder: str | Path) -> dict[str, str]:
 
 
 def check(folder: str | Path, *, may_lack: bool = False) -> None:
-    """Raise ValueError, naming the file, where `folder` is not what its manifest says, if it has one.
+    """Raise ValueError, naming the file, if `folder` differs from its manifest. A folder without a manifest passes.
 
-    Missing files are allowed where it `may_lack` some.
+    With `may_lack`, files may be missing.
     """
     for name, value in read_manifest(folder).items():
         path = Path(folder) / name
@@ -285,7 +286,7 @@ def check(folder: str | Path, *, may_lack: bool = False) -> None:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, completely or not at all."""
     with replacing(path) as new:
         new.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
@@ -320,7 +321,7 @@ def record_provenance(
 
 
 def started_processes() -> int:
-    """How many processes the launcher starts, by its own account."""
+    """How many processes the launcher starts, as it announces."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
@@ -340,7 +341,7 @@ def resolved(arguments: "DataclassInstance") -> dict:
 
 
 def strip_location(value: str) -> str:
-    """A path, or `--flag=path`, that may be published: of a path out of the working folder only the last name."""
+    """A path, or `--flag=path`, that may be published: the last name of a path outside of the working folder."""
     flag, equals, path = value.rpartition("=") if value.startswith("--") else ("", "", value)
     outside = Path(path).is_absolute() or ".." in Path(path).parts or path.startswith("~")
     return flag + equals + Path(path).name if outside else value
@@ -363,8 +364,8 @@ def table(folders: Iterable[str | Path]) -> str:
 class Metrics:
     """Rows of numbers over steps, in `metrics.jsonl`, and their curves as a picture.
 
-    A row is a dict of floats with a `step`. A resumed run drops the rows after the step that it resumes from, a new
-    one all of them.
+    A row is a dict of floats with a `step`. A resumed run drops the rows after the step that it resumes from; a new
+    run drops all rows.
 
     Raises:
         ValueError: another run writes into `folder`.

@@ -1,6 +1,6 @@
 """What evaluate.py measures, and the page that shows it.
 
 suites.py     the suites of measurements
-journeys.py   those of programs with places to go to
+journeys.py   the suites of programs that lead to places
 report.py     their results as one HTML page
 """

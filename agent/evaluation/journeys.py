@@ -1,6 +1,7 @@
-"""Measurements of an actor with places to go to: whether it arrives, keeps its line, finds back and stays upright.
+"""Evaluation of an actor on programs that lead to places: whether it arrives, keeps its line, returns and stays
+upright.
 
-Everything is measured by the simulator's truth, not by the odometry that steers. Shapes: N bodies.
+Everything is measured by the simulator's ground truth, not by the odometry that steers. Shapes: N bodies.
 """
 
 import math
@@ -29,9 +30,9 @@ LINES = (
     VelocityGoal(0.0, 0.4, meters=5),
     VelocityGoal(0.0, -0.4, meters=5),
 )
-LINE_METERS, LINE_DEGREES = 0.3, 5.0  # off a line that still counts as kept
+LINE_METERS, LINE_DEGREES = 0.3, 5.0  # largest deviation from a line that counts as kept
 SQUARE = (VelocityGoal(1.0, meters=3), VelocityGoal(0.0, 0.0, 0.8, degrees=90)) * 4
-PLACES = 5  # for each episode
+PLACES = 5  # per episode
 FURTHEST = 5.0  # m, of a place
 HOME_METERS = 0.3  # from home or the start of a square, within which it counts as reached
 REST_SECONDS = 1.5  # from the end of a program until the body stands still
@@ -44,14 +45,14 @@ ADAPT_PLACES = 0.3  # share of the goals
 
 @dataclass(frozen=True)
 class Journey:
-    """One body's way through a program, by the simulator's truth. Poses are seen from where it began."""
+    """One body's execution of a program, by ground truth. Poses are seen from where it began."""
 
     pursuit: Pursuit
     ends: list[Pose]  # at the end of each goal
     rest: Pose  # REST_SECONDS after the last
     seconds: float  # of the program
-    meters: float  # of the way
-    drift: Pose  # of odometry from the truth at the end of the program
+    meters: float  # of the path
+    drift: Pose  # error of the odometry at the end of the program
 
     @property
     def finished(self) -> bool:
@@ -61,7 +62,7 @@ class Journey:
 def run_journeys(
     actor: Actor, programs: Sequence[Sequence[Goal]], seed: int, num_threads: int | None = None
 ) -> list[Journey]:
-    """Let one body pursue each program, and note the truth about it."""
+    """Let one body pursue each program, and record its true poses."""
     body, count = actor.body, len(programs)
     envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
     pursuits = [Pursuit(program, body) for program in programs]
@@ -70,7 +71,7 @@ def run_journeys(
     poses, ways, last = [Pose()] * count, np.zeros(count), _poses(envs.state)
     ends: list[list[Pose]] = [[] for _ in programs]
     found: dict[int, Journey] = {}
-    over: dict[int, int] = {}  # body -> steps since its program ended
+    over: dict[int, int] = {}  # body -> step at which its program ended
     rest = round(REST_SECONDS / body.control_seconds)
     for number in tqdm(range(round(JOURNEY_SECONDS / body.control_seconds)), desc="measure", unit="step", leave=False):
         step = rollout.step()
@@ -104,10 +105,10 @@ def _poses(state: BodyState) -> np.ndarray:
 
 
 def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """How well places are reached, lines kept and the way back found, by the simulator's truth at rest.
+    """How well places are reached, lines kept and the start found again, by ground truth; places and home at rest.
 
-    The rows: PLACES random places an episode, at any bearing; LINES; home and the heading at the start after random
-    programs of four goals; squares. `odometry` says how far the odometry is off by the end of a program.
+    The rows: PLACES random places per episode, at any bearing; LINES; home and the initial heading after random
+    programs of four goals; squares. `odometry` is the error of the odometry at the end of a program.
     """
     rng, body = np.random.default_rng(seed), actor.body
     angles, ways = rng.uniform(-math.pi, math.pi, PLACES * episodes), rng.uniform(0.5, FURTHEST, PLACES * episodes)
@@ -158,7 +159,7 @@ def _places_row(journeys: list[Journey]) -> dict[str, float | None]:
 
 
 def _line_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
-    """How far at the end of the line; `kept` is the share within 0.3 m and 5 degrees, the others 95 % of them."""
+    """Deviations at the line's end. `kept` is the share within 0.3 m and 5 degrees; the others are 95 % quantiles."""
     pairs = []
     for each in journeys:
         (goal,), (end,) = each.pursuit.goals, each.ends
@@ -171,7 +172,7 @@ def _line_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
 
 
 def _home_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
-    """How far from the start when it rests; after a square there is no heading to face."""
+    """How far from the start it comes to rest; a square has no goal for the final heading."""
     off = [math.hypot(each.rest.x, each.rest.y) for each in journeys]
     turn = [abs(math.degrees(wrap(each.rest.heading))) for each in journeys]
     return {
@@ -183,7 +184,7 @@ def _home_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
 
 
 def _high(values: Sequence[float]) -> float | None:
-    """Within which 95 % of them are."""
+    """The 95 % quantile; None if there are no values."""
     return float(np.quantile(values, 0.95)) if len(values) else None
 
 

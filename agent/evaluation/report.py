@@ -1,4 +1,4 @@
-"""Measurements of any number of agents as one HTML page that needs no other file: tables, plots and clips."""
+"""Results of any number of agents as one self-contained HTML page: tables, plots and clips."""
 
 import base64
 import html
@@ -48,9 +48,10 @@ def write_report(path: str | Path, results: Sequence[Mapping], clips: Sequence[b
 
 
 def numbers(values: Mapping) -> dict[str, float | str | None]:
-    """What can be compared: numbers, shares with their intervals, and what could not be measured; no settings.
+    """The values to compare: numbers, shares with their intervals, and None for what could not be measured; no
+    settings.
 
-    What is in a group has the name of that before its own.
+    Names in a group are preceded by the name of the group.
     """
     found: dict[str, float | str | None] = {}
     for key, value in values.items():
@@ -65,7 +66,7 @@ def numbers(values: Mapping) -> dict[str, float | str | None]:
 
 
 def interval(share: Mapping) -> str | None:
-    """What `suites.share` returned, in one cell."""
+    """The result of `suites.share` as one table cell."""
     if share["share"] is None:
         return None
     return f"{share['share']:.3f} ({share['low']:.3f} to {share['high']:.3f}, of {share['of']})"

@@ -1,5 +1,5 @@
-"""Measurements of an actor in physics: how well it follows commands and postures, comes to places, switches and steps,
-and how often it falls.
+"""Evaluation of an actor in simulation: how well it follows commands, postures and instructions, switches goals, steps
+and uses feedback, and how often it falls.
 
 All bodies of a suite run in one batch. Shapes: N bodies, T steps, M arm joints.
 """
@@ -54,7 +54,7 @@ POSTURE_COMMANDS = {
     "sidestepping": (0.0, 0.4, 0.0),
     "turning": (0.0, 0.0, 0.8),
 }
-POSED_SECONDS = 2.0  # that a posture may take
+POSED_SECONDS = 2.0  # after which a posture must be taken
 RANDOM = Curriculum(on_grid=True, low_share=0.2, arms_share=0.3)  # goals of the suites that draw them
 EPISODE_SECONDS = 15.0  # of a suite that measures one command or posture
 MINUTE = 60.0  # s
@@ -63,14 +63,14 @@ SHOVE_SPEED = 0.5  # m/s, of the whole body in a random direction
 SHOVE_SECONDS = 3.0  # from one shove to the next
 LEADING = 0.03  # m, a foot leads when it is this far ahead of the other
 LIFTED = 0.005  # m, a foot higher than this swings
-SHORTEST_SWING = 0.04  # s; a shorter one is a tremble
+SHORTEST_SWING = 0.04  # s; a shorter one is jitter
 
 INSTRUCTION_SECONDS = 300.0  # more than any program with an end should take
 
 BEFORE_SECONDS, GOAL_SECONDS = 2.5, 5.0  # of the goal before, and of the one that is measured
-LONGEST_TRIAL = 10.0  # s that an instruction of the feedback suite takes
-GENERATED = 40  # sentences for each one that is needed; the first that fit are taken
-CORRECTIONS = 2  # of one goal
+LONGEST_TRIAL = 10.0  # s, largest expected time of an instruction of the feedback suite
+GENERATED = 40  # sentences per sentence that is needed; the first that fit are taken
+CORRECTIONS = 2  # per goal
 RESAMPLES = 2000  # of the bootstrap
 
 # Control step -> the goals of all bodies from this step on.
@@ -89,7 +89,7 @@ class LanguageActor(Actor, Protocol):
 
 @dataclass(frozen=True)
 class Trace:
-    """The motion of N bodies in T steps. After a fall a body's rows mean nothing: `alive` is false."""
+    """The motion of N bodies in T steps. After a fall, `alive` is false and a body's rows mean nothing."""
 
     control_seconds: float
     commands: np.ndarray  # [T, N, 3] m/s, m/s, rad/s
@@ -123,9 +123,9 @@ def measure_commands(
 ) -> dict:
     """Rows of the commands suite, one per command within the body's reach, and their mean.
 
-    Errors are mean absolute differences between the command and the velocity averaged over a sliding second, from the
-    second second on. A fall ends the episode; the rest of it counts as unsurvived. `native_return` is that of the
-    body's native reward, None where it has none.
+    Errors are mean absolute differences between the command and the velocity averaged over a sliding second, after the
+    first second. A fall ends the episode; the rest of it counts as not survived. `native_return` is the return of the
+    body's native reward, or None if it has none.
     """
     commands = reachable(commands, actor.body)
     goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
@@ -155,16 +155,16 @@ def measure_commands(
 
 
 def score_commands(mean: dict[str, float | None]) -> float:
-    """How good the mean of `measure_commands` is, from 0 to 2. What comes after a fall counts as if its errors were 1,
-    as does an error that could not be measured: otherwise the first second of a body that falls early looks good.
+    """Score of the mean of `measure_commands`, from 0 to 2. Time after a fall counts with errors of 1, and so does an
+    error that could not be measured. Otherwise a body that falls early would be judged only by its first second.
     """
     errors = (mean["velocity_error"], mean["yaw_error"])
     return (mean["survival"] or 0.0) * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
 
 
 def score_policy(policy: "MotorPolicy", reward: str, postures: bool, seed: int) -> tuple[float, dict, dict]:
-    """How good a policy in training is, the greater the better; what the commands suite found, or ten episodes of the
-    native one; and the means of all that was measured. `postures` are counted where they are learned.
+    """Score of a policy in training (higher is better); results of the commands suite, or of ten episodes of the
+    native suite; and the means of all measures. With `postures`, the postures suite counts too.
     """
     if reward == "native":
         measured = measure_native(policy, episodes=10, seed=seed)
@@ -185,14 +185,14 @@ def episode_steps(body: Body) -> int:
 
 
 def reachable(commands: Sequence[Sequence[float]], body: Body) -> list[Sequence[float]]:
-    """Those of the commands that the body is trained on."""
+    """The commands that are in the body's trained region."""
     return [command for command in commands if body.reach(command) <= WITHIN]
 
 
 def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """Rows of episodes of 1,000 steps with the native reward of the body, and their mean: what others publish.
+    """Rows of episodes of 1,000 steps with the native reward of the body, and their mean, as in published results.
 
-    `forward_speed` is along the world's x axis, m/s. A policy that follows goals is given none.
+    `forward_speed` is along the world's x axis, m/s. A goal-conditioned policy is given no goal.
     """
     frame = policy.config.frame
     trace = roll_out(policy, {}, episodes, MAX_EPISODE_STEPS, seed, num_threads, "native", frame)
@@ -211,11 +211,12 @@ def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads:
 
 
 def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None, minutes: int = 1) -> dict:
-    """How well a random new goal every 3 to 5 seconds, postures included, is taken up, in episodes of so many minutes.
+    """How well an actor takes up a random new goal, postures included, every 3 to 5 seconds, in episodes of `minutes`.
 
     A goal is reached when the mean velocity of the last second is within 20 % of it, or within 0.15; the latency is
-    the median time that takes. A goal that a fall cuts short counts as it stood. `falls_in_minute` has the falls of
-    each minute, per minute of those that still stood: whether long lives end at some age.
+    the median time until then. A goal cut short by a fall counts by what was reached before the fall.
+    `falls_in_minute` has the rate of falls in each minute of the episodes, among the bodies that still stood: it shows
+    whether the rate changes with the time since the start.
     """
     rng = np.random.default_rng(seed)
     control_seconds = actor.body.control_seconds
@@ -278,7 +279,7 @@ def measure_shoves(
 
 
 def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """How the legs take turns while walking straight at each of GAIT_SPEEDS, after the first second.
+    """The gait while walking straight at each of GAIT_SPEEDS, after the first second.
 
     `steps_per_second` counts changes of the leading foot by more than 3 cm, `left_ahead` is the share of time that the
     left foot leads, and `clearance_m` is the mean over swings of the highest point that the foot reaches above the
@@ -303,10 +304,10 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
 def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """How well every posture of the body is held while it stands, walks, sidesteps and turns, from POSED_SECONDS on.
 
-    `height_error_m` is how far the torso is from the height of a crouch; `arm_error_rad` how far the arm joints are
-    from their pose, the mean of a second for an arm that waves. `wave_hertz` is the rate of the joint that moves most
-    in that arm, `wave_m` how far its hand goes from end to end, seen from the torso, and `other_hand_m` the same of
-    the other hand.
+    `height_error_m` is how far the torso is from the height of a crouch. `arm_error_rad` is how far the arm joints,
+    averaged over a sliding second because of waves, are from their pose. `wave_hertz` is the frequency of the joint
+    that moves most in the waving arm, `wave_m` how far its hand moves from end to end, seen from the torso, and
+    `other_hand_m` the same for the other hand.
     """
     body = actor.body
     postures = [(height, arms) for height in body.heights for arms in body.arms]
@@ -349,7 +350,7 @@ def _within(height: str, name: str, body: Body) -> bool:
 
 
 def _wave(arms: np.ndarray, pose: str, body: Body) -> dict[str, float]:
-    """How a hand waves, and how much the other one does, from the joints [T, M] of the right and then the left arm."""
+    """How a hand waves, and how much the other one moves, from the joints [T, M] of right and then left arm."""
     left = pose == "wave_left"
     moved = np.split(arms - arms.mean(0), 2, axis=1)[left]
     joint = moved[:, moved.std(0).argmax()]
@@ -363,7 +364,7 @@ def _wave(arms: np.ndarray, pose: str, body: Body) -> dict[str, float]:
 
 
 def _hand_places(arms: np.ndarray, body: Body) -> np.ndarray:
-    """Where the right and the left hand are while the torso rests [2, T, 3], m."""
+    """Positions [2, T, 3] of the right and the left hand with the torso held still, m."""
     model = body.load_model()
     data, places = mujoco.MjData(model), np.empty((2, len(arms), 3))
     data.qpos[:] = body.start_qpos(model)
@@ -381,10 +382,10 @@ def _swing(places: np.ndarray) -> np.ndarray:
 
 
 def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
-    """How often instructions are understood exactly, refused rightly, and done by the body.
+    """How often instructions are understood exactly, refused rightly, and executed by the body.
 
     Physical success is measured on the instructions whose goals all have an end: every goal met, in order, without a
-    fall. A miss is one of the parse, of a fall, or of the motion.
+    fall. A miss is due to the parse, a fall, or the motion.
     """
     found = agent.planner.parse_batch([text for text, _ in rows])
     pairs = [(text, meant, program) for (text, meant), program in zip(rows, found, strict=True)]
@@ -458,17 +459,17 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
 
 def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """What an agent gains by assessing and correcting itself: the same instructions from the same starts, once without
-    and once with it.
+    and once with feedback.
 
-    Half of the runs are disturbed: by a shove, another goal instead of the program's, an end too early or too late.
+    Half of the runs are disturbed: by a shove, by a goal other than the program's, or by an end too early or too late.
     Shares come with their number and a 95 % interval by bootstrap:
 
-    * `verdict`: runs that the planner calls right or wrong as the simulator does; `which_goal`: of those that went
-      wrong, where it names the goal that did first; `cause`: goals whose cause it names.
-    * `repaired_by_one`, `repaired_by_two`: goals missed without a fall, within tolerance after as many corrections.
-    * `corrected_for_nothing`: runs that were right, in which something was corrected; `spoiled`: those that went wrong
-      with feedback and right without.
-    * `right_without`, `right_with`: runs with every goal met, and by disturbance.
+    * `verdict`: runs whose success the planner judges as the simulator does; `which_goal`: failed runs in which it
+      names the first goal that was missed; `cause`: goals whose cause it names.
+    * `repaired_by_one`, `repaired_by_two`: goals missed without a fall that are met after one or two corrections.
+    * `corrected_for_nothing`: runs that succeed without feedback, in which feedback corrects something; `spoiled`:
+      runs that succeed without feedback and fail with it.
+    * `right_without`, `right_with`: runs with every goal met, without and with feedback, in all and by disturbance.
     """
     instructions = draw_instructions(agent.planner, episodes, seed)
     none, *others = DISTURBANCES
@@ -515,7 +516,8 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
 
 
 def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
-    """Generated instructions of goals with ends, done in LONGEST_TRIAL, that the planner understands exactly.
+    """Generated instructions of goals with ends, expected to take at most LONGEST_TRIAL, that the planner reads
+    exactly.
 
     Raises:
         ValueError: it understands too few.
@@ -537,7 +539,7 @@ def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[s
 
 
 def share(values: Sequence[bool], seed: int = 0) -> dict[str, float | int | None]:
-    """The share of true values, their number, and a 95 % interval by bootstrap (Efron, 1979); None of no values."""
+    """The share of true values, their number, and a 95 % interval by bootstrap (Efron, 1979); None for no values."""
     if not values:
         return {"share": None, "low": None, "high": None, "of": 0}
     sample = np.random.default_rng(seed).choice(np.asarray(values, dtype=float), (RESAMPLES, len(values)))
@@ -576,8 +578,8 @@ def roll_out(
     frame: str = "heading",
     shoved: bool = False,
 ) -> Trace:
-    """Run `num_envs` bodies until `steps` or until all have fallen. Each has a start of its own, or that of its seed
-    in a list.
+    """Run `num_envs` bodies for `steps`, or until all have fallen. Each has its own start, from the common seed or
+    from its seed in a list.
     """
     body = actor.body
     envs = make_vector_env(num_envs, num_threads, body.name, max_episode_steps=steps + 1, reward=reward, frame=frame)

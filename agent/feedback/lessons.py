@@ -1,8 +1,9 @@
-"""Lessons in judging: recorded motion from a dataset, measured against goals that may have been asked for.
+"""Training examples for judging: recorded motion from a dataset, measured against goals that could have been given.
 
-Every stretch of an episode is an outcome of many goals: of the commanded one, ended in time, too early or too late; of
-any other, as when a body mistakes its goal; and of places and headings near its end or far from it. The labels come
-from the simulator's numbers (`agent.feedback.outcomes.cause` and `repairs`), so one recorded step serves many lessons.
+Every stretch of an episode can be the outcome of many goals: of the commanded goal, ended in time, too early or too
+late; of a different goal, as if the body pursued the wrong one; and of places and headings near the end of the stretch
+or far from it. The labels come from the simulator's numbers (`agent.feedback.outcomes.cause` and `repairs`), so one
+recorded step serves in many examples.
 
 Shapes: T steps, S observation.
 """
@@ -24,7 +25,7 @@ from agent.goals import AMOUNTS, ARMS, ENDS, HEIGHTS, Goal, PlaceGoal, Pose, Vel
 HELD_OUT_EVERY = 10
 STRETCH_SECONDS = (0.6, 6.0)
 OTHER_SHARE = 0.4  # of the goals that differ from the command
-# How far from the end of a stretch a place and a heading are that it is measured against: m, degrees.
+# Largest distance of a place (m) and a heading (degrees) from the end of the stretch that is measured against them.
 MISSES = ((0.2, 8.0), (0.6, 30.0), (3.0, 180.0))
 # Share of the lessons in which the body reached the end of the goal, came near it, stopped early, or went too far.
 ENDINGS = {"reached": 0.45, "near": 0.2, "early": 0.2, "late": 0.15}
@@ -52,7 +53,7 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
     found = []
     for _ in range(count):
         wanted = rng.choice(["met", "fall", "missed"], p=[MET_SHARE, FALL_SHARE, 1 - MET_SHARE - FALL_SHARE])
-        for _ in range(100):  # a dataset may be without falls
+        for _ in range(100):  # not forever: a dataset may have no falls
             outcome = _outcome(rng, body, *episodes[rng.integers(len(episodes))], fall=wanted == "fall")
             verdict = cause(outcome)
             if wanted == (verdict if verdict in ("met", "fall") else "missed"):
@@ -62,7 +63,7 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
 
 
 def _episodes(shard: schema.Shard, body: Body) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-    """Of each long episode: observations after each step [T, S], commands [T, 5], and whether it ended in a fall."""
+    """For each long episode: observations after each step [T, S], commands [T, 5], and whether it ended in a fall."""
     ends = np.flatnonzero(shard["next.done"]) + 1
     for begin, end in zip([0, *ends[:-1]], ends, strict=True):
         if (end - begin) * body.control_seconds > STRETCH_SECONDS[1]:
@@ -121,7 +122,7 @@ def _with_end(rng: np.random.Generator, outcome: GoalOutcome, goal: VelocityGoal
     }
     amount = done[kind] * share[ending]
     if kind == "seconds":
-        amount = done[kind] * (share["early"] if ending == "early" else 1.0)  # no goal that ends by time is late
+        amount = done[kind] * (share["early"] if ending == "early" else 1.0)  # a goal that ends by time is never late
     elif amount <= 0:
         amount = rng.uniform(0.5, 4.0) if kind == "meters" else rng.uniform(30, 180)
     least, most = float(AMOUNTS[kind][0]), float(AMOUNTS[kind][-1])

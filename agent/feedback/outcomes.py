@@ -1,7 +1,7 @@
 """What a body did with a goal, in numbers and in plain words, and how to repair a miss.
 
-`judge`, `cause` and `repairs` are the simulator's own verdict, from which a language model learns to answer a report.
-The verdict counts what the report says: meters, seconds and velocities in tenths, degrees in whole numbers.
+`judge`, `cause` and `repairs` are the simulator's own verdict. A language model that reads reports is trained on it.
+The verdict uses the rounded numbers of the report: meters, seconds and velocities in tenths, degrees in whole numbers.
 """
 
 import math
@@ -21,15 +21,15 @@ from agent.goals import (
     wrap,
 )
 
-DRIFT_TOLERANCE, DRIFT_SHARE = 0.3, 0.15  # m, and of the distance gone
+DRIFT_TOLERANCE, DRIFT_SHARE = 0.3, 0.15  # m, and share of the distance gone
 FACING_TOLERANCE = 15.0  # degrees
 VELOCITY_TOLERANCE, VELOCITY_SHARE = 0.15, 0.2
 HEIGHT_TOLERANCE, ARMS_TOLERANCE = 0.1, 20.0  # m, and degrees of an arm joint on average
-POSTURE_SECONDS = 2.0  # from one posture to the next; a shorter goal need not hold its own
+POSTURE_SECONDS = 2.0  # to change posture; shorter goals need not hold theirs
 STUMBLE = 0.95  # uprightness below which a body that did not fall has stumbled: 18 degrees off the vertical
 STEADY_SECONDS = 1.0  # of standing after a stumble
-HOLD_SECONDS = 2.0  # for which a velocity that was not reached is commanded again
-REPAIRED_SHARE = 0.5  # of a tolerance, from which a deviation of a missed goal is repaired
+HOLD_SECONDS = 2.0  # for which a missed velocity is commanded again
+REPAIRED_SHARE = 0.5  # of a tolerance; from here on, a deviation of a missed goal is repaired
 
 # What can be wrong with a goal.
 CAUSES = ("met", "fall", "end", "facing", "drift", "speed", "posture")
@@ -38,11 +38,11 @@ STAND = VelocityGoal()
 
 @dataclass(frozen=True)
 class Deviation:
-    """One way in which a goal was missed, or nearly.
+    """One deviation from a goal, whether it is a miss or not.
 
     Args:
         cause: one of CAUSES.
-        share: of the tolerance; more than 1 is a miss.
+        share: the deviation as a share of its tolerance; more than 1 is a miss.
         amount: in seconds, meters, degrees, m/s or rad/s; negative for an end that was not reached, and to the right.
         text: the amount in words, as "0.9 meters short".
     """
@@ -59,7 +59,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class GoalOutcome:
-    """One goal as it was pursued: what the body's odometry measured from its first step to its last."""
+    """The outcome of one goal: what the body's odometry measured from its first step to its last."""
 
     goal: Goal
     progress: Progress
@@ -67,8 +67,8 @@ class GoalOutcome:
     fell: bool
     timed_out: bool
     uprightness: float = 1.0  # least cosine between the torso and the vertical
-    too_high: float = 0.0  # m of the torso above the crouch that was asked for, mean of the last second
-    arms_off: float = 0.0  # degrees that the arm joints are from the pose that was asked for, the same
+    too_high: float = 0.0  # m of the torso above the commanded crouch, mean of the last second
+    arms_off: float = 0.0  # degrees of the arm joints from the commanded pose, mean of the last second
 
     @property
     def seconds(self) -> float:
@@ -76,8 +76,8 @@ class GoalOutcome:
 
     @property
     def met(self) -> bool:
-        """Whether the goal reached its end, or its velocity if it ends by time or by the next prompt; and whether a
-        straight one kept its course.
+        """Whether the goal reached its end, or its velocity if it ends by time or by the next prompt. A straight goal
+        must also keep its course.
         """
         return cause(self) == "met"
 
@@ -87,7 +87,7 @@ class GoalOutcome:
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """Every deviation that a goal of this kind can have, that of its end first."""
+        """Every deviation that a goal of this kind can have, the deviation of its end first."""
         return tuple(self._deviations())
 
     def _deviations(self) -> Iterator[Deviation]:
@@ -107,7 +107,7 @@ class GoalOutcome:
         unit, left, tolerance = self.goal.ending(self.progress)
         left = rounded(left, unit)
         if unit == "seconds":
-            left = max(0.0, left)  # nothing that ends by time is late
+            left = max(0.0, left)  # a goal that ends by time is never late
         return Deviation("end", abs(left) / tolerance, -left, _amount(-left, unit, "too far", "short"))
 
     def _velocity_deviations(self, goal: VelocityGoal) -> Iterator[Deviation]:
@@ -136,12 +136,12 @@ class GoalOutcome:
 
     @property
     def off(self) -> str:
-        """The deviations in words, but those of nothing; none after a fall."""
+        """The deviations other than 0, in words; empty after a fall."""
         return "" if self.fell else ", ".join(each.text for each in self.deviations if each.amount)
 
     @property
     def place(self) -> Pose:
-        """The place that the goal leads to, seen from the body. Of goals that lead to one."""
+        """The target place of the goal, seen from the body. Only for goals that have one."""
         planned = self.goal.destination(self.progress)
         assert planned is not None
         return planned.seen_from(self.progress.pose)
@@ -188,7 +188,7 @@ class GoalOutcome:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is wrong with a goal: one of CAUSES, from the deviations in words, and the probability of all of it."""
+    """A verdict on a goal: one of CAUSES, the deviations in words, and the probability of the verdict."""
 
     cause: str
     off: str = ""
@@ -223,17 +223,17 @@ def judge(outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
 
 
 def cause(outcome: GoalOutcome) -> str:
-    """The first of the deviations that are a miss."""
+    """The cause of the first deviation that is a miss; "fall" after a fall, "met" if there is no miss."""
     if outcome.fell:
         return "fall"
     return next((deviation.cause for deviation in outcome.deviations if deviation.missed), "met")
 
 
 def repairs(outcome: GoalOutcome) -> tuple[Goal, ...]:
-    """What undoes the deviations of a missed goal: take the posture, face the old way, step back in line, go to the
-    end, keep the speed. A place or a heading is pursued again.
+    """Goals that undo the deviations of a missed goal, in this order: take the posture, turn back to the old heading,
+    step back onto the line, go to the end, hold the speed. A place or a heading is pursued again.
 
-    Empty after a fall, because the body does not get up. After a stumble it stands first.
+    Empty after a fall, because the body does not get up. After a stumble the body stands first.
     """
     if outcome.fell or outcome.met:
         return ()
@@ -298,7 +298,7 @@ def _ended(goal: VelocityGoal, kind: str, amount: float) -> VelocityGoal:
 
 
 def rounded(amount: float, unit: str) -> float:
-    """An amount as a report says it."""
+    """An amount, rounded as in a report."""
     return round(amount, 0 if unit == "degrees" else 1) + 0.0
 
 

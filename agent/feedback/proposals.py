@@ -1,8 +1,8 @@
 """Proposals: programs worth collecting, for an agent that does some goals worse than others.
 
 The language model reads a short table of measurements (agent.evaluation.suites.measure_goals): the goals that the
-agent does worst, and how often each was met. It answers with a program that practices the worst of them, each led into
-from another motion. `example` makes the programs that it learns from.
+agent does worst, and how often each was met. It answers with a program that practices the worst of them, each after
+another motion that leads into it. `example` makes the programs that it is trained on.
 """
 
 import json
@@ -34,7 +34,7 @@ class Score:
 
     def __post_init__(self):
         if not 0 <= self.met <= 1:
-            raise ValueError(f"a goal was met in a share of {self.met:g}: give one from 0 to 1")
+            raise ValueError(f"met={self.met:g} is not a share: give one from 0 to 1")
 
     @property
     def tenths(self) -> int:
@@ -48,13 +48,13 @@ def shown(table: Sequence[Score]) -> list[Score]:
 
 
 def weakest(table: Sequence[Score]) -> set[VelocityGoal]:
-    """The three goals that are done worst, and those that were met as often as the third, in tenths."""
+    """The three goals that are done worst, and those with the same score as the third, in tenths."""
     limit = sorted(score.tenths for score in table)[:WEAKEST][-1]
     return {score.goal for score in shown(table) if score.tenths <= limit}
 
 
 def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
-    """A program that practices the worst goal, the two or the three worst, each led into from what goes better."""
+    """A program that practices the one to three worst goals, each after a better one that leads into it."""
     rows = shown(table)
     better = {VelocityGoal(*normal) for _, normal, _ in SKILLS.values()} - {score.goal for score in rows}
     goals: list[VelocityGoal] = []
@@ -69,18 +69,18 @@ def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
 
 
 def draw_tables(seed: int) -> Iterator[list[Score]]:
-    """Tables of agents good and bad. Some are worst at one skill at all speeds, some at single goals."""
+    """Random tables of good and bad agents. Some are worst at a skill at all speeds, some at single goals."""
     rng = np.random.default_rng(seed)
     while True:
         worst = rng.uniform(0.3, 1.0)
-        skills = dict(zip(SKILLS, rng.random(len(SKILLS)) ** 4, strict=True))  # few of many are bad
+        skills = dict(zip(SKILLS, rng.random(len(SKILLS)) ** 4, strict=True))  # only a few skills are bad
         missed = [worst * (0.4 * skills[goal.skill] + rng.random() ** 4) for goal in GOALS]
         met = np.clip(1 - np.array(missed), 0, 1)
         yield [Score(goal, float(share)) for goal, share in zip(GOALS, met, strict=True)]
 
 
 def practices(program: GoalProgram, goals: Collection[VelocityGoal]) -> bool:
-    """Whether one of these goals is in a program, however it ends."""
+    """Whether one of these goals is in a program, whatever its end."""
     practiced = {goal.velocity for goal in program.goals if isinstance(goal, VelocityGoal)}
     return not practiced.isdisjoint(goal.velocity for goal in goals)
 
@@ -92,7 +92,7 @@ def write_programs(path: Path, programs: Sequence[GoalProgram]) -> None:
 
 
 def read_programs(path: Path) -> list[GoalProgram]:
-    """The programs of JSON lines. Raises ValueError naming the line that has none, or a refusal."""
+    """The programs of JSON lines. Raises ValueError, naming the line, for one with no program or a refusal."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:

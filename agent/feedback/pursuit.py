@@ -1,7 +1,7 @@
-"""One body's way through a program: odometry, steering of the goal in force, when the next is due, and how a miss is
-corrected.
+"""How one body executes a program: odometry, steering towards the goal in force, the switch to the next goal, and the
+correction of misses.
 
-Shapes: T steps, S body state; a command after the state in an observation is left out.
+Shapes: T steps, S body state; a command after the state in an observation is ignored.
 """
 
 import math
@@ -17,24 +17,25 @@ from agent.simulation.curriculum import snap_velocity
 from agent.simulation.heading import heading_rate, observed_velocity
 
 STEER_SECONDS = 0.2  # from one steering command to the next
-HOLD_STEPS = 0.6  # of the grid; a wanted velocity this near to the command leaves it as it is
+HOLD_STEPS = 0.6  # of the grid; the command is kept while the wanted velocity is this near
 NEAR_PLAN = 0.5, 20.0  # m, degrees; a goal that ended this near to its destination counts as ended there
-PATIENCE_SHARE, PATIENCE_SECONDS = 2.0, 4.0  # of the expected time, and to get going
+PATIENCE_SHARE, PATIENCE_SECONDS = 2.0, 4.0  # times the expected time, plus these seconds
 
 Velocity = tuple[float, float, float]  # m/s, m/s, rad/s
 
 
 class Odometry:
-    """Where a body is and how it faces, as its observations tell, from where it is at first."""
+    """Position and heading of a body, from its observations, beginning at `pose`."""
 
     def __init__(self, body: Body, pose: Pose = Pose()):  # noqa: B008  it is a tuple
         self.body, self.pose = body, pose
         self._last: Velocity | None = None
 
     def add(self, observations: np.ndarray) -> Iterator[tuple[Pose, Velocity]]:
-        """Count the steps that led to observations [T, S], or the one that led to an observation [S].
+        """Integrate the steps that led to observations [T, S], or the one that led to an observation [S].
 
-        Yields the pose and the velocity (m/s, m/s, rad/s) after each. A step has the mean velocity of its two ends.
+        Yields the pose and the velocity (m/s, m/s, rad/s) after each. The velocity during a step is the mean of its
+        start and end.
         """
         states = np.atleast_2d(observations)[:, : self.body.observation_size].astype(float)
         velocities = np.column_stack([observed_velocity(states)[:, :2], heading_rate(states)])
@@ -49,7 +50,7 @@ class Odometry:
 
 
 class Course:
-    """One goal on its way, from where it began. Poses are in the program's frame."""
+    """The pursuit of one goal, from where it began. Poses are in the program's frame."""
 
     def __init__(self, goal: Goal, body: Body, origin: Pose, pose: Pose):
         self.goal, self.body, self.origin, self.pose = goal, body, origin, pose
@@ -78,15 +79,15 @@ class Course:
 
     @property
     def timed_out(self) -> bool:
-        """Whether the goal has taken twice the time that it should, and 4 seconds to get going."""
+        """Whether the goal has taken more than twice its expected time plus 4 seconds."""
         progress = self.progress
         expected = 0.0 if self.goal.open else self.goal.expected_seconds(progress)
         return not self.goal.open and progress.seconds > PATIENCE_SHARE * expected + PATIENCE_SECONDS
 
     @property
     def end(self) -> Pose:
-        """Where the next goal begins, in the program's frame: the planned pose where the body came near it, so that
-        errors do not add up, otherwise the actual one.
+        """Where the next goal begins, in the program's frame: the planned pose if the body came near it, so that
+        errors do not accumulate, otherwise the actual one.
         """
         progress = self.progress
         pose, planned = progress.pose, self.goal.destination(progress)
@@ -117,13 +118,13 @@ class Course:
 
 
 class Pursuit:
-    """One body's way through a program: the goal in force, the outcomes of those before it, and their corrections.
+    """The execution of a program by one body: the goal in force, the outcomes of earlier goals, and their corrections.
 
     Args:
         goals: of the program, measured one after another.
         body: the robot.
         executed: goals that the body pursues, one for each of `goals`: the same unless a trial disturbs it.
-        judge: says what is wrong with a goal that is over, and which goals repair it. These run before the next goal
+        judge: says what is wrong with a finished goal, and which goals repair it. The repairs run before the next goal
             of the program begins, and their motion counts for the goal that they repair.
         max_corrections: how often a goal may be repaired.
         start: where the body is, seen from home; by default it begins at home.
@@ -163,7 +164,7 @@ class Pursuit:
 
     @property
     def in_force(self) -> Goal:
-        """The goal of the program, or of a correction, that the body pursues now; to stand when all is over."""
+        """The goal of the program, or of a correction, that the body pursues now; standing after the program."""
         return STAND if self.over else self._course.goal
 
     @property
@@ -173,11 +174,11 @@ class Pursuit:
 
     @property
     def seconds(self) -> float:
-        """Since the goal in force began."""
+        """Time since the goal in force began."""
         return self._course.progress.seconds
 
     def add(self, observation: np.ndarray, fell: bool = False) -> bool:
-        """Count the step that led to `observation` [S]; whether the command changes. A fall ends it all."""
+        """Count a step that led to `observation` [S]. Returns whether the command changes. A fall ends the program."""
         before = self._command
         for pose, velocity in self.odometry.add(observation):
             if self.over:
@@ -196,7 +197,7 @@ class Pursuit:
         return self._command != before
 
     def advance(self) -> None:
-        """End the goal in force: the next one repairs it, or is the next of the program."""
+        """End the goal in force, and begin the next one: a repair, or the next goal of the program."""
         if not self._repairs:
             self._repairs = self._judge_goal()
         if self._repairs:
@@ -223,12 +224,12 @@ class Pursuit:
         self._command = steer(self._course.goal, self._course.progress, self.body)
 
     def _judge_goal(self) -> list[Goal]:
-        """Goals that repair the one that is over, by the judge."""
+        """The goals with which the judge repairs the finished one."""
         if self.judge is None or self._corrected == self.max_corrections:
             return []
         outcome = self._measured.outcome()
         assessment, goals = self.judge(outcome)
-        goals = tuple(goal for goal in goals if not goal.open)  # one without an end would last for ever
+        goals = tuple(goal for goal in goals if not goal.open)  # one without an end would never finish
         if not goals:
             return []
         self._corrected += 1
@@ -238,7 +239,7 @@ class Pursuit:
 
 def steer(goal: Goal, progress: Progress, body: Body, before: VelocityGoal | None = None) -> VelocityGoal:
     """The command for the actor: the velocity that the goal wants, on the grid and within the body's reach. An axis of
-    the command `before` stays as it is where it is near enough, so that prompts do not flutter.
+    the previous command, `before`, is kept while it is near enough, so that prompts do not flicker.
     """
     wanted = goal.wanted(progress)
     if before is not None:

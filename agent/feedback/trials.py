@@ -1,7 +1,7 @@
-"""Trials: bodies that pursue goals of every kind while something disturbs them, all of them in one batch.
+"""Trials: bodies pursue programs, in batches, while something disturbs them.
 
-A shove, another goal instead of the program's, an end that comes too early or too late. The outcomes, measured in the
-simulator, are what a planner learns to assess and correct from, and what it is measured on.
+The disturbance is a shove, a goal other than the program's, or an end that comes too early or too late. A planner's
+assessments and corrections are evaluated on the outcomes, which are measured in the simulator.
 
 Shapes: N bodies.
 """
@@ -24,10 +24,10 @@ from agent.simulation.vector_env import NEVER, make_vector_env, planar
 DISTURBANCES = ("none", "shove", "swap", "early", "late")
 BATCH = 64  # bodies at a time
 SHOVE_SPEED = (0.5, 1.5)  # m/s, of the whole body
-SWAP_SECONDS = 4.0  # longest time that another goal is pursued
+SWAP_SECONDS = 4.0  # longest time that the other goal is pursued
 EARLY_SHARE, LATE_SHARE = (0.1, 0.8), (1.2, 2.0)  # of the end of the program's goal
-LONGEST_GOAL = 8.0  # s that a goal of a random program takes
-# Ends of random goals; a walk is at least as long as it takes to be measured.
+LONGEST_GOAL = 8.0  # s, largest expected time of a goal in a random program
+# Ends of random goals; the shortest are long enough to be measured.
 ENDS = {"seconds": (1.5, 6.0), "meters": (0.5, 6.0), "degrees": (30, 270)}
 PLACE_SHARE, POSTURE_SHARE = 0.3, 0.3  # of the random goals
 FURTHEST = 5.0  # m, of a random place
@@ -36,14 +36,14 @@ START = Progress(0.0, Pose(), Pose(), 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Trial:
-    """A program, and how one body is disturbed while it pursues it.
+    """A program, and the disturbance of the body that pursues it.
 
     Args:
         goals: of the program, which are measured.
         executed: goals that the body pursues instead, one for each.
         disturbance: one of DISTURBANCES.
         seed: of the body's first pose.
-        shove_seconds: when the body is shoved, if it is.
+        shove_seconds: time of the shove; None for no shove.
         shove: velocity in the world frame that the shove adds, m/s.
     """
 
@@ -56,12 +56,12 @@ class Trial:
 
 
 def random_program(rng: np.random.Generator, body: Body, count: int | None = None) -> tuple[Goal, ...]:
-    """`count` goals that the body can do, or one to three, each with an end."""
+    """`count` goals that the body can do, by default one to three, each with an end."""
     return tuple(random_goal(rng, body) for _ in range(count or rng.integers(1, 4)))
 
 
 def random_goal(rng: np.random.Generator, body: Body) -> Goal:
-    """A named skill until an end that it comes to within LONGEST_GOAL, a place, home or the heading at the start."""
+    """A named skill with an end that it should reach within LONGEST_GOAL, a place, home or the initial heading."""
     if rng.random() < PLACE_SHARE:
         skill = str(rng.choice(PLACE_SKILLS))
         return random_place(rng, body) if skill == "go_to" else Goal.from_skill(skill, **random_posture(rng, body))
@@ -90,12 +90,12 @@ def random_posture(rng: np.random.Generator, body: Body) -> dict[str, str]:
 
 
 def expected_seconds(goal: Goal) -> float:
-    """How long a goal should take; that of one that leads back depends on the way before, and is a guess."""
+    """How long a goal should take. For a goal that leads back this is a guess, because it depends on earlier goals."""
     return goal.expected_seconds(START)
 
 
 def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
-    """A trial in which one of the goals, which all have an end, is disturbed in this way."""
+    """A trial in which a random one of the goals is disturbed in this way. All goals must have an end."""
     rng = np.random.default_rng(seed)
     executed, number = list(goals), int(rng.integers(len(goals)))
     goal = executed[number]
@@ -117,7 +117,7 @@ def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
 
 
 def _scaled(goal: Goal, share: float) -> Goal:
-    """The goal with so much of its end; one that leads back is left out for standing."""
+    """The goal with this share of its end. A goal that leads back is replaced by standing."""
     if isinstance(goal, PlaceGoal):
         return replace(goal, ahead=share * goal.ahead, left=share * goal.left)
     if not isinstance(goal, VelocityGoal):
@@ -134,7 +134,7 @@ def run_trials(
     max_corrections: int = 0,
     num_threads: int | None = None,
 ) -> list[Pursuit]:
-    """The pursuit of every trial. With a judge, each goal is corrected at most `max_corrections` times."""
+    """Run all trials; returns their pursuits. With a judge, each goal is corrected at most `max_corrections` times."""
     order = sorted(range(len(trials)), key=lambda index: sum(map(expected_seconds, trials[index].goals)))
     pursuits: dict[int, Pursuit] = {}
     for first in tqdm(range(0, len(order), BATCH), desc="trials", unit="batch", leave=False):

@@ -23,7 +23,7 @@ MULTIPLES = {"couple": 2.0, "dozen": 12.0, "hundred": 100.0, "thousand": 1000.0}
 JOINS = ("and", "of", "point")
 WHOLE = ("full", "whole", "complete")
 
-# How a unit may be written -> kind of amount, and how many of the vocabulary's unit it is.
+# How a unit may be written -> kind of amount, and factor to the vocabulary's unit.
 UNITS = {
     **dict.fromkeys(("milliseconds", "ms"), ("seconds", 0.001)),
     **dict.fromkeys(("seconds", "second", "secs", "sec", "s"), ("seconds", 1.0)),
@@ -96,7 +96,7 @@ def number(text: str) -> float:
     """The value of a number in digits or words: "2.5", "forty five", "one and a half", "three quarters of a".
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a number.
     """
     if re.fullmatch(DIGITS, text):
         text = re.sub(r",(?=[0-9]{3}$)", "", text).replace(",", ".")  # 1,000 is a thousand, 1,5 one and a half
@@ -146,7 +146,7 @@ def amount(text: str) -> tuple[str, float]:
     """Kind (seconds, meters or degrees) and value of an amount as it was said: "1 minute 30 seconds" is 90 seconds.
 
     Raises:
-        ValueError: it is none, or adds amounts of two kinds.
+        ValueError: it is not an amount, or adds amounts of two kinds.
     """
     kinds, total, end = set(), 0.0, 0
     for match in PARSE_SINGLE.finditer(text):
@@ -166,7 +166,7 @@ def speed(text: str) -> tuple[str, float]:
     """Unit (m/s or rad/s) and value of a speed: "3 km/h", "thirty degrees per second".
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a speed.
     """
     match = PARSE_SPEED.fullmatch(text)
     if not match:

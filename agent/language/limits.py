@@ -1,4 +1,4 @@
-"""What a robot can be asked for. Checked after a sentence was read, so that the language model need not know it."""
+"""Limits of a robot. They are checked after a sentence is read, so that the language model need not know them."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ class BeyondLimit(ValueError):
 
 
 def check_posture(height: str, arms: str, body: Body) -> None:
-    """Raise BeyondLimit for a posture that the robot has not."""
+    """Raise BeyondLimit for a posture that the robot does not have."""
     if height not in body.heights:
         raise BeyondLimit(f"this robot ({body.name}) cannot crouch")
     if arms not in body.arms:

@@ -1,10 +1,10 @@
-"""The planner: a causal language model that turns an instruction into a goal program, and judges what came of it.
+"""The planner: a causal language model that turns an instruction into a goal program, and judges the outcome.
 
 Every task is one chat turn of the same model with the same LoRA adapter: read a sentence, assess an outcome, correct
-it, propose what to practice. It decodes under a grammar, so that the answer is always a valid program, whatever the
-text (`agent.language.program`); the robot's limits are checked afterwards (`agent.language.limits`).
+it, propose what to practice. Decoding is constrained by a grammar, so the answer is always a valid program, whatever
+the text (`agent.language.program`); the robot's limits are checked afterwards (`agent.language.limits`).
 
-`Chat` turns a text into token ids of the language model. The goal tokens, which prompt the transformer, are others:
+`Chat` turns a text into token ids of the language model. These are not the goal tokens that prompt the transformer:
 program.py makes goals of the model's answer, and agent/goals.py has their tokens.
 
 Shapes: B texts, P prompt tokens, V vocabulary of the language model.
@@ -45,7 +45,7 @@ from agent.language.base_model import (
 from agent.language.program import GRAMMAR, parse
 
 CONFIG = "planner.json"
-BASE = "base"  # folder of a base model that travels with its planner
+BASE = "base"  # folder of a base model that is stored with its planner
 CONFIG_TYPES = {"base_model": str, "base_revision": str, "dtype": str, "least_confidence": float}
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -73,27 +73,27 @@ class Turn(NamedTuple):
     answer: str
 
 
-READ_AT_ONCE = 64  # texts
-SURE = 0.7  # probability of an answer from which no other is looked for
-DRAWN = 8  # answers that are drawn where it is less
-MAX_PROMPT_TOKENS = 256  # a longer text is not understood
+READ_AT_ONCE = 64  # texts per batch
+SURE = 0.7  # if the greedy answer is less probable, others are sampled
+DRAWN = 8  # answers that are sampled then
+MAX_PROMPT_TOKENS = 256  # a longer text is refused as unclear
 MAX_ANSWER_TOKENS = 192
-DRAFT_TOKENS = 16  # guessed ahead in one forward pass, over all texts: more would cost as much as it saves
+DRAFT_TOKENS = 16  # drafted per forward pass, over all texts: more would cost as much as they save
 PLACEHOLDER = "{text}"
 
 
 @dataclass(frozen=True)
 class Parse:
-    """A program and the probability that the model gave to its spellings; 1 where a rule decided."""
+    """A program and the total probability of the answers that spell it; 1 if a rule decided."""
 
     program: GoalProgram
     confidence: float
 
 
 class Chat:
-    """How a tokenizer writes a turn: the user's text can never become a special token.
+    """Formats chat turns as token ids. The user's text can never become a special token.
 
-    A model without a chat template gets the system message, the text and the answer on lines of their own.
+    A model without a chat template gets the system message, the text and the answer on separate lines.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
@@ -102,16 +102,16 @@ class Chat:
         self._frames: dict[Task, tuple[list[int], list[int]]] = {}
 
     def prompt_ids(self, task: Task, text: str) -> list[int]:
-        """Token ids that ask for an answer."""
+        """Token ids of a prompt, up to the answer."""
         head, tail = self.frame(task)
         return [*head, *self.plain_ids(text), *tail]
 
     def answer_ids(self, answer: str) -> list[int]:
-        """Token ids of an answer, with its end."""
+        """Token ids of an answer, with the end token."""
         return [*self.plain_ids(answer), self.end]
 
     def plain_ids(self, text: str) -> list[int]:
-        text = text.encode(errors="replace").decode()  # half a surrogate pair has no UTF-8
+        text = text.encode(errors="replace").decode()  # a lone surrogate has no UTF-8
         return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
 
     def frame(self, task: Task) -> tuple[list[int], list[int]]:
@@ -132,10 +132,10 @@ class Planner:
     Args:
         model: the LM, with any adapter merged or attached.
         tokenizer: its tokenizer.
-        base_model: name, id or folder of the LM that an adapter belongs to; empty for one that travels with its
+        base_model: name, id or folder of the LM that an adapter belongs to; empty for one that is stored with its
             planner.
         base_revision: revision of that id.
-        least_confidence: programs that the model gives less probability to are not understood, and refused.
+        least_confidence: programs with a lower probability are refused as unclear.
         body: name of the robot whose limits a program must keep.
     """
 
@@ -158,11 +158,11 @@ class Planner:
         self.adapter: Path | None = None  # folder of the adapter that is merged into the model
         fast = cast(PreTrainedTokenizerFast, tokenizer)
         largest, known = max(fast.get_vocab().values(), default=0), model.config.vocab_size
-        if largest >= known:  # the model has no such word, and llguidance would make a table of all ids
+        if largest >= known:  # the model lacks such a token, and llguidance would make a table of all ids
             raise ValueError(f"the tokenizer has ids up to {largest:,}, the language model has {known:,}")
         self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
         self._matchers = {task: self._matcher(task) for task in TASKS.values()}
-        self._heads: dict[Task, DynamicCache] = {}  # what the model keeps of the start of each task's prompts
+        self._heads: dict[Task, DynamicCache] = {}  # keys and values of the start of each task's prompts
 
     @classmethod
     def from_pretrained(
@@ -174,7 +174,7 @@ class Planner:
         revision: str | None = None,
         token: str | None = None,
     ) -> "Planner":
-        """Load from a folder or a Hub repo. Raises ValueError for another goal vocabulary, or where no planner is."""
+        """Load from a folder or a Hub repo. Raises ValueError for another goal vocabulary, or if it is no planner."""
         folder = hub.folder(path, revision=revision, token=token)
         config = cls.read_config(folder, path)
         name: str | Path = folder / BASE
@@ -199,12 +199,12 @@ class Planner:
             planner.read_heads()
             planner.parse("stand")
         except ValueError as error:
-            raise ValueError(f"{path} is no planner to work with: {error}") from error
+            raise ValueError(f"{path} cannot be used as a planner: {error}") from error
         return planner
 
     @staticmethod
     def read_config(folder: Path, name: str | Path) -> dict:
-        """What planner.json in `folder` says. Raises ValueError where it is missing or damaged, or of another goal
+        """What planner.json in `folder` says. Raises ValueError if it is missing or damaged, or has another goal
         vocabulary.
         """
         if not (folder / CONFIG).is_file():
@@ -219,15 +219,15 @@ class Planner:
         return config
 
     def save_pretrained(self, path: str | Path, weights: dict[str, Tensor] | None = None) -> None:
-        """Save the adapter, in the model's own precision, or a model without one whole in base/.
+        """Save the adapter, in the model's own precision. A model without an adapter is saved whole, in base/.
 
-        `weights` are those of the model by name, where it does not hold them itself.
+        `weights` are those of the model by name, if it does not hold them itself.
         """
         folder = Path(path)
         attached = not isinstance(self.model, PreTrainedModel)  # with an adapter attached it is a PeftModel
         with runs.placing(path, sum(value.nbytes for value in self.model.state_dict().values())) as new:
             if attached:
-                # Where the base lay on this machine is nobody's concern, and PEFT is not to look for it on the Hub.
+                # Do not publish the base's local path, and keep PEFT from looking for the base on the Hub.
                 self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
                 weights = weights or self.model.state_dict()
                 weights = {name: value.to(self.model.dtype) for name, value in weights.items()}
@@ -240,7 +240,7 @@ class Planner:
                 self.tokenizer.save_pretrained(new / BASE)
             runs.write_json(new / CONFIG, self.config)
             stale = [BASE] if attached or self.adapter else [ADAPTER, ADAPTER_WEIGHTS]
-            runs.discard(folder, runs.MANIFEST, *stale)  # of another planner
+            runs.discard(folder, runs.MANIFEST, *stale)  # from another planner
 
     @property
     def config(self) -> dict:
@@ -285,9 +285,8 @@ class Planner:
         return [results[place] for place in range(len(texts))]
 
     def _read(self, prompts: list[list[int]]) -> list[dict[str, float]]:
-        """Answers to each prompt and their probabilities: the likeliest, token by token, and where the model is not
-        sure of it some that are drawn. The likeliest program need not begin with the likeliest token, and has many
-        spellings.
+        """Answers to each prompt and their probabilities: the greedy answer and, if the model is not sure of it, some
+        sampled ones. The likeliest program need not begin with the likeliest token, and has many spellings.
         """
         found = [dict([answer]) for answer in self.answer(READ, prompts)]
         unsure = [place for place, answers in enumerate(found) if max(answers.values()) < SURE] * DRAWN
@@ -298,7 +297,7 @@ class Planner:
         return found
 
     def assess(self, outcomes: Sequence[GoalOutcome]) -> list[Assessment]:
-        """What is off with each goal, what is wrong with it, and the probability that this is so."""
+        """A verdict on each goal: its deviations in words, the cause of a miss, and the probability of this answer."""
         prompts = [self.chat.prompt_ids(ASSESS, outcome.report) for outcome in outcomes]
         found = []
         for answer, confidence in self.answer(ASSESS, prompts):
@@ -307,7 +306,7 @@ class Planner:
         return found
 
     def correct(self, outcomes: Sequence[GoalOutcome], offs: Sequence[str]) -> list[tuple[Goal, ...]]:
-        """Goals that repair what is left of each goal, by its deviations in words."""
+        """Goals that repair each missed goal, given its deviations in words, `offs`."""
         texts = [missed_text(outcome.report, off) for outcome, off in zip(outcomes, offs, strict=True)]
         prompts = [self.chat.prompt_ids(CORRECT, text) for text in texts]
         return [parse(answer, self.body).goals for answer, _ in self.answer(CORRECT, prompts)]
@@ -320,7 +319,7 @@ class Planner:
         return assessment, self.correct([outcome], [assessment.off])[0]
 
     def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
-        """`count` programs that practice what a table says is done worst, drawn by their probability."""
+        """Sample `count` programs that practice the worst goals of a table."""
         prompt = self.chat.prompt_ids(PROPOSE, table_text(table))
         rng, programs = random.Random(seed), list[GoalProgram]()
         while len(programs) < count:
@@ -330,8 +329,8 @@ class Planner:
         return programs
 
     def answer(self, task: Task, prompts: Sequence[list[int]], seeds: Sequence[int] = ()) -> list[tuple[str, float]]:
-        """The answer to each prompt and its probability under the grammar: the likeliest, token by token, or drawn at
-        random from a seed for each. Prompts of about equal length are answered together.
+        """The answer to each prompt and its probability under the grammar: greedy, or sampled with a seed for each
+        prompt. Prompts of similar length are decoded together.
         """
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
         results: dict[int, tuple[str, float]] = {}
@@ -351,7 +350,7 @@ class Planner:
 
     @torch.inference_mode()
     def read_heads(self) -> None:
-        """Read once what all prompts of a task start with. The weights must not change from then on."""
+        """Cache the common start of each task's prompts. The weights must not change afterwards."""
         for task in TASKS.values():
             head, _ = self.chat.frame(task)
             ids, self._heads[task] = torch.tensor([head], device=self.model.device), DynamicCache()
@@ -382,7 +381,7 @@ class Planner:
             ).logits.cpu()
             for place, (row, draft) in enumerate(zip(going, drafts, strict=True)):
                 right = row.take(draft, logits[place, -1 - len(draft) :], self.chat.end)
-                mask[place, mask.shape[1] - len(draft) + right :] = 0  # the model has read wrong guesses: unseen
+                mask[place, mask.shape[1] - len(draft) + right :] = 0  # hide the wrong guesses that the model has read
             kept = [place for place, row in enumerate(going) if not row.ended]
             if len(kept) < len(going):
                 cache.batch_select_indices(torch.tensor(kept, dtype=torch.long))
@@ -393,7 +392,7 @@ class Planner:
 
 @dataclass
 class _Row:
-    """A prompt, and what of its answer has been decoded."""
+    """A prompt, and the part of its answer that has been decoded."""
 
     prompt: list[int]
     matcher: LLMatcher
@@ -403,9 +402,9 @@ class _Row:
     ended: bool = False
 
     def draft(self, count: int) -> list[int]:
-        """Up to `count` tokens that may come next: those that the grammar forces, or those that follow the last one in
-        the prompt, as amounts are copied. The model reads them in one pass, and what it would not have said is dropped
-        (prompt lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding).
+        """Up to `count` draft tokens: those that the grammar forces, or those that follow the last token in the
+        prompt, because amounts are copied. The model reads them in one pass, and those that it would not have chosen
+        are dropped (prompt lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding).
         """
         if not self.answer or not count:
             return []
@@ -416,8 +415,8 @@ class _Row:
         return max((each[: self.matcher.validate_tokens(each)] for each in found), key=len, default=[])
 
     def take(self, draft: list[int], logits: Tensor, end: int) -> int:
-        """Add the tokens that the model says after what it has read, and after each token of the draft that it says
-        too; how many of those there are. `logits` are [1 + tokens of the draft, V].
+        """Add the model's next token, and one more after each draft token that it agrees with. Returns the number of
+        draft tokens that were accepted. `logits` are [1 + draft tokens, V].
         """
         before = len(self.answer)
         for guess, scores in zip([*draft, None], logits, strict=True):
@@ -437,17 +436,17 @@ class _Row:
 
 
 def missed_text(report: str, off: str) -> str:
-    """What a correction is asked for with: the report, and the deviations that the assessment found."""
+    """The text that asks for a correction: the report, and the deviations that the assessment found."""
     return f"{report} off: {off}."
 
 
 def table_text(table: Sequence[Score]) -> str:
-    """What a proposal is asked for with: the worst goals, and how often each was met."""
+    """The text that asks for a proposal: the worst goals, and how often each was met."""
     return "; ".join(f"{score.goal.text}: {score.tenths} of 10" for score in shown(table))
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids and mask [B, P] of rows that end together."""
+    """Ids and mask [B, P] of rows, padded on the left."""
     length = max(map(len, rows))
     ids = torch.tensor([[0] * (length - len(row)) + [*row] for row in rows])
     mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows])
@@ -455,8 +454,8 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 
 def score(found: Sequence[GoalProgram], meant: Sequence[GoalProgram]) -> dict[str, float]:
-    """Shares: programs that are exactly what was meant, of all, of single goals and of more; refusals that were
-    refused; and others that were refused.
+    """Shares of programs that are exactly right (of all, of single goals, and of several goals), of refusals that were
+    refused, and of others that were refused.
     """
     pairs = list(zip(found, meant, strict=True))
 
@@ -473,5 +472,5 @@ def score(found: Sequence[GoalProgram], meant: Sequence[GoalProgram]) -> dict[st
 
 
 def _same(mine: GoalProgram, gold: GoalProgram) -> bool:
-    """Whether both are the same goals, or both refuse: why is for the user to read."""
+    """Whether both are the same goals, or both refuse. The reason of a refusal does not count."""
     return mine.refused if gold.refused else mine == gold

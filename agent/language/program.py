@@ -4,8 +4,9 @@
     refuse: unclear
 
 A sentence becomes goal tokens in three steps: the language model writes this text, decoding under GRAMMAR
-(planner.py); `parse` turns it into a GoalProgram; `GoalProgram.tokens` are the tokens (agent/goals.py). Amounts stand
-as they were said; this file converts them, adds what the sentence leaves open and refuses what is beyond the robot.
+(planner.py); `parse` turns it into a GoalProgram; `GoalProgram.tokens` are the tokens (agent/goals.py). Amounts are
+copied as they were said; this file converts them, adds what the sentence leaves open and refuses what is beyond the
+robot.
 """
 
 import math
@@ -32,7 +33,7 @@ from agent.goals import (
 from agent.language.amounts import AMOUNT, SPEED, amount, amount_pattern, speed, speed_pattern
 from agent.language.limits import BeyondLimit, check_posture, check_velocity
 
-DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # of a goal without an amount that another one follows
+DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # ends of a goal without an amount, if another goal follows
 
 _SPEED_WORDS = "|".join(word for word in SPEEDS if word != "normal")
 _PACE = f"(?: (?:{_SPEED_WORDS}))?"
@@ -74,7 +75,7 @@ VELOCITY_PARTS = re.compile(f"({SPEED})(?: (forward|backward|left|right))?")
 
 
 def parse(text: str, body: Body) -> GoalProgram:
-    """The goal program of a readable one. It is a refusal where the robot cannot do what it says, and where an amount
+    """The goal program of a readable one. It is a refusal if the robot cannot do what the text says, or if an amount
     or a motion makes no sense.
     """
     if text.startswith("refuse: "):
@@ -95,7 +96,7 @@ def parse_goal(text: str, body: Body) -> Goal:
 
     Raises:
         BeyondLimit: an amount is out of range.
-        ValueError: it is no goal, or its amount does not suit its motion.
+        ValueError: it is not a goal, or its amount does not suit its motion.
     """
     match = GOAL_PARTS.fullmatch(text)
     if not match:
@@ -150,7 +151,7 @@ def _place(text: str) -> tuple[float, float]:
 
 
 def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) -> list[float]:
-    """(vx, vy, wz): what was said in numbers; otherwise the skill's, as far as the robot goes."""
+    """(vx, vy, wz): as said in numbers; otherwise the skill's velocity, clipped to the limits of the robot."""
     velocity = list(SKILLS[skill][SPEEDS.index(pace)])
     axis = {"turn": 2, "sidestep": 1}.get(skill.split("_")[0], 0)
     if not said:

@@ -1,4 +1,4 @@
-// Files of the page's own folder. The large ones are compressed there, so that every server sends them so.
+// Files of the page's own folder. The large ones are stored compressed, so that every server sends them compressed.
 
 // Contents of a file; onProgress(bytes) is called with the bytes that have come so far.
 export async function fetchBytes(name, onProgress = () => {}) {
@@ -13,7 +13,7 @@ export async function fetchBytes(name, onProgress = () => {}) {
     },
   });
   const bytes = await bytesOf(response.body.pipeThrough(counted));
-  const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b; // some servers unpack it on the way
+  const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b; // some servers decompress it
   return zipped ? bytesOf(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))) : bytes;
 }
 

@@ -55,7 +55,7 @@ export class FlatScene extends View {
     });
     this.#ink.beginPath();
     this.#ink.moveTo(from.x, from.y);
-    this.#ink.lineTo(to.x, to.y + 0.01); // a ball is a line, too
+    this.#ink.lineTo(to.x, to.y + 0.01); // so that a ball, a line of length 0, is drawn
     this.#ink.stroke();
     this.#ink.globalAlpha = 1;
   }

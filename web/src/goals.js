@@ -9,7 +9,7 @@ const G = tables.goals;
 const TOKEN_IDS = new Map(G.TOKENS.map((token, id) => [token, id]));
 const VALUES = Object.fromEntries(Object.entries(G.AMOUNTS).map(([kind, spellings]) => [kind, spellings.map(Number)]));
 
-// A goal that cannot be; the message is for the user.
+// An impossible goal; the message is for the user.
 export class GoalError extends Error {}
 
 class Goal {
@@ -106,7 +106,7 @@ export class VelocityGoal extends Goal {
     return { unit, left: amount - progress.seconds };
   }
 
-  // Distance along the goal's line; along the body's own way where the goal turns.
+  // Distance along the goal's line; along the body's own path if the goal turns.
   #gone({ pose, meters }) {
     if (!this.straight) return meters;
     return (pose.x * this.velocity[0] + pose.y * this.velocity[1]) / this.planar;
@@ -197,7 +197,7 @@ export class VelocityGoal extends Goal {
   }
 }
 
-// What places share: the body steers to a target and stops there.
+// Shared by goals with a place: the body steers to a target and stops there.
 class Destination extends Goal {
   constructor(speed, posture) {
     super(posture);

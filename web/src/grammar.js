@@ -1,6 +1,6 @@
 // The grammar of programs as an automaton over tokens: which ones may come next. It reads the regular expression of
-// agent/language/program.py and makes its states only when a text gets there (Antimirov's partial derivatives, 1996,
-// https://doi.org/10.1016/0304-3975(95)00182-4): written out, the expression has a million.
+// agent/language/program.py and makes a state only when a text reaches it (Antimirov's partial derivatives, 1996,
+// https://doi.org/10.1016/0304-3975(95)00182-4): in all, there are a million states.
 
 // A part of a program still to come: `node`, then `rest`.
 class Continuations {

@@ -15,7 +15,7 @@ import tables from "./tables.js";
 const { goals: G, body } = tables;
 const SHOVE = 0.7; // m/s
 const DIRECTIONS = ["forward", "to its left", "backward", "to its right"];
-const LONGEST_FRAME = 0.1; // s; where steps take longer than real time, what was lost is given up
+const LONGEST_FRAME = 0.1; // s; a longer delay behind real time is not caught up
 const REPORT = 1; // s from one report of the pace to the next
 const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i; // names of drivers that draw without a graphics card
 const SAY = "#say=";
@@ -141,7 +141,7 @@ class Page {
     });
   }
 
-  // Say what is asked of the server, ask it, and say what comes of it.
+  // Show a request to the server, send it, and show the result.
   async #ask(words, action) {
     const buttons = document.querySelectorAll("#server button");
     buttons.forEach((button) => (button.disabled = true));
@@ -215,7 +215,7 @@ class Page {
     $("skills").append(
       ...skills.map((skill) => {
         const button = Object.assign(document.createElement("button"), { type: "button", textContent: said(skill) });
-        // Its words know the limits of the robot.
+        // Parsing the goal's text applies the limits of the robot.
         button.onclick = () => this.#pursue(parse(skillGoal(skill, $("speed").value, this.#posture).text));
         return button;
       }),
@@ -247,7 +247,7 @@ class Page {
     $("load").onclick = () => this.#load();
     $("shove").onclick = () => this.#shove();
     $("link").onclick = () => {
-      history.replaceState(null, "", SAY + encodeURIComponent($("said").value)); // which does not say it again
+      history.replaceState(null, "", SAY + encodeURIComponent($("said").value)); // which does not trigger hashchange
       this.#tell("The address of this page now carries the instruction. Copy it to share it.");
     };
     addEventListener("hashchange", () => this.followLink());

@@ -4,7 +4,7 @@ import { headingObservation, headingOf } from "./heading.js";
 import tables from "./tables.js";
 
 const { body } = tables;
-const DIVERGED_SPEED = 1e3; // that no body reaches: beyond it the simulation has diverged even where it is still finite
+const DIVERGED_SPEED = 1e3; // no body reaches it: beyond it, even a finite simulation has diverged
 
 export class Physics {
   // mujoco: the module; xml: the robot's model.

@@ -87,7 +87,7 @@ function parsePlace(text) {
   return [at.ahead - at.behind, at.left - at.right];
 }
 
-// (vx, vy, wz): what was said in numbers; otherwise the skill's, as far as the robot goes.
+// (vx, vy, wz): as said in numbers; otherwise the skill's velocity, clipped to the limits of the robot.
 function parseVelocity(skill, pace, spoken, height) {
   const velocity = [...G.SKILLS[skill][G.SPEEDS.indexOf(pace)]];
   const axis = mainAxis(skill);

@@ -1,4 +1,4 @@
-// One body's way through a program: odometry, steering of the goal in force, and when the next one is due. As in
+// How one body executes a program: odometry, steering towards the goal in force, and the switch to the next. As in
 // agent/feedback/pursuit.py, without the corrections of a language model.
 
 import { ORIGIN, after, degrees, rotate, roundEven, seenFrom, wrap } from "./geometry.js";
@@ -10,7 +10,7 @@ const { goals: G, pursuit: P, body } = tables;
 const STEER_STEPS = roundEven(P.STEER_SECONDS / body.control_seconds);
 const STAND = new VelocityGoal();
 
-// Where a body is and how it faces, as its observations tell. A step has the mean velocity of its two ends.
+// Position and heading of a body, from its observations. The velocity during a step is the mean of its start and end.
 class Odometry {
   #last = null;
 
@@ -18,7 +18,7 @@ class Odometry {
     this.pose = pose;
   }
 
-  // Count the step that led to an observation; its velocity.
+  // Integrate the step that led to an observation, and return its velocity.
   add(observation) {
     const now = observedMotion(observation);
     const [vx, vy, wz] = now.map((value, axis) => (((this.#last ?? now)[axis] + value) / 2) * body.control_seconds);
@@ -29,7 +29,7 @@ class Odometry {
   }
 }
 
-// One goal on its way, from where it began. Poses are in the program's frame.
+// The pursuit of one goal, from where it began. Poses are in the program's frame.
 class Course {
   #steps = 0;
   #meters = 0;
@@ -53,14 +53,14 @@ class Course {
     return { seconds, pose, home, degrees: degrees(pose.heading), meters: this.#meters };
   }
 
-  // Whether the goal has taken twice the time that it should, and some seconds to get going.
+  // Whether the goal has taken more than twice its expected time plus some seconds.
   get timedOut() {
     const { progress } = this;
     const patience = P.PATIENCE_SHARE * this.goal.expectedSeconds(progress) + P.PATIENCE_SECONDS;
     return !this.goal.open && progress.seconds > patience;
   }
 
-  // Where the next goal begins: the planned pose where the body came near it, so that errors do not add up, otherwise
+  // Where the next goal begins: the planned pose if the body came near it, so that errors do not accumulate, otherwise
   // the actual one.
   get end() {
     const { progress } = this;
@@ -75,7 +75,7 @@ class Course {
   }
 }
 
-// One body's way through goals. `goal` is what the transformer is prompted with now, an open velocity on the grid.
+// One body's pursuit of goals. `goal` is what the transformer is prompted with now, an open velocity on the grid.
 export class Pursuit {
   #odometry;
   #course;
@@ -96,7 +96,7 @@ export class Pursuit {
     return this.#odometry.pose;
   }
 
-  // Count the step that led to an observation; whether the transformer gets another prompt now.
+  // Count the step that led to an observation, and return whether the transformer gets another prompt now.
   add(observation) {
     const before = this.goal;
     const velocity = this.#odometry.add(observation);
@@ -122,11 +122,11 @@ export class Pursuit {
   }
 }
 
-// Whether a program starts with the way back, so that its home is where the one before it began.
+// Whether a program starts by leading back: then its home is where the previous program began.
 export const leadsBack = ([first]) => first instanceof HomeGoal || first instanceof HeadingGoal;
 
-// What to tell the transformer: the velocity that the goal wants, on the grid and within the body's reach.
-// An axis of the command `before` stays as it is where it is near enough, so that prompts do not flutter.
+// The command for the transformer: the velocity that the goal wants, on the grid and within the body's reach.
+// An axis of the previous command, `before`, is kept while it is near enough, so that prompts do not flicker.
 function steer(goal, progress, before = null) {
   const hold = P.HOLD_STEPS * G.GRID_STEP;
   const wanted = goal
@@ -160,7 +160,7 @@ function nearestOnGrid(wanted, low) {
   return steps.map((step) => roundEven(step * G.GRID_STEP * 10) / 10);
 }
 
-// Share of the robot's ability that a velocity takes.
+// Share of the robot's limits that a velocity takes.
 function reach(velocity) {
   return velocity.reduce((sum, value, axis) => {
     const limit = body.speed_limits[axis][value >= 0 ? 1 : 0];

@@ -1,4 +1,4 @@
-// A body that moves step by step: a new program takes over from where it is, and after a fall it is put back on its
+// A body that runs step by step. A new program takes over from its current state, and after a fall it is put back on its
 // feet. As in play.py --viewer.
 
 import { ORIGIN, roundEven } from "./geometry.js";
@@ -8,7 +8,7 @@ import { Pursuit, leadsBack } from "./pursuit.js";
 import tables from "./tables.js";
 
 const { body, pursuit: P } = tables;
-const LYING_SECONDS = 1.5; // from a fall until it stands again
+const LYING_SECONDS = 1.5; // from a fall until the body is put back on its feet
 const STAND = [new VelocityGoal()];
 
 export class Robot {
@@ -73,7 +73,7 @@ export class Robot {
     }
   }
 
-  // Limp, until it is put on its feet.
+  // Lie limp until the body is put back on its feet.
   #lie() {
     this.physics.step(new Float32Array(body.action_scale.length));
     this.#lyingSteps -= 1;

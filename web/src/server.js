@@ -17,7 +17,7 @@ export class Recorder {
     if (this.#poses.length > MOST_POSES) this.#poses.shift();
   }
 
-  // They as an MP4, in a Blob.
+  // The poses as an MP4, in a Blob.
   async clip() {
     return (await post(`clips/${body.name}`, new Blob(this.#poses))).blob();
   }

@@ -1,4 +1,4 @@
-// Numbers and names that the page has in common with the Python code. web/export.py writes them from agent/: those of the
+// Constants that the page shares with the Python code. web/export.py writes them from agent/: those of the
 // code, which are part of the page, and those of the agent and its robot.
 
 import code from "../generated/tables.json" with { type: "json" };

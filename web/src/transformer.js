@@ -28,7 +28,7 @@ export class Transformer {
   // Follow the velocity goal from now on. The history stays.
   prompt(goal) {
     const ids = goal.commandIds;
-    // Every step has attended to the old prefix.
+    // The cached steps have attended to the old prefix.
     if (ids.some((id, place) => id !== this.#goalIds[place])) this.#past = null;
     this.#goalIds = ids;
   }
@@ -48,7 +48,7 @@ export class Transformer {
     return results.action.data;
   }
 
-  // The new tokens: all of them, or with a past those from the last action to this state.
+  // The new tokens: without a past all of them, otherwise those from the last action to this state.
   #inputs() {
     const count = this.#states.length;
     const first = this.#past ? count - 2 : 0;

@@ -6,7 +6,7 @@ import tables from "./tables.js";
 const { body } = tables;
 const FIELD_OF_VIEW = 40; // degrees, from top to bottom
 const CLICK_PIXELS = 5; // a pointer that moved further turned the camera
-const FOLLOW = 0.08; // share of the way to the robot that the camera goes with each picture
+const FOLLOW = 0.08; // share of the way to the robot that the camera moves per frame
 const KEY_TURN = 0.1; // rad
 const PIXEL_TURN = 1 / 150; // rad
 const ELEVATIONS = [0.02, 1.4]; // rad
@@ -27,7 +27,7 @@ export class View {
     this.place = place;
   }
 
-  // Go with the robot, without its swaying; when it is put somewhere else, jump too.
+  // Follow the robot smoothly, without its swaying; jump when it is put somewhere else.
   follow() {
     const { x, y } = this.physics.pose;
     const far = !this.center || Math.hypot(x - this.center[0], y - this.center[1]) > 1;

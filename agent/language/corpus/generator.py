@@ -4,7 +4,7 @@
 
 `written/README.md` describes the language of the programs; the words are in `phrases/`. A sentence is built from
 blocks: some words together with the events that they stand for, which are goals and changes of posture. `program_of`
-folds the events of a whole sentence into its program, so that text and meaning cannot part. Amounts are copied as
+folds the events of a whole sentence into its program, so that text and meaning cannot diverge. Amounts are copied as
 they are said.
 
 From the top: `instruction` or `refusal` makes a sentence; `single`, `few_blocks` and `corrected` make its blocks, and
@@ -72,7 +72,7 @@ class Amount(NamedTuple):
 
 
 class Speaker(NamedTuple):
-    """Who speaks: the source of chance, and habits that stay the same within a sentence."""
+    """Who speaks: the random generator, and habits that stay the same within a sentence."""
 
     rng: random.Random
     style: str
@@ -90,14 +90,14 @@ class Speaker(NamedTuple):
         return self.rng.choices(rows, [row["weight"] if isinstance(row, dict) else row[-1] for row in rows])[0]
 
     def make(self, *makers: tuple) -> Any:
-        """What one of some functions makes, each of which has a weight."""
+        """The result of one of some functions, drawn by their weights."""
         return self.weighted(makers)[0](self)
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
     def say(self, template: str | Sequence[str], *parts: str, **values: str) -> str:
-        """One reading of a template, or of one of some: chooses in [a|b|], innermost first, then fills in names."""
+        """One random reading of one of the templates: chooses in [a|b|], innermost first, then fills in names."""
         template = template if isinstance(template, str) else self.pick(template)
         while "[" in template:
             template = re.sub(r"\[([^\[\]]*)\]", lambda match: self.pick(match[1].split("|")), template)
@@ -570,7 +570,7 @@ def ratio(speaker: Speaker) -> Block:
 
 
 def back_again(speaker: Speaker, first: bool) -> Block:
-    """Two metres forward and back again. Coming back to where the robot was is coming home if it has just set off."""
+    """Two metres forward and back again. Coming back may also be `go home`, if this block is the `first`."""
     amount = new_amount(speaker, ["length", "length", "steps"])
     made = measured_move(speaker, ["walk forward", "walk forward", "run forward"], amount)
     ways = [
@@ -834,7 +834,7 @@ def negative(speaker: Speaker) -> Block:
 
 
 def few_blocks(speaker: Speaker, count: int) -> list[Block]:
-    """Blocks of about `count` goals, some of them in groups, with own postures around some."""
+    """Blocks with about `count` goals in all. Some goals come in groups, some have a posture of their own."""
     groups = [(shared, 4), (ratio, 5), (halves, 3), (mirrored, 2), (eight, 1.5), (ladder, 3)]
     others = [(lambda s: ellipsis(s, s.pick([2, 2, 3])), 5), (repetition, 5), (legs, 2)]
     blocks: list[Block] = []
@@ -1006,7 +1006,7 @@ def finished(speaker: Speaker, made: Block, framed: bool = True) -> str:
 
 
 def written(speaker: Speaker, text: str) -> str:
-    """The text in the speaker's hand: capitals, punctuation, slang, fillers, typing errors."""
+    """The text as the speaker writes it: capitals, punctuation, slang, fillers, typing errors."""
     if speaker.style in ("texter", "transcript") and speaker.chance(0.3):
         text = re.sub(r"(?<=[a-z])'(?=[a-z])", "", text)
     if speaker.style == "transcript":
@@ -1061,7 +1061,7 @@ def misspelled(speaker: Speaker, text: str, share: float) -> str:
 
 
 def slip(speaker: Speaker, word: str) -> str:
-    """A word with two letters swapped, or one missing, doubled or hit next to its key."""
+    """A word with two letters swapped, or one letter missing, doubled or replaced by a neighboring key."""
     at = speaker.rng.randrange(1, len(word) - 1)
     before, here, after = word[:at], word[at], word[at + 1 :]
     near = speaker.pick(NEIGHBORS.get(here.lower(), here))

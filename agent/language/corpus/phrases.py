@@ -3,8 +3,8 @@
 A template is read by `generator.Speaker.say`: [a|b|] chooses one alternative, walk/walking/walked is a verb in its
 imperative, gerund and participle, `_` is a place inside the phrase where an amount or an adverb may stand, {to} is
 "left" or "to your left", {side} is "left", {clock} is "clockwise". A name in capitals stands for the table of that
-name; other names in braces are filled in by the function that uses the table. What stands twice is drawn twice as
-often. In the files a long template may be broken after a |.
+name; other names in braces are filled in by the function that uses the table. An entry that occurs twice is drawn
+twice as often. In the files a long template may be broken after a |.
 """
 
 import re

@@ -11,7 +11,7 @@ FILES = {"train": "train.jsonl", "development": "development.jsonl", "test": "te
 
 
 class Sentence(NamedTuple):
-    """A sentence, the one right program of it in the language of agent.language.program, and who says it."""
+    """A sentence, its one right program in the language of agent.language.program, and the persona that says it."""
 
     text: str
     program: str
