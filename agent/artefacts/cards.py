@@ -73,7 +73,7 @@ def write_card(folder: Path, card: Card, provenance: Mapping) -> None:
     sections = {
         "Use": f"```python\n{card.use.strip()}\n```",
         "Results": card.results.strip(),
-        "Reproduce": reproduction(provenance) if provenance else "By the cards of its parts.",
+        "Reproduce": reproduction(provenance) if provenance else "See the cards of its parts.",
         "Limits": card.limits.strip(),
         "License": LICENSE,
     }

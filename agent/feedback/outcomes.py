@@ -23,7 +23,7 @@ from agent.goals import (
 
 DRIFT_TOLERANCE, DRIFT_SHARE = 0.3, 0.15  # m, and share of the distance gone
 FACING_TOLERANCE = 15.0  # degrees
-VELOCITY_TOLERANCE, VELOCITY_SHARE = 0.15, 0.2
+VELOCITY_TOLERANCE, VELOCITY_SHARE = 0.15, 0.2  # m/s or rad/s, and share of the commanded velocity
 HEIGHT_TOLERANCE, ARMS_TOLERANCE = 0.1, 20.0  # m, and degrees of an arm joint on average
 POSTURE_SECONDS = 2.0  # to change posture; shorter goals need not hold theirs
 STUMBLE = 0.95  # uprightness below which a body that did not fall has stumbled: 18 degrees off the vertical
