@@ -1,7 +1,7 @@
 """A simulated robot that does what a sentence says. `from agent import MotorAgent` is all that most people need.
 
 Importing the package registers the envs with Gymnasium and loads no neural network library: each model class is loaded
-when it is first named, and transformers' AutoConfig and AutoModel know it from then on.
+when it is first accessed, and is then registered with transformers' AutoConfig and AutoModel.
 """
 
 import importlib
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A model class, loaded when it is first named."""
+    """A model class, loaded when it is first accessed."""
     if name not in LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals().setdefault(name, getattr(importlib.import_module(LAZY[name]), name))

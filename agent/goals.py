@@ -1,11 +1,11 @@
-"""The vocabulary: what a robot can be asked to do, in numbers, in names and in tokens.
+"""The goal vocabulary: what a robot can be asked to do, in numbers, in names and in tokens.
 
 A goal is one of four kinds: a velocity, a place, the place where the program began (home), or the heading at which it
-began. Each kind is a class that owns its tokens, its text, its progress and the velocity that it wants now. Every goal
-also says how high the body is held and what the arms do. Everything else in the project imports this file, and it
-imports nothing of ours.
+began. Each kind is a class that defines its tokens, its text, its progress and the velocity that it asks for. Every
+goal also sets the height of the body and the pose of the arms. The rest of the project imports this file, which
+imports nothing from the project.
 
-Frames: x ahead, y to the left, angles counter-clockwise. A `Pose` is seen from where the goal in force began.
+Frames: x ahead, y to the left, angles counter-clockwise. A `Pose` is relative to where the goal in force began.
 """
 
 import bisect
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-# Recorded by every artefact. Changing a token, a grid, a skill or the order of any of them makes a new version.
+# Recorded in every artifact. Changing a token, a grid, a skill or the order of any of them makes a new version.
 GOAL_VERSION = "2"
 
 GRID_STEP = 0.2
@@ -28,7 +28,7 @@ GRID = {axis: tuple(round(step * GRID_STEP, 1) for step in steps) for axis, step
 HEIGHTS = ("normal", "low")
 ARMS = ("rest", "up", "out", "wave_left", "wave_right")
 
-# Below this a velocity counts as none: half a grid step.
+# Velocities below this, half a grid step, count as 0.
 STILL = GRID_STEP / 2
 RUN_SPEED = 1.8
 
@@ -48,7 +48,7 @@ SKILLS: dict[str, tuple[tuple[float, float, float], ...]] = {
 }
 PLACE_SKILLS = ("go_to", "go_home", "face_start")
 
-# Why an instruction is refused -> what the user is told.
+# Reason for refusing an instruction -> message to the user.
 REASONS = {
     "body": "this robot cannot do that: it stands, walks, runs, sidesteps, turns, walks curves and goes to places",
     "unclear": "this is not an instruction to move",
@@ -65,7 +65,7 @@ def _amounts(fine: range, coarse: range) -> tuple[str, ...]:
     return tuple(f"{tenths / 10:g}" for tenths in fine) + tuple(str(whole) for whole in coarse)
 
 
-# The end of a goal -> the amounts that have a spelling; `place` holds the coordinates of a place, in meters.
+# Kind of end -> the amounts that have a spelling in tokens; `place` holds the coordinates of a place, in meters.
 AMOUNTS = {
     "seconds": _amounts(range(1, 201), range(21, 601)),
     "meters": _amounts(range(1, 201), range(21, 201)),
@@ -97,7 +97,7 @@ TOKENS: tuple[str, ...] = (
 TOKEN_IDS = {token: index for index, token in enumerate(TOKENS)}
 
 COMMAND_AXES = (*AXES, "height", "arms")
-# Ids of one axis of the command, in the order of its grid.
+# Axis of the command -> its token ids, in the order of its grid.
 AXIS_IDS = {
     **{axis: tuple(TOKEN_IDS[f"<{axis}={value:+.1f}>"] for value in GRID[axis]) for axis in AXES},
     "height": tuple(TOKEN_IDS[f"<height={height}>"] for height in HEIGHTS),
@@ -108,17 +108,17 @@ PLACE_TOLERANCE = 0.25  # m from a place, within which it counts as reached
 HEADING_TOLERANCE = 10.0  # degrees
 ARRIVED = 0.15  # m; a place goal ends here, so that stopping and odometry's drift keep it within the tolerance
 FACED = 4.0  # degrees; the same for a heading
-CRUISE = dict(zip(SPEEDS, (0.6, 1.0, 1.4), strict=True))  # m/s towards a place
+CRUISE = dict(zip(SPEEDS, (0.6, 1.0, 1.4), strict=True))  # m/s toward a place
 
-# Steering, in commands per error.
+# Steering: gains (command per error), each with the largest command.
 HEADING_GAIN, HEADING_RATE = 3.0, 0.4  # 1/s, rad/s: a straight goal turns back to its heading
-LINE_GAIN, LINE_SPEED = 0.8, 0.2  # 1/s, m/s: and steps back to its line, unless it runs
-AIM_GAIN, AIM = 0.15, 0.05  # rad/m, rad: it also turns a little towards its line
-STAND_TURN = math.radians(8)  # who stands turns back from this on: every turn is some steps
-TURN_GAIN, TURN_RATE = 1.5, 0.8  # 1/s, rad/s: towards a place or a heading
-WALK_BEARING = math.radians(50)  # a place further to the side is faced first
-NEAR = 0.6  # m; so near a place, the body steps there in any direction without turning
-# The speed towards the end of a line, or a place, is at most the distance in this time.
+LINE_GAIN, LINE_SPEED = 0.8, 0.2  # 1/s, m/s: a straight goal steps back to its line, unless it runs
+AIM_GAIN, AIM = 0.15, 0.05  # rad/m, rad: a straight goal also aims toward its line
+STAND_TURN = math.radians(8)  # a standing body turns back only beyond this, because every turn takes steps
+TURN_GAIN, TURN_RATE = 1.5, 0.8  # 1/s, rad/s: toward a place or a heading
+WALK_BEARING = math.radians(50)  # beyond this bearing of a place, the body turns on the spot first
+NEAR = 0.6  # m; closer to a place than this, the body steps there in any direction without turning
+# Near the end of a line, or a place, the speed is at most the remaining distance divided by this time.
 BRAKE_SECONDS, ARRIVE_SECONDS = 1.5, 2.2
 
 
@@ -135,19 +135,19 @@ class Pose(NamedTuple):
         return Pose(x, y, self.heading - origin.heading)
 
     def after(self, step: "Pose") -> "Pose":
-        """The pose that is at `step` as seen from this one."""
+        """The pose reached by moving by `step`, which is in the frame of this pose."""
         x, y = rotate(step.x, step.y, self.heading)
         return Pose(self.x + x, self.y + y, self.heading + step.heading)
 
 
 class Progress(NamedTuple):
-    """What odometry knows of the goal in force."""
+    """The odometry of the goal in force."""
 
     seconds: float  # since it began
-    pose: Pose  # of the body, seen from where the goal began
-    home: Pose  # where the program began, seen from where the goal began
+    pose: Pose  # of the body, relative to where the goal began
+    home: Pose  # where the program began, relative to where the goal began
     degrees: float  # turned since it began, counter-clockwise
-    meters: float  # gone along the goal's direction in the body's own frame
+    meters: float  # traveled along the goal's direction in the body's own frame
 
 
 class Ending(NamedTuple):
@@ -229,7 +229,7 @@ class Goal:
 
     @staticmethod
     def from_command(command: Sequence[float], **end: float) -> "VelocityGoal":
-        """The velocity goal of a command (vx, vy, wz, height, arms): what an actor sees, as numbers."""
+        """The velocity goal of a numeric command (vx, vy, wz, height, arms), as an actor sees it."""
         vx, vy, wz, height, arms = (round(float(value), 6) for value in command)
         return VelocityGoal(vx, vy, wz, height=HEIGHTS[round(height)], arms=ARMS[round(arms)], **end)
 
@@ -253,7 +253,7 @@ class Goal:
         """(vx, vy, wz, height, arms): m/s, m/s, rad/s, index in HEIGHTS, index in ARMS.
 
         Raises:
-            ValueError: the goal is no velocity goal, so that its command depends on where the body is (Pursuit).
+            ValueError: the goal is not a velocity goal, so its command depends on where the body is (Pursuit).
         """
         raise ValueError(
             f"'{self.text}' needs odometry, an actor follows velocities: prompt a MotorAgent with it, or use Pursuit"
@@ -280,19 +280,19 @@ class Goal:
         return not self.open and self.ending(progress).left <= 1e-9
 
     def wanted(self, progress: Progress) -> tuple[float, float, float]:
-        """The velocity (vx, vy, wz) that it wants now, in the heading frame of the body."""
+        """The velocity (vx, vy, wz) that it asks for now, in the heading frame of the body."""
         raise NotImplementedError
 
     def expected_seconds(self, progress: Progress) -> float:
-        """How long it should take from its beginning, at its own speed; 0 for an open one."""
+        """Its expected duration, from its beginning and at its own speed; 0 for an open goal."""
         raise NotImplementedError
 
     def destination(self, progress: Progress) -> Pose | None:
-        """The pose in which it is planned to end, seen from where it began; NaN where nothing is planned."""
+        """The pose in which it should end, relative to where it began; NaN for coordinates that it leaves open."""
         return None
 
     def on_grid(self) -> "Goal":
-        """The nearest goal that has a spelling in tokens. A goal on the grid is its own nearest."""
+        """The nearest goal that has a spelling in tokens. A goal on the grid gives itself."""
         return self
 
     @property
@@ -308,7 +308,7 @@ class Goal:
         kind = {"go_to": PlaceGoal, "go_home": HomeGoal, "face_start": HeadingGoal}.get(first, VelocityGoal)
         try:
             goal = kind._from_tokens(tokens)
-            if list(goal.token_ids) == list(ids):  # one spelling for each goal
+            if list(goal.token_ids) == list(ids):  # each goal has exactly one spelling
                 return goal
         except (IndexError, KeyError, ValueError) as error:
             raise ValueError(f"no goal is spelled {' '.join(tokens)!r}") from error
@@ -323,7 +323,7 @@ class Goal:
         )
 
     def to_dict(self) -> dict:
-        """The goal as plain JSON values; what it does not have is None."""
+        """The goal as plain JSON values; None for those that it does not have."""
         names = ("seconds", "meters", "degrees", "ahead", "left")
         return {
             "skill": self.skill,
@@ -352,7 +352,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class VelocityGoal(Goal):
-    """A velocity in the heading frame, and when it ends. A straight one (without a turn) keeps its heading and line.
+    """A velocity in the heading frame, and its end. A straight goal (without a turn) keeps its heading and its line.
 
     Args:
         vx: forward velocity, m/s, positive ahead.
@@ -418,7 +418,7 @@ class VelocityGoal(Goal):
 
     @property
     def skill(self) -> str:
-        """Name of the region that the command lies in."""
+        """Name of the skill whose region contains the command."""
         if self._planar < STILL:
             return "stand" if abs(self.wz) < STILL else _sided("turn", self.wz)
         if abs(self.vy) > abs(self.vx):
@@ -447,7 +447,7 @@ class VelocityGoal(Goal):
         return Ending("seconds", self.seconds - progress.seconds, 0.03)
 
     def _gone(self, progress: Progress) -> float:
-        """Distance along the goal's line; along the body's own way where the goal turns."""
+        """Distance along the goal's line; along the body's own path if the goal turns."""
         if not self.straight:
             return progress.meters
         return (progress.pose.x * self.vx + progress.pose.y * self.vy) / self._planar
@@ -489,7 +489,7 @@ class VelocityGoal(Goal):
             min(GRID[axis], key=lambda point: abs(point - value))
             for axis, value in zip(AXES, self.velocity, strict=True)
         ]
-        # An end that needs motion keeps it: rounding must not stop the axis that the end is measured on.
+        # Rounding must not stop the axis that the end is measured on.
         if self.meters is not None and velocity[0] == velocity[1] == 0:
             axis = 0 if abs(self.vx) >= abs(self.vy) else 1
             velocity[axis] = math.copysign(GRID_STEP, self.velocity[axis])
@@ -530,7 +530,7 @@ class VelocityGoal(Goal):
 
     @property
     def _velocity_words(self) -> str:
-        """A velocity that no skill has: "1 m/s forward and 0.6 rad/s left"."""
+        """A velocity that no skill names, in words: "1 m/s forward and 0.6 rad/s left"."""
         directions = (("forward", "backward"), ("left", "right"), ("left", "right"))
         parts = [
             (f"{abs(value):g} {unit}", positive if value > 0 else negative)
@@ -542,10 +542,10 @@ class VelocityGoal(Goal):
 
 
 class _Destination(Goal):
-    """What places share: the body steers to a target and stops there."""
+    """Base of goals with a target place: the body steers to it and stops there."""
 
     def _target(self, progress: Progress) -> tuple[float, float]:
-        """Of the goal, in meters, seen from where it began."""
+        """The target in meters, relative to where the goal began."""
         raise NotImplementedError
 
     def _bearing(self, progress: Progress) -> tuple[float, float]:
@@ -610,7 +610,7 @@ class PlaceGoal(_Destination):
 
     @property
     def _parts(self) -> list[tuple[float, str]]:
-        """Amounts above 0 with their directions; where the body stands is 0 ahead."""
+        """Amounts above 0 with their directions; the body's own place is 0 ahead."""
         parts = [(abs(self.ahead), DIRECTIONS[self.ahead < 0]), (abs(self.left), DIRECTIONS[2 + (self.left < 0)])]
         return [part for part in parts if part[0]] or [(0.0, "ahead")]
 
@@ -659,7 +659,7 @@ class HomeGoal(_Destination):
 
 @dataclass(frozen=True)
 class HeadingGoal(Goal):
-    """The heading at which the program began, taken up by the shorter turn on the spot."""
+    """The heading at which the program began, reached by the shorter turn on the spot."""
 
     skill: ClassVar[str] = "face_start"
 
@@ -701,7 +701,7 @@ class GoalProgram:
     Args:
         goals: at most MAX_GOALS.
         refusal: one of REASONS.
-        detail: what the user is told about the refusal, where it is more than REASONS says.
+        detail: message to the user about the refusal, if it says more than REASONS.
 
     Raises:
         ValueError: no goals and no reason, or both; more than MAX_GOALS; an open goal before the last.
@@ -783,12 +783,12 @@ class GoalProgram:
         return {"refused": self.refused, "reason": self.reason, "goals": goals, "tokens": self.tokens}
 
 
-# A goal's spelling starts with one of these, and has none of them later.
+# The spelling of a goal starts with one of these, and contains none of them later.
 _FIRST_IDS = {*AXIS_IDS["vx"], *(TOKEN_IDS[f"<{skill}>"] for skill in PLACE_SKILLS)}
 
 
 def snap(amount: float, kind: str) -> float | None:
-    """The nearest amount of this kind that has a spelling in tokens, or None beyond half a step outside of them."""
+    """The nearest amount of this kind that has a spelling in tokens, or None if out of range by over half a step."""
     if kind in AMOUNTS:
         spellings = _values(kind)
     else:
@@ -800,7 +800,7 @@ def snap(amount: float, kind: str) -> float | None:
 
 
 def check_goal_version(found: str | None, source: str) -> None:
-    """Raise ValueError unless an artefact speaks this vocabulary."""
+    """Raise ValueError unless an artifact uses this goal vocabulary."""
     if found != GOAL_VERSION:
         raise ValueError(
             f"{source} speaks goal vocabulary {found}, this code {GOAL_VERSION}: "
@@ -838,7 +838,7 @@ def _number(name: str, value: float, low: float, high: float, unit: str = "") ->
         raise ValueError(f"{name}={value!r} is no finite number")
     if not low <= value <= high:
         raise ValueError(f"{name}={value:g}{unit} is out of range: choose one from {low:g} to {high:g}")
-    return float(value) + 0.0  # + 0.0 turns -0.0 into 0.0, so that equal goals are one object
+    return float(value) + 0.0  # + 0.0 turns -0.0 into 0.0, so that equal goals look the same
 
 
 def _sided(motion: str, value: float) -> str:

@@ -1,9 +1,9 @@
 """The whole agent: a sentence in, actions out.
 
 The planner turns a sentence into a goal program. `Pursuit` follows its goals one after another by odometry from the
-observations, and prompts the Decision Transformer with the velocity that the goal in force wants now.
+observations, and prompts the Decision Transformer with the velocity that the goal in force asks for.
 
-Shapes: N bodies (no such axis for one), S body state, A actions.
+Shapes: N bodies (one body has no such axis), S body state, A actions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from agent.models.decision_transformer import GoalDecisionTransformer
     from agent.models.motor_policy import MotorPolicy
 
-RECORDS = ("README.md", runs.PROVENANCE)  # of how something was made
+RECORDS = ("README.md", runs.PROVENANCE)  # of how an artifact was made
 OPEN_SECONDS = 4.0  # how long `run` pursues a goal that has no end
 
 Instruction = str | Goal | GoalProgram
@@ -97,13 +97,13 @@ class MotorAgent:
         device: str = "cpu",
         token: str | None = None,
     ) -> "MotorAgent":
-        """Load an agent from a folder or a Hub repo, for the body of this name or its own.
+        """Load an agent from a folder or a Hub repo, for the body of this name, by default its own.
 
         Raises:
-            ValueError: there is no such agent, a part of it is missing or of another body, or it speaks another goal
+            ValueError: there is no such agent, a part of it is missing or of another body, or it uses another goal
             vocabulary.
         """
-        # transformers, which these import, takes seconds, and loads accelerate where that is installed.
+        # These import transformers, which takes seconds, and loads accelerate if that is installed.
         from agent.language.planner import Planner
         from agent.models.decision_transformer import GoalDecisionTransformer
         from agent.models.motor_policy import MotorPolicy
@@ -122,9 +122,9 @@ class MotorAgent:
         return agent
 
     def save_pretrained(self, path: str | Path, name: str = "") -> None:
-        """Write the agent's folder: `from_pretrained` gives back one that acts identically. Its card says `name`.
+        """Write the agent to a folder: `from_pretrained` loads one that acts identically. Its card shows `name`.
 
-        Results, and the records of how it was made, are those of the folder that the agent was loaded from.
+        Results, and the records of how it was made, are copied from the folder that the agent was loaded from.
         """
         folder = Path(path)
         for part, model in zip(hub.AGENT_PARTS, (self.policy, self.transformer, self.planner), strict=True):
@@ -135,10 +135,10 @@ class MotorAgent:
         describe(folder, name or folder.name, cards.read_results(self.folder) if self.folder else {})
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, tag: str = "", token: str | None = None) -> str:
-        """Publish the agent in one commit, and return its address; it is filmed for that, and forgets its context.
+        """Publish the agent, with a replay video, in one commit, and return the commit's address. Resets the agent.
 
         Raises:
-            ValueError: the Hub does not take it.
+            ValueError: the Hub refuses it.
         """
         with hub.staging() as folder:
             self.save_pretrained(folder, repo_id)
@@ -165,12 +165,13 @@ class MotorAgent:
         self.prompt(STAND)
 
     def prompt(self, instruction: Instruction | Sequence[Instruction]) -> None:
-        """Pursue a sentence, a skill (go_home and face_start, too), a goal or a program from now on, instead of what
-        runs now; a sequence has one for each of N bodies. Home is where a program begins; for one that begins with
-        the way back, where the program before it did.
+        """Pursue a sentence, a skill (also go_home and face_start), a goal or a program from now on, instead of the
+        current program; a sequence has one for each of N bodies. Home is where a program begins. For a program that
+        begins with go_home or face_start, it is where the program before it began.
 
         Raises:
-            ValueError: a sentence was refused, or there is none; the message says why, and what ran goes on.
+            ValueError: a sentence was refused, or there is no instruction; the message says why, and the current
+                program continues.
         """
         single = isinstance(instruction, str | Goal | GoalProgram)
         programs = [self._program(each) for each in ([instruction] if single else instruction)]
@@ -188,7 +189,7 @@ class MotorAgent:
 
     @property
     def outcomes(self) -> list[list[GoalOutcome]]:
-        """Outcomes of the goals that are over, for each body."""
+        """Outcomes of the finished goals, for each body."""
         return [pursuit.outcomes for pursuit in self._pursuits]
 
     @property
@@ -199,7 +200,7 @@ class MotorAgent:
 
     @property
     def command(self) -> VelocityGoal | list[VelocityGoal]:
-        """What the transformer is told now: velocity and posture that the goal in force wants. A list in a batch."""
+        """The transformer's current prompt: velocity and posture for the goal in force. A list in a batch."""
         commands = [pursuit.goal for pursuit in self._pursuits]
         return commands if self._batched else commands[0]
 
@@ -234,9 +235,8 @@ class MotorAgent:
         """Pursue an instruction from where the body of `env` is now, until it is done, fails or `max_seconds` are
         over.
 
-        A goal without an end is pursued for 4 seconds. A refusal moves nothing. With `feedback` the planner assesses
-        each goal when it is over; one that was missed is corrected before the next begins, at most `max_corrections`
-        times.
+        An open goal is pursued for 4 seconds. After a refusal nothing moves. With `feedback` the planner assesses
+        each goal at its end; a missed goal is corrected before the next one begins, at most `max_corrections` times.
         """
         program = self._program(instruction, allow_refusal=True)
         if program.refused:
@@ -261,7 +261,7 @@ class MotorAgent:
             if changed:
                 rollout.prompt(pursuit.goal)
             if step.fell or step.truncated:
-                self.transformer.reset()  # the next episode is another past
+                self.transformer.reset()  # the next episode has another history
             if pursuit.over or step.truncated:
                 break
         if not pursuit.over:
@@ -293,11 +293,11 @@ def _leads_back(program: GoalProgram) -> bool:
 
 
 def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> None:
-    """Make a folder of the three parts an agent: write its config.json and card.
+    """Turn a folder with the three parts into an agent: write its config.json and card.
 
     Args:
-        folder: of the agent, with the record of how it was made, where there is one.
-        name: by which it is loaded.
+        folder: of the agent, with the record of how it was made, if there is one.
+        name: the name to load it by.
         results: of its planner on held-out instructions.
     """
     bodies = runs.read_json(folder / "decision_transformer" / "config.json").get("bodies", ["humanoid"])

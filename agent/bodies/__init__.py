@@ -1,6 +1,6 @@
-"""The robots: `body.py` says what a robot is made of, and each other file describes one."""
+"""The robots: `body.py` defines what describes a robot, and each other file describes one."""
 
-from agent.bodies import humanoid  # noqa: F401  registers it, as the first
+from agent.bodies import humanoid  # noqa: F401  registered first
 
 # isort: split
 from agent.bodies import g1  # noqa: F401

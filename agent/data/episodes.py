@@ -1,9 +1,9 @@
-"""Datasets of other projects, episode by episode. The files in the folder tell their layout:
+"""Datasets of other projects, episode by episode. The files in the folder determine the layout:
 
     data/main_data.hdf5                  Minari's, read by h5py
     data/0/part-0.arrow, or .parquet     Minari's, one folder per episode
     *.parquet at any depth               one row per episode, with nested lists `observations`, `actions`, `rewards`
-                                         and `dones`: that of the Hugging Face blog on Decision Transformers
+                                         and `dones`: the layout of the Hugging Face blog on Decision Transformers
 
 See https://minari.farama.org/content/dataset_standards and https://huggingface.co/blog/train-decision-transformers.
 
@@ -28,15 +28,15 @@ class Episode:
     """One whole episode.
 
     Raises:
-        ValueError: names where it is from and what is wrong: columns that are no vectors or of different lengths,
-            values that are not finite, or an end before the last step.
+        ValueError: names the source and what is wrong: columns that are not vectors or differ in length, values that
+            are not finite, or a termination before the last step.
     """
 
-    source: str  # file, and place in it
+    source: str  # file, and position in it
     observations: np.ndarray  # [T, S] float32, before each step
     actions: np.ndarray  # [T, A] float32
     rewards: np.ndarray  # [T] float32
-    terminations: np.ndarray  # [T] bool; none is true where a time limit ended the episode
+    terminations: np.ndarray  # [T] bool; all false if a time limit ended the episode
 
     def __post_init__(self):
         if self.terminations[:-1].any():
@@ -114,7 +114,7 @@ def _read_minari_folders(data: Path) -> Iterator[Episode]:
 
 def _read_minari_file(path: Path) -> Iterator[Episode]:
     try:
-        h5py = import_module("h5py")  # the one layout that needs it
+        h5py = import_module("h5py")  # only this layout needs it
     except ImportError as error:
         raise ValueError(f"{path} can be read with the package h5py: pip install h5py") from error
     with h5py.File(path) as file:
@@ -134,7 +134,7 @@ def _require(path: Path, table: pa.Table, columns: tuple[str, ...]) -> None:
 
 
 def _numbers(source: str, name: str, values: pa.Array) -> np.ndarray:
-    """Numbers [T], or lists [T, n] of them."""
+    """The numbers of a column: [T], or [T, n] for one of lists."""
     vectors = pa.types.is_nested(values.type) and not pa.types.is_struct(values.type)
     flat = values.flatten() if vectors else values
     if vectors and len(compute.call_function("list_value_length", [values]).unique()) != 1:

@@ -1,7 +1,7 @@
-"""Hindsight: a dataset in which the goals are what was achieved (HER, Andrychowicz et al., 2017, arXiv:1707.01495).
+"""Hindsight: relabels a dataset with the goals that were achieved (HER, Andrychowicz et al., 2017, arXiv:1707.01495).
 
-What a body did is the right answer to the goal that asks for just that (GCSL, Ghosh et al., 2021, arXiv:1912.06088),
-also where it was asked for something else. Shapes: R rows of a shard, T steps, N episodes.
+A motion is a correct example of the goal that it achieved (GCSL, Ghosh et al., 2021, arXiv:1912.06088), even if
+another goal was commanded. Shapes: R rows of a shard, T steps, N episodes.
 """
 
 from itertools import pairwise
@@ -15,12 +15,12 @@ from agent.simulation.heading import heading_rate, observed_velocity, yaw
 from agent.simulation.physics import Physics
 from agent.simulation.task import GoalTask, RewardWeights, advance_phase, approach
 
-STRETCH_SECONDS = 1.0  # of one achieved goal, about
+STRETCH_SECONDS = 1.0  # approximate duration of one achieved goal
 
 
 def after(shard: Shard) -> np.ndarray:
-    """Body states after each step [R, S]. The last one of an episode is in no row: it counts as the one
-    before.
+    """Body states after each step [R, S]. The state after the last step of an episode is not stored: the one before
+    it is used.
     """
     observations = shard["observation.state"]
     rows = np.arange(len(observations))
@@ -28,8 +28,8 @@ def after(shard: Shard) -> np.ndarray:
 
 
 def achieved(shard: Shard, body: Body) -> np.ndarray:
-    """Commands [R, 5] on the grid: the mean velocity of stretches of about a second, in each of which one goal was in
-    force. Height and arms stay those of that goal.
+    """Achieved commands [R, 5] on the grid: the mean velocity over stretches of about a second, in each of which one
+    goal was in force. Height and arms remain those of that goal.
     """
     asked, done = shard["goal.command"], shard["next.done"]
     velocity = observed_velocity(after(shard)).astype(float)
@@ -45,9 +45,9 @@ def achieved(shard: Shard, body: Body) -> np.ndarray:
 def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
     """Rewards [R] of GoalTask for the same motion under other `commands` [R, 5], with the default RewardWeights.
 
-    The body's states are put together again from the observations; its place and heading, in which only the slip of a
-    foot is measured, are summed from velocities. Gait and wave keep the time of the goals that were in force. Of the
-    last step of an episode, the state before it counts, for the one after it is in no row.
+    The states are reconstructed from the observations. Position and heading, which matter only for the slip of a foot,
+    are integrated from velocities. The clocks of gait and wave follow the goals that were in force. The state after
+    the last step of an episode is not stored: the one before it is used.
     """
     ends = np.flatnonzero(shard["next.done"]) + 1
     starts = np.concatenate([[0], ends[:-1]])
@@ -75,7 +75,7 @@ def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
 
 
 def positions(observations: np.ndarray, body: Body) -> np.ndarray:
-    """MuJoCo's positions [T, 7 + J] of consecutive body states [T, S]; place and heading are sums of velocities."""
+    """MuJoCo's positions [T, 7 + J] of consecutive body states [T, S]; position and heading are integrated."""
     states = observations.astype(float)
     height, tilt, angles, _ = np.split(states, [1, 5, 5 + len(body.joints)], axis=1)
     heading = np.cumsum(heading_rate(states)) * body.control_seconds

@@ -1,15 +1,14 @@
-"""The dataset: its columns, its files, and what makes it whole.
+"""The dataset: its columns, its files, and their validation.
 
 A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/lerobot-dataset-v3), one row per step:
 
     data/chunk-000/file-000.parquet           the steps of one shard, episode after episode
-    meta/episodes/chunk-000/file-000.parquet  its episodes: where they are, instructions, a summary in numbers
-    meta/tasks.parquet                        the goals that occur: text, number and command
+    meta/episodes/chunk-000/file-000.parquet  its episodes: location, instruction, numeric summary
+    meta/tasks.parquet                        the goals that occur: text, index and command
     meta/info.json  meta/stats.json
     README.md                                 the card, by which `datasets.load_dataset` finds the data
 
-Actions are in the env's own units. A dataset is of one body, whose name is in meta/info.json; without one it is
-humanoid.
+Actions are in the env's own units. A dataset has one body, which meta/info.json names; the default is humanoid.
 
 Shapes: R rows of a shard, A actions, G = 5 numbers of a command (`agent.goals.COMMAND_AXES`).
 """
@@ -44,11 +43,11 @@ from agent.goals import (
 
 LAYOUT_VERSION = "v3.0"
 FILES_PER_CHUNK = 1000
-FILE_MEGABYTES = 100  # LeRobot's own limit, for what its tools add; a shard here is about 35
+FILE_MEGABYTES = 100  # LeRobot's own limit for files that its tools add; a shard here has about 35
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 TASKS_PATH = "meta/tasks.parquet"
-# Of each of COMMAND_AXES: how many values it has, the first one, and the step from one to the next.
+# For each of COMMAND_AXES: the number of its values, the first value, and the step between values.
 AXIS_SIZES = tuple(len(AXIS_IDS[axis]) for axis in COMMAND_AXES)
 AXIS_STARTS = np.array([*(GRID_STEPS[axis][0] * GRID_STEP for axis in AXES), 0, 0])
 AXIS_STEPS = np.array([*[GRID_STEP] * len(AXES), 1, 1])
@@ -56,7 +55,7 @@ AXIS_STEPS = np.array([*[GRID_STEP] * len(AXES), 1, 1])
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `size` numbers of `dtype` per step, or one where `size` is 0. `names` are those of the numbers."""
+    """One column: `size` numbers of `dtype` per step, or a scalar if `size` is 0. `names` are those of the numbers."""
 
     dtype: str
     size: int
@@ -100,7 +99,7 @@ def columns(body: Body) -> dict[str, Column]:
 
 
 def features(body: Body) -> Features:
-    """The same, as `datasets` describes them."""
+    """The same columns, as `datasets` describes them."""
     return Features({name: column.feature for name, column in columns(body).items()})
 
 
@@ -113,32 +112,32 @@ def place(file_number: int) -> dict[str, int]:
 
 
 def goal_numbers(commands: np.ndarray) -> np.ndarray:
-    """Number [...] of each command [..., G] on the grid, counted over all values of all axes."""
+    """Number [...] of each command [..., G] on the grid: its index in the flattened grid of all axes."""
     steps = np.rint((commands - AXIS_STARTS) / AXIS_STEPS).astype(np.int64)
     return np.ravel_multi_index(tuple(np.moveaxis(steps, -1, 0)), AXIS_SIZES)
 
 
 def numbered_commands(numbers: np.ndarray) -> np.ndarray:
-    """Commands [..., G] float32 of `goal_numbers` [...]."""
+    """Commands [..., G] float32 of `goal_numbers` [...], its inverse."""
     steps = np.stack(np.unravel_index(numbers, AXIS_SIZES), axis=-1)
     return (AXIS_STARTS + steps * AXIS_STEPS).round(1).astype(np.float32) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def occurring(commands: np.ndarray) -> list[int]:
-    """The `goal_numbers` of commands [R, G], each once, in the order in which they come."""
+    """The distinct `goal_numbers` of commands [R, G], in the order of their first occurrence."""
     numbers, first = np.unique(goal_numbers(commands), return_index=True)
     return numbers[np.argsort(first)].tolist()
 
 
 def task_indices(commands: np.ndarray, tasks: Sequence[int]) -> np.ndarray:
-    """Where the number of each command [R, G] is in `tasks`, the `goal_numbers` of a dataset; -1 for none."""
+    """Index of each command [R, G] in `tasks`, the `goal_numbers` of a dataset; -1 if it is not there."""
     places = np.full(math.prod(AXIS_SIZES), -1)
     places[list(tasks)] = np.arange(len(tasks))
     return places[goal_numbers(commands)]
 
 
 def write_shard(path: Path, shard: Shard, body: Body) -> None:
-    """Write the steps of a shard as Parquet. Floats are split into bytes, which compresses them by a fifth more."""
+    """Write the steps of a shard as Parquet. Floats are byte-stream split, which compresses them by a fifth more."""
     arrays, found = [], columns(body)
     for name, column in found.items():
         values = pa.array(np.ascontiguousarray(shard[name], dtype=column.dtype).reshape(-1))
@@ -152,8 +151,8 @@ def write_shard(path: Path, shard: Shard, body: Body) -> None:
 
 
 def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[str, int], body: Body) -> None:
-    """Write one row per episode of a shard, whose bodies moved with `velocity` [R, 3] and whose files are at `place`:
-    where its steps are, an instruction that asks for it, and how its goals were followed.
+    """Write one row per episode of a shard: the location of its steps, an instruction for it, and how well its goals
+    were followed. `velocity` [R, 3] is the velocity of the bodies, `place` is where the shard's files are.
     """
     ends = np.flatnonzero(shard["next.done"]) + 1
     rows = []
@@ -207,7 +206,7 @@ def write_tasks(folder: Path, tasks: Sequence[int]) -> None:
 
 
 def read_tasks(folder: Path) -> list[int]:
-    """The `goal_numbers` of a dataset's tasks, in their order. Raises ValueError where the file is no list of them."""
+    """The `goal_numbers` of a dataset's tasks, in their order. Raises ValueError if the file is not such a list."""
     path = folder / TASKS_PATH
     table = _read_table(path, needs_rows=False)
     missing = [name for name in ("task", "task_index", *COMMAND_AXES) if name not in table.column_names]
@@ -220,7 +219,7 @@ def read_tasks(folder: Path) -> list[int]:
 
 
 def write_info(folder: Path, body: Body, steps: int, episodes: int) -> None:
-    """Write meta/info.json, as LeRobot reads it, and seal the folder."""
+    """Write meta/info.json, as LeRobot reads it, and the folder's checksum manifest."""
     info = {
         "codebase_version": LAYOUT_VERSION,
         "robot_type": body.name,
@@ -280,7 +279,7 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def read_info(folder: Path) -> dict:
-    """The dataset's meta/info.json. Raises ValueError when it is missing, speaks another goal vocabulary, or is of an
+    """The dataset's meta/info.json. Raises ValueError if it is missing, uses another goal vocabulary, or is of an
     unknown body.
     """
     path = folder / "meta" / "info.json"
@@ -299,7 +298,7 @@ def read_shards(folder: Path) -> Iterator[Shard]:
     Raises:
         ValueError: names the file, the row and what is wrong: columns or dimensions, values that are not finite or out
             of range, a goal off the grid, episodes that do not begin or end where they should, indices that are
-            missing or double, another goal vocabulary, or other episodes or totals than meta/ says.
+            missing or duplicate, another goal vocabulary, or episodes or totals that differ from meta/.
     """
     info = read_info(folder)
     body, paths, tasks = find_body(info["body"]), shard_paths(folder), read_tasks(folder)
@@ -327,7 +326,7 @@ def read_shards(folder: Path) -> Iterator[Shard]:
 
 
 def validate(folder: Path) -> None:
-    """Raise ValueError, naming file and row, unless the dataset is whole."""
+    """Raise ValueError, naming file and row, unless the dataset is valid and complete."""
     for _ in read_shards(folder):
         pass
 
@@ -385,7 +384,7 @@ def _check_values(path: Path, shard: Shard, body: Body) -> None:
 def _check_commands(path: Path, commands: np.ndarray) -> None:
     """Raise ValueError for the first of the commands [R, G] that has no `goal_numbers`."""
     steps = (commands - AXIS_STARTS) / AXIS_STEPS
-    inside = (steps > -1e-4) & (steps < np.array(AXIS_SIZES) - 1 + 1e-4)  # false for what is not finite
+    inside = (steps > -1e-4) & (steps < np.array(AXIS_SIZES) - 1 + 1e-4)  # false for numbers that are not finite
     _refuse(path, ~inside.all(1), "goal.command is out of range")
     _refuse(
         path,

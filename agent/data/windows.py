@@ -1,8 +1,8 @@
-"""Training windows: a few consecutive steps of one episode, taken straight from memory-mapped records.
+"""Training windows: a few consecutive steps of one episode, read directly from memory-mapped records.
 
-Of a dataset that collect_dataset.py wrote, the columns that a window needs lie in `.npy` files, made and checked once
-per version of the dataset in the cache of `datasets`. What is gathered for every step of a window lies side by side in
-one record, so a batch costs one gather, whatever the size of the dataset.
+For a dataset from collect_dataset.py, the columns that a window needs are in `.npy` files in the cache of `datasets`.
+They are written and checked once per version of the dataset. One record holds everything that a window needs from a
+step, so a batch costs one gather, whatever the size of the dataset.
 
 A batch of windows has states [B, K, S], actions [B, K, A] and goal ids [B, G]: see `take_windows`.
 
@@ -28,7 +28,7 @@ from agent.goals import AXIS_IDS, COMMAND_AXES
 # Token ids [goals, G] of every command, in the order of schema.goal_numbers.
 GOAL_IDS = np.array(list(product(*(AXIS_IDS[axis] for axis in COMMAND_AXES))))
 STAND = int(schema.goal_numbers(np.zeros(len(COMMAND_AXES))))
-OTHER_BODY = "other"  # stands for the robot of a dataset of another project, which is not simulated here
+OTHER_BODY = "other"  # the robot of a dataset of another project, which is not simulated here
 # Field of a record, or of Steps -> its column in the dataset.
 RECORD_SOURCES = {"states": "observation.state", "actions": "action", "labels": "teacher.action"}
 SOURCES = {"rewards": "next.reward", "done": "next.done", "terminated": "next.terminated"}
@@ -37,7 +37,7 @@ Window = dict[str, np.ndarray]
 
 
 def record_type(state_size: int, action_size: int) -> np.dtype:
-    """What a window has of a step: the observation, the executed action and the teacher's, in the env's units."""
+    """Record of a step: the observation, the executed action and the teacher's action, in the env's units."""
     return np.dtype([("states", "f4", state_size), ("actions", "f4", action_size), ("labels", "f4", action_size)])
 
 
@@ -83,8 +83,8 @@ class Steps:
         """Mean reward [R] of the coming `horizon` steps, so that it means the same at every time of an episode. It is
         computed once.
 
-        After a fall there is no reward; a horizon of 0 sees none anywhere. What a time limit cut off is
-        unknown: the mean is then over what is there.
+        Steps after a fall count as 0, and a horizon of 0 gives 0. Rewards after a time limit are unknown: the mean is
+        then over the steps before it.
         """
         if horizon not in self._returns:
             self._returns[horizon] = self._sum_rewards(horizon)
@@ -110,11 +110,11 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def open_bodies(*folders: Path) -> dict[str, Steps]:
-    """The steps of the datasets in `folders` by the name of their body, each body's one dataset after the other.
+    """The steps of the datasets in `folders`, by name of the body. Datasets of one body are concatenated.
 
     Raises:
-        ValueError: as schema.read_shards and episodes.read_episodes do, or datasets collected here and those of other
-            projects are mixed.
+        ValueError: as schema.read_shards and episodes.read_episodes, or datasets collected here are mixed with those
+            of other projects.
     """
     mapped = [(folder / "meta" / "info.json").exists() for folder in folders]
     if not any(mapped):
@@ -161,10 +161,10 @@ def _map_steps(folders: Sequence[Path]) -> Steps:
 
 
 def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], types: Mapping[str, np.dtype]) -> None:
-    """Write the columns of datasets of `totals` rows, one after the other, as files of their `types` in `cache`."""
+    """Write the concatenated columns of datasets of `totals` rows as files of their `types` in `cache`."""
     count = sum(totals)
     size = count * sum(dtype.itemsize for dtype in types.values())
-    with runs.replacing(cache, size) as new:  # without room, writing to a memory map would end the process
+    with runs.replacing(cache, size) as new:  # on a full disk, writing to a memory map would kill the process
         new.mkdir()
         columns = {
             name: np.lib.format.open_memmap(new / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
@@ -204,7 +204,7 @@ def _gather_steps(folders: Sequence[Path]) -> Steps:
 
 
 def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:
-    """First rows [count] of random windows, which hold every step about as often, those at an episode's ends half."""
+    """First rows [count] of random windows. They contain all steps equally often, those at an episode's ends half."""
     rows = rng.integers(0, len(steps), count)
     return np.maximum(rows - rng.integers(0, context, count), steps.starts[rows])
 
@@ -213,7 +213,7 @@ def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, con
     """The windows that begin at rows `first` [B] and end after `context` steps, or with their episode.
 
     A window is prompted with the goal of its last step. Steps of an earlier goal are its history, and do not count in
-    the loss. Steps after the end of an episode repeat its last one, and are masked out of everything.
+    the loss. Steps after the end of an episode repeat its last one, and are masked out of attention and loss.
 
     Returns `states` [B, K, S], `actions` and `labels` [B, K, A], `returns_to_go`, `attention_mask` and `loss_mask`
     [B, K], and `goal_ids` [B, G].
@@ -222,7 +222,7 @@ def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, con
     ends = steps.ends[first][:, None]
     attention_mask = rows < ends
     rows = np.minimum(rows, ends - 1)
-    records = steps.records.take(rows)  # an index would copy field by field
+    records = steps.records.take(rows)  # indexing would copy field by field
     goals = steps.goals[rows]
     return {
         **{name: records[name] for name in RECORD_SOURCES},

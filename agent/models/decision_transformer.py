@@ -1,15 +1,15 @@
-"""Goal-prompted models that imitate motor policies: the Decision Transformer, and the MLP it is compared with.
+"""Goal-prompted models that imitate motor policies: the Decision Transformer, and an MLP baseline.
 
 The Decision Transformer (Chen et al., 2021) reads the robot's own token and the five command tokens of the goal as a
 prefix, then the last steps as (state, action), and predicts the teacher's action from every state. Time is counted
-inside the context, so that nothing ends an episode. For the data of others, which is not all good, a step can also
-begin with its return-to-go: the mean reward of a fixed number of steps, so that it means the same at every time.
+within the context, so episodes can have any length. For datasets of other projects, whose quality varies, a step can
+also begin with its return-to-go. It is the mean reward of a fixed number of steps, so it means the same at every time.
 
-One model can move several robots. The projections of states and actions and the statistics of the data are each
-robot's own; everything else is shared. As an actor, a model moves one of them (`select_body`).
+One model can move several robots. Each robot has its own projections of states and actions and its own statistics of
+the data; everything else is shared. As an actor, a model moves one of the robots (`select_body`).
 
 Shapes: B windows or bodies, K steps of context, G = 5 goal tokens, S body state, A actions, H hidden size.
-States and actions come and go in the env's units; inside, actions are in ±1.
+Inputs and outputs are in the env's units; inside the model, actions are in ±1.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ from agent.simulation.heading import check_batch, check_observation
 from agent.simulation.task import goal_commands
 
 PREFIX_TOKENS = 1 + len(COMMAND_AXES)  # the body, then its command
-STEP_TOKENS = ("return-to-go", "state", "action")  # of which the first is left out where nothing asks for returns
+STEP_TOKENS = ("return-to-go", "state", "action")  # the first is left out if `return_horizon` is 0
 OBSERVATION_CLIP = 10.0  # standard deviations
 
 
@@ -49,11 +49,11 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
 
     Args:
         bodies: names of the robots that it moves.
-        state_dims: S of each, by default that of the Body of this name, as are `act_dims` (A) and `action_scales`
-            ([A] each: the largest actions in the env's units).
+        state_dims: S of each robot; by default that of the Body of this name. The same holds for `act_dims` (A) and
+            `action_scales` ([A] each: the largest actions in the env's units).
         context_length: K.
-        return_horizon: steps whose mean reward is the return-to-go; 0: a step has none.
-        goal_prompt: "prefix", or "state" for a goal that is added to every state and not put before them.
+        return_horizon: steps whose mean reward is the return-to-go; 0: steps have no return-to-go.
+        goal_prompt: "prefix", or "state" to add the goal to every state instead of putting it before them.
 
     `state_dim` and `act_dim` are those of the first body.
     """
@@ -73,7 +73,7 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     n_layer: int = 3
     n_head: int = 4
     activation_function: str = "gelu"
-    action_tanh: bool = False  # torques saturate, and tanh only comes near ±1
+    action_tanh: bool = False  # torques often saturate at ±1, which tanh never reaches
     resid_pdrop: float | int = 0.0
     embd_pdrop: float | int = 0.0
     attn_pdrop: float | int = 0.0
@@ -89,12 +89,12 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
 
     @property
     def step_tokens(self) -> tuple[str, ...]:
-        """What the tokens of a step are; their slots follow those of the prefix."""
+        """Kinds of the tokens of a step, in order; their positions follow those of the prefix."""
         return STEP_TOKENS if self.return_horizon else STEP_TOKENS[1:]
 
 
 class GoalMLPConfig(PreTrainedConfig):
-    """Sizes of a GoalMLP, whose bodies are as in GoalDecisionTransformerConfig."""
+    """Sizes of a GoalMLP; `bodies` and their sizes are as in GoalDecisionTransformerConfig."""
 
     model_type = "goal_mlp"
 
@@ -120,14 +120,14 @@ def _fill_in_sizes(config: GoalDecisionTransformerConfig | GoalMLPConfig) -> Non
             setattr(config, name, sizes)
     given = {len(getattr(config, name)) for name in ("bodies", "state_dims", "act_dims", "action_scales")}
     if len(given) > 1 or not config.bodies:
-        raise ValueError(f"bodies={config.bodies} need as many state_dims, act_dims and action_scales, at least one")
+        raise ValueError(f"bodies={config.bodies}: give at least one, each with state_dims, act_dims, action_scales")
     for size, scale in zip(config.act_dims, config.action_scales, strict=True):
         if len(scale) != size:
             raise ValueError(f"action_scales has {len(scale)} numbers for {size} actions")
 
 
 def _body_sizes(names: Sequence[str]) -> dict[str, list]:
-    """Entries of a config for robots that are simulated here."""
+    """Config entries for robots that this package simulates."""
     bodies = [find_body(name) for name in names]
     return {
         "state_dims": [body.observation_size for body in bodies],
@@ -145,8 +145,8 @@ class GoalModelOutput(ModelOutput):
 
 
 class Statistics(nn.Module):
-    """Of the data of one body: mean and standard deviation of its observations [S] and of its returns-to-go, and the
-    return-to-go that an actor asks for.
+    """Statistics of the data of one body: mean and standard deviation of the observations [S] and of the
+    returns-to-go, and the target return-to-go of an actor.
     """
 
     observation_mean: Tensor
@@ -164,12 +164,12 @@ class Statistics(nn.Module):
         self.register_buffer("target_return", torch.zeros(()))
 
     def normalize(self, states: Tensor) -> Tensor:
-        """States [..., S] in standard deviations from their mean."""
+        """States [..., S] in standard deviations from their mean, clipped to ±OBSERVATION_CLIP."""
         return ((states - self.observation_mean) / self.observation_std).clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
 
 
 class GoalPrompted(PreTrainedModel):
-    """What the models here share: what each body has of its own, the prompt, the loss, and loading with a check."""
+    """What the models here share: the modules of each body, the prompt, the loss, and checked loading."""
 
     statistics: nn.ModuleDict  # name of a body -> its Statistics
     _goal_ids = np.zeros(0, dtype=np.int64)
@@ -179,8 +179,8 @@ class GoalPrompted(PreTrainedModel):
         """Load from a folder or a Hub repo, to move the robot named `body`; by default the only one that it moves.
 
         Raises:
-            ValueError: it is no whole model of this kind, does not move this body, or moves several and none is
-                named.
+            ValueError: it is not a complete model of this kind, does not move this body, or moves several and
+                `body` is not given.
         """
         model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
         bodies = model.config.bodies
@@ -197,12 +197,12 @@ class GoalPrompted(PreTrainedModel):
         return model
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
-        """Save to a folder, whole and sealed."""
+        """Save to a folder, as whole files with a checksum manifest."""
         with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as new:
             super().save_pretrained(new, **kwargs)
 
     def select_body(self, body: str) -> None:
-        """Move this robot from now on, and forget the past. Raises ValueError for one that the model does not move."""
+        """Move this robot from now on, and forget the history. Raises ValueError if the model does not move it."""
         if body not in self.config.bodies:
             raise ValueError(
                 f"this model does not move body={body!r}: choose one of {', '.join(self.config.bodies)}, "
@@ -220,7 +220,7 @@ class GoalPrompted(PreTrainedModel):
         return_std: float,
         target_return: float,
     ) -> None:
-        """Keep the Statistics of the data of a body."""
+        """Set the Statistics of the data of a body."""
         for name, value in {
             "observation_mean": observation_mean,
             "observation_std": np.maximum(observation_std, 1e-6),
@@ -233,14 +233,14 @@ class GoalPrompted(PreTrainedModel):
 
     @property
     def body(self) -> Body:
-        """The robot that it moves. Raises ValueError where that is not simulated here."""
+        """The robot that it moves. Raises ValueError if this package does not simulate it."""
         return find_body(self._body)
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
-        """Follow the velocity goal `goal` from now on; one goal per body when bodies are batched.
+        """Follow the velocity goal `goal` from now on; one goal per body in a batch.
 
         Raises:
-            ValueError: a goal is no velocity goal, or has a height or arms that the body cannot be asked for.
+            ValueError: a goal is not a velocity goal, or the body does not support its velocity, height or arms.
         """
         if self._body in BODIES:
             goal_commands(goal, self.body)
@@ -249,11 +249,11 @@ class GoalPrompted(PreTrainedModel):
         self._goal_ids = np.array(goal.command_ids if isinstance(goal, Goal) else [each.command_ids for each in goal])
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Forget the history."""
         raise NotImplementedError
 
     def _add_bodies(self, width: int) -> None:
-        """Make what each body has of its own and every model needs."""
+        """Create the modules for each body that every model needs."""
         self.statistics = self._for_each_body(lambda state_dim, act_dim: Statistics(state_dim))
         self.embed_state = self._for_each_body(lambda state_dim, act_dim: nn.Linear(state_dim, width))
         self.predict_action = self._for_each_body(lambda state_dim, act_dim: nn.Linear(width, act_dim))
@@ -274,21 +274,21 @@ class GoalPrompted(PreTrainedModel):
         return cast(Statistics, self.statistics[body])
 
     def _action_scale(self, body: str) -> Tensor:
-        """Largest actions [A] in the env's units: these times an action in ±1."""
+        """Largest actions [A] in the env's units, the factor of an action in ±1."""
         return torch.tensor(self.config.action_scales[self.config.bodies.index(body)], device=self.device)
 
     def _to_control(self, body: str, actions: Tensor) -> Tensor:
-        """Actions [..., A] in ±1, clipped to it, in the env's units."""
+        """Clip actions [..., A] to ±1 and convert them to the env's units."""
         return to_control(actions, self._action_scale(body))
 
     def _body_token(self, body: str, count: int) -> Tensor:
-        """The embedding of a body [B, 1, H], `count` times."""
+        """The embedding of a body [B, 1, H], repeated for B = `count`."""
         row = torch.full((count, 1), self.config.bodies.index(body), device=self.device)
         return self.embed_body(row)
 
     def _read(self, observation: np.ndarray, remembered: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
         """The body states [B, 1, S] in observations [..., S or more], and the ids [B, G] of their goals. `remembered`
-        is (B,) where the model knows the past of B bodies.
+        is (B,) if the model has a history of B bodies.
         """
         size = self._statistics(self._body).observation_mean.numel()
         check_observation(observation, size)
@@ -304,11 +304,11 @@ class GoalPrompted(PreTrainedModel):
         loss_mask: Tensor | None,
         loss_steps: Tensor | float | None,
     ) -> GoalModelOutput:
-        """Predictions [B, K, A] in ±1 as actions, with their loss where there are labels."""
+        """Predictions [B, K, A] in ±1 as actions in the env's units, with their loss if there are labels."""
         scale = self._action_scale(body)
         output = GoalModelOutput(action_preds=predictions * scale)
         if labels is not None:
-            assert loss_mask is not None, "labels come with the steps that count"
+            assert loss_mask is not None, "labels need a loss_mask"
             loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
             output.loss = masked_square_error(predictions, from_control(labels, scale), loss_mask, loss_steps)
         return output
@@ -317,9 +317,9 @@ class GoalPrompted(PreTrainedModel):
 class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     """transformers' DecisionTransformerModel, prompted by the tokens of a body and of its goal.
 
-    The goal's tokens are rows of the encoder's vocabulary (`encoder.wte`), the body's is a row of `embed_body`; the
-    encoder's positions (`encoder.wpe`) are slots: body, five of the goal, then those of a step (`config.step_tokens`).
-    `embed_timestep` counts the steps of the context.
+    `encoder.wte` embeds the tokens of the goal, `embed_body` that of the body. The position embeddings `encoder.wpe`
+    stand for kinds of tokens: body, the five of the goal, then those of a step (`config.step_tokens`).
+    `embed_timestep` embeds the number of a step in the context.
 
     As an actor: `reset()`, `prompt(goal)`, `act(observation)`. A prompt replaces the prefix and keeps the history.
     """
@@ -329,7 +329,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
 
     def __init__(self, config: GoalDecisionTransformerConfig):
         super().__init__(config)
-        del self.predict_return, self.predict_state  # have no part in the loss
+        del self.predict_return, self.predict_state  # not part of the loss
         if not config.return_horizon:
             del self.embed_return
         self._add_bodies(config.hidden_size)
@@ -350,18 +350,18 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         loss_steps: Tensor | float | None = None,
         body: str | None = None,
     ) -> GoalModelOutput:
-        """Actions after every step of B windows of one body, and their loss.
+        """Predicted actions at every step of B windows of one body, and their loss.
 
         Args:
             states: observations [B, K, S].
             actions: executed actions [B, K, A].
             returns_to_go: mean reward of the coming `return_horizon` steps [B, K].
-            goal_ids: command ids of the goal that each window is prompted with [B, G].
+            goal_ids: command ids of the goal that prompts each window [B, G].
             attention_mask: true where a window has a step [B, K].
             labels: the teacher's mean actions [B, K, A].
             loss_mask: true where a step counts in the loss [B, K].
-            loss_steps: number of steps that the loss is a mean over; by default those in `loss_mask`.
-            body: name of the robot that the windows are of; by default the selected one.
+            loss_steps: number of steps that the loss is averaged over; by default those in `loss_mask`.
+            body: name of the robot in the windows; by default the selected one.
         """
         body = body or self._body
         batch, context = states.shape[:2]
@@ -374,7 +374,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         return self._output(body, self._part("predict_action", body)(hidden), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Forget the history."""
         self._states: Tensor | None = None  # [B, steps, S]
         self._actions: Tensor | None = None  # [B, steps, A]
         self._cache: DynamicCache | None = None
@@ -384,15 +384,15 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         before = self._goal_ids
         super().prompt(goal)
         if not np.array_equal(before, self._goal_ids):
-            self._cache = None  # every step has attended to the old prefix
+            self._cache = None  # every cached step has attended to the old prefix
 
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Action [A] or [B, A] float32 for observations [S or more] or [B, S or more], exactly as the env returned
-        them. What follows the body state is the env's command; the model follows its own prompt.
+        them. The model ignores the env's command, which follows the body state, and follows its own prompt.
 
-        The context grows to K steps, and is then cut to the later half. Between two cuts the steps keep their place in
-        it, so the keys and values of all but the newest tokens come from a cache, and are what recomputing would give.
+        The context grows to K steps, and is then cut to the later half. Between two cuts the steps keep their
+        positions in it, so the keys and values of all but the newest tokens can be cached without changing the result.
         """
         config, body = self.config, self._body
         state, goal_ids = self._read(observation, () if self._states is None else self._states.shape[:1])
@@ -404,7 +404,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             kept = config.context_length // 2
             states, actions, cache = states[:, -kept - 1 :], actions[:, actions.shape[1] - kept :], None
 
-        # The newest step has no action yet: its token is embedded from zeros, and left out.
+        # The newest step has no action yet: its action token is embedded from zeros and then left out.
         count = states.shape[1]
         past = functional.pad(actions, (0, 0, 0, 1))
         returns = self._statistics(body).target_return.expand(bodies, count)
@@ -424,8 +424,8 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
     def _embed_prompt(self, body: str, goal_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """What a body and its goals [B, G] put before the steps [B, 1 + G, H], and what they add to every state
-        [B, 1, H].
+        """The prefix [B, 1 + G, H] of a body and its goals [B, G], and what they add to every state [B, 1, H]. One of
+        the two is zero, by `goal_prompt`.
         """
         embedded = torch.cat([self._body_token(body, len(goal_ids)), self.encoder.wte(goal_ids)], dim=1)
         nothing = torch.zeros_like(embedded)
@@ -436,8 +436,8 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     def _embed_steps(
         self, body: str, states: Tensor, actions: Tensor, returns_to_go: Tensor, added: Tensor, first: int = 0
     ) -> Tensor:
-        """Tokens [B, 2K or 3K, H] of steps that are number `first` and the following of their context. `added` is what
-        the prompt adds to every state.
+        """Tokens [B, 2K or 3K, H] of steps, the first of which is number `first` in the context. `added` is what the
+        prompt adds to every state.
         """
         batch, count = states.shape[:2]
         time = self.embed_timestep(torch.arange(first, first + count, device=states.device))
@@ -454,7 +454,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     def _encode(
         self, embeddings: Tensor, attention_mask: Tensor | None = None, cache: DynamicCache | None = None
     ) -> Tensor:
-        """Hidden states [B, n, H] of tokens that follow those in the cache, given which of them are there [B, n]."""
+        """Hidden states [B, n, H] of tokens that follow those in the cache; the mask is [B, n], 0 for padding."""
         first = cache.get_seq_length() if cache is not None else 0
         place = torch.arange(first, first + embeddings.shape[1], device=embeddings.device)
         kind = (place - PREFIX_TOKENS) % len(self.config.step_tokens)
@@ -469,7 +469,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
 
 
 class GoalMLP(GoalPrompted):
-    """Behavior cloning without a past: observation, body and goal tokens in, action out. Takes the same windows."""
+    """Behavior cloning without history: observation, body and goal tokens in, action out. Takes the same windows."""
 
     config_class = GoalMLPConfig
     base_model_prefix = "mlp"
@@ -497,12 +497,12 @@ class GoalMLP(GoalPrompted):
         loss_steps: Tensor | float | None = None,
         body: str | None = None,
     ) -> GoalModelOutput:
-        """As GoalDecisionTransformer.forward; each step is seen by itself, and only its state."""
+        """As GoalDecisionTransformer.forward, but an action depends only on the prompt and the state of its step."""
         body = body or self._body
         return self._output(body, self._predict(body, states, goal_ids), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
-        """Forget the past; this model has none."""
+        """Does nothing: this model has no history."""
 
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
@@ -518,14 +518,14 @@ class GoalMLP(GoalPrompted):
 
 
 def _sizes(config: dict) -> dict[str, Any]:
-    """What the config of a model must say. One that names no bodies is for the humanoid."""
+    """Required entries of a model's config. A config without `bodies` is for the humanoid."""
     names = config.get("bodies", ["humanoid"])
     simulated = isinstance(names, list) and all(isinstance(name, str) and name in BODIES for name in names)
     return {"vocab_size": len(TOKENS)} | (_body_sizes(names) if simulated else {})
 
 
 def masked_square_error(prediction: Tensor, target: Tensor, mask: Tensor, count: Tensor | float) -> Tensor:
-    """Mean over `count` steps of the squared error [B, K, D] of the steps in `mask` [B, K]; no other has a vote."""
+    """Squared error of [B, K, D], averaged over D, summed over the steps in `mask` [B, K], divided by `count`."""
     return ((prediction.float() - target).square().mean(-1) * mask).sum() / count
 
 

@@ -1,4 +1,4 @@
-"""Networks that treat left and right alike, exactly.
+"""Networks that are exactly equivariant under the left-right mirror.
 
 The humanoid is symmetric under the mirror y -> -y. Every vector splits into an even part, which the mirror keeps, and
 an odd part, whose sign it changes. A linear map commutes with the mirror when it takes even to even and odd to odd; a
@@ -51,7 +51,7 @@ class MirrorLinear(nn.Module):
 
 
 class MirrorMLP(nn.Module):
-    """Perceptron with ELU layers of `widths` pairs: even values [B, outputs[0]] and odd values [B, outputs[1]]."""
+    """MLP with ELU layers of `widths` pairs. Returns even values [B, outputs[0]] and odd values [B, outputs[1]]."""
 
     def __init__(self, inputs: tuple[int, int], widths: Sequence[int], outputs: tuple[int, int]):
         super().__init__()
@@ -60,7 +60,7 @@ class MirrorMLP(nn.Module):
         self.head = MirrorLinear(sizes[-1], outputs)
 
     def forward(self, features: Pair, shift: Pair | None = None) -> Pair:
-        """`shift` is added to what the first layer computes: an embedding of W pairs."""
+        """`shift`, an embedding of W pairs, is added to the output of the first layer before its ELU."""
         for layer in self.hidden:
             even, odd = layer(features)
             if shift is not None:
@@ -71,6 +71,6 @@ class MirrorMLP(nn.Module):
 
 def mirror_elu(even: Tensor, odd: Tensor) -> Pair:
     """ELU of each unit and its mirror image, in even and odd form."""
-    halves = functools.partial(torch.ops.aten.elu_, alpha=1.0, scale=0.5)  # which functional.elu does not scale
+    halves = functools.partial(torch.ops.aten.elu_, alpha=1.0, scale=0.5)  # functional.elu has no `scale`
     unit, image = halves(even + odd), halves(even - odd)
     return unit + image, unit - image

@@ -1,4 +1,4 @@
-"""The motor policy: observation and goal in, actions out. It is the teacher of everything after it.
+"""The motor policy: observation and goal in, actions out. It is the teacher of the later stages.
 
 Shapes: B batch (any leading axes), S body state, C = 5 command, A actions.
 """
@@ -23,12 +23,12 @@ from agent.simulation.env import env_id
 from agent.simulation.heading import FRAMES, check_batch, check_observation
 from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature_sizes, goal_commands, posture_features
 
-FIRST_STD = 0.35  # of the exploration noise, as a share of the action range
-GOAL_FEATURES = (9, 5)  # even and odd: `goal_features`
-LOW = 3  # the even one of a crouch
-RETURN_SHARE = 0.05  # by which the critic's unit moves with every rollout
+FIRST_STD = 0.35  # initial exploration noise, as a share of the action range
+GOAL_FEATURES = (9, 5)  # numbers of even and odd `goal_features`
+LOW = 3  # index of the crouch among the even ones
+RETURN_SHARE = 0.05  # by which the critic's `return_scale` moves per rollout
 OBSERVATION_CLIP = 10.0  # standard deviations
-CRITIC = Path("critic") / "model.safetensors"  # next to a policy, for a training that goes on from it
+CRITIC = Path("critic") / "model.safetensors"  # next to a policy, to continue its training
 
 
 class MotorPolicyConfig(PreTrainedConfig):
@@ -39,7 +39,7 @@ class MotorPolicyConfig(PreTrainedConfig):
         widths: pairs of units in each hidden layer.
         goal_conditioned: false for goal-blind pretraining.
         frame: what it observes, a key of `agent.simulation.heading.FRAMES`. A policy that was trained for the native
-            reward, along the world's x axis, sees the world's.
+            reward, which counts motion along the world's x axis, observes the world frame.
         observation_size, action_size, action_scale: those of the body, by default.
     """
 
@@ -63,7 +63,7 @@ class MotorPolicyConfig(PreTrainedConfig):
 
 
 class MotorPolicy(PreTrainedModel):
-    """A mirror-symmetric Gaussian policy with its observation statistics inside.
+    """A mirror-symmetric Gaussian policy that contains its observation statistics.
 
     As an actor it is deterministic: `reset()`, `prompt(goal)`, `act(observation)`.
     """
@@ -109,7 +109,7 @@ class MotorPolicy(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs) -> "MotorPolicy":
-        """Load from a folder or a Hub repo. Raises ValueError for what is no whole MotorPolicy of this goal
+        """Load from a folder or a Hub repo. Raises ValueError unless it is a complete MotorPolicy of this goal
         vocabulary.
         """
         policy = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
@@ -118,12 +118,12 @@ class MotorPolicy(PreTrainedModel):
 
     @classmethod
     def to_train_on(cls, path: Path, name: str, **expected: str) -> "MotorPolicy":
-        """The policy in the folder `path` of the artefact `name`, to train on from it.
+        """The policy in the folder `path` of the artifact `name`, to continue its training.
 
-        One of the first vocabulary, which had neither heights nor arms, is widened and acts as before.
+        A policy of goal vocabulary 1, which had neither heights nor arms, is widened and acts as before.
 
         Raises:
-            ValueError: what is no whole MotorPolicy, or has other settings than the `expected` ones.
+            ValueError: it is not a complete MotorPolicy, or its settings are not the `expected` ones.
         """
         config = checks.check_artefact(path, name, model_type=MotorPolicyConfig.model_type)
         for key, value in expected.items():
@@ -144,11 +144,11 @@ class MotorPolicy(PreTrainedModel):
 
     @torch.no_grad()
     def start_crouch(self) -> None:
-        """Answer a low command, which the policy does not know yet, as if what it observes were off by the
-        `crouch_offset` of its body: a crouch to start learning from.
+        """Make the policy respond to a low command, which it has not learned yet, as if the `crouch_offset` of its
+        body were added to its observation. This gives a crouch to start learning from.
 
-        An offset is linear in the first layer, so it goes into the column of `low`. Nothing changes for commands of
-        normal height.
+        The first layer is linear, so the offset is a constant there, and goes into the column of `low`. Nothing
+        changes for commands of normal height.
         """
         shift = self.even_basis @ torch.as_tensor(self.body.crouch_shift, device=self.device)
         shift /= (self.even_variance + 1e-6).sqrt()
@@ -156,7 +156,7 @@ class MotorPolicy(PreTrainedModel):
         self.goal_embedding.even.weight[:, LOW] = layer.even.weight @ shift
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:  # ty: ignore[incompatible-method-override]
-        """Save to a folder, whole and sealed."""
+        """Save to a folder, as whole files with a checksum manifest."""
         with runs.placing(save_directory, sum(value.nbytes for value in self.state_dict().values())) as new:
             super().save_pretrained(new, **kwargs)
 
@@ -178,13 +178,13 @@ class MotorPolicy(PreTrainedModel):
         """Mean [B, A] and standard deviation [A] of the action in ±1, for observations [B, S], commands [B, C] and the
         phase [B, 2] of gait and wave in cycles.
 
-        Half a cycle of the gait later is the mirror image, so the clock also decides which foot takes the first step
-        from a symmetric stance.
+        Shifting the gait by half a cycle is the same as mirroring, so the clock also decides which foot takes the
+        first step from a symmetric stance.
         """
         return self.from_features(self.normalize(observations), commands, phase)
 
     def from_features(self, features: Pair, commands: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, for observations that are normalized already."""
+        """The same as `forward`, for observations that are already normalized."""
         angle = 2 * torch.pi * phase
         sin, cos = angle.sin(), angle.cos()
         odd_shift = self.clock_embedding(torch.stack([sin[..., 0], cos[..., 0]], dim=-1))
@@ -198,8 +198,8 @@ class MotorPolicy(PreTrainedModel):
     def publish(
         self, folder: str | Path, critic: "Critic", evaluation: dict, *, name: str, steps: int, seconds: float
     ) -> None:
-        """Save to a folder with the critic and a card, which says by which name it is loaded, how it was trained, and
-        what an evaluation of the commands or the native suite measured.
+        """Save to a folder with the critic and a card. The card shows the name to load it by, how it was trained, and
+        the results of the commands suite or the native suite.
         """
         self.save_pretrained(folder)
         critic.save(Path(folder))
@@ -208,7 +208,7 @@ class MotorPolicy(PreTrainedModel):
 
     @property
     def description(self) -> dict[str, Any]:
-        """What its card says of it: see `cards.write_policy_card`."""
+        """Entries of its card: see `cards.write_policy_card`."""
         body, native = self.body, self.config.frame == "world"
         return {
             "body": body.name,
@@ -227,7 +227,7 @@ class MotorPolicy(PreTrainedModel):
 
     @torch.no_grad()
     def set_std(self, std: float) -> None:
-        """Set the exploration noise to `std`, a share of the action range; less where the range is wider than most."""
+        """Set the exploration noise to `std`, a share of the action range; less for wide ranges (`noise_shares`)."""
         self.log_std.copy_(torch.as_tensor(np.log(std * self.body.noise_shares)))
 
     def normalize(self, observations: Tensor) -> Pair:
@@ -237,8 +237,8 @@ class MotorPolicy(PreTrainedModel):
         return even.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP), odd.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
 
     def moments(self, observations: Tensor) -> Tensor:
-        """What observations [..., S] add to the statistics [1 + 2 E + O]: their count, the first two moments of even
-        features and the second of odd ones. Those of several sets of observations add up.
+        """Sums [1 + 2 E + O] over observations [..., S] for the statistics: their count, even features, squares of
+        even features, and squares of odd ones. Sums of several sets of observations can be added.
         """
         observations = observations.flatten(0, -2)
         even, odd = observations @ self.even_basis.T, observations @ self.odd_basis.T
@@ -259,15 +259,15 @@ class MotorPolicy(PreTrainedModel):
         self.count.copy_(total)
 
     def reset(self) -> None:
-        """Start anew, with the clocks, from standing."""
+        """Reset the clocks, and the command to standing."""
         self.phase, self.command = np.zeros(2), np.zeros(COMMAND_SIZE, dtype=np.float32)
 
     def prompt(self, goal: Goal | Sequence[Goal]) -> None:
-        """Go over to `goal` from now on (`agent.simulation.task.approach`); one goal per body when bodies are batched.
+        """Move the command toward `goal` from now on (`agent.simulation.task.approach`); one goal per body in a batch.
 
         Raises:
-            ValueError: the policy sees the world's frame, in which goals mean nothing; a goal has no command, or its
-                height or arms are none of the body.
+            ValueError: the policy observes the world frame, in which goals have no meaning; a goal has no command, or
+                the body does not support its velocity, height or arms.
         """
         if self.config.frame != "heading":
             raise ValueError(
@@ -280,7 +280,7 @@ class MotorPolicy(PreTrainedModel):
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Action [B, A] float32 in the env's units for observations [B, S or more], as the env returned them.
 
-        What follows the body state is the env's command; the policy follows its own prompt.
+        The policy ignores the env's command, which follows the body state, and follows its own prompt.
         """
         size = self.body.observation_size
         check_observation(observation, size)
@@ -297,9 +297,9 @@ class MotorPolicy(PreTrainedModel):
 
 
 class Critic(nn.Module):
-    """Value of a state under the mirror, in units of the running standard deviation of returns.
+    """Mirror-invariant value of a state, in units of the running standard deviation of returns.
 
-    It sees the observation and what the reward remembers, so that the value is a function of the state.
+    It sees the observation and the state of the reward, so that its input determines the value.
     """
 
     return_scale: Tensor
@@ -324,17 +324,17 @@ class Critic(nn.Module):
         return self.network(inputs)[0].squeeze(-1)
 
     def follow_returns(self, std: Tensor) -> None:
-        """Move the unit of the values towards the standard deviation of new returns."""
+        """Move the unit of the values toward the standard deviation of new returns."""
         started = self.return_scale != 1
         self.return_scale.lerp_(std, RETURN_SHARE if started else 1.0)
 
     def save(self, folder: Path) -> None:
-        """Save to CRITIC within the folder of its policy, whole and sealed."""
+        """Save to CRITIC within the folder of its policy, as a whole file with a checksum manifest."""
         with runs.placing(folder / CRITIC.parent) as new:
             save_file(self.state_dict(), new / CRITIC.name)
 
     def load(self, path: Path, name: str) -> None:
-        """Load the weights in a file of the artifact `name`. Raises ValueError where they do not fit."""
+        """Load the weights in a file of the artifact `name`. Raises ValueError if they do not fit."""
         runs.check(path.parent)
         try:
             self.load_state_dict(widen(load_file(path), self))
@@ -345,7 +345,7 @@ class Critic(nn.Module):
 
 
 def widen(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Weights `state` with zero columns appended for the inputs that `model` has in addition: heights and arms."""
+    """Weights `state`, with zero columns appended for inputs that only `model` has: heights and arms."""
     sizes = {name: value.shape for name, value in model.state_dict().items()}
     return {
         name: nn.functional.pad(value, (0, sizes[name][1] - value.shape[1]))
@@ -356,7 +356,7 @@ def widen(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
 
 
 def _sizes(config: dict) -> dict[str, Any]:
-    """What the config of a policy must say. Version 1 has no `body`, and one `action_limit` for all actions."""
+    """Required entries of a policy's config. Version 1 has no `body`, and one `action_limit` for all actions."""
     body = find_body(config.get("body", "humanoid"))
     return {
         "observation_size": body.observation_size,

@@ -1,4 +1,4 @@
-"""What the bodies of an env are asked to do, where they start and how they are disturbed, when the env chooses.
+"""The goals, starts and shoves that an env draws at random.
 
 Shapes: N bodies, J joints.
 """
@@ -13,9 +13,9 @@ from agent.bodies import Body
 from agent.goals import GRID_STEP, SKILLS
 from agent.simulation.task import ARM_CODES, COMMAND_SIZE, moving
 
-MODERATE = 0.6  # share of the fastest speed; a run is faster
-SLOWEST = 0.2  # m/s ahead
-WITHIN = 1 + 1e-6  # reach of a command that the body is trained on, rounding included
+MODERATE = 0.6  # share of the fastest speed; fast commands are at least this fast
+SLOWEST = 0.2  # m/s, the slowest forward command
+WITHIN = 1 + 1e-6  # largest `Body.reach` of a trained command, rounding included
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,23 @@ class Curriculum:
     """Settings of what an env draws at random. Shares are from 0 to 1.
 
     Args:
-        goal_seconds: shortest and longest time of a goal.
-        stand_factor: how much longer a goal to stand lasts: a body that tips over slowly falls late.
+        goal_seconds: shortest and longest duration of a goal.
+        stand_factor: factor on the duration of a standing goal, because a body that tips over slowly falls late.
         skill_share: share of the goals that are named skills.
-        run_share: share of the goals that go straight ahead at 60 % and more of the fastest speed.
-        sidestep_share: share of the goals that go straight to a side, in addition to those among all the others.
-        stand_share: share of the goals that are to stand, in addition to those among all the others.
-        low_share: share of the goals in a crouch, of bodies that can.
-        arms_share: share of the goals whose arms do not rest, of bodies that can.
+        run_share: share of the goals that go straight ahead at 60 % or more of the fastest speed.
+        sidestep_share: share of the goals that go straight to a side, in addition to those among the other goals.
+        stand_share: share of the goals that are standing, in addition to those among the other goals.
+        low_share: share of the goals in a crouch, for bodies that can crouch.
+        arms_share: share of the goals with an arm pose other than rest, for bodies that have one.
         on_grid: whether goals are rounded to those that have goal tokens.
-        push_speed: m/s, the largest shove of the whole body.
+        push_speed: largest shove, a change of velocity of the whole body, m/s.
         push_seconds: shortest and longest time between two shoves.
-        stride_share: share of the episodes that start in mid-stride. From its usual start, with both feet side by
-            side, a body on small feet tips over before it has learned to step.
-        recovery_share: share of the episodes that start in another body's state, disturbed.
-        retry_share: share of the bodies that fell and start again where their last goal began, with that goal: what
-            is hard, like a stop from a run, is practiced until it is not.
+        stride_share: share of the episodes that start in mid-stride. From the default start, with the feet side by
+            side, a body with small feet tips over before it has learned to step.
+        recovery_share: share of the episodes that start in the current state of another body, with noise on its
+            velocities.
+        retry_share: share of the falls after which a body restarts where its last goal began, with that goal. Hard
+            goals, like a stop from a run, are thus practiced more often.
 
     Raises:
         ValueError: a share is not from 0 to 1, shares of the same goals or episodes add up to more than 1, a range of
@@ -80,7 +81,7 @@ class Curriculum:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Goals [rows, 5] float32 for the bodies in `rows`, and the control steps [rows] that they last.
 
-        `starting` [rows] tells which of them begin an episode, for curricula that go on from goal to goal.
+        `starting` [rows] is true for bodies that begin an episode, for curricula with a sequence of goals per episode.
         """
         goals = self.draw_goals(rng, rows, body, difficulty)
         return goals, self.draw_times(rng, goals, body)
@@ -126,8 +127,8 @@ def control_steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
 
 
 def nearest_on_grid(velocities: np.ndarray, body: Body, low: np.ndarray | bool = False) -> np.ndarray:
-    """Velocities [..., 3] float32 with tokens, near to the given ones and within the reach of the body; `low` [...]
-    tells which of them are in a crouch.
+    """Velocities [..., 3] float32 on the token grid, close to the given ones and within the reach of the body; `low`
+    [...] is true for those in a crouch.
     """
     wanted = np.asarray(velocities, dtype=float)
     most = np.broadcast_to(body.limits[1], wanted.shape).copy()
@@ -135,7 +136,7 @@ def nearest_on_grid(velocities: np.ndarray, body: Body, low: np.ndarray | bool =
     bounds = (np.trunc(bound / GRID_STEP + np.sign(bound) * 1e-6) for bound in (body.limits[0], most))
     steps = np.clip(np.rint(wanted / GRID_STEP), *bounds)
     while (beyond := body.reach(steps * GRID_STEP) > WITHIN).any():
-        # The axis that was rounded up most, among those that move at all, goes one step towards 0.
+        # Of the axes that are not 0, the one that was rounded up most goes one step toward 0.
         added = np.where(steps == 0, -np.inf, np.abs(steps) - np.abs(wanted) / GRID_STEP)
         shorter = (np.arange(3) == added.argmax(-1)[..., None]) & beyond[..., None]
         steps = steps - shorter * np.sign(steps)
@@ -143,7 +144,7 @@ def nearest_on_grid(velocities: np.ndarray, body: Body, low: np.ndarray | bool =
 
 
 def snap_velocity(velocity: Sequence[float], body: Body, low: bool = False) -> tuple[float, float, float]:
-    """The nearest velocity (vx, vy, wz) on the grid within the reach of the body, in a crouch where `low`."""
+    """The nearest velocity (vx, vy, wz) on the grid within the reach of the body, in a crouch if `low`."""
     vx, vy, wz = nearest_on_grid(np.array(velocity), body, low).astype(float).round(1).tolist()
     return vx, vy, wz
 
@@ -151,7 +152,7 @@ def snap_velocity(velocity: Sequence[float], body: Body, low: bool = False) -> t
 def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
     """Commands [count, 3] float32 from the trained region: standing, straight, backward, turning, sidestepping, mixed.
 
-    `difficulty` in 0..1 widens the region from a gentle core to all of it.
+    `difficulty` in 0..1 widens the region from gentle commands to all of it.
     """
     fastest = body.limits[1, 0]
     forward = _fastest(body, difficulty)
@@ -187,14 +188,14 @@ def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty
 
 
 def fast_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
-    """Commands [count, 3] float32 to go straight ahead at 60 % and more of the fastest speed of the region."""
+    """Commands [count, 3] float32 to go straight ahead at 60 % or more of the fastest speed of the region."""
     commands = np.zeros((count, 3), dtype=np.float32)
     commands[:, 0] = rng.uniform(MODERATE, 1.0, count) * _fastest(body, difficulty)
     return commands
 
 
 def side_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
-    """Commands [count, 3] float32 to go to the left or to the right at 25 % and more of the fastest speed."""
+    """Commands [count, 3] float32 to go to the left or to the right at 25 % or more of the fastest speed."""
     commands = np.zeros((count, 3), dtype=np.float32)
     fastest = body.limits[rng.integers(2, size=count), 1] * (0.5 + 0.5 * difficulty)
     commands[:, 1] = fastest * rng.uniform(0.25, 1.0, count)
@@ -202,9 +203,9 @@ def side_commands(rng: np.random.Generator, count: int, body: Body, difficulty: 
 
 
 def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions [count, 7 + J] and velocities [count, 6 + J] of bodies in mid-stride, from their position `start`
-    [7 + J]: legs apart, one knee bent, moving ahead. The angles, in rad, are those of a person's stride, and suit any
-    pair of legs.
+    """Positions [count, 7 + J] and velocities [count, 6 + J] of bodies in mid-stride, from their start positions
+    `start` [7 + J]: legs apart, one knee bent, moving ahead. The angles, in rad, are those of a human stride, and suit
+    any pair of legs.
     """
     joints = len(body.joints)
     qpos, qvel = np.zeros((count, 7 + joints)), np.zeros((count, 6 + joints))
@@ -233,5 +234,5 @@ def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.nda
 
 
 def _fastest(body: Body, difficulty: float) -> float:
-    """m/s ahead."""
+    """Fastest forward command at this difficulty, m/s."""
     return body.gentle_speed + (body.limits[1, 0] - body.gentle_speed) * difficulty

@@ -29,12 +29,12 @@ FRAME_SIZE = 480  # pixels
 class GoalEnv(gymnasium.Env):
     """One body of a GoalVectorEnv, which also renders.
 
-    The env draws goals by itself, until it is given one: `env.reset(options={"goal": Goal(1.0)})` or
-    `env.unwrapped.goal = Goal(1.0)`, which lasts until the next reset.
+    The env draws goals at random until it is given one by `env.reset(options={"goal": Goal(1.0)})` or
+    `env.unwrapped.goal = Goal(1.0)`. A given goal lasts until the next reset.
 
     Args:
         body: name of the robot.
-        render_mode: `rgb_array`, `depth_array`, `human` or None. Pictures are 480 x 480, from a camera that follows.
+        render_mode: `rgb_array`, `depth_array`, `human` or None. Images are 480 x 480; the camera follows the body.
         reward: `goal`, or `native` for that of Gymnasium's own env of this robot.
     """
 
@@ -70,7 +70,7 @@ class GoalEnv(gymnasium.Env):
         self._envs.goals = goal
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start anew, with a goal that the env draws or that `options={"goal": ...}` gives."""
+        """Start an episode, with a goal that the env draws or that `options={"goal": ...}` gives."""
         super().reset(seed=seed)
         if options and "goal" in options:
             _check_goal(options["goal"])
@@ -105,15 +105,15 @@ class GoalEnv(gymnasium.Env):
         self._envs.set_state(np.arange(1), qpos, qvel)
 
     def render(self) -> np.ndarray | None:
-        """A picture [480, 480, 3] uint8 from a camera that follows the body."""
+        """An image [480, 480, 3] uint8 from a camera that follows the body."""
         if self.render_mode is None:
             return None
         if self.mujoco_renderer is None:
             if sys.platform == "linux" and "DISPLAY" not in os.environ:
-                os.environ.setdefault("MUJOCO_GL", "egl")  # needs no window
+                os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a display
             camera = {"distance": self.body.camera_distance, "azimuth": 120.0, "elevation": -12.0}
             self.mujoco_renderer = MujocoRenderer(self.model, self.data, camera, FRAME_SIZE, FRAME_SIZE, camera_id=-1)
-        self.mujoco_renderer.data = self.data  # one whose simulation failed is another
+        self.mujoco_renderer.data = self.data  # `Physics` replaces it if the simulation fails
         viewer = self.mujoco_renderer._get_viewer(self.render_mode)
         viewer.data = self.data
         viewer.cam.lookat[:] = *self.data.qpos[:2], self.body.camera_height
@@ -131,7 +131,7 @@ def _check_goal(goal: object) -> None:
 
 
 def _row(name: str, values: np.ndarray, size: int) -> np.ndarray:
-    """The values [size] of this one body as those of the first of many [1, size]."""
+    """The values [size] of the one body as a batch [1, size]."""
     if np.shape(values) != (size,):
         raise ValueError(f"{name} has shape {np.shape(values)}: give {(size,)}")
     return np.asarray(values)[None]

@@ -1,6 +1,6 @@
-"""The heading frame: what a body observes of itself, the same in whatever direction it faces.
+"""The heading frame: what a body observes of itself, independent of the direction in which it faces.
 
-An observation of a body with J joints is 11 + 2 J numbers, its positions and velocities with the yaw taken out:
+An observation of a body with J joints is 11 + 2 J numbers, its positions and velocities with the yaw removed:
 
 | index | quantity | frame, unit |
 |---|---|---|
@@ -32,7 +32,7 @@ def heading_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
 
 
 def world_observation(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-    """The same numbers [..., S] in the world's frame, as Gymnasium's own envs observe them: the yaw is in it."""
+    """The same numbers [..., S] in the world frame, yaw included, as Gymnasium's own envs observe them."""
     _check_sizes(qpos, qvel)
     return np.concatenate([qpos[..., 2:], qvel], axis=-1).astype(np.float32)
 
@@ -53,7 +53,7 @@ def yaw(qpos: np.ndarray) -> np.ndarray:
 
 
 def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-    """Velocity of the torso [..., 3] in the space of goals: forward m/s, left m/s, yaw rate rad/s."""
+    """Velocity of the torso [..., 3] as goals define it: forward m/s, left m/s, yaw rate rad/s."""
     heading = yaw(qpos)
     cos, sin = np.cos(heading), np.sin(heading)
     yaw_rate = _yaw_rate(*quaternion(qpos), qvel[..., 3:6])
@@ -63,25 +63,25 @@ def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
 
 
 def observed_velocity(observation: np.ndarray) -> np.ndarray:
-    """The same velocity [..., 3] as observations [..., S] show it.
+    """The same velocity [..., 3], from observations [..., S].
 
-    Raises ValueError where the command is still in them.
+    Raises ValueError if they still include the command.
     """
     tilt, velocity, angular = _torso(observation)
     return np.concatenate([velocity[..., :2], _yaw_rate(*np.moveaxis(tilt, -1, 0), angular)[..., None]], axis=-1)
 
 
 def heading_rate(observation: np.ndarray) -> np.ndarray:
-    """Change of the heading [...] in rad/s, as observations [..., S] show it.
+    """Rate of change of the heading [...] in rad/s, from observations [..., S].
 
-    The heading is the yaw of the torso. The vertical part of the angular velocity is not quite its rate for a torso
-    that sways: integrated, it is off by up to 26 degrees a minute.
+    The heading is the yaw of the torso. For a torso that sways, the vertical part of the angular velocity is not
+    exactly this rate: integrated, it is off by up to 26 degrees per minute.
 
-    Raises ValueError where the command is still in them.
+    Raises ValueError if they still include the command.
     """
     tilt, _, angular = _torso(observation)
     w, x, y, z = np.moveaxis(tilt, -1, 0)
-    up_y, up_z = 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)  # of the world's vertical in the body's frame
+    up_y, up_z = 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)  # the world's vertical in the body's frame
     return (angular[..., 1] * up_y + angular[..., 2] * up_z) / np.maximum(up_y**2 + up_z**2, 1e-6)
 
 
@@ -91,7 +91,7 @@ def uprightness(qpos: np.ndarray) -> np.ndarray:
 
 
 def check_observation(observation: np.ndarray, size: int) -> None:
-    """Raise ValueError where an observation [...] is too short or not finite, before an actor remembers it."""
+    """Raise ValueError if an observation [...] is too short or not finite, before an actor stores it."""
     if np.shape(observation)[-1:] < (size,):
         raise ValueError(
             f"observation has shape {np.shape(observation)}: this actor needs {size} numbers for each body"
@@ -102,8 +102,8 @@ def check_observation(observation: np.ndarray, size: int) -> None:
 
 
 def check_batch(observation: np.ndarray, prompted: tuple[int, ...], remembered: tuple[int, ...]) -> None:
-    """Raise ValueError where observations [..., S] are not of the bodies that an actor was prompted for, or not of
-    those that it remembers. Both are shapes [...], or () for one that all bodies share.
+    """Raise ValueError unless observations [..., S] are of as many bodies as the actor was `prompted` for and has
+    `remembered`. Both are batch shapes [...], or () for what all bodies share.
     """
     shape = np.shape(observation)
     if prompted not in ((), shape[:-1]):
@@ -115,8 +115,9 @@ def check_batch(observation: np.ndarray, prompted: tuple[int, ...], remembered: 
 
 
 def _torso(observation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Orientation [..., 4], linear and angular velocity [..., 3] in observations [..., S]: S is odd for every body,
-    S + C is even.
+    """Orientation [..., 4], linear and angular velocity [..., 3] in observations [..., S].
+
+    Raises ValueError for an even size, which includes the command: S is odd for every body, S + C even.
     """
     size = observation.shape[-1]
     if size % 2 == 0:
@@ -126,7 +127,7 @@ def _torso(observation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _yaw_rate(w: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray, angular: np.ndarray) -> np.ndarray:
-    """Yaw rate [...] of an angular velocity [..., 3] in the body's frame: a free joint's is, in MuJoCo."""
+    """Yaw rate [...] of an angular velocity [..., 3] in the body's frame, as MuJoCo gives it for a free joint."""
     # The world's vertical in the body's frame is the last row of the rotation.
     up = np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
     return (up * angular).sum(-1)
@@ -134,4 +135,4 @@ def _yaw_rate(w: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray, angula
 
 def _check_sizes(qpos: np.ndarray, qvel: np.ndarray) -> None:
     if qpos.shape[-1] != qvel.shape[-1] + 1:
-        raise ValueError(f"{qpos.shape[-1]} positions and {qvel.shape[-1]} velocities are none of one body")
+        raise ValueError(f"{qpos.shape[-1]} positions and {qvel.shape[-1]} velocities do not belong to one body")

@@ -1,6 +1,6 @@
 """N bodies in MuJoCo, stepped by native threads.
 
-`mj_step` releases the GIL; everything else is done once for all bodies, in NumPy. Shapes: N bodies, J joints,
+`mj_step` releases the GIL; everything else is vectorized over the bodies in NumPy. Shapes: N bodies, J joints,
 A actions, B rigid bodies of the model.
 """
 
@@ -16,11 +16,10 @@ import numpy as np
 
 from agent.bodies import Body
 
-# Gymnasium's Humanoid-v5 evaluates the dynamics four times per physics step (rk4), implicitfast once.
-# A speed that no body reaches: beyond it the simulation has diverged even where it is still finite.
+# No body moves this fast, m/s or rad/s: beyond it the simulation has diverged, even if it is still finite.
 DIVERGED_SPEED = 1e3
-HANG_SECONDS = 30.0  # a step of all bodies takes a fraction of a second
-MAX_FAILED = 0.1  # share of the bodies whose step may fail at once; more than that is no accident
+HANG_SECONDS = 30.0  # timeout; a step of all bodies takes a fraction of a second
+MAX_FAILED = 0.1  # share of the bodies whose step may fail at once; with more, the error is raised
 
 
 @dataclass(frozen=True)
@@ -44,21 +43,21 @@ class Physics:
         count: N.
         num_threads: threads that step them.
         contact_forces: whether `forces` is computed, which is expensive.
-        training: whether to load the body's model to train in.
+        training: whether to load the body's training model.
 
     Raises:
-        ValueError: a model that the body does not describe, or none to train in.
+        ValueError: the model does not match the body, or there is no training model.
     """
 
     def __init__(self, body: Body, count: int, num_threads: int, contact_forces: bool = False, training: bool = False):
         self.body, self.count, self.num_threads, self._contact_forces = body, count, num_threads, contact_forces
         load_model = body.load_training_model if training else body.load_model
         if load_model is None:
-            raise ValueError(f"body {body.name} has no model of its own to train in: leave training_model out")
+            raise ValueError(f"body {body.name} has no training model: leave training_model out")
         self.model = model = load_model()
         body.check_model(model, training)
         self.frame_skip = round(body.control_seconds / model.opt.timestep)  # physics steps per control step
-        # MuJoCo would restart a diverged simulation silently; we want to see it.
+        # MuJoCo would silently reset a diverged simulation, and `step` could not report it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         right, left = (model.geom(name).id for name in body.feet)
         self._feet_rows = _pair(right, left)
@@ -73,8 +72,8 @@ class Physics:
         self.qvel = np.zeros((count, model.nv))
         self.feet = np.zeros((count, 2, 3))
         self.centers = np.zeros((count, model.nbody, 3))
-        self.forces = np.zeros((count, model.nbody, 6))  # on each rigid body, from contacts
-        self.assist = np.zeros((count, 6))  # N and Nm that pull at each torso from outside, world frame
+        self.forces = np.zeros((count, model.nbody, 6))  # contact forces on each rigid body
+        self.assist = np.zeros((count, 6))  # external force and torque on each torso, N and Nm, world frame
 
     @property
     def state(self) -> BodyState:
@@ -82,7 +81,7 @@ class Physics:
         return BodyState(self.qpos, self.qvel, self.feet)
 
     def freeze(self) -> BodyState:
-        """Where the bodies are, in arrays that nothing writes into anymore."""
+        """Where the bodies are, in arrays that later steps leave unchanged."""
         state = self.state
         self.qpos, self.qvel, self.feet = self.qpos.copy(), self.qvel.copy(), self.feet.copy()
         return state
@@ -109,7 +108,7 @@ class Physics:
             self.qvel[row] = self.data[row].qvel
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything that the future depends on, as arrays with N rows."""
+        """Everything that later steps depend on, as arrays with N rows."""
         size = mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION)
         rows = np.zeros((self.count, size))
         for row, data in zip(rows, self.data, strict=True):
@@ -117,7 +116,7 @@ class Physics:
         return {"physics": rows, "feet": self.feet.copy(), "centers": self.centers.copy()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from `state_dict()`: the same controls then give the same states."""
+        """Continue from `state_dict()`: the same controls then give the same states."""
         for data, row in zip(self.data, state["physics"], strict=True):
             mujoco.mj_setState(self.model, data, np.ascontiguousarray(row), mujoco.mjtState.mjSTATE_INTEGRATION)
         self.qpos = np.stack([data.qpos for data in self.data])
@@ -131,7 +130,7 @@ class Physics:
 
         Raises:
             ValueError: `close` was called.
-            Exception: that of the physics, where it fails for more than MAX_FAILED of the bodies at once.
+            Exception: the error of the physics, if it fails for more than MAX_FAILED of the bodies at once.
         """
         if not self.close.alive:
             raise ValueError("this env was closed: make another one")
@@ -143,7 +142,7 @@ class Physics:
             self._work(thread, rows, controls, arrays, failed)
             self._finished.put(thread)
 
-        waiting, patience = set(self._threads), 2  # the first wait may end late because all of the process stood still
+        waiting, patience = set(self._threads), 2  # the first timeout may come from a paused process
         for thread in waiting:
             thread.jobs.put(work)
         while waiting:
@@ -156,7 +155,7 @@ class Physics:
                     waiting = self._replace(waiting, work)
                     patience = 2
         if failed:
-            # What hangs may still write, into arrays that nobody reads anymore.
+            # A hung thread may still write into the old arrays, so copies replace them.
             self.qpos, self.qvel, self.feet, self.centers, self.forces = (array.copy() for array in arrays)
             for row, error in failed.items():
                 print(f"body {row} starts anew: {error}", file=sys.stderr)
@@ -168,7 +167,7 @@ class Physics:
         return ~(np.isfinite(self.qpos).all(1) & (np.abs(self.qvel).max(1) < DIVERGED_SPEED))
 
     def _replace(self, hung: "set[PhysicsThread]", work: "Job") -> "set[PhysicsThread]":
-        """Start new threads on the same work in place of those that hang; returns them."""
+        """Replace threads that hang by new ones on the same work; returns the new ones."""
         new = [PhysicsThread() for _ in hung]
         end(hung)
         self._threads[:] = [thread for thread in self._threads if thread not in hung] + new
@@ -193,8 +192,8 @@ class Physics:
                 view[0][:], view[1][:] = controls[row], self.assist[row]
                 step(model, data, frame_skip)
                 if self._contact_forces:
-                    mujoco.mj_rnePostConstraint(model, data)  # mj_step leaves contact forces out
-            except Exception as error:  # whatever it is, it is this body's alone
+                    mujoco.mj_rnePostConstraint(model, data)  # mj_step does not compute contact forces
+            except Exception as error:  # any error concerns only this body
                 failed[row] = error
             _, _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
 
@@ -205,14 +204,14 @@ class Physics:
 
 
 def _pair(first: int, second: int) -> slice:
-    """The slice that holds just these two indices, in this order: a view, where a list of them would copy."""
+    """The slice of just these two indices, in this order: indexing with it gives a view, with a list a copy."""
     step = second - first
     stop = second + (1 if step > 0 else -1)
     return slice(first, stop if stop >= 0 else None, step)
 
 
 class PhysicsThread(threading.Thread):
-    """Works on one job after the other, None ending it. A daemon: one that hangs does not keep the process alive."""
+    """Does one job after another until it gets None. As a daemon, it does not keep the process alive if it hangs."""
 
     def __init__(self):
         super().__init__(name="physics", daemon=True)
@@ -223,13 +222,13 @@ class PhysicsThread(threading.Thread):
     def run(self) -> None:
         while (job := self.jobs.get()) is not None:
             job(self)
-            del job  # it refers to the env, which could otherwise not be collected
+            del job  # it refers to the env and would keep it from being garbage-collected
 
 
 Job = Callable[[PhysicsThread], None]
 
 
 def end(threads: Iterable[PhysicsThread]) -> None:
-    """Let each of them end when it is done with its job."""
+    """Let each thread end after its current job."""
     for thread in threads:
         thread.jobs.put(None)

@@ -1,6 +1,6 @@
-"""An actor in an env: the loop of observing, acting and stepping that suites, trials, runs and films share.
+"""An actor in an env: the loop of observing, acting and stepping that suites, trials, runs and videos share.
 
-Shapes: N bodies (no such axis for one).
+Shapes: N bodies (one body has no such axis).
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Rollout:
     """An actor that moves the body of a GoalEnv, or the bodies of a GoalVectorEnv, step by step.
 
     Args:
-        actor: prompted by `prompt`; one that is never prompted goes on with its own goal.
+        actor: prompted by `prompt`; an actor that is never prompted keeps its own goal.
         env: wrapped or not; stepped with the actor's actions.
         observation: what the actor sees first.
     """
@@ -55,7 +55,7 @@ class Rollout:
         seed: int | list[int],
         goals: Goal | Sequence[Goal] | None = None,
     ) -> "Rollout":
-        """Begin at the env's start, with an actor that remembers nothing and pursues `goals`."""
+        """Reset the env and the actor, and give both `goals`, if there are any."""
         actor.reset()
         options = None if goals is None else {"goal": goals}
         observation, _ = env.reset(seed=seed, options=options)  # ty: ignore[invalid-argument-type]  a list of seeds
@@ -80,7 +80,7 @@ class Rollout:
 
 
 def check_body(actor: Actor, body: str, name: object) -> None:
-    """Raise ValueError where the actor, loaded from `name`, moves another body than the one of this name."""
+    """Raise ValueError if the actor, which was loaded from `name`, does not move the body named `body`."""
     try:
         found = actor.body
     except ValueError as error:

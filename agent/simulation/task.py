@@ -1,10 +1,10 @@
-"""The task: follow a goal, in step with a clock. The reward, and the command that leads to a goal.
+"""The task: follow a goal, in step with a clock. This file has the reward, and the command that leads to a goal.
 
 `GoalTask.step` adds up the parts of the reward; those of the gait are `_in_step` and `_stride`.
 
 A command is five numbers, those of `agent.goals.COMMAND_AXES`: forward m/s, left m/s, yaw rate rad/s, height from 0
-(normal) to 1 (a crouch), and what the arms do, an index in `agent.goals.ARMS`. A phase is two, in cycles: that of the
-gait, two steps each, and that of a waving arm.
+(normal) to 1 (a crouch), and what the arms do, an index in `agent.goals.ARMS`. A phase is two numbers in cycles: that
+of the gait, whose cycle is two steps, and that of a waving arm.
 
 Shapes: N bodies, J joints, A actions, M arm joints.
 """
@@ -22,32 +22,32 @@ from agent.simulation.physics import BodyState
 
 COMMAND_SIZE = len(COMMAND_AXES)
 SMOOTHING_SECONDS = 0.25  # time constant of the velocity that is compared with the command
-TOUCHING = 0.01  # m, a foot lower than this touches the ground: its sole sinks in and tilts by less
-STRIDE_SHARE = 0.8  # of a step's length that the feet come apart; the rest is flight and the roll of the stance foot
+TOUCHING = 0.01  # m; a foot lower than this touches the ground: contact and tilt move its center by less
+STRIDE_SHARE = 0.8  # of a step's length that separates the feet; the rest is flight and the roll of the stance foot
 # Share of the stance width: a body that starts with its left foot this far ahead steps with the right one first.
 ASTRIDE = 0.25
-SLIDING = 2.0  # m/s; feet that slide faster cost no more
+SLIDING = 2.0  # m/s; faster slipping costs no more
 CROUCH_SECONDS = 0.8  # the command takes this long from one height to the other
-ARM_SPEED = 4.0  # rad/s, at which the arms should go over to another pose
-# What a height and arms are worth falls with the error like those of a velocity (`closeness`): a kernel of this width
-# and a line that ends here, m and rad.
+ARM_SPEED = 4.0  # rad/s, speed of the arm targets from one pose to another
+# The rewards for height and arms fall with the error, like `closeness`: a kernel of this width and a line that is 0 at
+# this error, m and rad.
 HEIGHT_KERNEL, HEIGHT_LINE = 0.04, 0.15
 ARM_KERNEL, ARM_LINE = 0.3, 1.2
-HEIGHT_SWAY = 0.04  # m, by which the torso goes up and down as it walks upright
-BEND_WIDTH = 0.62  # rad; knees this much straighter than in a crouch lose all of the reward for bending them
-# Forces that help bodies to go low while they learn it, per kg of the body: springs in 1/s², dampers in 1/s, the most
-# in m/s²; torques in m²/s² and m²/s.
+HEIGHT_SWAY = 0.04  # m, by which the torso moves up and down in upright walking; such errors cost nothing
+BEND_WIDTH = 0.62  # rad; knees this much straighter than `crouch_bend` get the lowest reward for bending
+# Forces that assist bodies while they learn to crouch, per kg of the body: spring in 1/s², damping and drag in 1/s,
+# largest force in m/s²; torques in m²/s² and m²/s.
 ASSIST_SPRING, ASSIST_DAMPING, ASSIST_DRAG, ASSIST_MOST = 25.0, 3.0, 3.75, 10.0
 ASSIST_TORQUE, ASSIST_TORQUE_DAMPING = 3.0, 0.12
-ASSIST_LEAN = 0.2  # rad, by which a torso leans ahead in a crouch
-ASSIST_FROM = 1 / 3  # of the way down they act in full
-ROUNDING = 1e-6  # m/s or rad/s, by which a goal in float32 may lie beyond the limits of a body
+ASSIST_LEAN = 0.2  # rad, forward lean of the torso in a crouch
+ASSIST_FROM = 1 / 3  # of the way down, from where they act in full
+ROUNDING = 1e-6  # m/s or rad/s, by which a float32 goal may exceed the limits of a body
 ARM_CODES = {name: index for index, name in enumerate(ARMS)}
 
 
 @dataclass
 class RewardWeights:
-    """Weight of each part of the goal reward, per step. Actions count in ±1."""
+    """Weight of each part of the goal reward, per step. Actions are measured in ±1."""
 
     tracking_weight: float = 10.0
     turning_weight: float = 3.0
@@ -59,17 +59,17 @@ class RewardWeights:
     gait_weight: float = 4.0
     stride_weight: float = 4.0
     slip_weight: float = 0.2
-    stature_weight: float = 0.0  # for bodies that would rather walk on bent knees
+    stature_weight: float = 0.0  # for bodies that tend to walk on bent knees
     height_weight: float = 15.0
     bend_weight: float = 8.0
     arms_weight: float = 10.0
 
 
 class GoalTask:
-    """Goals of N bodies, the commands that lead there, and the reward for following these in step with a clock.
+    """Goals of N bodies, the commands that lead there, and the reward for following the commands in step with a clock.
 
-    Keeps what a reward needs to remember, in arrays with N rows: smoothed velocities, the last action, where the feet
-    were, the phase, and where the arms should be, a swing left out. `memory` holds them for checkpoints.
+    Keeps the state of the reward in arrays with N rows: smoothed velocities, the last action, the last positions of
+    the feet, the phase, and the arm targets without their swing. `memory` holds them for checkpoints.
     """
 
     MEMORY = ("goals", "commands", "phase", "velocity", "last_action", "last_feet", "arm_targets")
@@ -93,13 +93,13 @@ class GoalTask:
         return {name: getattr(self, name) for name in self.MEMORY}
 
     def begin(self, rows: np.ndarray, state: BodyState) -> None:
-        """Forget the past of the bodies in `rows` (a mask [N] or indices), which start from `state`."""
+        """Reset the memory of the bodies in `rows` (a mask [N] or indices), which start from `state`."""
         start = state[rows]
         self.velocity[rows] = velocity = heading_velocity(start.qpos, start.qvel)
         self.commands[rows] = 0
         self.commands[rows, :3] = np.clip(velocity, *self.body.limits)
         if self.body.crouch_height is not None:
-            # Runners go down as well, but not as far.
+            # A torso below this height crouches; runners also sink, but not this far.
             lowest = self.body.crouch_height + (self.body.torso_height - self.body.crouch_height) / 4
             self.commands[rows, 3] = start.qpos[:, 2] < lowest
         self.last_action[rows] = 0
@@ -116,11 +116,11 @@ class GoalTask:
         self.arm_targets = np.clip(pose, self.arm_targets - most, self.arm_targets + most)
 
     def step(self, state: BodyState, action: np.ndarray, phase: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Parts [N] of the reward for arriving at `state` by `action` [N, A] in ±1; their sum is the reward.
+        """Parts [N] of the reward for reaching `state` by `action` [N, A] in ±1; their sum is the reward.
 
-        `phase` [N, 2] is that at `state`, where the body kept another time than that of its commands.
+        `phase` [N, 2] is the phase at `state`, if it does not follow from the commands.
         """
-        arms = self._arms_reached(state)  # where the body was asked to have them, before the clock goes on
+        arms = self._arms_reached(state)  # with the targets from before the clock advances
         smoothing = self.body.control_seconds / SMOOTHING_SECONDS
         self.velocity += smoothing * (heading_velocity(state.qpos, state.qvel) - self.velocity)
         self.phase = advance_phase(self.phase, self.commands, self.body) if phase is None else phase
@@ -129,10 +129,10 @@ class GoalTask:
         low = commands[:, 3] > 0
         height = self._height(state)
         tracked = closeness(np.abs(self.velocity - commands[:, :3]), np.abs(commands[:, :3]))
-        axis_shares = np.abs(commands[:, :2]) + 0.3  # the axis that is asked for counts more
+        axis_shares = np.abs(commands[:, :2]) + 0.3  # the commanded axis counts more
         axis_shares /= axis_shares.sum(1, keepdims=True)
         touching = state.feet[..., 2] - self.body.sole_height < TOUCHING
-        posed = self._arm_codes[:, None] > 0  # and its arms need not be at rest
+        posed = self._arm_codes[:, None] > 0  # these arms need not be at rest
         posture = np.square(state.qpos[:, self._posture] - self._rest) * ~(posed & self._posture_arms)
         parts = {
             "tracking": weights.tracking_weight * (tracked[:, :2] * axis_shares).sum(1),
@@ -155,8 +155,8 @@ class GoalTask:
         return parts
 
     def features(self, state: BodyState) -> tuple[np.ndarray, np.ndarray]:
-        """What the reward remembers, for a critic: even [N, E] and odd [N, O] quantities under the mirror, as many as
-        `feature_sizes` says.
+        """The state of the reward, for a critic: features that are even [N, E] or odd [N, O] under the mirror.
+        `feature_sizes` gives E and O.
         """
         height, ahead = state.feet[..., 2] - self.body.sole_height, feet_apart(state)[:, 0]
         sin, cos = np.sin(2 * np.pi * self.phase), np.cos(2 * np.pi * self.phase)
@@ -190,11 +190,11 @@ class GoalTask:
 
     @property
     def _arm_codes(self) -> np.ndarray:
-        """What the arms of each body are asked to do, [N] indices in ARMS."""
+        """Commanded arm poses [N], as indices in ARMS."""
         return self.commands[:, 4].astype(int)
 
     def _in_step(self, state: BodyState) -> np.ndarray:
-        """How well [N] the feet keep time: one lifted, not too high, while the other stands."""
+        """How well [N] the feet follow the clock: the swing foot lifted, not too high, and the stance foot down."""
         gait = self.body.gait
         height = state.feet[..., 2] - self.body.sole_height
         wave = np.sin(2 * np.pi * self.phase[:, 0])
@@ -207,25 +207,25 @@ class GoalTask:
         return np.abs(wave) * (lifted + (stance_height < TOUCHING)) / 2
 
     def _stride(self, state: BodyState) -> np.ndarray:
-        """How near [N] the feet are to where the clock wants them, from 1 down to -1."""
+        """How close [N] the offset between the feet is to what the clock asks for, from 1 down to -1."""
         gait, commands = self.body.gait, self.commands
         lead_wave = -np.cos(2 * np.pi * self.phase[:, 0])
         stride = STRIDE_SHARE * commands[:, :2] / cadence(commands, self.body)[:, None]
         stride = np.clip(stride, -gait.longest_stride, gait.longest_stride)
         apart = stride * lead_wave[:, None]
-        apart[:, 1] += gait.stance_width + np.abs(stride[:, 1]) / 2  # feet that close in must not touch
+        apart[:, 1] += gait.stance_width + np.abs(stride[:, 1]) / 2  # feet that come together must not touch
         error = np.linalg.norm(feet_apart(state) - apart, axis=1) / (
             np.linalg.norm(stride, axis=1) + gait.stance_width
         )
         return np.clip(1 - error, -1, 1)
 
     def _slip(self, state: BodyState, touching: np.ndarray) -> np.ndarray:
-        """Speed [N] of feet that touch the ground, m/s, at most SLIDING."""
+        """Sum [N] of the speeds of the feet that touch the ground, m/s, at most SLIDING."""
         moved = np.linalg.norm(state.feet[..., :2] - self.last_feet[..., :2], axis=-1)
         return np.minimum((moved * touching).sum(1) / self.body.control_seconds, SLIDING)
 
     def _height(self, state: BodyState) -> np.ndarray:
-        """How near [N] the torso is to the height that is asked for, from 0.5 down to -1."""
+        """How close [N] the torso is to the commanded height, from 0.5 down to -1; 0 for bodies without a crouch."""
         low, body = self.commands[:, 3], self.body
         if body.crouch_height is None:
             return np.zeros(len(low))
@@ -234,8 +234,8 @@ class GoalTask:
         return _nearness(error, HEIGHT_KERNEL, HEIGHT_LINE)
 
     def _bend(self, state: BodyState) -> np.ndarray:
-        """How far [N] both knees are bent under a low command, from 0.5 down to -0.5; 0 for the others. A body can go
-        low by a bow as well, in which it cannot walk.
+        """How well [N] both knees are bent under a low command, from 0.5 down to -0.5; 0 for other commands. Without
+        it, a body may get low by bowing, and cannot walk like that.
         """
         low, body = self.commands[:, 3], self.body
         if body.crouch_height is None:
@@ -244,7 +244,7 @@ class GoalTask:
         return np.where(low > 0, 0.5 - low * np.clip(straight, 0, 1), 0.0)
 
     def _arms_reached(self, state: BodyState) -> np.ndarray:
-        """How near [N] the arms are to their targets, from 0.5 down to -1; 0 where they are to rest."""
+        """How close [N] the arms are to their targets, from 0.5 down to -1; 0 for arms at rest."""
         if not self._arms:
             return np.zeros(len(self.commands))
         swing = self.body.arm_swings[self._arm_codes] * np.sin(2 * np.pi * self.phase[:, 1:])
@@ -253,13 +253,13 @@ class GoalTask:
 
 
 def feature_sizes(body: Body) -> tuple[int, int]:
-    """How many even and odd features of the reward a critic sees: GoalTask.features."""
+    """Numbers of even and odd features in GoalTask.features."""
     return 11 + len(body.arm_joints) // 2, 11 + len(body.arm_joints) // 2
 
 
 def assisting_forces(state: BodyState, commands: np.ndarray, body: Body, mass: float) -> np.ndarray:
-    """Forces and torques [N, 6] in the world frame, N and Nm, that lead torsos to the height and the velocity of low
-    commands [N, 5] and hold them upright, for bodies of `mass` kg; zero for the other commands.
+    """Forces and torques [N, 6] in the world frame, N and Nm, for bodies of `mass` kg. They pull torsos to the height
+    and the velocity of low commands [N, 5] and hold them upright; they are zero for other commands.
     """
     low, heading = commands[:, 3], yaw(state.qpos)
     if body.crouch_height is None:
@@ -289,8 +289,8 @@ def goal_commands(goals: Any, body: Body) -> np.ndarray:
     """Commands [5] of a velocity goal, or [N, 5] of a sequence of them, or of rows (vx, vy, wz, height, arms).
 
     Raises:
-        ValueError: this is none of them, a goal is no velocity goal, a row has another size or is not finite, or the
-            body lacks the velocity, the height or the arms.
+        ValueError: `goals` is none of these, a goal is not a velocity goal, a row has another size or is not finite,
+            or the body does not support the velocity, the height or the arms.
     """
     single = isinstance(goals, Goal)
     if not single and (not isinstance(goals, Sequence | np.ndarray) or isinstance(goals, str) or len(goals) == 0):
@@ -332,7 +332,7 @@ def posture_features(commands: Any, sin: Any, cos: Any) -> tuple[list, list]:
 
 
 def approach(commands: np.ndarray, goals: np.ndarray, body: Body) -> np.ndarray:
-    """Commands [..., 5] float32 one control step later, on their way to the goals [..., 5]. Arms change at once."""
+    """Commands [..., 5] float32 one control step later, on their way to the goals [..., 5]. Poses change at once."""
     slower = np.abs(goals) < np.abs(commands)
     braking, acceleration = ((*rate, 1 / CROUCH_SECONDS, np.inf) for rate in (body.braking, body.acceleration))
     most = np.where(slower, braking, acceleration) * body.control_seconds
@@ -340,7 +340,7 @@ def approach(commands: np.ndarray, goals: np.ndarray, body: Body) -> np.ndarray:
 
 
 def moving(commands: np.ndarray) -> np.ndarray:
-    """Which of the commands [..., 5] ask for more than to stand: [...] bool."""
+    """Which of the commands [..., 5] ask for more than standing: [...] bool."""
     return np.abs(commands[..., :3]).max(-1) > STILL
 
 
@@ -350,18 +350,18 @@ def waving(commands: np.ndarray) -> np.ndarray:
 
 
 def cadence(commands: np.ndarray, body: Body) -> np.ndarray:
-    """Steps per second [...] that suit the commands [..., 5]. Sideways one foot closes in while the other waits, so
-    steps are shorter.
+    """Steps per second [...] that suit the commands [..., 5]. Sidesteps are shorter, because one foot closes in while
+    the other waits.
     """
     speed = np.hypot(commands[..., 0], 3 * commands[..., 1]) + 0.3 * np.abs(commands[..., 2])
     return body.gait.cadence + body.gait.cadence_per_speed * speed
 
 
 def advance_phase(phase: np.ndarray, commands: np.ndarray, body: Body) -> np.ndarray:
-    """Phase [..., 2] of gait and wave one control step later. Each waits at 0 while it is not asked for.
+    """Phase [..., 2] of gait and wave one control step later. Each stays at 0 while its motion is not commanded.
 
-    The left foot swings in the first half of a cycle, the right one in the second. Rewards in step with a clock that
-    the policy sees are those of Siekmann et al. (2021, arXiv:2011.01387).
+    The left foot swings in the first half of a cycle, the right one in the second. Rewards tied to a clock
+    that the policy observes follow Siekmann et al. (2021, arXiv:2011.01387).
     """
     seconds = body.control_seconds
     gait = (phase[..., 0] + seconds * cadence(commands, body) / 2) % 1
@@ -370,10 +370,10 @@ def advance_phase(phase: np.ndarray, commands: np.ndarray, body: Body) -> np.nda
 
 
 def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """1 for a command followed exactly, down to -0.4: a line gives direction from far away, a wide kernel from nearby,
-    and a narrow one rewards precision.
+    """1 for a command followed exactly, down to -0.4. A line gives a gradient far from the command, a wide kernel
+    close to it, and a narrow kernel rewards precision.
 
-    A narrow kernel alone has no gradient for fast commands, a wide one does not insist (docs/log.md).
+    A narrow kernel alone has no gradient for fast commands, a wide one alone tolerates errors (docs/log.md).
     """
     line = np.clip(1 - error / (size + 0.3), -1, 1)
     wide, narrow = (np.exp(-np.square(error / (width + width * size))) for width in (0.25, 0.08))
@@ -381,12 +381,12 @@ def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _nearness(error: np.ndarray, kernel: float, line: float) -> np.ndarray:
-    """0.5 for no error, -0.5 at the end of the line and -1 at twice of it."""
+    """0.5 for no error, -0.5 for an error of `line` and -1 for twice that."""
     return 0.5 * np.exp(-np.square(error / kernel)) + 0.5 * np.clip(1 - error / line, -1, 1) - 0.5
 
 
 def feet_apart(state: BodyState) -> np.ndarray:
-    """How far [N, 2] the left foot is ahead of the right one and to the left of it, in the heading frame, m."""
+    """Offset [N, 2] of the left foot from the right one, ahead and to the left, in the heading frame, m."""
     heading = yaw(state.qpos)
     cos, sin = np.cos(heading), np.sin(heading)
     apart = state.feet[:, 1] - state.feet[:, 0]

@@ -23,18 +23,19 @@ from agent.simulation.physics import BodyState, Physics
 from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, assisting_forces, goal_commands
 
 MAX_EPISODE_STEPS = 1000
-MAX_DIVERGED = 1e-3  # share of the steps of a run; more than that is no accident
+MAX_DIVERGED = 1e-3  # share of a run's steps that may diverge; more is an error
 NEVER = 2**62  # control steps
-FOLLOWED, RARE_FALLS = 0.55, 6.0  # share of the reward for tracking, and falls a minute, of bodies that do well
-WIDENED, FADED = 0.005, 0.01  # what is added to the difficulty then, and taken from the assistance
-UPRIGHT = 0.9  # cosine of the torso's tilt, above which a body is worth starting from
+# The task gets harder above this share of the largest tracking reward, and below these falls per minute.
+FOLLOWED, RARE_FALLS = 0.55, 6.0
+WIDENED, FADED = 0.005, 0.01  # then added to the difficulty, and subtracted from the assistance
+UPRIGHT = 0.9  # cosine of the torso's tilt, above which other bodies may start from a state
 
 
 def make_vector_env(
     num_envs: int, num_threads: int | None = None, body: str = "humanoid", **settings
 ) -> "GoalVectorEnv":
-    """`num_envs` bodies stepped by `num_threads` threads (default: all cores, shared out among the launcher's
-    processes). Goals are given, unless the `settings` of GoalVectorEnv have a curriculum.
+    """`num_envs` bodies stepped by `num_threads` threads (default: this process's share of all cores).
+    The caller gives the goals, unless `settings`, the arguments of GoalVectorEnv, include a curriculum.
     """
     settings.setdefault("curriculum", None)
     return GoalVectorEnv(num_envs, num_threads, body, **settings)
@@ -45,7 +46,7 @@ class GoalVectorEnv(VectorEnv):
     body's action scale.
 
     A body that falls, diverges or reaches the time limit starts again in the same step (`AutoresetMode.SAME_STEP`):
-    `info["final_obs"]` [N, S + C] then holds what it saw last, and `final_state` the state that the step ended in.
+    `info["final_obs"]` [N, S + C] then holds its last observation, and `final_state` the state that the step ended in.
 
     Args:
         num_envs: N.
@@ -54,12 +55,12 @@ class GoalVectorEnv(VectorEnv):
         max_episode_steps: time limit.
         reward: `goal`, or `native` for that of Gymnasium's own env of this robot.
         frame: what the bodies observe, a key of FRAMES.
-        training_model: whether to step the body's model to train in, which nothing is measured in.
+        training_model: whether to step the body's training model, which is not used for evaluation.
         contact_cost: whether the native reward has the cost of contacts, which is expensive to compute.
         curriculum: what the env draws goals, starts and shoves from; None: a body stands until it is given a goal.
         weights: of the parts of the goal reward.
         privileged: whether `info` has `final_privileged`, the property `privileged` before any restart.
-        autoreset: false: a body that is done goes on as it is, until `reset`. One that diverged is observed as zeros.
+        autoreset: false: a body that is done continues until `reset`. A diverged body is observed as zeros.
 
     Raises:
         ValueError: a setting is out of range, or the body has no native reward.
@@ -105,7 +106,7 @@ class GoalVectorEnv(VectorEnv):
 
         self.reward, self.curriculum = reward, curriculum
         self.difficulty = 1.0  # of what the curriculum draws, from 0 to 1
-        self.assist = 0.0  # share of the forces that help bodies to go low, from 0 to 1
+        self.assist = 0.0  # share of the forces that assist a crouch, from 0 to 1
         self._observe, self._privileged, self._autoreset = FRAMES[frame], privileged, autoreset
         forces = reward == "native" and contact_cost
         self.physics = Physics(self.body, num_envs, num_threads, forces, training_model)
@@ -122,15 +123,15 @@ class GoalVectorEnv(VectorEnv):
 
     @property
     def state(self) -> BodyState:
-        """Where the bodies are as the next step will find them."""
+        """The state that the next step starts from."""
         return self.physics.state
 
     @property
     def goals(self) -> np.ndarray:
         """Goals in force [N, 5] float32, in the numbers of a command.
 
-        Set to a Goal for every body, or a sequence of N goals or rows of 5. A body keeps a goal that it was given
-        until `reset`, or, without a curriculum, until it is given another one.
+        Set it to a Goal for every body, or to a sequence of N goals or rows of 5. A body keeps a given goal until it
+        is given another one or, with a curriculum, restarts.
         """
         return self.task.goals
 
@@ -149,18 +150,18 @@ class GoalVectorEnv(VectorEnv):
 
     @property
     def privileged(self) -> tuple[np.ndarray, np.ndarray]:
-        """What the reward remembers, for a critic: even [N, E] and odd [N, O] features under the mirror."""
+        """The state of the reward, for a critic: features that are even [N, E] or odd [N, O] under the mirror."""
         return self.task.features(self.state)
 
     def observe(self) -> np.ndarray:
-        """What the bodies see before the next step: observations [N, S + C]."""
+        """Observations [N, S + C] before the next step."""
         return self._seen(self.state)
 
     def reset(self, *, seed: int | list[int] | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
-        """Start every body anew: observations [N, S + C] and an info. `options={"goal": ...}` gives goals.
+        """Restart every body; returns observations [N, S + C] and an info. `options={"goal": ...}` sets goals.
 
         Raises:
-            ValueError: another option, a seed that is no whole number from 0, or not as many seeds as bodies.
+            ValueError: an unknown option, a seed that is not a whole number from 0, or not as many seeds as bodies.
         """
         for name in options or ():
             if name != "goal":
@@ -186,14 +187,14 @@ class GoalVectorEnv(VectorEnv):
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
         """Advance every body by one control step under `actions` [N, A]. They are clipped to the action space, except
-        under the native reward, which counts them as they are, like Gymnasium's own env.
+        under the native reward, which uses them as they are, like Gymnasium's own env.
 
         Returns observations [N, S + C], rewards [N], terminations [N], truncations [N], and an info with `final_obs`
         [N, S + C] (before any restart), `diverged` [N] and the parts of the reward, `reward_...` [N].
 
         Raises:
-            ValueError: an action is not finite; MuJoCo would replace all of them by zeros without a word.
-            Exception: that of the physics, where it fails for more than a tenth of the bodies at once.
+            ValueError: an action is not finite; MuJoCo would silently replace all of them by zeros.
+            Exception: the error of the physics, if it fails for more than a tenth of the bodies at once.
         """
         actions = np.asarray(actions, dtype=np.float64)
         if actions.shape != self.action_space.shape:
@@ -239,10 +240,10 @@ class GoalVectorEnv(VectorEnv):
         return observations, rewards, ~healthy, truncated, info
 
     def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
-        """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J], without a past.
+        """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J], and reset their memory.
 
         Raises:
-            ValueError: `rows` are no indices of bodies, or the numbers have another shape or are not finite.
+            ValueError: `rows` are not indices of bodies, or the numbers have another shape or are not finite.
         """
         self._check_rows(rows, qpos=(qpos, self.physics.model.nq), qvel=(qvel, self.physics.model.nv))
         self.physics.set_state(rows, qpos, qvel)
@@ -250,8 +251,8 @@ class GoalVectorEnv(VectorEnv):
         self.task.begin(rows, self.state)
 
     def adapt(self, tracking: float, falls_per_minute: float) -> None:
-        """Make it harder for bodies that rarely fall: help them less, and draw from a wider region of commands, if the
-        mean of the reward for tracking shows that they follow those of the present one.
+        """Make the task harder for bodies that rarely fall: reduce the assistance and, if the mean tracking reward
+        shows that they follow their commands, widen the region that commands are drawn from.
         """
         if falls_per_minute < RARE_FALLS:
             self.assist = max(0.0, self.assist - FADED)
@@ -266,7 +267,7 @@ class GoalVectorEnv(VectorEnv):
         self.physics.push(rows, velocity)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything that the future depends on, as arrays: load it and the same actions give the same states."""
+        """Everything that later steps depend on, as arrays: once loaded, the same actions give the same states."""
         own = {
             "episode_steps": self.episode_steps,
             "goal_left": self.goal_left,
@@ -281,7 +282,7 @@ class GoalVectorEnv(VectorEnv):
         return state | {"generators": generators} | self.physics.state_dict()
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Go on from `state_dict()`; returns the observations [N, S + C]."""
+        """Continue from `state_dict()`; returns the observations [N, S + C]."""
         self.physics.load_state_dict(state)
         self.episode_steps, self.goal_left, self.push_left, self._goal_start, self._mass_centers = (
             state[name].copy() for name in ("episode_steps", "goal_left", "push_left", "goal_start", "mass_centers")
@@ -297,7 +298,7 @@ class GoalVectorEnv(VectorEnv):
         self.physics.close()
 
     def _check_rows(self, rows: np.ndarray, **given: tuple[np.ndarray, int]) -> None:
-        """Raise ValueError for `rows` that are no bodies, or values that are not finite or not [rows, size]."""
+        """Raise ValueError for `rows` that are not bodies, or values that are not finite or not [rows, size]."""
         indices = np.asarray(rows)
         if indices.ndim != 1 or indices.dtype.kind not in "iu" or not np.isin(indices, np.arange(self.num_envs)).all():
             raise ValueError(f"rows={rows} are no bodies: give a list of indices from 0 to {self.num_envs - 1}")
@@ -312,7 +313,7 @@ class GoalVectorEnv(VectorEnv):
         return np.concatenate([self._observe(state.qpos, state.qvel), self.task.commands], axis=1)
 
     def _restart(self, rows: np.ndarray) -> None:
-        """Put the bodies in `rows` at their start, with noise of their own."""
+        """Put the bodies in `rows` in their start state, each with its own noise."""
         # As Gymnasium's envs do: positions, then velocities, from one generator per body.
         noise, model = self.body.reset_noise, self.physics.model
         qpos, qvel = (
@@ -322,7 +323,7 @@ class GoalVectorEnv(VectorEnv):
         self.set_state(rows, self._start_qpos + np.array(qpos), np.array(qvel))
 
     def _start_episodes(self, rows: np.ndarray, fallen: np.ndarray) -> None:
-        """Begin episodes with the bodies in `rows`, which stand at their start; those in `fallen` may try again."""
+        """Begin episodes with the bodies in `rows`, which are in their start state; those in `fallen` may retry."""
         if not self.curriculum:
             return
         rng, curriculum = self._rng, self.curriculum
@@ -333,13 +334,13 @@ class GoalVectorEnv(VectorEnv):
             qpos, qvel = stride_poses(rng, len(striding), self.body, self._start_qpos)
             qpos[:, 7:] = qpos[:, 7:].clip(*self.physics.model.jnt_range[1:].T)
             self.physics.set_state(striding, qpos, qvel)
-            qpos[:, 2] -= self.state.feet[striding, :, 2].min(1) - self.body.sole_height  # the lower foot stands
+            qpos[:, 2] -= self.state.feet[striding, :, 2].min(1) - self.body.sole_height  # lower foot on the ground
             self.set_state(striding, qpos, qvel)
         recovering = rows[kind > 1 - curriculum.recovery_share]
         upright = np.flatnonzero(uprightness(self.state.qpos) > UPRIGHT)
         if len(recovering) and len(upright):
-            models = rng.choice(upright, len(recovering))
-            qpos, qvel = self.state.qpos[models], self.state.qvel[models]
+            sources = rng.choice(upright, len(recovering))
+            qpos, qvel = self.state.qpos[sources], self.state.qvel[sources]
             deviation = np.repeat(self.body.recovery_noise, (3, 3, len(self.body.joints)))
             self.set_state(recovering, qpos, qvel + self.difficulty * rng.normal(0, deviation, qvel.shape))
         retrying = fallen[rng.random(len(fallen)) < curriculum.retry_share]
@@ -348,7 +349,7 @@ class GoalVectorEnv(VectorEnv):
             self.goal_left[retrying] = curriculum.draw_times(rng, self.goals[retrying], self.body)
 
     def _prepare_step(self) -> None:
-        """Give out the goals and the shoves that are due, and move the commands towards the goals."""
+        """Apply the goals and shoves that are due, and move the commands toward the goals."""
         if self.curriculum:
             rows = np.flatnonzero(self.goal_left <= 0)
             if len(rows):

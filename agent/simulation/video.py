@@ -1,4 +1,4 @@
-"""Pictures of the body: an env that renders, with or without OpenGL, and H.264 files that play everywhere."""
+"""Images of the body: an env that renders, with or without OpenGL, and H.264 files that play everywhere."""
 
 import itertools
 import sys
@@ -22,20 +22,20 @@ from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.vector_env import NEVER
 
 FRAME_EVERY = 2  # control steps
-CLIP_SECONDS = 10.0  # longest clip that the page can ask for
+CLIP_SECONDS = 10.0  # longest clip that the web page can ask for
 PIXELS_PER_METER = 150
-# What a replay shows of a body that can: goals, and how many seconds of each.
+# What a replay shows, as far as the body supports it: goals, and the seconds of each.
 SCENES = [(VelocityGoal(*SKILLS[skill][1]), 1.5) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
-STRIP_FRAMES, STRIP_SIZE, CAPTION_HEIGHT = 8, 180, 32  # of a strip, in pixels
+STRIP_FRAMES, STRIP_SIZE, CAPTION_HEIGHT = 8, 180, 32  # of a strip; sizes in pixels
 REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
 def make_rendering_env(body: str = "humanoid", max_episode_steps: int = NEVER) -> gymnasium.Env:
-    """An env that renders `rgb_array`: pictures where OpenGL works, and a stick figure in plain pixels elsewhere."""
+    """An env that renders `rgb_array`: MuJoCo's images if OpenGL works, otherwise a stick figure."""
     env = make_env(body, "rgb_array", max_episode_steps)
     env.reset(seed=0)
     quality = goal_env(env).model.vis.quality
-    quality.offsamples = quality.shadowsize = 0  # six times as fast in software
+    quality.offsamples = quality.shadowsize = 0  # six times as fast with software rendering
     try:
         env.render()
     except Exception as error:  # every OpenGL backend fails in its own way
@@ -54,7 +54,7 @@ class StickFigure(gymnasium.Wrapper):
     render_mode = "rgb_array"
 
     def render(self) -> np.ndarray:
-        """A picture [480, 480, 3] uint8."""
+        """An image [480, 480, 3] uint8."""
         model, data = goal_env(self).model, goal_env(self).data
         picture = Image.new("RGB", (FRAME_SIZE, FRAME_SIZE), "white")
         draw = ImageDraw.Draw(picture)
@@ -98,7 +98,7 @@ class StickFigure(gymnasium.Wrapper):
 
 
 def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
-    """Pictures [480, 480, 3] uint8 of the body in these positions of MuJoCo's [7 + J]."""
+    """Images [480, 480, 3] uint8 of the body at these MuJoCo positions [7 + J]."""
     env = make_rendering_env(body.name)
     inner = goal_env(env)
     try:
@@ -110,14 +110,12 @@ def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
 
 
 def scenes(body: Body) -> list[tuple[VelocityGoal, float]]:
-    """Those of SCENES that the body can do."""
+    """The SCENES that the body supports."""
     return [(goal, seconds) for goal, seconds in SCENES if body.reach(goal.velocity) <= WITHIN]
 
 
 def perform(actor: Actor, seed: int = 0) -> Generator[np.ndarray]:
-    """Pictures [480, 480, 3] uint8 of an actor that goes through its scenes, or until it falls. It forgets its
-    context.
-    """
+    """Images [480, 480, 3] uint8 of an actor that performs its scenes, until the end or a fall. The actor is reset."""
     env = make_rendering_env(actor.body.name)
     steps = 1 / actor.body.control_seconds
     goals = [goal for goal, seconds in scenes(actor.body) for _ in range(round(seconds * steps))]
@@ -136,13 +134,13 @@ def perform(actor: Actor, seed: int = 0) -> Generator[np.ndarray]:
 
 
 def film(actor: Actor, folder: Path) -> None:
-    """Write the replay of the artefact in `folder`, whose actor it is, and show it in the card."""
+    """Write the replay of an actor to the folder of its artifact, and show it in the card."""
     write_video(folder / cards.REPLAY, perform(actor), actor.body)
     cards.show_replay(folder)
 
 
 def write_strip(path: str | Path, frames: Sequence[np.ndarray], captions: Sequence[str]) -> None:
-    """Write STRIP_FRAMES of the frames [H, W, 3], evenly spaced, side by side as a PNG, each with its caption."""
+    """Write STRIP_FRAMES evenly spaced frames [H, W, 3] side by side to a PNG, each with its caption."""
     indices = np.linspace(0, len(frames) - 1, min(STRIP_FRAMES, len(frames))).round().astype(int)
     strip = Image.new("RGB", (STRIP_SIZE * len(indices), STRIP_SIZE + CAPTION_HEIGHT), "white")
     draw = ImageDraw.Draw(strip)
@@ -154,7 +152,7 @@ def write_strip(path: str | Path, frames: Sequence[np.ndarray], captions: Sequen
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], body: Body) -> None:
-    """Write RGB frames [H, W, 3] of a body as H.264 (yuv420p) MP4, whole or not at all."""
+    """Write RGB frames [H, W, 3] of a body as H.264 (yuv420p) MP4, atomically."""
     frames = iter(frames)
     first = next(frames, None)
     if first is None:

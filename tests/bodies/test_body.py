@@ -150,7 +150,7 @@ def test_position_targets_are_relative_to_the_rest_pose():
         ({"wave_swing": (0.4,)}, "arm pose 'swing' of body humanoid has 1 angles"),
         (
             {"action_kind": "position"},
-            "poses of body humanoid take right_shoulder1 .* rad from its rest pose, its actions only 0.40: give it",
+            "body humanoid take right_shoulder1 .* rad from its rest pose, but its actions only reach 0.40: give",
         ),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_body_that_cannot_be_is_refused(change, message):
         ({"odd_joints": HUMANOID.odd_joints - {"abdomen_x"}}, "odd_joints of body humanoid is wrong about abdomen_x"),
         ({"joints": HUMANOID.joints[::-1]}, "has the joints"),
         ({"actuated": HUMANOID.actuated[::-1]}, "has the actuators"),
-        ({"timestep": 0.002}, "steps 0.003 s, its Body 0.002 s"),
+        ({"timestep": 0.002}, "has a timestep of 0.003 s, its Body says 0.002 s"),
         ({"feet": HUMANOID.feet[::-1]}, "feet=.* 0.09 and -0.09 m to its left: give the right one, then the left one"),
         ({"hips": HUMANOID.hips[::-1]}, "hips=.* of body humanoid are 0.1 and -0.1 m to its left"),
         ({"knees": HUMANOID.knees[::-1]}, "knees=.* of body humanoid are 0.09 and -0.09 m to its left"),

@@ -235,7 +235,7 @@ def test_without_its_package_the_command_that_installs_it_is_named(monkeypatch, 
 
 def test_only_a_body_with_a_model_to_train_in_is_trained_in_it(monkeypatch):
     monkeypatch.setitem(BODIES, "g1", replace(G1, load_training_model=None))
-    with pytest.raises(ValueError, match="body g1 has no model of its own to train in"):
+    with pytest.raises(ValueError, match="body g1 has no training model"):
         make_vector_env(1, 1, "g1", training_model=True)
 
 

@@ -291,7 +291,7 @@ def test_sizes_and_scales_are_those_of_the_body(make):
 def test_sizes_that_do_not_belong_together_are_refused(config):
     with pytest.raises(ValueError, match="action_scales has 3 numbers for 2 actions"):
         config(bodies=["dog"], state_dims=[3], act_dims=[2], action_scales=[[1.0] * 3])
-    with pytest.raises(ValueError, match=r"bodies=\['dog', 'cat'\] need as many state_dims"):
+    with pytest.raises(ValueError, match=r"bodies=\['dog', 'cat'\]: give at least one, each with state_dims"):
         config(bodies=["dog", "cat"], state_dims=[3], act_dims=[2], action_scales=[[1.0] * 2])
     with pytest.raises(ValueError, match="body='dog' is unknown"):
         config(bodies=["dog"])

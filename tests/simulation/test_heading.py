@@ -71,5 +71,5 @@ def test_what_is_too_long_or_of_two_bodies_is_refused():
     with pytest.raises(ValueError, match="50 numbers are no body state: leave the command out"):
         observed_velocity(observation)
     for observe in (heading_observation, world_observation):
-        with pytest.raises(ValueError, match="24 positions and 22 velocities are none of one body"):
+        with pytest.raises(ValueError, match="24 positions and 22 velocities do not belong to one body"):
             observe(qpos, qvel[:, 1:])
