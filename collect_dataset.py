@@ -333,7 +333,7 @@ def roll_out(
     body, device = envs.body, policy.device
     rng = np.random.default_rng([args.seed, number])
     observations, _ = envs.reset(seed=int(rng.integers(2**31)))
-    levels = np.zeros((args.num_envs, 1), dtype=np.float32)
+    levels, noise = (np.zeros((args.num_envs, size), dtype=np.float32) for size in (1, body.action_size))
     rows: list[Shard] = []
     diverged = 0
     for step in steps:
@@ -342,7 +342,9 @@ def roll_out(
         label = policy(*seen)[0].clamp(-1, 1).cpu().numpy()
         renewed = envs.episode_steps % round(NOISE_SECONDS / body.control_seconds) == 0
         levels[renewed, 0] = rng.choice(args.noise, renewed.sum())
-        action = label + levels * body.noise_shares * rng.standard_normal(label.shape, dtype=np.float32)
+        fresh = rng.standard_normal(label.shape, dtype=np.float32)
+        noise = body.noise_memory * noise + np.sqrt(1 - body.noise_memory**2) * fresh
+        action = label + levels * body.noise_shares * noise
         row = {
             "observation.state": states,
             "action": body.to_control(action),

@@ -242,7 +242,7 @@ def test_the_loss_is_on_the_answers_alone():
         (["--written_epochs", "0", "--generated_examples", "0"], "nothing to train on"),
         (["--dataset", "a"], "--dataset and --feedback_examples go together"),
         (["--agent_dir", "a"], "give --policy and --decision_transformer"),
-        (["--init_from", "/nowhere"], "/nowhere is no folder"),
+        (["--init_from", "/nowhere"], "/nowhere is neither a folder nor a Hub repo"),
     ],
 )
 def test_a_wrong_argument_ends_in_one_line(flags, words, tmp_path, refusal):

@@ -20,6 +20,7 @@ from agent.goals import ARMS, AXES, GRID, HEIGHTS
 
 # Joints are partners if each is this close to the mirror image of the other: m, and the cosine between their axes.
 MIRROR_DISTANCE, MIRROR_ALIGNMENT = 1e-3, 0.999
+ARM_NOISE_SECONDS = 0.3  # time constant of the noise on targets of arms, in datasets
 
 
 @dataclass(frozen=True)
@@ -294,6 +295,14 @@ class Body:
         gets as much noise in the env's units as the median one, so that arms with a wide range are not flung about.
         """
         return np.minimum(1, np.median(self.scale) / self.scale)
+
+    @functools.cached_property
+    def noise_memory(self) -> np.ndarray:
+        """Share [A] of each actuator's noise that lasts to the next step while a dataset is collected, float32. Servos
+        of arms filter white noise out, and arms that never deviate would not teach a model to correct deviations.
+        """
+        slow = np.isin(self.actuated, self.arm_joints) & (self.action_kind == "position")
+        return np.where(slow, math.exp(-self.control_seconds / ARM_NOISE_SECONDS), 0).astype(np.float32)
 
     @functools.cached_property
     def control_center(self) -> np.ndarray:

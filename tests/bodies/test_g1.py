@@ -17,6 +17,7 @@ from agent import Goal, MotorPolicy, make_env, make_vector_env
 from agent.artefacts.arguments import parse_arguments
 from agent.bodies import BODIES, g1
 from agent.bodies.g1 import G1, load_model, load_training_model
+from agent.bodies.humanoid import HUMANOID
 from agent.evaluation import suites
 from agent.goals import ARMS, HEIGHTS
 from agent.simulation.curriculum import Curriculum
@@ -194,6 +195,14 @@ def test_its_action_noise_is_no_larger_where_the_arms_reach_far():
     noise = dict(zip(G1.actuated, G1.scale * G1.noise_shares, strict=True))
     assert reach["left_shoulder_pitch_joint"] == 3.0 and reach["left_hip_yaw_joint"] == 0.5
     assert set(np.round(list(noise.values()), 6)) == {0.5, 0.75}
+
+
+def test_only_the_noise_of_its_arms_is_slow():
+    memory = dict(zip(G1.actuated, G1.noise_memory, strict=True))
+    assert {joint for joint, share in memory.items() if share} == set(G1.arm_joints)
+    share = memory[G1.arm_joints[0]]
+    assert share ** (0.3 / G1.control_seconds) == pytest.approx(1 / np.e, rel=1e-5)
+    assert not HUMANOID.noise_memory.any(), "torques are not filtered"
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m..imum value is:UserWarning")

@@ -88,5 +88,5 @@ def test_a_file_without_programs_is_refused_by_its_line(tmp_path, content, messa
 
 
 def test_a_share_is_no_number_of_times():
-    with pytest.raises(ValueError, match="a share of 20"):
+    with pytest.raises(ValueError, match="met=20 is not a share"):
         Score(Goal(), 20)
