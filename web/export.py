@@ -189,7 +189,7 @@ def export_planner(planner: Planner, folder: Path) -> int:
     model = planner.model.float()
     with torch.inference_mode():
         # The first tokens have by far the largest activations; they are computed here, in full precision.
-        cache = model(input_ids=torch.tensor([head]), use_cache=True).past_key_values
+        cache = model(input_ids=torch.tensor([head]), use_cache=True).cache
         past = torch.stack([torch.stack([layer.keys[0], layer.values[0]]) for layer in cache.layers])
         graph = language_model_graph(model, answer, MAX_PROMPT_TOKENS + MAX_ANSWER_TOKENS)
     (folder / "planner_past.bin").write_bytes(past.numpy().tobytes())

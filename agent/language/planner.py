@@ -354,7 +354,7 @@ class Planner:
         for task in TASKS.values():
             head, _ = self.chat.frame(task)
             ids, self._heads[task] = torch.tensor([head], device=self.model.device), DynamicCache()
-            self.model(input_ids=ids, past_key_values=self._heads[task], use_cache=True, logits_to_keep=1)
+            self.model(input_ids=ids, cache=self._heads[task], use_cache=True, logits_to_keep=1)
 
     @torch.inference_mode()
     def _decode(self, task: Task, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[tuple[str, float]]:
@@ -375,7 +375,7 @@ class Planner:
                 input_ids=ids.to(self.model.device),
                 attention_mask=mask.to(self.model.device),
                 position_ids=positions.to(self.model.device),
-                past_key_values=cache,
+                cache=cache,
                 use_cache=True,
                 logits_to_keep=1 + max(map(len, drafts)),
             ).logits.cpu()

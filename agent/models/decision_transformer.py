@@ -463,7 +463,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             inputs_embeds=self.embed_ln(embeddings),
             attention_mask=attention_mask,
             position_ids=slots[None],
-            past_key_values=cache,
+            cache=cache,
             use_cache=cache is not None,
         ).last_hidden_state
 
