@@ -124,7 +124,7 @@ stages: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/pip install --quiet zensical==0.0.73
 	rm -rf runs/docs runs/site && mkdir -p runs && cp -r docs runs/docs
-	cp README.md runs/docs/index.md && cp CONTRIBUTING.md CHANGELOG.md runs/docs
+	cp README.md runs/docs/index.md && cp CONTRIBUTING.md CHANGELOG.md CITATION.cff runs/docs
 	sed -E -i.bak -e 's|\]\(docs/|](|g' -e 's|\[([^]]*)\]\(\.\./[^)]*\)|\1|g' runs/docs/*.md && rm runs/docs/*.bak
 	$(BIN)/zensical build --strict
 
