@@ -28,4 +28,4 @@ USER humanoid
 COPY --chown=humanoid:humanoid . .
 RUN mkdir -p runs
 
-CMD ["python", "play.py", "--agent", "pretrained/humanoid", "--instruction", "walk forward 2 metres, then turn left", "--video", "runs/replay.mp4"]
+CMD ["python", "play.py", "--agent", "pretrained/agent", "--instruction", "walk forward 2 metres, then turn left", "--video", "runs/replay.mp4"]

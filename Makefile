@@ -15,7 +15,7 @@ GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
 
 RUN := runs/quickstart
 STAGES := ppo rollouts decision_transformer planner
-SHIPPED := pretrained/humanoid
+SHIPPED := pretrained/agent
 # The flag that makes a stage continue from the shipped weights; FROM_SCRATCH=1 starts from scratch.
 init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $(SHIPPED)/$(1)))
 # Which of the two $(RUN) holds. Asking for the other one runs all stages again.
@@ -40,7 +40,7 @@ $(START): | $(INSTALLED)
 	@touch $@
 
 $(RUN)/ppo/summary.json: configs/quickstart/ppo.yaml $(START)
-	$(BIN)/python pretrain_ppo.py --config $< --output_dir $(@D) $(call init_from,policy)
+	$(BIN)/python pretrain_ppo.py --config $< --output_dir $(@D) $(call init_from,policy/humanoid)
 	@rm -rf $(RUN)/rollouts  # of another policy
 
 $(RUN)/rollouts/summary.json: configs/quickstart/dataset.yaml $(RUN)/ppo/summary.json

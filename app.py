@@ -3,7 +3,7 @@
 Reads   web/dist (make web), the agent of --agent, and agents that the page asks for
 Writes  only temporary files
 
-    python app.py --agent pretrained/humanoid
+    python app.py --agent pretrained/agent
 """
 
 import importlib.util
@@ -47,7 +47,7 @@ LONGEST_NAME = 500  # bytes
 @strict
 @dataclass
 class Arguments:
-    agent: str = option("pretrained/humanoid", "folder or Hub repo of the first agent")
+    agent: str = option("pretrained/agent", "folder or Hub repo of the first agent")
     body: str = option("", "name of the robot; by default the agent's first")
     port: int = option(0, f"port of the page; 0: the first free one from {PORTS[0]} on")
 
@@ -97,14 +97,17 @@ class Agents:
         self.exported, self.first = exported, ""
         self._exporting = anyio.Lock()
 
-    def listed(self) -> list[dict[str, str]]:
-        """Folder, name and robot of each agent, beginning with `first`."""
+    def listed(self) -> list[dict[str, str | int]]:
+        """Folder, name, robot and the robot's position of each agent, beginning with `first`."""
         found = {}
         for root in (BUILT / "agents", self.exported / "agents"):
             for file in sorted(root.glob("*/*/agent.json")):
                 tables, folder = runs.read_json(file), file.parent.relative_to(root).as_posix()
-                found[folder] = {"folder": folder, "agent": tables["agent"], "body": tables["body"]["name"]}
-        return sorted(found.values(), key=lambda each: each["folder"] != self.first)
+                found[folder] = {
+                    **{"folder": folder, "agent": tables["agent"]},
+                    **{"body": tables["body"]["name"], "position": tables["position"]},
+                }
+        return sorted(found.values(), key=lambda each: (each["folder"] != self.first, each["agent"], each["position"]))
 
     async def find(self, name: str, body: str = "") -> str:
         """Folder of an agent and its robot. A missing one is exported first.

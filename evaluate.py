@@ -3,7 +3,7 @@
 Reads   an agent, or a MotorPolicy or GoalDecisionTransformer on its own
 Writes  one JSON document (stdout or --json), an HTML report, and proposals   (collect_dataset.py)
 
-    python evaluate.py --agent pretrained/humanoid --actor policy --suite commands --json out.json
+    python evaluate.py --agent pretrained/agent --actor policy --suite commands --json out.json
     python evaluate.py --actor transformer --suite places
     python evaluate.py --suite gait --against runs/quickstart/agent --report report.html
     python evaluate.py --suite goals --episodes 8 --json goals.json --proposals runs/proposals.jsonl
@@ -26,12 +26,12 @@ from agent.feedback import proposals
 from agent.goals import GoalProgram, VelocityGoal
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
 from agent.models.motor_policy import MotorPolicy
-from agent.motor_agent import MotorAgent
+from agent.motor_agent import MotorAgent, choose_body
 from agent.simulation.rollouts import check_body
 
 # Actor -> its class, and its subfolder in an agent's folder.
 ACTORS: dict[str, tuple[Any, str]] = {
-    "policy": (MotorPolicy, "policy"),
+    "policy": (MotorPolicy, "policy/{body}"),
     "transformer": (GoalDecisionTransformer, "decision_transformer"),
     "mlp": (GoalMLP, "mlp"),
     "agent": (MotorAgent, "."),
@@ -57,8 +57,8 @@ PROPOSED = 256  # programs
 @strict
 @dataclass
 class Arguments:
-    agent: str = option("pretrained/humanoid", "folder or Hub repo of an agent, or of the actor alone")
-    body: str = option("", "name of the robot; by default that of the actor")
+    agent: str = option("pretrained/agent", "folder or Hub repo of an agent, or of the actor alone")
+    body: str = option("", "name of the robot; by default the actor's first")
     actor: str = option("agent", f"one of {', '.join(ACTORS)}")
     suite: str = option("commands", f"one of {', '.join(SUITES)}")
     episodes: int = option(
@@ -134,10 +134,14 @@ def load_actor(name: str, kind: str, body: str) -> Any:
         return MotorAgent.from_pretrained(name, body)
     actor, part = ACTORS[kind]
     folder = hub.folder(name)
-    whole = (folder / part / "config.json").is_file()  # a folder of logs may have the same name
-    loaded = actor.from_pretrained(hub.agent_folder(folder) / part if whole else folder).eval()
-    check_body(loaded, body or loaded.body.name, name)
-    return loaded
+    if runs.read_json(folder / "config.json").get("model_type") == hub.AGENT_TYPE:
+        body = choose_body(hub.agent_folder(folder), body)
+        folder /= part.format(body=body)
+    if actor is not MotorPolicy:
+        return actor.from_pretrained(folder, body=body or None).eval()
+    policy = actor.from_pretrained(folder).eval()
+    check_body(policy, body or policy.body.name, name)
+    return policy
 
 
 def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgram]]) -> dict:

@@ -15,7 +15,7 @@ trained on.
 import random
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,11 +48,19 @@ from agent.models.motor_policy import MotorPolicy
 from agent.motor_agent import MotorAgent, describe
 from agent.simulation.video import film
 
-PARTS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer}  # of the agent, besides the planner
 START = ("base_model", "init_from")  # weights that a run starts from
 CHECKPOINTS = "checkpoints"
 # Arguments that may differ when a run is resumed. The weights it started from are recognized by their content.
-FREE = {*START, "base_revision", "eval_examples", "eval_steps", "save_steps", "agent_dir", *PARTS}
+FREE = {
+    *START,
+    "base_revision",
+    "eval_examples",
+    "eval_steps",
+    "save_steps",
+    "agent_dir",
+    "policy",
+    "decision_transformer",
+}
 FREE |= arguments.ALWAYS_FREE
 
 
@@ -82,7 +90,9 @@ class Arguments(arguments.TrainingArguments):
     save_steps: int = option(250, "updates between checkpoints")
 
     agent_dir: str = option("", "folder to assemble the agent in, from planner, policy and decision_transformer")
-    policy: str = option("", "folder or Hub repo of a MotorPolicy, for agent_dir")
+    policy: list[str] = field(
+        default_factory=list, metadata={"help": "folder or Hub repo of a MotorPolicy for each robot, for agent_dir"}
+    )
     decision_transformer: str = option("", "folder or Hub repo of a GoalDecisionTransformer, for agent_dir")
 
     def validate_numbers(self):
@@ -141,7 +151,7 @@ def find_sources(args: Arguments) -> Sources:
     Raises:
         ValueError: one of them is missing or not what it should be.
     """
-    asked = {name: getattr(args, name) for name in (*START, "dataset", *PARTS) if getattr(args, name)}
+    asked = {name: getattr(args, name) for name in (*START, "dataset", "decision_transformer") if getattr(args, name)}
     if args.init_from:
         del asked["base_model"]
     with PartialState().main_process_first():
@@ -151,19 +161,37 @@ def find_sources(args: Arguments) -> Sources:
             else hub.folder(value, repo_type="dataset" if name == "dataset" else "model")
             for name, value in asked.items()
         }
+        policies = [hub.folder(name) for name in args.policy]
     if args.push_to_hub and args.base_model != PACKAGED and Path(args.base_model).is_dir():
         raise ValueError(f"base_model={args.base_model} is a local folder: give a Hub repo to publish an adapter for")
     if args.init_from and Path(args.output_dir).resolve() == folders["init_from"].resolve():
         raise ValueError(f"init_from={args.init_from} would be overwritten: give another --output_dir")
-    for name in PARTS.keys() & folders.keys():
-        PARTS[name].from_pretrained(folders[name])
     upstream = {
         name: value if value == PACKAGED else hub.origin(value, folders[name]) for name, value in asked.items()
     }
+    if args.agent_dir:
+        upstream["policy"] = ", ".join(map(hub.origin, args.policy, policies))
+        folders |= by_robot(policies, folders["decision_transformer"])
     for name in START:
         if name in folders:
             upstream[f"{name}_sha256"] = runs.fingerprint(folders[name], model_files(folders[name]))
     return Sources(folders, upstream)
+
+
+def by_robot(policies: list[Path], transformer: Path) -> dict[str, Path]:
+    """The part of an agent that each policy will be -> its folder.
+
+    Raises:
+        ValueError: there is not exactly one policy for each robot of the transformer, or an artefact is damaged.
+    """
+    needed = GoalDecisionTransformer.from_pretrained(transformer).config.bodies
+    found = [MotorPolicy.from_pretrained(folder).body.name for folder in policies]
+    if sorted(found) != sorted(needed):
+        raise ValueError(
+            f"--policy names policies for {', '.join(found)}, and the transformer moves {', '.join(needed)}: give one "
+            "policy for each of its robots"
+        )
+    return {f"policy/{body}": folder for body, folder in zip(found, policies, strict=True)}
 
 
 def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metrics | None:
@@ -356,8 +384,8 @@ def finish(args: Arguments, sources: Sources, results: dict[str, float], started
     metric = f"{results['exact']:.1%} exact, {results['refusals_right']:.1%} refusals right, development sentences"
     print(metric)
     if args.agent_dir:
-        parts = {part: sources.folders[part] for part in PARTS} | {"planner": output}
-        assemble(Path(args.agent_dir), parts, name, results, provenance)
+        kept = {part: place for part, place in sources.folders.items() if part.startswith(("policy/", "decision_"))}
+        assemble(Path(args.agent_dir), kept | {"planner": output}, name, results, provenance)
         if args.push_to_hub:
             film(MotorAgent.from_pretrained(args.agent_dir), Path(args.agent_dir))
     seconds = time.perf_counter() - started

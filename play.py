@@ -3,11 +3,11 @@
 Reads   an agent
 Writes  a video, a strip of frames, or one JSON object per instruction on stdout
 
-    python play.py --agent pretrained/humanoid --instruction "walk forward for 2 seconds" --video out.mp4
+    python play.py --agent pretrained/agent --instruction "walk forward for 2 seconds" --video out.mp4
     python play.py --instruction "go to the spot 2 m ahead and 1 m left, then come back" --video out.mp4
     python play.py --instruction "walk backwards 2 metres" --feedback --shove_at 3 --strip out.png
-    python play.py --agent pretrained/humanoid --viewer
-    python play.py --agent pretrained/humanoid --parse_only --instruction "turn left 90 degrees"
+    python play.py --agent pretrained/agent --viewer
+    python play.py --agent pretrained/agent --parse_only --instruction "turn left 90 degrees"
 """
 
 import json
@@ -30,7 +30,7 @@ from agent.bodies import find_body
 from agent.feedback.outcomes import verdict
 from agent.goals import GoalProgram
 from agent.language.planner import Planner
-from agent.motor_agent import MotorAgent, RunResult, body_name
+from agent.motor_agent import MotorAgent, RunResult, choose_body
 from agent.simulation import video
 from agent.simulation.env import goal_env
 
@@ -41,8 +41,8 @@ PATIENCE = 0.5  # s behind real time; a longer delay is not caught up
 @strict
 @dataclass
 class Arguments:
-    agent: str = option("pretrained/humanoid", "folder or Hub repo of an agent")
-    body: str = option("", "name of the robot; by default that of the agent")
+    agent: str = option("pretrained/agent", "folder or Hub repo of an agent")
+    body: str = option("", "name of the robot; by default the agent's first")
     instruction: str = option("", "what to do, in a sentence")
     instructions_file: str = option("", "a text file with one instruction per line, for --parse_only")
     parse_only: bool = option(False, "print the goal programs as JSON and move nothing")
@@ -97,7 +97,7 @@ def parse(args: Arguments) -> None:
         except OSError as error:
             raise ValueError(f"cannot read instructions_file={args.instructions_file}: {error.strerror}") from error
     folder = hub.agent_folder(args.agent)
-    planner = Planner.from_pretrained(folder / "planner", args.body or body_name(folder))
+    planner = Planner.from_pretrained(folder / "planner", choose_body(folder, args.body))
     for text, program in zip(texts, planner.parse_batch(texts), strict=True):
         print(json.dumps({"text": text, **program.to_dict()}))
 

@@ -5,7 +5,7 @@ Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
 
     accelerate launch train_decision_transformer.py --config configs/decision_transformer/humanoid.yaml \
         --dataset runs/rollouts --output_dir runs/dt
-    accelerate launch train_decision_transformer.py --init_from pretrained/humanoid/decision_transformer \
+    accelerate launch train_decision_transformer.py --init_from pretrained/agent/decision_transformer \
         --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
 Datasets of several bodies train one model for all of them, on equally many windows of each. The output folder holds
@@ -242,6 +242,8 @@ def build_model(
     sizes["state_dims"], sizes["act_dims"] = map(list, zip(*(each.sizes for each in bodies.values()), strict=True))
     if source:
         model = kind.from_pretrained(source, body=next(iter(bodies)))
+        if set(bodies) <= set(model.config.bodies):
+            model.keep_bodies(list(bodies))
         fits = {name: getattr(model.config, name) for name in sizes}
         if fits != sizes:
             raise ValueError(f"{args.init_from} is for {fits}, the data for {sizes}: give another --init_from")
@@ -325,8 +327,8 @@ def publish(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress
         Path(args.output_dir),
         name=args.push_to_hub or Path(args.output_dir).name,
         model_class=type(model).__name__,
-        body=first.body if simulated else "",
-        env_id=" and ".join(map(env_id, bodies)) if simulated else "",
+        bodies=list(bodies) if simulated else [],
+        envs=list(map(env_id, bodies)) if simulated else [],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         steps=sum(map(len, bodies.values())),
         observation_size=observation_size,

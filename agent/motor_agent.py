@@ -9,7 +9,7 @@ Shapes: N bodies (one body has no such axis), S body state, A actions.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -77,13 +77,15 @@ class RunResult:
 
 
 class MotorAgent:
-    """A planner, a Decision Transformer, and the policy that taught it.
+    """A planner, a Decision Transformer, and the policies that taught it, one for each robot.
 
     An actor like its parts: `reset()`, `prompt(...)`, `act(observation)`; `prompt` also takes sentences and programs.
+    It moves the robot that the transformer has selected.
     """
 
-    def __init__(self, policy: "MotorPolicy", transformer: "GoalDecisionTransformer", planner: "Planner"):
-        self.policy, self.transformer, self.planner = policy, transformer, planner
+    def __init__(self, policies: Sequence["MotorPolicy"], transformer: "GoalDecisionTransformer", planner: "Planner"):
+        self.policies = {policy.body.name: policy for policy in policies}
+        self.transformer, self.planner = transformer, planner
         self.folder: Path | None = None  # that it was loaded from
         self.reset()
 
@@ -97,27 +99,26 @@ class MotorAgent:
         device: str = "cpu",
         token: str | None = None,
     ) -> "MotorAgent":
-        """Load an agent from a folder or a Hub repo, for the body of this name, by default its own.
+        """Load an agent from a folder or a Hub repo, to move the robot named `body`, by default its first.
 
         Raises:
-            ValueError: there is no such agent, a part of it is missing or of another body, or it uses another goal
-            vocabulary.
+            ValueError: there is no such agent, it does not move this robot, a part of it is missing or of another
+            robot, or it uses another goal vocabulary.
         """
         # These import transformers, which takes seconds, and loads accelerate if that is installed.
         from agent.language.planner import Planner
         from agent.models.decision_transformer import GoalDecisionTransformer
         from agent.models.motor_policy import MotorPolicy
 
-        if body:
-            find_body(body)
         folder = hub.agent_folder(path, revision=revision, token=token)
-        body = body or body_name(folder)
-        policy = MotorPolicy.from_pretrained(folder / "policy").to(device)
-        check_body(policy, body, f"{path}/policy")
+        body = choose_body(folder, body)
+        policies = []
+        for name in hub.agent_bodies(folder):
+            policies.append(MotorPolicy.from_pretrained(folder / "policy" / name).to(device).eval())
+            check_body(policies[-1], name, f"{path}/policy/{name}")
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer", body=body).to(device)
-        check_body(transformer, body, f"{path}/decision_transformer")
         planner = Planner.from_pretrained(folder / "planner", body, device=device, token=token)
-        agent = cls(policy.eval(), transformer.eval(), planner)
+        agent = cls(policies, transformer.eval(), planner)
         agent.folder = folder
         return agent
 
@@ -127,9 +128,11 @@ class MotorAgent:
         Results, and the records of how it was made, are copied from the folder that the agent was loaded from.
         """
         folder = Path(path)
-        for part, model in zip(hub.AGENT_PARTS, (self.policy, self.transformer, self.planner), strict=True):
+        parts: dict[str, Any] = {f"policy/{body}": policy for body, policy in self.policies.items()}
+        parts |= {"decision_transformer": self.transformer, "planner": self.planner}
+        for part, model in parts.items():
             model.save_pretrained(folder / part)
-        for file in (Path(place, record) for place in (".", *hub.AGENT_PARTS) for record in RECORDS):
+        for file in (Path(place, record) for place in (".", *parts) for record in RECORDS):
             if self.folder and (self.folder / file).is_file():
                 (folder / file).write_bytes((self.folder / file).read_bytes())
         describe(folder, name or folder.name, cards.read_results(self.folder) if self.folder else {})
@@ -149,6 +152,11 @@ class MotorAgent:
     def body(self) -> Body:
         """The robot that it moves."""
         return self.transformer.body
+
+    @property
+    def policy(self) -> "MotorPolicy":
+        """The policy that taught the transformer to move this robot."""
+        return self.policies[self.body.name]
 
     def make_env(self, render_mode: str | None = None, max_episode_steps: int = MAX_EPISODE_STEPS) -> gymnasium.Env:
         """The env that this agent acts in: see `agent.make_env`."""
@@ -283,9 +291,16 @@ class MotorAgent:
         return program
 
 
-def body_name(folder: Path) -> str:
-    """Name of the robot of an agent's folder."""
-    return runs.read_json(folder / "config.json").get("body", "humanoid")
+def choose_body(folder: Path, body: str = "") -> str:
+    """Name of the robot to move with the agent in a folder: `body`, or if it is empty, the agent's first one.
+
+    Raises:
+        ValueError: there is no such robot, or the agent does not move it.
+    """
+    bodies = hub.agent_bodies(folder)
+    if body and find_body(body).name not in bodies:
+        raise ValueError(f"{folder} does not move body={body!r}: choose one of {', '.join(bodies)}")
+    return body or bodies[0]
 
 
 def _leads_back(program: GoalProgram) -> bool:
@@ -301,15 +316,8 @@ def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> Non
         results: of its planner on held-out instructions.
     """
     bodies = runs.read_json(folder / "decision_transformer" / "config.json").get("bodies", ["humanoid"])
-    body = find_body(bodies[0])
     with runs.placing(folder) as new:
-        config = {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION, "body": body.name}
+        config = {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION, "bodies": bodies}
         runs.write_json(new / "config.json", config)
-    cards.write_agent_card(
-        folder,
-        name=name,
-        body=body.name,
-        env_id=env_id(body.name),
-        controls=body.controls,
-        results=results,
-    )
+    envs = {env_id(body): find_body(body).controls for body in bodies}
+    cards.write_agent_card(folder, name=name, bodies=bodies, envs=envs, results=results)

@@ -1,6 +1,6 @@
 """Ablations of the Decision Transformer: the published setting, and the same with one change at a time.
 
-    make ablations POLICY=pretrained/humanoid/policy
+    make ablations POLICY=pretrained/agent/policy/humanoid
 
 Every setting trains on the same number of steps of the same policy for the same number of updates, and is measured in
 the same way. Results stay in runs/ablations; a second call continues from there.

@@ -1,6 +1,6 @@
 """Search for a body's `crouch_offset`: an offset to its policy's observations that makes it crouch without training.
 
-    PYTHONPATH=. python experiments/crouch_search.py pretrained/humanoid/policy
+    PYTHONPATH=. python experiments/crouch_search.py pretrained/agent/policy/humanoid
 
 Uses the cross-entropy method on the mirror-symmetric parts of an observation, without arms and joint speeds. Each
 generation is drawn around the best of the previous one. Takes minutes and prints the offset.

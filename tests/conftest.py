@@ -18,7 +18,7 @@ from hypothesis import settings
 from agent.artefacts import arguments, hub, runs
 
 ROOT = Path(__file__).parent.parent
-SHIPPED = ROOT / "pretrained" / "humanoid"
+SHIPPED = ROOT / "pretrained" / "agent"
 # Script -> flags without which it has nothing to do, and its flag that names an artefact.
 SCRIPTS = {
     "pretrain_ppo": ([], "--init_from"),

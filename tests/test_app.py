@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
     shipped = MotorAgent.from_pretrained(SHIPPED)
-    MotorAgent(shipped.policy, shipped.transformer, small_planner()).save_pretrained(folder / "runs" / "other")
+    MotorAgent([shipped.policy], shipped.transformer, small_planner()).save_pretrained(folder / "runs" / "other")
     return folder
 
 
@@ -129,9 +129,9 @@ def test_what_is_no_clip_is_refused_in_one_line(address):
 
 @needs_page
 def test_other_sites_and_other_names_of_this_machine_are_refused(address):
-    assert post(f"{address}/agents", b"pretrained/humanoid", Sec_Fetch_Site="cross-site")[0] == 400
-    assert post(f"{address}/agents", b"pretrained/humanoid", Host="evil.example")[0] == 400
-    assert post(f"{address}/agents", b"pretrained/humanoid") == (200, "pretrained_humanoid/humanoid")
+    assert post(f"{address}/agents", b"pretrained/agent", Sec_Fetch_Site="cross-site")[0] == 400
+    assert post(f"{address}/agents", b"pretrained/agent", Host="evil.example")[0] == 400
+    assert post(f"{address}/agents", b"pretrained/agent") == (200, "pretrained_agent/humanoid")
 
 
 @pytest.mark.slow
@@ -155,8 +155,8 @@ def test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why(page):
     page.get_by_role("button", name="Load the language model (0 MB)").click()  # that of the same agent
     expect(page.locator("#notice")).to_have_text("The language model is loaded.")
 
-    page.get_by_role("combobox", name="Robot").select_option("humanoid of pretrained/humanoid")
-    page.wait_for_url("**/?agent=pretrained_humanoid/humanoid")
+    page.get_by_role("combobox", name="Robot").select_option("humanoid of pretrained/agent")
+    page.wait_for_url("**/?agent=pretrained_agent/humanoid")
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_an_agent_that_the_page_does_not_hold_is_exported_at_the_start_and_leave
         with urllib.request.urlopen(f"{address}/agents.json") as answer:
             listed = yaml.safe_load(answer.read())
         assert listed["server"] is True
-        assert [each["agent"] for each in listed["agents"]] == ["runs/other", "pretrained/humanoid"]
+        assert [each["agent"] for each in listed["agents"]] == ["runs/other", "pretrained/agent"]
         with urllib.request.urlopen(f"{address}/agents/runs_other/planner.onnx") as answer:
             assert answer.status == 200
     assert not list(tmp_path.iterdir())

@@ -68,7 +68,7 @@ ELSEWHERE = {
     "make app": "test_app.py::test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why",
     "python app.py": "test_app.py::test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why",
     "python play.py --viewer": "test_play.py::test_the_viewer_takes_instructions_from_the_terminal",
-    "python play.py --agent pretrained/humanoid --viewer": (
+    "python play.py --agent pretrained/agent --viewer": (
         "test_play.py::test_the_viewer_takes_instructions_from_the_terminal"
     ),
     "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml pretrain_ppo.py": (

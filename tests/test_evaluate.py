@@ -42,7 +42,7 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, mo
 def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 80)
     monkeypatch.setattr(video, "SCENES", [(Goal(1.0), 0.3)])
-    page, policy = tmp_path / "report.html", str(SHIPPED / "policy")
+    page, policy = tmp_path / "report.html", str(SHIPPED / "policy" / "humanoid")
     evaluate.main(evaluate.Arguments(str(SHIPPED), actor="policy", episodes=1, against=[policy] * 2, report=str(page)))
     results = json.loads(capsys.readouterr().out)
     assert [result["agent"] for result in results] == [str(SHIPPED), policy, policy]
@@ -137,7 +137,7 @@ def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
         (("--proposals", "p.jsonl"), "give --suite goals"),
         (("--suite", "goals", "--actor", "policy", "--proposals", "p.jsonl"), "give --suite goals"),
         (("--agent", "no/such_agent"), "no/such_agent"),
-        (("--actor", "policy", "--agent", "tests"), "tests cannot be loaded"),
+        (("--actor", "policy", "--agent", "tests"), "tests/config.json is missing"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(arguments, message, refusal):

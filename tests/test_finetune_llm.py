@@ -31,7 +31,7 @@ TINY = [
     *("--per_device_train_batch_size", "8", "--eval_examples", "10", "--eval_steps", "2", "--save_steps", "2"),
     *("--report_to", "none", "--lora_rank", "2"),
 ]
-SHIPPED = "pretrained/humanoid"
+SHIPPED = "pretrained/agent"
 # Of TinyLlama/TinyLlama-1.1B-Chat-v1.0, as its config.json has it.
 TINYLLAMA = {
     "vocab_size": 32000,
@@ -96,9 +96,10 @@ def test_progress_goes_to_stderr_and_only_the_result_to_stdout(trained):
 def test_the_assembled_agent_has_three_parts_and_nothing_that_only_training_needs(trained):
     folder, _ = trained
     agent = folder / "agent"
-    config = {"body": "humanoid", "goal_version": GOAL_VERSION, "model_type": "motor_agent"}
+    config = {"bodies": ["humanoid"], "goal_version": GOAL_VERSION, "model_type": "motor_agent"}
     assert json.loads((agent / "config.json").read_text()) == config
     assert {path.name for path in agent.iterdir() if path.is_dir()} == {"policy", "decision_transformer", "planner"}
+    assert {path.name for path in (agent / "policy").iterdir()} == {"humanoid"}
     unwanted = ("*checkpoint*", "tracker", "not_finite.safetensors", "metrics.jsonl")
     assert not [path for pattern in unwanted for path in agent.rglob(pattern)]
     assert MotorAgent.from_pretrained(agent).act(np.zeros(50, dtype=np.float32)).shape == (17,)

@@ -21,7 +21,7 @@ from agent.simulation.env import make_env
 @pytest.fixture(scope="module")
 def agent():
     transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
-    return MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer.eval(), small_planner())
+    return MotorAgent([MotorPolicy(MotorPolicyConfig(widths=[8]))], transformer.eval(), small_planner())
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_an_agent_reloaded_in_a_new_process_acts_identically(agent, folder):
 
 
 def test_an_agent_pushed_from_python_is_filmed_and_keeps_the_records_of_its_parts(agent, folder, server):
-    for part in hub.AGENT_PARTS:
+    for part in ("policy/humanoid", "decision_transformer", "planner"):
         (folder / part / "README.md").write_text(f"# How the {part} was made\n")
     describe(folder, "made here", {"exact": 0.5})
     MotorAgent.from_pretrained(folder).push_to_hub("me/agent", private=True, tag="v1")
@@ -176,9 +176,7 @@ def test_a_list_without_instructions_is_refused_and_what_ran_goes_on(agent):
 
 def test_an_agent_of_another_body_is_refused_in_one_line(folder, monkeypatch):
     monkeypatch.setitem(BODIES, "centaur", replace(HUMANOID, name="centaur"))
-    with pytest.raises(
-        ValueError, match="/policy moves the body humanoid, not centaur: give --body humanoid"
-    ) as error:
+    with pytest.raises(ValueError, match="does not move body='centaur': choose one of humanoid") as error:
         MotorAgent.from_pretrained(folder, body="centaur")
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="body='g2' is unknown: choose one of humanoid"):
@@ -186,7 +184,7 @@ def test_an_agent_of_another_body_is_refused_in_one_line(folder, monkeypatch):
 
 
 def test_an_agent_records_its_body(agent, folder):
-    assert json.loads((folder / "config.json").read_text())["body"] == agent.body.name == "humanoid"
+    assert json.loads((folder / "config.json").read_text())["bodies"] == [agent.body.name] == ["humanoid"]
     assert agent.make_env().unwrapped.body is agent.body
 
 
@@ -195,7 +193,10 @@ def test_an_agent_records_its_body(agent, folder):
     [
         ({"model_type": "motor_agent", "goal_version": "0"}, f"goal vocabulary 0, this code {GOAL_VERSION}"),
         ({"model_type": "llama"}, "holds no motor agent"),
-        ({"model_type": "motor_agent", "goal_version": GOAL_VERSION}, "has no policy/"),
+        (
+            {"model_type": "motor_agent", "goal_version": GOAL_VERSION},
+            "has no policy/humanoid/: assemble the agent again",
+        ),
     ],
 )
 def test_a_folder_that_is_no_agent_of_this_vocabulary_is_refused(tmp_path, config, message):

@@ -22,7 +22,7 @@ ACT = """
 import sys
 import agent
 
-robot = agent.MotorAgent.from_pretrained("pretrained/humanoid")
+robot = agent.MotorAgent.from_pretrained("pretrained/agent")
 env = robot.make_env()
 observation, _ = env.reset(seed=0)
 robot.prompt(agent.Goal(1.0))
@@ -32,7 +32,7 @@ print(*{name.split(".")[0] for name in sys.modules})
 from transformers import AutoConfig, AutoModel
 
 for part, kind in (("policy", agent.MotorPolicy), ("decision_transformer", agent.GoalDecisionTransformer)):
-    config, model = (auto.from_pretrained(f"pretrained/humanoid/{part}") for auto in (AutoConfig, AutoModel))
+    config, model = (auto.from_pretrained(f"pretrained/agent/{part}") for auto in (AutoConfig, AutoModel))
     assert type(model) is kind and type(config) is type(model.config), type(model)
 """
 

@@ -30,9 +30,10 @@ writeFileSync("dist/ort-wasm-simd-threaded.wasm.gz", zipped(`${RUNTIME}.wasm`));
 writeFileSync("dist/mujoco.wasm.gz", zipped("node_modules/@mujoco/mujoco/mujoco.wasm"));
 cpSync("generated/agents", "dist/agents", { recursive: true });
 const agents = globSync("dist/agents/*/*/agent.json").map((path) => {
-  const { agent, body } = JSON.parse(readFileSync(path));
-  return { folder: relative("dist/agents", dirname(path)), agent, body: body.name };
+  const { agent, body, position } = JSON.parse(readFileSync(path));
+  return { folder: relative("dist/agents", dirname(path)), agent, body: body.name, position };
 });
+agents.sort((one, other) => one.agent.localeCompare(other.agent) || one.position - other.position);
 writeFileSync("dist/agents.json", JSON.stringify({ server: false, agents }));
 for (const path of globSync("dist/**").filter((path) => statSync(path).isFile()))
   console.log(`${(statSync(path).size / 1e6).toFixed(2).padStart(8)} MB  ${relative("dist", path)}`);

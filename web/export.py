@@ -4,7 +4,7 @@ Reads   an agent (finetune_llm.py)
 Writes  tables.json (the constants), and a folder of the agent in agents/. It holds a folder for each robot
         (agent.json, robot.xml, transformer.onnx) and, with --planner, the language model with 8-bit weights (140 MB)
 
-    PYTHONPATH=. python web/export.py --agent pretrained/humanoid --output_dir web/generated
+    PYTHONPATH=. python web/export.py --agent pretrained/agent --output_dir web/generated
 """
 
 import gzip
@@ -37,7 +37,7 @@ from agent.simulation.task import SMOOTHING_SECONDS
 @strict
 @dataclass
 class Arguments:
-    agent: str = option("pretrained/humanoid", "folder or Hub repo of the agent")
+    agent: str = option("pretrained/agent", "folder or Hub repo of the agent")
     body: str = option("", "name of the robot; by default each one that the agent moves")
     output_dir: str = option("web/generated", "where the files go")
     planner: bool = option(False, "also export the language model: 17 s of CPU time")
@@ -59,8 +59,9 @@ def main(args: Arguments) -> None:
     place.mkdir(parents=True)
     runs.write_json(folder / "tables.json", code_tables())
     size = export_planner(planner, place) if planner else 0
-    for transformer in transformers:
-        export_robot(transformer, place / transformer.body.name, {"agent": args.agent, "planner_bytes": size})
+    for position, transformer in enumerate(transformers):
+        more = {"agent": args.agent, "position": position, "planner_bytes": size}
+        export_robot(transformer, place / transformer.body.name, more)
 
 
 def export_robot(transformer: GoalDecisionTransformer, folder: Path, more: dict) -> None:

@@ -281,25 +281,34 @@ It reads English only. It refuses what refers to surroundings, objects or people
 
 
 def write_agent_card(
-    folder: Path, *, name: str, body: str, env_id: str, controls: str, results: Mapping[str, float | str]
+    folder: Path,
+    *,
+    name: str,
+    bodies: Sequence[str],
+    envs: Mapping[str, str],
+    results: Mapping[str, float | str],
 ) -> None:
     """Write the card of a whole agent.
 
     Args:
         folder: of the agent, with its provenance if there is one.
         name: of the repo or folder.
-        body: name of the robot.
-        env_id: of the robot's env.
-        controls: the output of the transformer, in words.
+        bodies: names of its robots.
+        envs: id of the env of each robot, and the output of the transformer there, in words.
         results: of its planner on development sentences; may be empty.
     """
     texts = [AGENT_SHARES.format(table=_shares(results)).strip()] if results else []
-    texts += [AGENT_RESULTS] if (folder / "policy" / "README.md").is_file() else []
+    texts += [AGENT_RESULTS] if (folder / "decision_transformer" / "README.md").is_file() else []
+    other = f', body="{bodies[1]}"' if len(bodies) > 1 else ""
     card = Card(
-        data=model_data(name, results, measured_on="development sentences", tags=(body, "decision-transformer")),
+        data=model_data(name, results, measured_on="development sentences", tags=(*bodies, "decision-transformer")),
         title="A motor agent that follows English instructions",
-        what=AGENT_WHAT.format(env_id=env_id, version=GOAL_VERSION, controls=controls),
-        use=AGENT_USE.format(name=name),
+        what=AGENT_WHAT.format(
+            envs=" and ".join(f"`{env}`" for env in envs),
+            controls=" or ".join(dict.fromkeys(envs.values())),
+            version=GOAL_VERSION,
+        ),
+        use=AGENT_USE.format(name=name, other=other and f"  # or {other[2:]}"),
         results="\n\n".join(texts) or "Not measured.",
         limits=AGENT_LIMITS,
     )
@@ -308,19 +317,19 @@ def write_agent_card(
 
 
 AGENT_WHAT = """
-Drives the robot of `{env_id}`. A language model turns a sentence into a goal program, odometry steers towards the goal
+Drives the robot of {envs}. A language model turns a sentence into a goal program, odometry steers towards the goal
 in force, and a Decision Transformer that is prompted with its command moves the joints. Goal vocabulary: {version}.
 
 | part | what it is |
 |---|---|
 | `planner/` | the LoRA adapter of the language model, which decodes under a grammar of goal programs |
 | `decision_transformer/` | command and last steps in, {controls} out |
-| `policy/` | the PPO policy that collected the transformer's training data |
+| `policy/` | for each robot, the PPO policy that collected the transformer's training data |
 """
 AGENT_USE = """
 from agent import MotorAgent
 
-agent = MotorAgent.from_pretrained("{name}")
+agent = MotorAgent.from_pretrained("{name}"){other}
 env = agent.make_env()
 env.reset(seed=0)
 print(agent.run("go to the spot 2 metres ahead and 1 metre left, then wave", env).summary)
@@ -438,8 +447,8 @@ def write_transformer_card(
     *,
     name: str,
     model_class: str,
-    body: str,
-    env_id: str,
+    bodies: Sequence[str],
+    envs: Sequence[str],
     parameters: int,
     steps: int,
     observation_size: int,
@@ -455,8 +464,8 @@ def write_transformer_card(
         folder: of the model, with its provenance.
         name: of the repo or folder.
         model_class: GoalDecisionTransformer or GoalMLP.
-        body: name of the robot; empty if it is not simulated here.
-        env_id: of the env that it was measured in, if it was.
+        bodies: names of the robots; empty if they are not simulated here.
+        envs: ids of the envs that it was measured in, if it was.
         parameters: their number.
         steps: number of steps that it was trained on.
         observation_size: numbers of the body state.
@@ -466,17 +475,14 @@ def write_transformer_card(
         update: number of updates before the evaluation.
         measured: number of episodes per command, or of windows of the data, in the evaluation.
     """
-    texts = TRANSFORMER if body else FOREIGN_TRANSFORMER
-    data = model_data(
-        name,
-        results if body else {},
-        measured_on=env_id,
-        tags=(body, "decision-transformer") if body else ("decision-transformer",),
-    )
-    if not body:
+    texts = TRANSFORMER if bodies else FOREIGN_TRANSFORMER
+    env_ids = " and ".join(envs)
+    data = model_data(name, results if bodies else {}, measured_on=env_ids, tags=(*bodies, "decision-transformer"))
+    if not bodies:
         data.tags = [tag for tag in data.tags or () if tag not in TAGS]
     facts = {
-        **{"name": name, "model_class": model_class, "body": body, "env_id": env_id, "version": GOAL_VERSION},
+        **{"name": name, "model_class": model_class, "envs": env_ids, "version": GOAL_VERSION},
+        **{"body": bodies[0] if bodies else "", "motion": "motor policies" if len(bodies) > 1 else "a motor policy"},
         **{"parameters": parameters, "steps": steps, "largest_action": largest_action, "update": update},
         **{"observation_size": observation_size, "action_size": action_size, "measured": measured},
         "table": table([["measure", "value"], *([measure, value] for measure, value in results.items())]),
@@ -486,17 +492,17 @@ def write_transformer_card(
 
 
 TRANSFORMER = {
-    "title": "{model_class} for {env_id}",
+    "title": "{model_class} for {envs}",
     "what": """
-{parameters:,} parameters. Imitates a goal-conditioned motor policy from {steps:,} recorded steps. A command prompts
-it: a velocity, a height and a pose of the arms. The statistics of its observations are part of the model.
+{parameters:,} parameters. Imitates {motion} from {steps:,} recorded steps. A command prompts it: a velocity, a height
+and a pose of the arms. The statistics of its observations are part of the model.
 Goal vocabulary: {version}.
 """,
     "use": """
 from agent.models.decision_transformer import {model_class}
 from agent import Goal, make_env
 
-model, env = {model_class}.from_pretrained("{name}").eval(), make_env("{body}")
+model, env = {model_class}.from_pretrained("{name}", body="{body}").eval(), make_env("{body}")
 model.prompt(Goal(vx=1.0))
 observation, _ = env.reset(seed=0, options={{"goal": Goal(vx=1.0)}})
 for _ in range(1000):

@@ -30,7 +30,6 @@ from agent.goals import check_goal_version
 T = TypeVar("T")
 
 AGENT_TYPE = "motor_agent"
-AGENT_PARTS = ("policy", "decision_transformer", "planner")
 # File types of artefacts. Nothing else is published or downloaded: no pickle, no code, no log.
 SUFFIXES = (".json", ".jsonl", ".safetensors", ".parquet", ".md", ".png", ".mp4", ".txt", ".model", ".jinja")
 TEXTS = (".json", ".jsonl", ".md", ".txt", ".jinja")
@@ -81,10 +80,19 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
             "give the folder that finetune_llm.py assembled"
         )
     check_goal_version(config.get("goal_version"), str(path))
-    for part in AGENT_PARTS:
+    policies = [f"policy/{body}" for body in agent_bodies(parts)]
+    for part in (*policies, "decision_transformer", "planner"):
         if not (parts / part).is_dir():
             raise ValueError(f"{path} has no {part}/: assemble the agent again with finetune_llm.py")
     return parts
+
+
+def agent_bodies(folder: Path) -> list[str]:
+    """Names of the robots that the agent in a folder moves. Raises ValueError if they are not names."""
+    bodies = runs.read_json(folder / "config.json").get("bodies", ["humanoid"])
+    if not isinstance(bodies, list) or not bodies or not all(re.fullmatch(r"\w+", str(body)) for body in bodies):
+        raise ValueError(f"{folder} has bodies={bodies!r:.60} in its config.json: give a list of names of robots")
+    return bodies
 
 
 def load_pretrained(

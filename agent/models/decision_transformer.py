@@ -176,16 +176,13 @@ class GoalPrompted(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, path: str | Path, body: str | None = None, **kwargs) -> Self:
-        """Load from a folder or a Hub repo, to move the robot named `body`; by default the only one that it moves.
+        """Load from a folder or a Hub repo, to move the robot named `body`; by default the first one of the model.
 
         Raises:
-            ValueError: it is not a complete model of this kind, does not move this body, or moves several and
-                `body` is not given.
+            ValueError: it is not a complete model of this kind, or does not move this body.
         """
         model = hub.load_pretrained(cls, super().from_pretrained, path, sizes=_sizes, **kwargs)
         bodies = model.config.bodies
-        if body is None and len(bodies) > 1:
-            raise ValueError(f"{path} moves several bodies: give body= one of {', '.join(bodies)}")
         model.prompt(Goal())
         for name, size in zip(bodies, model.config.state_dims, strict=True):
             model.select_body(name)
@@ -210,6 +207,20 @@ class GoalPrompted(PreTrainedModel):
             )
         self._body = body
         self.reset()
+
+    def keep_bodies(self, bodies: Sequence[str]) -> None:
+        """Keep only these of the model's robots, in this order, and select the first."""
+        rows = [self.config.bodies.index(body) for body in bodies]
+        for name in ("bodies", "state_dims", "act_dims", "action_scales"):
+            values = getattr(self.config, name)
+            setattr(self.config, name, [values[row] for row in rows])
+        if isinstance(self.config, GoalDecisionTransformerConfig):
+            self.config.state_dim, self.config.act_dim = self.config.state_dims[0], self.config.act_dims[0]
+        for name, module in self.named_children():
+            if isinstance(module, nn.ModuleDict):
+                setattr(self, name, nn.ModuleDict({body: module[body] for body in bodies}))
+        self.embed_body = nn.Embedding.from_pretrained(self.embed_body.weight.detach()[rows], freeze=False)
+        self.select_body(bodies[0])
 
     def set_statistics(
         self,

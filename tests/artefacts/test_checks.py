@@ -131,7 +131,7 @@ def agent(tmp_path_factory):
     """The files of an agent."""
     folder = tmp_path_factory.mktemp("agent")
     transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
-    MotorAgent(MotorPolicy(MotorPolicyConfig(widths=[8])), transformer, small_planner()).save_pretrained(folder)
+    MotorAgent([MotorPolicy(MotorPolicyConfig(widths=[8]))], transformer, small_planner()).save_pretrained(folder)
     return without_manifests(folder)
 
 
@@ -164,9 +164,12 @@ def of_another_body(files):
 
 
 HOSTILE_AGENTS = {
-    "pickle": (in_part("policy", pickled), r"policy cannot be loaded \(it has no \*\.safetensors\)"),
+    "pickle": (in_part("policy/humanoid", pickled), r"policy/humanoid cannot be loaded \(it has no \*\.safetensors\)"),
     "code": (in_part("decision_transformer", with_config(auto_map={"AutoModel": "evil.Model"})), "auto_map"),
-    "not finite": (in_part("policy", with_weights(log_std=float("inf"))), "policy has weights that are not finite"),
+    "not finite": (
+        in_part("policy/humanoid", with_weights(log_std=float("inf"))),
+        "policy/humanoid has weights that are not finite",
+    ),
     "wide": (in_part("decision_transformer", with_config(hidden_size=2**20)), "declares .* parameters"),
     "body": (
         in_part("decision_transformer", of_another_body),
@@ -177,7 +180,8 @@ HOSTILE_AGENTS = {
         r"action_scales=\[\[1000000000\.0, .* here it is \[\[0\.4",
     ),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
-    "vocabulary of a part": (in_part("policy", with_config(goal_version="0")), "goal vocabulary 0"),
+    "vocabulary of a part": (in_part("policy/humanoid", with_config(goal_version="0")), "goal vocabulary 0"),
+    "bodies": (with_config(bodies=["../policy"]), "bodies=.*policy.*give a list of names"),
     "half": (lambda files: in_part("planner", dict.clear)(files), r"has no planner/"),
 }
 

@@ -235,13 +235,13 @@ def test_of_a_folder_that_took_its_place_whole_a_damaged_file_is_named(tmp_path)
         runs.newest(tmp_path / "checkpoint")
 
 
-@pytest.mark.parametrize("part", [".", "policy", "decision_transformer", "planner"])
+@pytest.mark.parametrize("part", [".", "policy/humanoid", "decision_transformer", "planner"])
 def test_what_ships_is_what_its_manifest_says(part):
     """After a change of files by hand:
 
-    python -c "from agent.artefacts import runs; runs.seal('pretrained/humanoid/PART')"
+    python -c "from agent.artefacts import runs; runs.seal('pretrained/agent/PART')"
     """
-    folder = ROOT / "pretrained" / "humanoid" / part
+    folder = ROOT / "pretrained" / "agent" / part
     assert runs.read_manifest(folder)
     runs.check(folder)
 

@@ -44,7 +44,7 @@ def test_a_page_holds_shares_with_their_intervals_and_the_numbers_of_groups(tmp_
 
 def test_a_clip_shows_an_actor_going_through_the_scenes(tmp_path, monkeypatch):
     monkeypatch.setattr(video, "SCENES", [(goal, 0.15) for goal, _ in video.SCENES])
-    (tmp_path / "clip.mp4").write_bytes(report.film(MotorPolicy.from_pretrained(SHIPPED / "policy"), 0))
+    (tmp_path / "clip.mp4").write_bytes(report.film(MotorPolicy.from_pretrained(SHIPPED / "policy" / "humanoid"), 0))
     with av.open(str(tmp_path / "clip.mp4")) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(frames) == 20 and np.abs(frames[-1].astype(int) - frames[0]).max() > 20

@@ -17,7 +17,7 @@ WALK = Goal(1.0, meters=1.2)
 
 @pytest.fixture(scope="module")
 def actor():
-    return GoalDecisionTransformer.from_pretrained(ROOT / "pretrained" / "humanoid" / "decision_transformer").eval()
+    return GoalDecisionTransformer.from_pretrained(ROOT / "pretrained" / "agent" / "decision_transformer").eval()
 
 
 def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(actor):

@@ -356,7 +356,7 @@ def test_the_body_is_a_token_of_the_prompt():
 
 
 @MODELS
-def test_loading_takes_the_body_that_is_asked_for_and_needs_none_where_there_is_one(make, tmp_path):
+def test_loading_selects_the_body_that_is_asked_for_or_the_first_one(make, tmp_path):
     make().save_pretrained(tmp_path / "one")
     kind = type(make())
     for body in (None, "humanoid"):
@@ -365,12 +365,25 @@ def test_loading_takes_the_body_that_is_asked_for_and_needs_none_where_there_is_
         kind.from_pretrained(tmp_path / "one", body="dog")
     model = make(**TWO_BODIES)
     model.save_pretrained(tmp_path / "two")
-    with pytest.raises(ValueError, match="two moves several bodies: give body= one of humanoid, dog"):
-        kind.from_pretrained(tmp_path / "two")
+    assert kind.from_pretrained(tmp_path / "two").body is HUMANOID
     dog = kind.from_pretrained(tmp_path / "two", body="dog")
     model.select_body("dog")
     observation = np.random.default_rng(0).normal(size=(2, 30)).astype(np.float32)
     np.testing.assert_array_equal(dog.act(observation), model.act(observation))
+
+
+@MODELS
+def test_a_model_that_keeps_one_of_two_bodies_moves_it_as_before(make, tmp_path):
+    model = make(**TWO_BODIES)
+    model.select_body("dog")
+    observation = np.random.default_rng(0).normal(size=(2, 30)).astype(np.float32)
+    before = model.act(observation)
+    model.keep_bodies(["dog"])
+    np.testing.assert_array_equal(model.act(observation), before)
+    model.save_pretrained(tmp_path)
+    kept = type(model).from_pretrained(tmp_path)
+    assert kept.config.bodies == ["dog"] and not [name for name in kept.state_dict() if "humanoid" in name]
+    np.testing.assert_array_equal(kept.act(observation), before)
 
 
 @MODELS
@@ -396,7 +409,7 @@ def test_the_same_prompt_again_keeps_the_cache():
     assert model._cache is None
 
 
-SHIPPED = ROOT / "pretrained" / "humanoid" / "decision_transformer"
+SHIPPED = ROOT / "pretrained" / "agent" / "decision_transformer"
 
 
 @pytest.mark.slow

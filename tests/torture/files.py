@@ -24,8 +24,8 @@ from torture.stages import SCRIPTS as STAGES
 from torture.stages import SHARD_ROWS, prepare
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "pretrained" / "humanoid"
-LOADERS = {"policy": MotorPolicy, "decision_transformer": GoalDecisionTransformer, "planner": Planner}
+SHIPPED = ROOT / "pretrained" / "agent"
+LOADERS = {"policy/humanoid": MotorPolicy, "decision_transformer": GoalDecisionTransformer, "planner": Planner}
 MORE = {"pretrain_ppo": {"total_steps": 64 * 40}, "collect_dataset": {"num_steps": 4 * SHARD_ROWS}}
 MORE |= {"train_decision_transformer": {}, "finetune_llm": {}}
 LESS = {"pretrain_ppo": {"total_steps": 64 * 4}, "collect_dataset": {"num_steps": 2 * SHARD_ROWS}}
