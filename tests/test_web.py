@@ -45,7 +45,7 @@ NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE = 120_000  # ms; what is measured is simulated time
 expect.set_options(timeout=PATIENCE)
-AGENT = EXPORTED / "agents" / "pretrained_humanoid" / "humanoid"
+AGENT = EXPORTED / "agents" / "pretrained_agent" / "humanoid"
 STEPS = 600  # of a track
 PROGRAMS = (
     "walk forward slow six feet, low; turn left a quarter turn; go to 3 m ahead 2 m left, arms up",

@@ -101,6 +101,7 @@ class Trace:
     clearance: np.ndarray  # [T, N, 2] m, height of the right and the left foot above the ground
     height: np.ndarray  # [T, N] m, of the torso
     arms: np.ndarray  # [T, N, M] rad, of the arm joints
+    jumps: np.ndarray  # [T, N] mean change of the actions in ±1 since the step before
 
     @property
     def window(self) -> int:
@@ -124,8 +125,9 @@ def measure_commands(
     """Rows of the commands suite, one per command within the body's reach, and their mean.
 
     Errors are mean absolute differences between the command and the velocity averaged over a sliding second, after the
-    first second. A fall ends the episode; the rest of it counts as not survived. `native_return` is the return of the
-    body's native reward, or None if it has none.
+    first second. A fall ends the episode; the rest of it counts as not survived. `action_change` is the mean change of
+    the actions, scaled to ±1, from step to step. `native_return` is the return of the body's native reward, or None if
+    it has none.
     """
     commands = reachable(commands, actor.body)
     goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
@@ -144,10 +146,11 @@ def measure_commands(
             "survival": float(trace.alive[:, bodies].mean()),
             "velocity_error": mean_of(np.linalg.norm(error[:, :2], axis=1)),
             "yaw_error": mean_of(np.abs(error[:, 2])),
+            "action_change": mean_of(trace.jumps[trace.window :, bodies][trace.alive[trace.window :, bodies]]),
             "native_return": float(returns.mean()) if actor.body.native else None,
         }
         rows.append(row)
-    numbers = ("survival", "velocity_error", "yaw_error", "native_return")
+    numbers = ("survival", "velocity_error", "yaw_error", "action_change", "native_return")
     return {
         "rows": rows,
         "mean": {"episodes": len(goals)} | {name: mean_of([row[name] for row in rows]) for name in numbers},
@@ -597,7 +600,9 @@ def roll_out(
         clearance=np.zeros((steps, num_envs, 2)),
         height=np.zeros((steps, num_envs)),
         arms=np.zeros((steps, num_envs, len(body.arm_joints)), dtype=np.float32),
+        jumps=np.zeros((steps, num_envs)),
     )
+    before = np.zeros(())
     arm_joints = body.joint_indices(body.arm_joints)
     for number in tqdm(range(steps), desc="measure", unit="step", leave=False):
         if number in schedule:
@@ -612,6 +617,8 @@ def roll_out(
         trace.velocity[number] = heading_velocity(state.qpos, state.qvel)
         trace.lead[number], trace.clearance[number] = feet_apart(state)[:, 0], state.feet[..., 2] - body.sole_height
         trace.height[number], trace.arms[number] = state.qpos[:, 2], state.qpos[:, arm_joints]
+        trace.jumps[number] = (np.abs(step.action - before) / body.scale).mean(-1)
+        before = step.action
         if body.native and reward == "native":
             trace.forward[number] = step.info["reward_forward"] / body.native.forward
         if not alive.any():

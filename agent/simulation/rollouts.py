@@ -28,6 +28,7 @@ class Actor(Protocol):
 class Step(NamedTuple):
     """The result of one control step, of one body or of N."""
 
+    action: np.ndarray
     observation: np.ndarray  # of the state that the step ended in, before any restart
     reward: Any
     fell: Any
@@ -76,7 +77,7 @@ class Rollout:
         """Let the actor act, and the env take one control step."""
         action = self.actor.act(self.observation)
         self.observation, reward, fell, truncated, info = self.env.step(action)
-        return Step(info.get("final_obs", self.observation), reward, fell, truncated, info)
+        return Step(action, info.get("final_obs", self.observation), reward, fell, truncated, info)
 
 
 def check_body(actor: Actor, body: str, name: object) -> None:

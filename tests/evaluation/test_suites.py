@@ -57,6 +57,7 @@ def replay(monkeypatch, velocity, alive, commands=None, lead=None, clearance=Non
         clearance=np.zeros((steps, bodies, 2)) if clearance is None else clearance,
         height=np.full((steps, bodies), HUMANOID.crouch_height) if height is None else height,
         arms=np.zeros((steps, bodies, len(HUMANOID.arm_joints))) if arms is None else arms,
+        jumps=np.zeros((steps, bodies)),
     )
     monkeypatch.setattr(suites, "roll_out", lambda *args, **kwargs: trace)
 
@@ -71,6 +72,19 @@ def test_errors_are_those_of_the_velocity_averaged_over_a_second(monkeypatch):
     assert row["yaw_error"] == pytest.approx(0.05, abs=1e-6)
     assert row["survival"] == 1.0
     assert row["skill"] == "walk_forward"
+
+
+def test_the_change_of_actions_is_that_from_step_to_step_in_shares_of_what_the_body_can():
+    class Trembling(Motionless):
+        sign = 1
+
+        def act(self, observations):
+            self.sign = -self.sign
+            return np.full((len(observations), 17), self.sign * 0.1, dtype=np.float32)
+
+    trace = suites.roll_out(Trembling(), {}, 2, 10, 0, 1)
+    np.testing.assert_allclose(trace.jumps[0], 0.1 / 0.4, rtol=1e-6)
+    np.testing.assert_allclose(trace.jumps[1:], 0.2 / 0.4, rtol=1e-6)
 
 
 def test_a_fall_counts_as_unsurvived_and_what_comes_after_it_is_not_measured(monkeypatch):
