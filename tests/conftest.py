@@ -37,15 +37,19 @@ settings.load_profile("default")
 
 def run_script(*command: str | Path, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a script of the repo as a user does; stdout and stderr come back as text."""
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, *map(str, command)],
+            cwd=ROOT,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        said = (late.stderr or b"").decode(errors="replace")[-3000:]
+        pytest.fail(f"{' '.join(map(str, command))} still ran after {timeout} s. Its last lines:\n{said}")
 
 
 @pytest.fixture(scope="module", autouse=True)
