@@ -429,3 +429,37 @@ def test_another_prompt_from_the_same_start_is_another_motion_for_every_pair_of_
     wanted, velocity = trace.commands[-1], trace.second_means[-1]
     near = np.abs(velocity - wanted) <= np.maximum(0.15, 0.2 * np.abs(wanted))
     assert (near.all(1) & trace.alive[-1]).mean() > 0.95
+
+
+def with_projection_of(other: nn.Linear, own: nn.Linear) -> nn.Linear:
+    """A projection of the sizes of `own` with the weights of `other`, cut or filled up with zeros."""
+    made = nn.Linear(own.in_features, own.out_features)
+    rows, columns = min(own.out_features, other.out_features), min(own.in_features, other.in_features)
+    with torch.no_grad():
+        made.weight.zero_()
+        made.bias.zero_()
+        made.weight[:rows, :columns] = other.weight[:rows, :columns]
+        made.bias[:rows] = other.bias[:rows]
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exchanged", ["embed_body", "embed_state", "embed_action", "predict_action"])
+@pytest.mark.parametrize(("body", "other"), [("humanoid", "g1"), ("g1", "humanoid")])
+def test_a_robot_does_not_walk_with_the_token_or_a_projection_of_the_other_one(body, other, exchanged):
+    transformer = GoalDecisionTransformer.from_pretrained(SHIPPED, body=body).eval()
+    own = distance_of_a_walk(transformer)
+    if exchanged == "embed_body":
+        with torch.no_grad():
+            transformer.embed_body.weight.copy_(transformer.embed_body.weight.flip(0))
+    else:
+        layers = getattr(transformer, exchanged)
+        layers[body] = with_projection_of(layers[other], layers[body])
+    assert own > 4.0 and distance_of_a_walk(transformer) < 0.75 * own
+
+
+def distance_of_a_walk(transformer) -> float:
+    """Meters that robots walk ahead in five seconds at 1 m/s before they fall, in the mean of four."""
+    steps = round(5 / transformer.body.control_seconds)
+    trace = roll_out(transformer, {0: [Goal(1.0)] * 4}, 4, steps, 0, 1)
+    return float((trace.velocity[..., 0] * trace.alive).sum(0).mean() * trace.control_seconds)
