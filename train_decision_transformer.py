@@ -215,6 +215,8 @@ def main(args: Arguments) -> None:
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         finish(args, progress)
+    # Freed before the process group: DDP as the last owner of the group can wait for gloo's thread for ever.
+    trained, prepared = accelerator.free_memory(trained, prepared)
     accelerator.end_training()
 
 
