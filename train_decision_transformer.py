@@ -75,7 +75,7 @@ class Arguments(arguments.TrainingArguments):
     n_layer: int = 3
     n_head: int = 4
     goal_prompt: str = option("prefix", "prefix: goal tokens first; state: the goal is added to every state")
-    return_horizon: int = option(60, "coming steps whose mean reward is the return-to-go; 0: no return-to-go")
+    return_horizon: int = option(0, "coming steps whose mean reward is the return-to-go; 0: no return-to-go")
 
     updates: int = 6000
     batch_size: int = option(64, "windows per update, over all processes and bodies")

@@ -26,7 +26,7 @@ SETTINGS: dict[str, tuple[str, str, int]] = {
     "context of 1 step": ("--context_length 1", "noisy", 1),
     "context of 5 steps": ("--context_length 5", "noisy", 1),
     "goal added to the states": ("--goal_prompt state", "noisy", 1),
-    "no return-to-go": ("--return_horizon 0", "noisy", 1),
+    "return-to-go": ("--return_horizon 60", "noisy", 1),
 }
 NOISE = {"noisy": "0,0.1,0.2,0.4", "clean": "0"}
 SUITES = {"commands": 3, "switches": 20, "shoves": 5}  # and their episodes
