@@ -112,7 +112,7 @@ baselines: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python experiments/baselines.py $(SPLIT)
 
 # Ablations of the transformer on data of POLICY. Takes an hour and a half of one core.
-POLICY ?= $(SHIPPED)/policy
+POLICY ?= $(SHIPPED)/policy/humanoid
 ablations: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python experiments/ablations.py $(POLICY)
 

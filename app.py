@@ -107,7 +107,11 @@ class Agents:
                     **{"folder": folder, "agent": tables["agent"]},
                     **{"body": tables["body"]["name"], "position": tables["position"]},
                 }
-        return sorted(found.values(), key=lambda each: (each["folder"] != self.first, each["agent"], each["position"]))
+        first = found.get(self.first, {}).get("agent")
+        return sorted(
+            found.values(),
+            key=lambda each: (each["folder"] != self.first, each["agent"] != first, each["agent"], each["position"]),
+        )
 
     async def find(self, name: str, body: str = "") -> str:
         """Folder of an agent and its robot. A missing one is exported first.

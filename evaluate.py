@@ -33,7 +33,7 @@ from agent.simulation.rollouts import check_body
 ACTORS: dict[str, tuple[Any, str]] = {
     "policy": (MotorPolicy, "policy/{body}"),
     "transformer": (GoalDecisionTransformer, "decision_transformer"),
-    "mlp": (GoalMLP, "mlp"),
+    "mlp": (GoalMLP, "."),
     "agent": (MotorAgent, "."),
 }
 # Suite -> the function that runs it.
@@ -109,7 +109,7 @@ def main(args: Arguments) -> None:
     if args.suite == "native" and not actors[0].body.native:
         raise ValueError(f"body {actors[0].body.name} has no native reward to measure: give another suite")
     results: list[dict[str, Any]] = [
-        {"agent": name, "actor": args.actor, "suite": args.suite, "seed": args.seed}
+        {"agent": name, "body": actor.body.name, "actor": args.actor, "suite": args.suite, "seed": args.seed}
         | measure(actor, args, instructions)
         for name, actor in zip(names, actors, strict=True)
     ]
@@ -135,7 +135,7 @@ def load_actor(name: str, kind: str, body: str) -> Any:
     actor, part = ACTORS[kind]
     folder = hub.folder(name)
     if runs.read_json(folder / "config.json").get("model_type") == hub.AGENT_TYPE:
-        body = choose_body(hub.agent_folder(folder), body)
+        body = choose_body(hub.agent_folder(name), body, name)
         folder /= part.format(body=body)
     if actor is not MotorPolicy:
         return actor.from_pretrained(folder, body=body or None).eval()

@@ -12,6 +12,7 @@ only the answers. Training uses TRL and PEFT. The planner is evaluated on the de
 trained on.
 """
 
+import gc
 import random
 import shutil
 import time
@@ -91,7 +92,8 @@ class Arguments(arguments.TrainingArguments):
 
     agent_dir: str = option("", "folder to assemble the agent in, from planner, policy and decision_transformer")
     policy: list[str] = field(
-        default_factory=list, metadata={"help": "folder or Hub repo of a MotorPolicy for each robot, for agent_dir"}
+        default_factory=list,
+        metadata={"help": "folders or Hub repos of a MotorPolicy for each robot, for agent_dir: --policy A B"},
     )
     decision_transformer: str = option("", "folder or Hub repo of a GoalDecisionTransformer, for agent_dir")
 
@@ -110,6 +112,8 @@ class Arguments(arguments.TrainingArguments):
             raise ValueError("--dataset and --feedback_examples go together: give both, or neither")
         if self.agent_dir and not (self.policy and self.decision_transformer):
             raise ValueError("--agent_dir assembles an agent: give --policy and --decision_transformer too")
+        if not self.agent_dir and (self.policy or self.decision_transformer):
+            raise ValueError("--policy and --decision_transformer are parts of an agent: give --agent_dir too")
 
 
 class Sources(NamedTuple):
@@ -142,6 +146,7 @@ def main(args: Arguments) -> None:
         finish(args, sources, results, started)
         metrics.draw()
     process.wait_for_everyone()
+    gc.collect()  # the trainer: its DDP as the last owner of the process group can wait for gloo's thread for ever
     process.destroy_process_group()
 
 

@@ -97,7 +97,7 @@ def parse(args: Arguments) -> None:
         except OSError as error:
             raise ValueError(f"cannot read instructions_file={args.instructions_file}: {error.strerror}") from error
     folder = hub.agent_folder(args.agent)
-    planner = Planner.from_pretrained(folder / "planner", choose_body(folder, args.body))
+    planner = Planner.from_pretrained(folder / "planner", choose_body(folder, args.body, args.agent))
     for text, program in zip(texts, planner.parse_batch(texts), strict=True):
         print(json.dumps({"text": text, **program.to_dict()}))
 

@@ -85,6 +85,11 @@ class MotorAgent:
 
     def __init__(self, policies: Sequence["MotorPolicy"], transformer: "GoalDecisionTransformer", planner: "Planner"):
         self.policies = {policy.body.name: policy for policy in policies}
+        if set(self.policies) != set(transformer.config.bodies):
+            raise ValueError(
+                f"the policies move {', '.join(self.policies)}, and the transformer moves "
+                f"{', '.join(transformer.config.bodies)}: give one policy for each robot of the transformer"
+            )
         self.transformer, self.planner = transformer, planner
         self.folder: Path | None = None  # that it was loaded from
         self.reset()
@@ -111,7 +116,7 @@ class MotorAgent:
         from agent.models.motor_policy import MotorPolicy
 
         folder = hub.agent_folder(path, revision=revision, token=token)
-        body = choose_body(folder, body)
+        body = choose_body(folder, body, path)
         policies = []
         for name in hub.agent_bodies(folder):
             policies.append(MotorPolicy.from_pretrained(folder / "policy" / name).to(device).eval())
@@ -291,15 +296,15 @@ class MotorAgent:
         return program
 
 
-def choose_body(folder: Path, body: str = "") -> str:
-    """Name of the robot to move with the agent in a folder: `body`, or if it is empty, the agent's first one.
+def choose_body(folder: Path, body: str, name: str | Path) -> str:
+    """The robot to move with the agent `name` in a folder: `body`, or if it is empty, the agent's first one.
 
     Raises:
         ValueError: there is no such robot, or the agent does not move it.
     """
     bodies = hub.agent_bodies(folder)
     if body and find_body(body).name not in bodies:
-        raise ValueError(f"{folder} does not move body={body!r}: choose one of {', '.join(bodies)}")
+        raise ValueError(f"{name} does not move body={body!r}: choose one of {', '.join(bodies)}")
     return body or bodies[0]
 
 

@@ -73,7 +73,7 @@ POSTURE_WORDS = {
 def main() -> None:
     rows = written.sentences(sys.argv[1])
     texts, meant = [row.text for row in rows], [parse(row.program, HUMANOID) for row in rows]
-    planner = Planner.from_pretrained(ROOT / "pretrained" / "humanoid" / "planner")
+    planner = Planner.from_pretrained(ROOT / "pretrained" / "agent" / "planner")
     answers = {
         "base model": base_model(texts),
         "LoRA alone": free(planner, texts),
@@ -128,7 +128,7 @@ def version_1(texts: Sequence[str]) -> list[GoalProgram]:
     archive = subprocess.run(["git", "archive", VERSION_1], cwd=ROOT, capture_output=True, check=True).stdout
     subprocess.run(["tar", "x"], cwd=folder, input=archive, check=True)
     (folder / "texts.txt").write_text("\n".join(" ".join(text.split()) for text in texts))
-    command = [sys.executable, "play.py", "--agent", "pretrained/agent", "--parse_only"]
+    command = [sys.executable, "play.py", "--agent", "pretrained/humanoid", "--parse_only"]
     command += ["--instructions_file", "texts.txt"]
     lines = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines()
     return [program_of_version_1(json.loads(line)) for line in lines]

@@ -172,7 +172,7 @@ def measure_windows(cores: list[int], folder: Path) -> None:
 def measure_parsing(cores: list[int]) -> None:
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(len(cores))
-    folder = ROOT / "pretrained" / "humanoid" / "planner"
+    folder = ROOT / "pretrained" / "agent" / "planner"
     subprocess.run([sys.executable, "-c", LOADING, str(folder)], check=True)
     planner = Planner.from_pretrained(folder)
     batch = [each.text for each in written.sentences("development")[:100]]
@@ -186,7 +186,7 @@ def measure_parsing(cores: list[int]) -> None:
 def measure_acting(cores: list[int], bodies: int) -> None:
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(len(cores))
-    folder = ROOT / "pretrained" / "humanoid" / "decision_transformer"
+    folder = ROOT / "pretrained" / "agent" / "decision_transformer"
     transformer = GoalDecisionTransformer.from_pretrained(folder, body=BODY.name)
     peers = {
         "agent.models.decision_transformer": cached_actions(transformer, bodies),
@@ -301,7 +301,7 @@ def collect_shard(number: int, folder: Path) -> tuple[float, float]:
     They take turns in slices of a second or two: `mj_step` repeats the states and actions of a slice.
     """
     torch.set_num_threads(1)
-    args = collect_dataset.Arguments(policy=str(ROOT / "pretrained" / "humanoid" / "policy"), num_threads=1)
+    args = collect_dataset.Arguments(policy=str(ROOT / "pretrained" / "agent" / "policy" / "humanoid"), num_threads=1)
     policy = MotorPolicy.from_pretrained(args.policy)
     envs = collect_dataset.build_envs(args, policy.body)
     model = BODY.load_model()

@@ -57,6 +57,8 @@ def film(agent: MotorAgent, sentence: str, frame_seconds: float) -> list[np.ndar
     agent.reset()
     result = agent.run(sentence, env)
     env.close()
+    if result.program.refused:
+        raise SystemExit(result.feedback)
     print(f"{agent.body.name}: {sentence}: {result.feedback}")
     own = video.FRAME_EVERY * agent.body.control_seconds
     count = round(len(result.frames) * own / frame_seconds)

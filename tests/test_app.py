@@ -35,7 +35,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
     shipped = MotorAgent.from_pretrained(SHIPPED)
-    MotorAgent([shipped.policy], shipped.transformer, small_planner()).save_pretrained(folder / "runs" / "other")
+    MotorAgent([*shipped.policies.values()], shipped.transformer, small_planner()).save_pretrained(
+        folder / "runs" / "other"
+    )
     return folder
 
 
@@ -205,7 +207,8 @@ def test_an_agent_that_the_page_does_not_hold_is_exported_at_the_start_and_leave
         with urllib.request.urlopen(f"{address}/agents.json") as answer:
             listed = yaml.safe_load(answer.read())
         assert listed["server"] is True
-        assert [each["agent"] for each in listed["agents"]] == ["runs/other", "pretrained/agent"]
+        found = [(each["agent"], each["body"]) for each in listed["agents"]]
+        assert found == [(agent, body) for agent in ("runs/other", "pretrained/agent") for body in ("humanoid", "g1")]
         with urllib.request.urlopen(f"{address}/agents/runs_other/planner.onnx") as answer:
             assert answer.status == 200
     assert not list(tmp_path.iterdir())

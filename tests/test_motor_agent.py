@@ -183,6 +183,26 @@ def test_an_agent_of_another_body_is_refused_in_one_line(folder, monkeypatch):
         MotorAgent.from_pretrained(folder, body="g2")
 
 
+def test_an_agent_of_two_robots_moves_either_one_and_is_saved_whole(monkeypatch, tmp_path):
+    twin = replace(HUMANOID, name="twin")
+    monkeypatch.setitem(BODIES, "twin", twin)
+    sizes = {"hidden_size": 16, "n_layer": 1, "n_head": 2}
+    transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(bodies=["humanoid", "twin"], **sizes)).eval()
+    policies = [MotorPolicy(MotorPolicyConfig(widths=[8], body=name)) for name in ("humanoid", "twin")]
+    with pytest.raises(ValueError, match="give one policy for each robot of the transformer"):
+        MotorAgent(policies[:1], transformer, small_planner())
+    MotorAgent(policies, transformer, small_planner()).save_pretrained(tmp_path)
+    assert MotorAgent.from_pretrained(tmp_path).body is HUMANOID
+    second = MotorAgent.from_pretrained(tmp_path, body="twin")
+    assert second.body is twin and second.policy.body is twin
+    action = second.act(standing(forward=0.3))
+    second.save_pretrained(tmp_path)  # onto itself
+    for name, body in (("humanoid", HUMANOID), ("twin", twin)):
+        loaded = MotorAgent.from_pretrained(tmp_path, body=name)
+        assert loaded.body is body and list(loaded.policies) == ["humanoid", "twin"]
+    np.testing.assert_array_equal(loaded.act(standing(forward=0.3)), action)
+
+
 def test_an_agent_records_its_body(agent, folder):
     assert json.loads((folder / "config.json").read_text())["bodies"] == [agent.body.name] == ["humanoid"]
     assert agent.make_env().unwrapped.body is agent.body
@@ -193,8 +213,13 @@ def test_an_agent_records_its_body(agent, folder):
     [
         ({"model_type": "motor_agent", "goal_version": "0"}, f"goal vocabulary 0, this code {GOAL_VERSION}"),
         ({"model_type": "llama"}, "holds no motor agent"),
+        ({"model_type": "motor_agent", "goal_version": GOAL_VERSION}, "bodies=None .* must be a list of names"),
         (
-            {"model_type": "motor_agent", "goal_version": GOAL_VERSION},
+            {"model_type": "motor_agent", "goal_version": GOAL_VERSION, "bodies": ["humanoid", "humanoid"]},
+            "must be a list of names",
+        ),
+        (
+            {"model_type": "motor_agent", "goal_version": GOAL_VERSION, "bodies": ["humanoid"]},
             "has no policy/humanoid/: assemble the agent again",
         ),
     ],

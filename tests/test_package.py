@@ -31,7 +31,7 @@ print(*{name.split(".")[0] for name in sys.modules})
 
 from transformers import AutoConfig, AutoModel
 
-for part, kind in (("policy", agent.MotorPolicy), ("decision_transformer", agent.GoalDecisionTransformer)):
+for part, kind in (("policy/humanoid", agent.MotorPolicy), ("decision_transformer", agent.GoalDecisionTransformer)):
     config, model = (auto.from_pretrained(f"pretrained/agent/{part}") for auto in (AutoConfig, AutoModel))
     assert type(model) is kind and type(config) is type(model.config), type(model)
 """

@@ -30,6 +30,7 @@ from agent.feedback import pursuit
 from agent.language import amounts, limits, program
 from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
 from agent.models.decision_transformer import PREFIX_TOKENS, GoalDecisionTransformer
+from agent.motor_agent import choose_body
 from agent.simulation import curriculum, video
 from agent.simulation.task import SMOOTHING_SECONDS
 
@@ -49,7 +50,8 @@ class Arguments:
 
 def main(args: Arguments) -> None:
     agent, folder = hub.agent_folder(args.agent), Path(args.output_dir)
-    bodies = [args.body] if args.body else runs.read_json(agent / "decision_transformer" / "config.json")["bodies"]
+    robots = hub.agent_bodies(agent)
+    bodies = [choose_body(agent, args.body, args.agent)] if args.body else robots
     transformers = [
         GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=body) for body in bodies
     ]
@@ -59,9 +61,10 @@ def main(args: Arguments) -> None:
     place.mkdir(parents=True)
     runs.write_json(folder / "tables.json", code_tables())
     size = export_planner(planner, place) if planner else 0
-    for position, transformer in enumerate(transformers):
-        more = {"agent": args.agent, "position": position, "planner_bytes": size}
-        export_robot(transformer, place / transformer.body.name, more)
+    for transformer in transformers:
+        name = transformer.body.name
+        more = {"agent": args.agent, "position": robots.index(name), "planner_bytes": size}
+        export_robot(transformer, place / name, more)
 
 
 def export_robot(transformer: GoalDecisionTransformer, folder: Path, more: dict) -> None:

@@ -299,7 +299,7 @@ def write_agent_card(
     """
     texts = [AGENT_SHARES.format(table=_shares(results)).strip()] if results else []
     texts += [AGENT_RESULTS] if (folder / "decision_transformer" / "README.md").is_file() else []
-    other = f', body="{bodies[1]}"' if len(bodies) > 1 else ""
+    other = f'  # or body="{bodies[1]}"' if len(bodies) > 1 else ""
     card = Card(
         data=model_data(name, results, measured_on="development sentences", tags=(*bodies, "decision-transformer")),
         title="A motor agent that follows English instructions",
@@ -308,7 +308,7 @@ def write_agent_card(
             controls=" or ".join(dict.fromkeys(envs.values())),
             version=GOAL_VERSION,
         ),
-        use=AGENT_USE.format(name=name, other=other and f"  # or {other[2:]}"),
+        use=AGENT_USE.format(name=name, other=other),
         results="\n\n".join(texts) or "Not measured.",
         limits=AGENT_LIMITS,
     )
@@ -317,7 +317,7 @@ def write_agent_card(
 
 
 AGENT_WHAT = """
-Drives the robot of {envs}. A language model turns a sentence into a goal program, odometry steers towards the goal
+Moves the robots of {envs}. A language model turns a sentence into a goal program, odometry steers towards the goal
 in force, and a Decision Transformer that is prompted with its command moves the joints. Goal vocabulary: {version}.
 
 | part | what it is |

@@ -235,7 +235,7 @@ def test_of_a_folder_that_took_its_place_whole_a_damaged_file_is_named(tmp_path)
         runs.newest(tmp_path / "checkpoint")
 
 
-@pytest.mark.parametrize("part", [".", "policy/humanoid", "decision_transformer", "planner"])
+@pytest.mark.parametrize("part", [".", "policy/humanoid", "policy/g1", "decision_transformer", "planner"])
 def test_what_ships_is_what_its_manifest_says(part):
     """After a change of files by hand:
 

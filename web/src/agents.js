@@ -4,7 +4,7 @@ import { fetchBytes, fetchText } from "./files.js";
 
 const inNode = typeof process !== "undefined"; // for web/tests, which name the agent's folder in the environment
 
-// {folder, agent, body} of each agent and robot; whether app.py serves the page.
+// {folder, agent, body, position} of each agent and robot; whether app.py serves the page.
 export const { agents, server } = inNode ? {} : JSON.parse(await fetchText("agents.json"));
 export const folder = inNode ? process.env.AGENT : chosenFolder();
 
