@@ -20,6 +20,7 @@ from agent.models.decision_transformer import (
     GoalMLPConfig,
     masked_square_error,
 )
+from agent.simulation.env import make_env
 
 GOALS = [Goal(1.0), Goal(wz=-0.8, arms="up"), Goal(vy=0.4, height="low")]
 B, K = 3, 6
@@ -443,19 +444,47 @@ def with_projection_of(other: nn.Linear, own: nn.Linear) -> nn.Linear:
     return made
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("exchanged", ["embed_body", "embed_state", "embed_action", "predict_action"])
-@pytest.mark.parametrize(("body", "other"), [("humanoid", "g1"), ("g1", "humanoid")])
-def test_a_robot_does_not_walk_with_the_token_or_a_projection_of_the_other_one(body, other, exchanged):
+def exchanged(body: str, other: str, part: str) -> GoalDecisionTransformer:
+    """The shipped transformer of a body, in which `part` is that of the other one."""
     transformer = GoalDecisionTransformer.from_pretrained(SHIPPED, body=body).eval()
-    own = distance_of_a_walk(transformer)
-    if exchanged == "embed_body":
+    if part == "embed_body":
         with torch.no_grad():
             transformer.embed_body.weight.copy_(transformer.embed_body.weight.flip(0))
     else:
-        layers = getattr(transformer, exchanged)
+        layers = getattr(transformer, part)
         layers[body] = with_projection_of(layers[other], layers[body])
-    assert own > 4.0 and distance_of_a_walk(transformer) < 0.75 * own
+    return transformer
+
+
+BODIES_EXCHANGED = pytest.mark.parametrize(("body", "other"), [("humanoid", "g1"), ("g1", "humanoid")])
+
+
+@pytest.mark.slow
+@BODIES_EXCHANGED
+@pytest.mark.parametrize("part", ["embed_state", "predict_action"])
+def test_a_robot_does_not_walk_with_the_projection_of_the_other_one(body, other, part):
+    own = distance_of_a_walk(GoalDecisionTransformer.from_pretrained(SHIPPED, body=body).eval())
+    assert own > 4.0 and distance_of_a_walk(exchanged(body, other, part)) < 0.75 * own
+
+
+@pytest.mark.slow
+@BODIES_EXCHANGED
+@pytest.mark.parametrize("part", ["embed_body", "embed_action"])
+def test_the_token_of_the_other_robot_or_its_view_of_past_actions_changes_what_a_robot_does(body, other, part):
+    """It still walks: what it observes says which robot it is."""
+    own = GoalDecisionTransformer.from_pretrained(SHIPPED, body=body).eval()
+    changed = exchanged(body, other, part)
+    for model in (own, changed):
+        model.prompt(Goal(1.0))
+    env, differences = make_env(body), []
+    observation, _ = env.reset(seed=0)
+    for _ in range(100):
+        action = own.act(observation)
+        differences.append(np.abs(changed.act(observation) - action) / own.body.scale)
+        changed._actions = own._actions  # both remember what was done
+        observation, *_ = env.step(action)
+    env.close()
+    assert np.mean(differences) > 0.01
 
 
 def distance_of_a_walk(transformer) -> float:
