@@ -103,6 +103,8 @@ class Agents:
         for root in (BUILT / "agents", self.exported / "agents"):
             for file in sorted(root.glob("*/*/agent.json")):
                 tables, folder = runs.read_json(file), file.parent.relative_to(root).as_posix()
+                if "position" not in tables:
+                    raise ValueError(f"{file} is of an older version of the page: run make web")
                 found[folder] = {
                     **{"folder": folder, "agent": tables["agent"]},
                     **{"body": tables["body"]["name"], "position": tables["position"]},

@@ -141,7 +141,8 @@ def test_other_sites_and_other_names_of_this_machine_are_refused(address):
 @needs_browser
 @can_export
 def test_another_agent_is_loaded_and_moves_and_one_that_is_none_says_why(page):
-    expect(page.get_by_role("combobox", name="Robot")).to_be_hidden()
+    robots = page.get_by_role("combobox", name="Robot").locator("option")
+    assert robots.all_inner_texts() == ["humanoid", "g1"]
     page.get_by_label("Another agent").fill("no/such_agent")
     page.get_by_role("button", name="Load it").click()
     expect(page.locator("#answer.refused")).to_contain_text("no/such_agent is neither a folder nor a Hub repo")

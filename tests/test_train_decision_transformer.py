@@ -108,7 +108,7 @@ def test_a_run_leaves_a_model_its_card_its_curves_and_a_summary(trained):
     statistics = model.statistics["humanoid"]
     assert statistics.observation_std.min() > 0
     assert not torch.equal(statistics.observation_std, torch.ones(45))
-    assert statistics.target_return > statistics.return_mean
+    assert statistics.target_return == statistics.return_mean == 0, "no return-to-go by default"
     rows = read_metrics(trained)
     assert [row["step"] for row in rows] == list(range(1, 7))
     assert 0 <= rows[-1]["evaluation/survival"] <= 1
@@ -117,6 +117,12 @@ def test_a_run_leaves_a_model_its_card_its_curves_and_a_summary(trained):
     assert summary["stage"] == "transformer"
     assert {"README.md", "provenance.json", "curves.png", "last", "checkpoint"} <= set(os.listdir(trained))
     assert "survival" in (trained / "README.md").read_text()
+
+
+def test_with_a_horizon_an_actor_aims_at_a_return_above_the_mean(dataset):
+    args = parse_arguments(Arguments, ["--dataset", str(dataset), *flags(return_horizon=60)])
+    statistics = script.build_model(args, script.open_bodies(dataset)).statistics["humanoid"]
+    assert statistics.target_return > statistics.return_mean
 
 
 def test_what_was_trained_on_a_collected_dataset_acts_in_the_env_in_every_posture(trained):

@@ -312,7 +312,7 @@ def test_a_robot_with_position_targets_moves_as_in_python(export, tmp_path):
     dims = {"state_dims": [G1.observation_size], "act_dims": [G1.action_size], "action_scales": [G1.action_scale]}
     transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(bodies=["g1"], **dims, **sizes)).eval()
     torch.nn.init.normal_(transformer.predict_action["g1"].weight, std=0.005)
-    export.export_robot(transformer, tmp_path / "g1", {"agent": "untrained", "planner_bytes": 0})
+    export.export_robot(transformer, export.robot_xml(G1), tmp_path / "g1", {"agent": "untrained", "planner_bytes": 0})
     (tmp_path / "motions.json").write_text(json.dumps([record_motion(transformer, Goal(0.6))]))
     run_in_node("physics", tmp_path, tmp_path / "g1")
 
@@ -428,8 +428,19 @@ def test_a_refusal_says_why_and_what_ran_goes_on(page):
 
 @needs_browser
 def test_without_a_server_nothing_is_shown_that_needs_one(page):
-    for hidden in ("#server", "#robots"):
-        expect(page.locator(hidden)).to_be_hidden()
+    expect(page.locator("#server")).to_be_hidden()
+
+
+@pytest.mark.slow
+@needs_browser
+def test_another_robot_is_chosen_from_the_list_and_walks(page):
+    robots = page.get_by_role("combobox", name="Robot")
+    assert robots.locator("option").all_inner_texts() == ["humanoid", "g1"]
+    robots.select_option("g1")
+    page.wait_for_url("**/?agent=pretrained_agent/g1")
+    page.locator("#shove:enabled").wait_for()
+    page.get_by_role("button", name="walk forward", exact=True).click()
+    page.wait_for_function("document.querySelector('tbody .measured').textContent > 0.3")
 
 
 @needs_browser

@@ -55,29 +55,30 @@ def main(args: Arguments) -> None:
     transformers = [
         GoalDecisionTransformer.from_pretrained(agent / "decision_transformer", body=body) for body in bodies
     ]
+    xmls = [robot_xml(transformer.body) for transformer in transformers]  # before anything is deleted
     planner = Planner.from_pretrained(agent / "planner", bodies[0]) if args.planner else None
     place = folder / "agents" / re.sub(r"[^\w.@-]", "_", args.agent)
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     runs.write_json(folder / "tables.json", code_tables())
     size = export_planner(planner, place) if planner else 0
-    for transformer in transformers:
+    for transformer, xml in zip(transformers, xmls, strict=True):
         name = transformer.body.name
         more = {"agent": args.agent, "position": robots.index(name), "planner_bytes": size}
-        export_robot(transformer, place / name, more)
+        export_robot(transformer, xml, place / name, more)
 
 
-def export_robot(transformer: GoalDecisionTransformer, folder: Path, more: dict) -> None:
-    """Write robot.xml, transformer.onnx, and agent.json: the tables of the robot and the transformer, and `more`.
-
-    Raises:
-        ValueError: the body has no MJCF.
-    """
-    body = transformer.body
+def robot_xml(body: Body) -> str:
+    """The MJCF of a robot. Raises ValueError if it has none."""
     if body.mjcf is None:
         raise ValueError(f"body {body.name} has no mjcf, which the page needs: see agent/bodies/body.py")
+    return body.mjcf()
+
+
+def export_robot(transformer: GoalDecisionTransformer, xml: str, folder: Path, more: dict) -> None:
+    """Write robot.xml, transformer.onnx, and agent.json: the tables of the robot and the transformer, and `more`."""
+    body = transformer.body
     folder.mkdir()
-    xml = body.mjcf()
     (folder / "robot.xml").write_text(xml)
     with torch.inference_mode():
         onnx.save(transformer_graph(transformer, body.name), folder / "transformer.onnx")

@@ -64,13 +64,17 @@ def test_a_table_has_a_head_and_a_dash_for_what_is_unknown():
 
 
 def test_the_card_of_an_agent_says_what_it_can_do_and_what_its_shares_are_of(tmp_path):
-    names = {"name": "me/agent", "body": "humanoid", "env_id": "agent/HumanoidGoal-v0", "controls": "17 torques"}
+    envs = {"agent/HumanoidGoal-v0": "17 torques", "agent/G1Goal-v0": "29 joint targets"}
+    names = {"name": "me/agent", "bodies": ["humanoid", "g1"], "envs": envs}
     cards.write_agent_card(tmp_path, **names, results={})
     assert "## Results\n\nNot measured." in (tmp_path / "README.md").read_text()
     cards.write_agent_card(tmp_path, **names, results={"exact": 0.5})
     card = ModelCard.load(tmp_path / "README.md")
     assert "The planner, on development sentences:\n\n| measure | share |\n|---|---|\n| exact | 0.500 |" in card.text
     assert {result.dataset_name for result in card.data.eval_results} == {"development sentences"}
+    assert "robots of `agent/HumanoidGoal-v0` and `agent/G1Goal-v0`" in card.text
+    assert "17 torques or 29 joint targets out" in card.text and '"me/agent")  # or body="g1"' in card.text
+    assert {"humanoid", "g1"} <= set(card.data.tags)
     assert "go to a place, return, face the way it started, crouch" in card.text.replace("\n", " ")
 
 

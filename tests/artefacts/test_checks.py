@@ -181,7 +181,7 @@ HOSTILE_AGENTS = {
     ),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
     "vocabulary of a part": (in_part("policy/humanoid", with_config(goal_version="0")), "goal vocabulary 0"),
-    "bodies": (with_config(bodies=["../policy"]), "bodies=.*policy.*give a list of names"),
+    "bodies": (with_config(bodies=["../policy"]), "bodies=.*policy.*must be a list of names"),
     "half": (lambda files: in_part("planner", dict.clear)(files), r"has no planner/"),
 }
 
