@@ -3,8 +3,8 @@
 Reads   datasets of trajectories      (collect_dataset.py, or one of the layouts in agent/data/episodes.py)
 Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
 
-    accelerate launch train_decision_transformer.py --config configs/decision_transformer/humanoid.yaml \
-        --dataset runs/rollouts --output_dir runs/dt
+    accelerate launch train_decision_transformer.py --config configs/decision_transformer/agent.yaml \
+        --dataset runs/rollouts runs/g1_rollouts --output_dir runs/dt
     accelerate launch train_decision_transformer.py --init_from pretrained/agent/decision_transformer \
         --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
