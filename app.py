@@ -15,6 +15,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import numpy as np
@@ -97,9 +98,9 @@ class Agents:
         self.exported, self.first = exported, ""
         self._exporting = anyio.Lock()
 
-    def listed(self) -> list[dict[str, str | int]]:
+    def listed(self) -> list[dict[str, Any]]:
         """Folder, name, robot and the robot's position of each agent, beginning with `first`."""
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         for root in (BUILT / "agents", self.exported / "agents"):
             for file in sorted(root.glob("*/*/agent.json")):
                 tables, folder = runs.read_json(file), file.parent.relative_to(root).as_posix()

@@ -79,7 +79,9 @@ def write_gif(path: str, frames: list[np.ndarray], seconds: float) -> None:
     """Write frames [H, W, 3], each shown for `seconds`, as a small GIF."""
     height, width, _ = frames[0].shape
     size = GIF_WIDTH, round(GIF_WIDTH * height / width)
-    first, *others = [Image.fromarray(frame).resize(size).quantize(GIF_COLORS, dither=0) for frame in frames]
+    first, *others = [
+        Image.fromarray(frame).resize(size).quantize(GIF_COLORS, dither=Image.Dither.NONE) for frame in frames
+    ]
     with runs.replacing(Path(path)) as new:
         first.save(new, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
 

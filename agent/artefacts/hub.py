@@ -90,13 +90,12 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
 def agent_bodies(folder: Path) -> list[str]:
     """Names of the robots that the agent in a folder moves. Raises ValueError if they are not names."""
     bodies = runs.read_json(folder / "config.json").get("bodies")
-    names = (
-        [body for body in bodies if isinstance(body, str) and body.isidentifier()] if isinstance(bodies, list) else []
-    )
-    if not names or len(set(names)) != len(bodies):
+    listed = bodies if isinstance(bodies, list) else []
+    names = [body for body in listed if isinstance(body, str) and body.isidentifier()]
+    if not names or len(set(names)) != len(listed):
         raise ValueError(
-            f"{folder} has bodies={bodies!r:.60} in its config.json, which must be a list of names: assemble "
-            "the agent again with finetune_llm.py"
+            f"{folder} has bodies={bodies!r:.60} in its config.json, which must be a list of names: assemble the "
+            "agent again with finetune_llm.py"
         )
     return names
 
