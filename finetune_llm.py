@@ -389,8 +389,8 @@ def finish(args: Arguments, sources: Sources, results: dict[str, float], started
     metric = f"{results['exact']:.1%} exact, {results['refusals_right']:.1%} refusals right, development sentences"
     print(metric)
     if args.agent_dir:
-        kept = {part: place for part, place in sources.folders.items() if part.startswith(("policy/", "decision_"))}
-        assemble(Path(args.agent_dir), kept | {"planner": output}, name, results, provenance)
+        parts = {part: place for part, place in sources.folders.items() if part not in (*START, "dataset")}
+        assemble(Path(args.agent_dir), parts | {"planner": output}, name, results, provenance)
         if args.push_to_hub:
             film(MotorAgent.from_pretrained(args.agent_dir), Path(args.agent_dir))
     seconds = time.perf_counter() - started
