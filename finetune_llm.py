@@ -119,8 +119,9 @@ class Arguments(arguments.TrainingArguments):
 class Sources(NamedTuple):
     """What a run starts from."""
 
-    folders: dict[str, Path]  # of each artefact that the arguments name
-    upstream: dict[str, str]  # their origins, for the provenance
+    folders: dict[str, Path]  # of what it trains with, by argument
+    parts: dict[str, Path]  # of the agent, besides the planner: its place in the agent -> its folder
+    upstream: dict[str, str]  # origins of both, for the provenance
 
 
 def main(args: Arguments) -> None:
@@ -174,13 +175,15 @@ def find_sources(args: Arguments) -> Sources:
     upstream = {
         name: value if value == PACKAGED else hub.origin(value, folders[name]) for name, value in asked.items()
     }
+    parts = {}
     if args.agent_dir:
         upstream["policy"] = ", ".join(map(hub.origin, args.policy, policies))
-        folders |= by_robot(policies, folders["decision_transformer"])
+        parts = {"decision_transformer": folders.pop("decision_transformer")}
+        parts |= by_robot(policies, parts["decision_transformer"])
     for name in START:
         if name in folders:
             upstream[f"{name}_sha256"] = runs.fingerprint(folders[name], model_files(folders[name]))
-    return Sources(folders, upstream)
+    return Sources(folders, parts, upstream)
 
 
 def by_robot(policies: list[Path], transformer: Path) -> dict[str, Path]:
@@ -389,8 +392,7 @@ def finish(args: Arguments, sources: Sources, results: dict[str, float], started
     metric = f"{results['exact']:.1%} exact, {results['refusals_right']:.1%} refusals right, development sentences"
     print(metric)
     if args.agent_dir:
-        parts = {part: place for part, place in sources.folders.items() if part not in (*START, "dataset")}
-        assemble(Path(args.agent_dir), parts | {"planner": output}, name, results, provenance)
+        assemble(Path(args.agent_dir), sources.parts | {"planner": output}, name, results, provenance)
         if args.push_to_hub:
             film(MotorAgent.from_pretrained(args.agent_dir), Path(args.agent_dir))
     seconds = time.perf_counter() - started

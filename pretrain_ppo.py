@@ -50,7 +50,7 @@ FREE = {"init_from", "total_steps", "num_threads", "compile", "training_model", 
 FREE |= arguments.ALWAYS_FREE
 # Settings of the env's random goals, starts and shoves.
 DRAWN = (
-    *("run_share", "sidestep_share", "stand_share", "low_share", "arms_share"),
+    *("run_share", "sidestep_share", "skill_share", "stand_share", "low_share", "arms_share"),
     *("stride_share", "recovery_share", "retry_share", "push_speed"),
 )
 
@@ -69,6 +69,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     difficulty: float = option(0.3, "initial share of the trained region that commands are drawn from")
     run_share: float = option(0.0, "share of the goals that are runs, in addition to those drawn otherwise")
     sidestep_share: float = option(0.0, "share of the goals that are sidesteps, in addition to those drawn otherwise")
+    skill_share: float = option(0.0, "share of the goals that are named skills, each at one of its speeds")
     stand_share: float = option(0.0, "share of the goals that are to stand, in addition to those drawn otherwise")
     low_share: float = option(0.0, "share of the goals in a crouch")
     arms_share: float = option(0.0, "share of the goals with an arm pose")
@@ -112,7 +113,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
             *("episode_steps", "evaluate_every", "checkpoint_every"),
         )
-        arguments.check_shares(self, "difficulty", "assist", "low_share", "arms_share", "retry_share")
+        arguments.check_shares(self, "difficulty", "assist", "skill_share", "low_share", "arms_share", "retry_share")
         arguments.check_shares(self, "gamma", "gae_lambda")
         arguments.check_shares(self, "stride_share", "recovery_share", together=True)
         arguments.check_shares(self, "run_share", "sidestep_share", "stand_share", together=True)

@@ -17,6 +17,7 @@ Shapes: B windows of an update over all processes, K steps of context.
 """
 
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -245,6 +246,8 @@ def build_model(
     if source:
         model = kind.from_pretrained(source, body=next(iter(bodies)))
         if set(bodies) <= set(model.config.bodies):
+            if left_out := set(model.config.bodies) - set(bodies):
+                print(f"there is no dataset of {', '.join(sorted(left_out))}: leaving it out", file=sys.stderr)
             model.keep_bodies(list(bodies))
         fits = {name: getattr(model.config, name) for name in sizes}
         if fits != sizes:

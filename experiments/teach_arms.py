@@ -1,6 +1,10 @@
-"""Teach the arm poses to a policy with joint position targets, by imitation.
+"""Teach arm poses to a policy with joint position targets, by imitation.
 
     PYTHONPATH=. python experiments/teach_arms.py runs/g1_commands runs/g1_arms
+
+Poses after the two folders are the only ones that it teaches; other poses stay as they are:
+
+    PYTHONPATH=. python experiments/teach_arms.py runs/g1_postures runs/g1_arms_up up
 
 PPO hardly finds a pose that is radians away from the resting arms (docs/log.md). Here the policy imitates a copy of
 itself whose arm targets lead the arms to their pose at constant speed. PPO continues from there and teaches it to keep
@@ -12,6 +16,7 @@ Shapes: N bodies, S body state, A actions, M arm joints.
 import copy
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +25,7 @@ from tqdm import trange
 
 from agent.artefacts import hub
 from agent.bodies import Body
+from agent.goals import ARMS
 from agent.models.motor_policy import CRITIC, MotorPolicy
 from agent.simulation.curriculum import Curriculum
 from agent.simulation.vector_env import GoalVectorEnv
@@ -27,11 +33,15 @@ from agent.simulation.vector_env import GoalVectorEnv
 UPDATES, BODIES, STEPS = 300, 256, 16  # per update: STEPS of BODIES, in EPOCHS minibatches
 EPOCHS, LEARNING_RATE = 4, 5e-4
 LEAD = 0.15  # rad, by which a target is ahead of its joint: at 75 Nm/rad against a damping of 2 Nms/rad, 6 rad/s
-AWAY = 0.4  # rad; arms this far from where they rest are led back
+AWAY = 0.6  # rad; arms this far from their pose are led there, whatever the pose
 CURRICULUM = Curriculum(arms_share=0.7, low_share=0.2, push_speed=0.3, stride_share=0.1, recovery_share=0.1)
 
 
-def main(source: str, output_dir: str) -> None:
+def main(source: str, output_dir: str, *poses: str) -> None:
+    unknown = set(poses) - set(ARMS[1:])
+    if unknown:
+        raise SystemExit(f"{sorted(unknown)[0]!r} is no arm pose: give some of {', '.join(ARMS[1:])}, or none for all")
+    taught = [ARMS.index(pose) for pose in poses or ARMS[1:]]
     folder = hub.folder(source)
     student = MotorPolicy.to_train_on(folder, source)
     body = student.body
@@ -46,7 +56,7 @@ def main(source: str, output_dir: str) -> None:
         for _ in range(STEPS):
             states, commands = np.split(observations, [body.observation_size], axis=1)
             seen = [torch.from_numpy(each) for each in (states, commands, envs.phase.astype(np.float32))]
-            labels = label(teacher, body, *seen)
+            labels = label(teacher, body, taught, *seen)
             with torch.no_grad():
                 own, std = student(*seen)
             share = update / UPDATES  # of the student in the executed actions
@@ -72,26 +82,31 @@ def main(source: str, output_dir: str) -> None:
 
 @torch.no_grad()
 def label(
-    teacher: MotorPolicy, body: Body, states: torch.Tensor, commands: torch.Tensor, phase: torch.Tensor
+    teacher: MotorPolicy,
+    body: Body,
+    taught: Sequence[int],
+    states: torch.Tensor,
+    commands: torch.Tensor,
+    phase: torch.Tensor,
 ) -> torch.Tensor:
-    """Actions [N, A] in ±1: those of the teacher for the same commands without arm poses, but with targets that lead
-    the arms to their pose.
+    """Actions [N, A] in ±1 of the teacher. Arms that are far from their pose, or whose pose is one of those `taught`
+    (indices in ARMS), get targets that lead them to it.
 
-    The teacher has only seen arms near rest, so it is shown arms at rest.
+    The teacher has not seen such arms, so it is shown arms at rest, and commands without arm poses.
     """
     joints, drives = len(body.joints), [body.actuated.index(joint) for joint in body.arm_joints]
     angles = 5 + np.array(body.joint_indices(body.arm_joints)) - 7  # where they are in a state
     codes = commands[:, 4].long().numpy()
     now, rest = states[:, angles].numpy(), body.arm_angles[0]
-    away = (codes > 0) | (np.abs(now - rest).max(1) > AWAY)
+    pose = body.arm_angles[codes] + body.arm_swings[codes] * np.sin(2 * np.pi * phase[:, 1:].numpy())
+    away = np.isin(codes, taught) | (np.abs(now - pose).max(1) > AWAY)
     plain, shown = commands.clone(), states.clone()
-    plain[:, 4] = 0
+    plain[away, 4] = 0
     rows = torch.from_numpy(np.flatnonzero(away))[:, None]
     shown[rows, angles] = torch.from_numpy(rest).float()
     shown[rows, angles + joints + 6] = 0.0
     actions = teacher(shown, plain, phase)[0].clamp(-1, 1)
-    swing = body.arm_swings[codes] * np.sin(2 * np.pi * phase[:, 1:].numpy())
-    targets = now + np.clip(body.arm_angles[codes] + swing - now, -LEAD, LEAD)
+    targets = now + np.clip(pose - now, -LEAD, LEAD)
     arms = ((targets - body.control_center[drives]) / body.scale[drives]).clip(-1, 1)
     actions[rows, drives] = torch.from_numpy(arms[away]).float()
     return actions

@@ -129,7 +129,7 @@ def test_a_planner_goes_on_with_its_adapter_and_learns_feedback_from_a_dataset(t
 def test_feedback_turns_come_from_a_dataset(tmp_path):
     write_dataset(tmp_path)
     args = Arguments(written_epochs=0, generated_examples=4, feedback_examples=20, dataset=str(tmp_path))
-    turns = training_turns(args, Sources({"dataset": tmp_path}, {}))
+    turns = training_turns(args, Sources({"dataset": tmp_path}, {}, {}))
     assert {turn.task for turn in turns} == set(TASKS.values())
 
 

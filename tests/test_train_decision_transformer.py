@@ -24,7 +24,7 @@ from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
 from agent.data import schema
 from agent.goals import Goal
-from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig, GoalMLP
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.simulation.env import make_env
 from train_decision_transformer import Arguments
@@ -270,6 +270,15 @@ def test_a_run_goes_on_from_a_model_with_its_statistics(dataset, trained, tmp_pa
         buffers = (model.statistics["humanoid"].get_buffer(name) for model in (first, second))
         assert torch.equal(*buffers), name
     assert not torch.equal(first.predict_action["humanoid"].bias, second.predict_action["humanoid"].bias)
+
+
+def test_a_robot_of_the_first_model_without_a_dataset_is_left_out_with_a_word(dataset, tmp_path, capsys):
+    sizes = {name: TINY[name] for name in ("context_length", "hidden_size", "n_layer", "n_head")}
+    config = GoalDecisionTransformerConfig(bodies=["g1", "humanoid"], return_horizon=0, **sizes)
+    GoalDecisionTransformer(config).save_pretrained(tmp_path / "both")
+    train(dataset, tmp_path / "one", init_from=tmp_path / "both", updates=1, warmup_updates=0)
+    assert "there is no dataset of g1: leaving it out" in capsys.readouterr().err
+    assert GoalDecisionTransformer.from_pretrained(tmp_path / "one").config.bodies == ["humanoid"]
 
 
 @pytest.mark.parametrize(

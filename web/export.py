@@ -29,7 +29,7 @@ from agent.evaluation import suites
 from agent.feedback import pursuit
 from agent.language import amounts, limits, program
 from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
-from agent.models.decision_transformer import PREFIX_TOKENS, GoalDecisionTransformer
+from agent.models.decision_transformer import PREFIX_TOKENS, WAVES, GoalDecisionTransformer
 from agent.motor_agent import choose_body
 from agent.simulation import curriculum, video
 from agent.simulation.task import SMOOTHING_SECONDS
@@ -173,8 +173,10 @@ def parts(model: mujoco.MjModel) -> list[dict]:
 
 
 def transformer_table(model: GoalDecisionTransformer) -> dict:
-    """Sizes of a transformer."""
-    config = model.config
+    """Sizes of a transformer, the tokens that ask an arm to wave, and the angle, rad, of the wave's clock per control
+    step.
+    """
+    config, body = model.config, model.body
     return {
         "context_length": config.context_length,
         "layers": config.n_layer,
@@ -182,6 +184,8 @@ def transformer_table(model: GoalDecisionTransformer) -> dict:
         "head_size": config.hidden_size // config.n_head,
         "prefix_tokens": PREFIX_TOKENS,
         "step_tokens": len(config.step_tokens),
+        "waves": WAVES,
+        "wave_angle": 2 * np.pi * body.wave_hertz * body.control_seconds,
     }
 
 

@@ -108,6 +108,7 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     |---|---|---|
     | prefix | [6] int64 | 0 for the body, then 1 + the ids of the five goal tokens |
     | states, actions | [T, S], [T, A] | of the steps that new tokens belong to |
+    | clock | [T, 2] | sine and cosine of the phase of a waving arm in each of these steps |
     | times | [T] int64 | number of each of these steps in its context |
     | order | [n] int64 | the new tokens: below 6 in the prefix, then T of each of its `config.step_tokens` |
     | slots | [n] int64 | their positions |
@@ -131,9 +132,12 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     prompt = torch.cat([model.embed_body.weight[row : row + 1], encoder.wte.weight])
     states = graph.Div(graph.Sub("states", statistics.observation_mean), statistics.observation_std)
     time = graph.Gather(model.embed_timestep.weight, "times")
+    clock = graph.MatMul("clock", model.embed_clock.weight.T)
     tokens = [
         graph.Gather(prompt, "prefix"),
-        graph.Add(time, dense(graph.Clip(states, -OBSERVATION_CLIP, OBSERVATION_CLIP), "embed_state")),
+        graph.Add(
+            graph.Add(time, clock), dense(graph.Clip(states, -OBSERVATION_CLIP, OBSERVATION_CLIP), "embed_state")
+        ),
         graph.Add(time, dense(graph.Div("actions", scale), "embed_action")),
     ]
     if config.return_horizon:
@@ -161,6 +165,7 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
         "prefix": (TensorProto.INT64, [PREFIX_TOKENS]),
         "states": (TensorProto.FLOAT, ["steps", config.state_dims[row]]),
         "actions": (TensorProto.FLOAT, ["steps", config.act_dims[row]]),
+        "clock": (TensorProto.FLOAT, ["steps", 2]),
         "times": (TensorProto.INT64, ["steps"]),
         "order": (TensorProto.INT64, ["tokens"]),
         "slots": (TensorProto.INT64, ["tokens"]),

@@ -67,6 +67,8 @@ class Body:
         action_scale: control value of an action of 1, for each actuator.
         rest_pose: joint angles, rad, by name; zero for the others. Position targets are relative to it.
         posture_joints: joints that the reward keeps near the rest pose.
+        waist: joints that the reward keeps at the rest pose with a weight of their own, so that the robot does not
+            balance by leaning its upper body.
         healthy_height: lowest and highest height of the torso, m; outside of it the robot has fallen.
         feet: names of the geoms of the right and the left foot.
         sole_height: height of a foot's center above the ground in stance, m.
@@ -145,6 +147,7 @@ class Body:
     load_training_model: Callable[[], mujoco.MjModel] | None = None
     mjcf: Callable[[], str] | None = None
     ankles: tuple[str, ...] = ()
+    waist: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name, right, remedy in self._rules():
@@ -159,6 +162,7 @@ class Body:
             self.hips,
             self.knees,
             self.ankles,
+            self.waist,
         )
         unknown = {name for names in (*named, self.arm_joints) for name in names} - set(self.joints)
         if unknown:

@@ -160,7 +160,8 @@ G1 = register(
         | {"left_shoulder_roll_joint": SPREAD, "right_shoulder_roll_joint": -SPREAD, "waist_pitch_joint": LEAN},
         start_at_rest=True,
         start_height=0.7585,  # its soles touch the floor
-        posture_joints=(*sides("hip_roll", "hip_yaw"), *WAIST, *sides(*ARM)),
+        posture_joints=(*sides("hip_roll", "hip_yaw"), *sides(*ARM)),
+        waist=WAIST,
         healthy_height=(0.5, 1.0),
         feet=FEET,
         sole_height=0.008,  # half the height of a foot's box
@@ -174,7 +175,7 @@ G1 = register(
         low_speed=0.8,
         arm_joints=sides(*POSED, order=("right", "left")),
         arm_poses={"up": (-2.6, -0.55, 0.0, 1.3), "out": (0.0, -1.4, 0.0, 1.4), "wave": (0.0, -1.3, -1.4, 0.2)},
-        wave_swing=(0.0, 0.0, 0.0, 0.45),
+        wave_swing=(0.0, 0.0, 0.0, 0.58),
         wave_hertz=1.5,
         hands=HANDS,
         gait=Gait(

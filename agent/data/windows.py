@@ -20,10 +20,11 @@ import numpy as np
 from datasets.config import HF_DATASETS_CACHE
 
 from agent.artefacts import runs
-from agent.bodies import find_body
+from agent.bodies import Body, find_body
 from agent.data import schema
 from agent.data.episodes import read_episodes
-from agent.goals import AXIS_IDS, COMMAND_AXES
+from agent.goals import ARMS, AXIS_IDS, COMMAND_AXES
+from agent.simulation.task import ARM_CODES, wave_clock
 
 # Token ids [goals, G] of every command, in the order of schema.goal_numbers.
 GOAL_IDS = np.array(list(product(*(AXIS_IDS[axis] for axis in COMMAND_AXES))))
@@ -51,6 +52,7 @@ class Steps:
 
     records: np.ndarray  # [R] of a record_type
     rewards: np.ndarray  # [R]
+    clock: np.ndarray  # [R, 2] sine and cosine of the phase of a waving arm, as `task.wave_clock` gives them
     goals: np.ndarray  # [R] number of the goal in force, as schema.goal_numbers counts
     done: np.ndarray  # [R] last step of an episode
     terminated: np.ndarray  # [R] fell
@@ -61,7 +63,9 @@ class Steps:
     _returns: dict[int, np.ndarray] = field(init=False, default_factory=dict)  # by horizon
 
     def __post_init__(self):
-        lengths = {len(column) for column in (self.records, self.rewards, self.goals, self.done, self.terminated)}
+        lengths = {
+            len(column) for column in (self.records, self.rewards, self.clock, self.goals, self.done, self.terminated)
+        }
         if len(lengths) != 1 or not len(self.done):
             raise ValueError(f"columns have {sorted(lengths)} rows: give every column the same number, at least one")
         if not self.done[-1]:
@@ -157,7 +161,19 @@ def _map_steps(folders: Sequence[Path]) -> Steps:
             if not cache.is_dir():  # another run may have made it while this one waited
                 _write_columns(cache, folders, totals, types)
     arrays = {name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types}
-    return Steps(**arrays, body=body.name, action_scale=body.action_scale)
+    clock = clocks(arrays["goals"], arrays["done"], body)
+    return Steps(**arrays, clock=clock, body=body.name, action_scale=body.action_scale)
+
+
+def clocks(goals: np.ndarray, done: np.ndarray, body: Body) -> np.ndarray:
+    """The wave's clock [R, 2] at each step, from the numbers of the goals [R] and the last steps of episodes [R]. It
+    starts with the first of the goals that ask an arm to wave, as in `GoalTask`.
+    """
+    rows = np.arange(len(goals))
+    waving = goals % len(ARMS) >= ARM_CODES["wave_left"]  # the arms are the last axis of a goal's number
+    still = np.where(waving, -1, rows)  # the last row before the wave
+    still[1:] = np.maximum(still[1:], np.where(done[:-1], rows[:-1], -1))
+    return wave_clock(rows - np.maximum.accumulate(still) - 1, body)
 
 
 def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], types: Mapping[str, np.dtype]) -> None:
@@ -200,7 +216,8 @@ def _gather_steps(folders: Sequence[Path]) -> Steps:
     goals = np.full(len(states), STAND)
     largest = max(float(np.abs(actions).max()), 1e-6)
     scale = [largest] * actions.shape[1]
-    return Steps(records, rewards, goals, done, terminated, body=OTHER_BODY, action_scale=scale)
+    clock = np.zeros((len(states), 2), np.float32)
+    return Steps(records, rewards, clock, goals, done, terminated, body=OTHER_BODY, action_scale=scale)
 
 
 def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:
@@ -216,7 +233,7 @@ def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, con
     the loss. Steps after the end of an episode repeat its last one, and are masked out of attention and loss.
 
     Returns `states` [B, K, S], `actions` and `labels` [B, K, A], `returns_to_go`, `attention_mask` and `loss_mask`
-    [B, K], and `goal_ids` [B, G].
+    [B, K], `clock` [B, K, 2], and `goal_ids` [B, G].
     """
     rows = first[:, None] + np.arange(context)
     ends = steps.ends[first][:, None]
@@ -227,6 +244,7 @@ def take_windows(steps: Steps, returns_to_go: np.ndarray, first: np.ndarray, con
     return {
         **{name: records[name] for name in RECORD_SOURCES},
         "returns_to_go": returns_to_go[rows],
+        "clock": steps.clock[rows],
         "goal_ids": GOAL_IDS[goals[:, -1]],
         "attention_mask": attention_mask,
         "loss_mask": attention_mask & (goals == goals[:, -1:]),

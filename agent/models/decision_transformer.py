@@ -4,6 +4,8 @@ The Decision Transformer (Chen et al., 2021) reads the robot's own token and the
 prefix, then the last steps as (state, action), and predicts the teacher's action from every state. Time is counted
 within the context, so episodes can have any length. For datasets of other projects, whose quality varies, a step can
 also begin with its return-to-go. It is the mean reward of a fixed number of steps, so it means the same at every time.
+While the goal asks an arm to wave, a state comes with the clock that the arm follows: an arm that has stopped halfway
+does not show which way it should go.
 
 One model can move several robots. Each robot has its own projections of states and actions and its own statistics of
 the data; everything else is shared. As an actor, a model moves one of the robots (`select_body`).
@@ -35,13 +37,14 @@ from transformers.utils import ModelOutput
 from agent.artefacts import checks, hub, runs
 from agent.bodies import BODIES, Body, find_body
 from agent.bodies.body import from_control, to_control
-from agent.goals import COMMAND_AXES, GOAL_VERSION, TOKENS, Goal
+from agent.goals import AXIS_IDS, COMMAND_AXES, GOAL_VERSION, TOKENS, Goal
 from agent.simulation.heading import check_batch, check_observation
-from agent.simulation.task import goal_commands
+from agent.simulation.task import ARM_CODES, goal_commands, wave_clock
 
 PREFIX_TOKENS = 1 + len(COMMAND_AXES)  # the body, then its command
 STEP_TOKENS = ("return-to-go", "state", "action")  # the first is left out if `return_horizon` is 0
 OBSERVATION_CLIP = 10.0  # standard deviations
+WAVES = AXIS_IDS["arms"][ARM_CODES["wave_left"] :]  # tokens that ask an arm to wave
 
 
 class GoalDecisionTransformerConfig(DecisionTransformerConfig):
@@ -173,6 +176,7 @@ class GoalPrompted(PreTrainedModel):
 
     statistics: nn.ModuleDict  # name of a body -> its Statistics
     _goal_ids = np.zeros(0, dtype=np.int64)
+    _waved = np.array(-1)  # [B]: control steps for which the prompts have asked the arms to wave; -1: they do not
 
     @classmethod
     def from_pretrained(cls, path: str | Path, body: str | None = None, **kwargs) -> Self:
@@ -261,7 +265,7 @@ class GoalPrompted(PreTrainedModel):
 
     def reset(self) -> None:
         """Forget the history."""
-        raise NotImplementedError
+        self._waved = np.array(-1)
 
     def _add_bodies(self, width: int) -> None:
         """Create the modules for each body that every model needs."""
@@ -269,6 +273,7 @@ class GoalPrompted(PreTrainedModel):
         self.embed_state = self._for_each_body(lambda state_dim, act_dim: nn.Linear(state_dim, width))
         self.predict_action = self._for_each_body(lambda state_dim, act_dim: nn.Linear(width, act_dim))
         self.embed_body = nn.Embedding(len(self.config.bodies), width)
+        self.embed_clock = nn.Linear(2, width, bias=False)
         self._body = self.config.bodies[0]
 
     def _for_each_body(self, make: Callable[[int, int], nn.Module]) -> nn.ModuleDict:
@@ -297,15 +302,23 @@ class GoalPrompted(PreTrainedModel):
         row = torch.full((count, 1), self.config.bodies.index(body), device=self.device)
         return self.embed_body(row)
 
-    def _read(self, observation: np.ndarray, remembered: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
-        """The body states [B, 1, S] in observations [..., S or more], and the ids [B, G] of their goals. `remembered`
-        is (B,) if the model has a history of B bodies.
+    def _read(self, observation: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """The body states [B, 1, S] in observations [..., S or more], the ids [B, G] of their goals, and the clocks
+        [B, 1, 2] of their waves, which go on by one step.
         """
         size = self._statistics(self._body).observation_mean.numel()
         check_observation(observation, size)
-        check_batch(np.reshape(observation, (-1, np.shape(observation)[-1])), self._goal_ids.shape[:-1], remembered)
-        states = torch.as_tensor(observation[..., :size], dtype=torch.float32, device=self.device).reshape(-1, 1, size)
-        return states, torch.as_tensor(self._goal_ids, device=self.device).expand(len(states), len(COMMAND_AXES))
+        rows = np.reshape(observation, (-1, np.shape(observation)[-1]))
+        check_batch(rows, self._goal_ids.shape[:-1], self._waved.shape)
+        states = torch.as_tensor(rows[:, None, :size], dtype=torch.float32, device=self.device)
+        goal_ids = np.broadcast_to(self._goal_ids, (len(rows), len(COMMAND_AXES)))
+        self._waved = np.where(np.isin(goal_ids[:, -1], WAVES), self._waved + 1, -1)
+        clock = wave_clock(self._waved, self.body) if self._body in BODIES else np.zeros((len(rows), 2), np.float32)
+        return (
+            states,
+            torch.tensor(goal_ids, device=self.device),
+            torch.from_numpy(clock[:, None]).to(self.device),
+        )
 
     def _output(
         self,
@@ -354,6 +367,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         states: Tensor,
         actions: Tensor,
         returns_to_go: Tensor,
+        clock: Tensor,
         goal_ids: Tensor,
         attention_mask: Tensor,
         labels: Tensor | None = None,
@@ -367,6 +381,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             states: observations [B, K, S].
             actions: executed actions [B, K, A].
             returns_to_go: mean reward of the coming `return_horizon` steps [B, K].
+            clock: sine and cosine of the phase of a waving arm [B, K, 2], as `task.wave_clock` gives them.
             goal_ids: command ids of the goal that prompts each window [B, G].
             attention_mask: true where a window has a step [B, K].
             labels: the teacher's mean actions [B, K, A].
@@ -378,7 +393,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         batch, context = states.shape[:2]
         names = self.config.step_tokens
         prefix, added = self._embed_prompt(body, goal_ids)
-        tokens = self._embed_steps(body, states, actions, returns_to_go, added)
+        tokens = self._embed_steps(body, states, actions, returns_to_go, clock, added)
         mask = functional.pad(attention_mask.long().repeat_interleave(len(names), dim=1), (PREFIX_TOKENS, 0), value=1)
         hidden = self._encode(torch.cat([prefix, tokens], dim=1), mask)[:, PREFIX_TOKENS:]
         hidden = hidden.view(batch, context, len(names), -1)[:, :, names.index("state")]
@@ -386,6 +401,8 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
 
     def reset(self) -> None:
         """Forget the history."""
+        super().reset()
+        self._clock: Tensor | None = None  # [B, steps, 2]
         self._states: Tensor | None = None  # [B, steps, S]
         self._actions: Tensor | None = None  # [B, steps, A]
         self._cache: DynamicCache | None = None
@@ -406,14 +423,17 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         positions in it, so the keys and values of all but the newest tokens can be cached without changing the result.
         """
         config, body = self.config, self._body
-        state, goal_ids = self._read(observation, () if self._states is None else self._states.shape[:1])
+        state, goal_ids, now = self._read(observation)
         bodies = len(state)
-        states = state if self._states is None else torch.cat([self._states, state], dim=1)
+        states, clock = state, now
+        if self._states is not None and self._clock is not None:
+            states, clock = torch.cat([self._states, state], dim=1), torch.cat([self._clock, now], dim=1)
         actions = state.new_zeros(bodies, 0, len(self._action_scale(body))) if self._actions is None else self._actions
         cache = self._cache
         if states.shape[1] > config.context_length:
             kept = config.context_length // 2
-            states, actions, cache = states[:, -kept - 1 :], actions[:, actions.shape[1] - kept :], None
+            states, clock = states[:, -kept - 1 :], clock[:, -kept - 1 :]
+            actions, cache = actions[:, actions.shape[1] - kept :], None
 
         # The newest step has no action yet: its action token is embedded from zeros and then left out.
         count = states.shape[1]
@@ -422,16 +442,17 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         if cache is None:
             cache = DynamicCache(config=config)
             prefix, self._added = self._embed_prompt(body, goal_ids)
-            recent = self._embed_steps(body, states, past, returns, self._added)
+            recent = self._embed_steps(body, states, past, returns, clock, self._added)
             tokens = torch.cat([prefix, recent[:, :-1]], dim=1)
         else:
             first = count - 2
-            newest = (each[:, first:] for each in (states, past, returns))
+            newest = (each[:, first:] for each in (states, past, returns, clock))
             recent = self._embed_steps(body, *newest, self._added, first)
             tokens = recent[:, len(config.step_tokens) - 1 : -1]  # from the last action to this state
         hidden = self._encode(tokens, cache=cache)
         action = self._to_control(body, self._part("predict_action", body)(hidden[:, -1]))
-        self._states, self._actions, self._cache = states, torch.cat([actions, action[:, None]], dim=1), cache
+        self._states, self._clock, self._cache = states, clock, cache
+        self._actions = torch.cat([actions, action[:, None]], dim=1)
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
     def _embed_prompt(self, body: str, goal_ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -445,7 +466,14 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         return nothing, embedded.sum(1, keepdim=True)
 
     def _embed_steps(
-        self, body: str, states: Tensor, actions: Tensor, returns_to_go: Tensor, added: Tensor, first: int = 0
+        self,
+        body: str,
+        states: Tensor,
+        actions: Tensor,
+        returns_to_go: Tensor,
+        clock: Tensor,
+        added: Tensor,
+        first: int = 0,
     ) -> Tensor:
         """Tokens [B, 2K or 3K, H] of steps, the first of which is number `first` in the context. `added` is what the
         prompt adds to every state.
@@ -454,7 +482,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         time = self.embed_timestep(torch.arange(first, first + count, device=states.device))
         statistics = self._statistics(body)
         tokens = [
-            self._part("embed_state", body)(statistics.normalize(states)) + added,
+            self._part("embed_state", body)(statistics.normalize(states)) + self.embed_clock(clock) + added,
             self._part("embed_action", body)(from_control(actions, self._action_scale(body))),
         ]
         if self.config.return_horizon:
@@ -480,7 +508,9 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
 
 
 class GoalMLP(GoalPrompted):
-    """Behavior cloning without history: observation, body and goal tokens in, action out. Takes the same windows."""
+    """Behavior cloning without history: observation, clock, body and goal tokens in, action out. Takes the same
+    windows.
+    """
 
     config_class = GoalMLPConfig
     base_model_prefix = "mlp"
@@ -501,6 +531,7 @@ class GoalMLP(GoalPrompted):
         states: Tensor,
         actions: Tensor,
         returns_to_go: Tensor,
+        clock: Tensor,
         goal_ids: Tensor,
         attention_mask: Tensor,
         labels: Tensor | None = None,
@@ -508,12 +539,11 @@ class GoalMLP(GoalPrompted):
         loss_steps: Tensor | float | None = None,
         body: str | None = None,
     ) -> GoalModelOutput:
-        """As GoalDecisionTransformer.forward, but an action depends only on the prompt and the state of its step."""
+        """As GoalDecisionTransformer.forward, but an action depends only on the prompt, and on its own step's state and
+        clock.
+        """
         body = body or self._body
-        return self._output(body, self._predict(body, states, goal_ids), labels, loss_mask, loss_steps)
-
-    def reset(self) -> None:
-        """Does nothing: this model has no history."""
+        return self._output(body, self._predict(body, states, goal_ids, clock), labels, loss_mask, loss_steps)
 
     @torch.inference_mode()
     def act(self, observation: np.ndarray) -> np.ndarray:
@@ -521,11 +551,11 @@ class GoalMLP(GoalPrompted):
         action = self._to_control(self._body, self._predict(self._body, *self._read(observation)))
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
 
-    def _predict(self, body: str, states: Tensor, goal_ids: Tensor) -> Tensor:
+    def _predict(self, body: str, states: Tensor, goal_ids: Tensor, clock: Tensor) -> Tensor:
         """Actions [B, K, A] in ±1."""
         added = self.embed_goal(goal_ids).sum(1, keepdim=True) + self._body_token(body, len(goal_ids))
-        hidden = self.layers(self._part("embed_state", body)(self._statistics(body).normalize(states)) + added)
-        return self._part("predict_action", body)(hidden)
+        states = self._part("embed_state", body)(self._statistics(body).normalize(states)) + self.embed_clock(clock)
+        return self._part("predict_action", body)(self.layers(states + added))
 
 
 def _sizes(config: dict) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class RewardWeights:
     control_weight: float = 0.02
     action_rate_weight: float = 0.01
     posture_weight: float = 0.06
+    waist_weight: float = 0.06
     gait_weight: float = 4.0
     stride_weight: float = 4.0
     slip_weight: float = 0.2
@@ -77,7 +78,10 @@ class GoalTask:
     def __init__(self, body: Body, count: int, weights: RewardWeights):
         self.body, self.weights = body, weights
         self._posture = body.joint_indices(body.posture_joints)
-        self._rest = body.rest_angles[np.array(self._posture, dtype=int) - 7]
+        self._waist = body.joint_indices(body.waist)
+        self._rest, self._straight = (
+            body.rest_angles[np.array(joints, dtype=int) - 7] for joints in (self._posture, self._waist)
+        )
         self._posture_arms = np.isin(body.posture_joints, body.arm_joints)
         self._arms, self._knees = body.joint_indices(body.arm_joints), body.joint_indices(body.knees)
         self.goals = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
@@ -142,6 +146,7 @@ class GoalTask:
             "control": -weights.control_weight * np.square(action).sum(1),
             "action_rate": -weights.action_rate_weight * np.square(action - self.last_action).sum(1),
             "posture": -weights.posture_weight * posture.sum(1),
+            "waist": -weights.waist_weight * np.square(state.qpos[:, self._waist] - self._straight).sum(1),
             "gait": weights.gait_weight * np.where(moving(commands), self._in_step(state), touching.all(1)),
             "stride": weights.stride_weight * self._stride(state),
             "slip": -weights.slip_weight * self._slip(state, touching),
@@ -367,6 +372,14 @@ def advance_phase(phase: np.ndarray, commands: np.ndarray, body: Body) -> np.nda
     gait = (phase[..., 0] + seconds * cadence(commands, body) / 2) % 1
     wave = (phase[..., 1] + seconds * body.wave_hertz) % 1
     return np.stack([np.where(moving(commands), gait, 0.0), np.where(waving(commands), wave, 0.0)], axis=-1)
+
+
+def wave_clock(waved: np.ndarray, body: Body) -> np.ndarray:
+    """Sine and cosine [..., 2] float32 of the wave's phase, for arms that have been waving for `waved` [...] control
+    steps; zeros where that is negative, which stands for arms that do not wave.
+    """
+    angle = 2 * np.pi * body.wave_hertz * body.control_seconds * waved
+    return (np.stack([np.sin(angle), np.cos(angle)], axis=-1) * (waved >= 0)[..., None]).astype(np.float32)
 
 
 def closeness(error: np.ndarray, size: np.ndarray) -> np.ndarray:

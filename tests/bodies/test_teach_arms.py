@@ -31,7 +31,7 @@ def test_arms_are_led_to_their_pose_and_back_while_the_rest_acts_as_with_arms_at
     states, commands, phase = states_with(rest, rest, up, up), torch.zeros(4, 5), torch.zeros(4, 2)
     commands[:, 0] = 0.8
     commands[[1, 3], 4] = ARMS.index("up")
-    labels = teach_arms.label(teacher, G1, states, commands, phase)
+    labels = teach_arms.label(teacher, G1, [ARMS.index("up")], states, commands, phase)
     with torch.no_grad():
         usual = teacher(states_with(rest), torch.tensor([[0.8, 0, 0, 0, 0]]), torch.zeros(1, 2))[0].clamp(-1, 1)
     torch.testing.assert_close(labels[0], usual[0])
@@ -42,10 +42,23 @@ def test_arms_are_led_to_their_pose_and_back_while_the_rest_acts_as_with_arms_at
     np.testing.assert_allclose(targets[3], up, atol=1e-5)
 
 
+def test_a_pose_that_is_held_and_not_taught_stays_as_it_is():
+    teacher, out = tiny_policy(), G1.arm_angles[ARMS.index("out")]
+    shift = np.eye(len(out))[0]  # of the right shoulder's pitch
+    states, commands, phase = states_with(out, out + 0.7 * shift), torch.zeros(2, 5), torch.zeros(2, 2)
+    commands[:, 4] = ARMS.index("out")
+    labels = teach_arms.label(teacher, G1, [ARMS.index("up")], states, commands, phase)
+    with torch.no_grad():
+        own = teacher(states, commands, phase)[0].clamp(-1, 1)
+    torch.testing.assert_close(labels[0], own[0])
+    targets = G1.control_center[DRIVES] + labels[1, DRIVES].numpy() * G1.scale[DRIVES]
+    np.testing.assert_allclose(targets, out + 0.55 * shift, atol=1e-5)  # led back
+
+
 def test_a_tiny_run_leaves_a_policy_to_go_on_from(tmp_path, monkeypatch):
     for name, value in {"UPDATES": 2, "BODIES": 4, "STEPS": 3}.items():
         monkeypatch.setattr(teach_arms, name, value)
     tiny_policy().save_pretrained(tmp_path / "before")
-    teach_arms.main(str(tmp_path / "before"), str(tmp_path / "after"))
+    teach_arms.main(str(tmp_path / "before"), str(tmp_path / "after"), "up")
     before, after = (MotorPolicy.from_pretrained(tmp_path / name).state_dict() for name in ("before", "after"))
     assert any(not torch.equal(before[name], after[name]) for name in before)

@@ -30,6 +30,7 @@ from agent.data.schema import (
 from agent.data.windows import (
     GOAL_IDS,
     Steps,
+    clocks,
     data_files,
     open_bodies,
     open_steps,
@@ -37,7 +38,9 @@ from agent.data.windows import (
     sample_windows,
     take_windows,
 )
-from agent.goals import Goal
+from agent.goals import ARMS, Goal
+from agent.simulation.curriculum import Curriculum
+from agent.simulation.vector_env import GoalVectorEnv
 
 COMMANDS = np.array(
     [[0, 0, 0, 0, 0], [1.0, 0, 0, 1, 0], [0.6, -0.2, 0.4, 0, 4], [-0.6, 0.6, -1.2, 1, 1]], dtype=np.float32
@@ -60,6 +63,7 @@ def make_steps(lengths, fell=None, goals=None, rewards=None) -> Steps:
     return Steps(
         records=records,
         rewards=rows if rewards is None else np.array(rewards, dtype=np.float32),
+        clock=rows[:, None] + np.array([0.0, 0.5], dtype=np.float32),
         goals=NUMBERS[np.zeros(count, dtype=int) if goals is None else goals],
         done=done,
         terminated=terminated,
@@ -92,6 +96,7 @@ def test_a_window_holds_consecutive_steps_of_one_episode_and_trains_those_of_its
         np.testing.assert_array_equal(one["states"][:count, 0], rows)
         np.testing.assert_array_equal(one["actions"][:count, 0], rows + 0.25)
         np.testing.assert_array_equal(one["labels"][:count, 0], rows + 0.5)
+        np.testing.assert_array_equal(one["clock"][:count, 1], rows + 0.5)
         np.testing.assert_array_equal(one["returns_to_go"][:count], steps.returns_to_go(4)[rows])
         goal = steps.goals[rows[-1]]
         assert tuple(one["goal_ids"]) == IDS[goal]
@@ -143,6 +148,26 @@ def test_a_window_becomes_tensors_without_a_copy():
     window = take_windows(steps, steps.returns_to_go(1), np.array([0, 2]), 3)
     for value in window.values():
         assert torch.from_numpy(value).data_ptr() == value.ctypes.data
+
+
+def test_the_clock_of_a_wave_is_that_which_the_teacher_follows():
+    curriculum = Curriculum(arms_share=0.9, on_grid=True, goal_seconds=(0.1, 0.5))
+    envs = GoalVectorEnv(4, curriculum=curriculum, max_episode_steps=90)
+    envs.reset(seed=0)
+    goals, done, phases = [], [], []
+    for _ in range(200):
+        goals.append(goal_numbers(envs.goals))
+        phases.append(envs.phase[:, 1])
+        _, _, terminated, truncated, _ = envs.step(np.zeros((4, envs.body.action_size), dtype=np.float32))
+        done.append(terminated | truncated)
+    goals, done, phases = (np.stack(column, axis=1) for column in (goals, done, phases))
+    done[:, -1] = True
+    waving = (goals % len(ARMS) >= ARMS.index("wave_left"))[..., None]
+    angle = 2 * np.pi * phases[..., None]
+    expected = np.concatenate([np.sin(angle), np.cos(angle)], axis=-1) * waving
+    found = clocks(goals.ravel(), done.ravel(), envs.body).reshape(expected.shape)
+    assert done.sum() > 8 and 0.2 < waving.mean() < 0.8
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def write_dataset(folder) -> None:

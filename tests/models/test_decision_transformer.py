@@ -21,8 +21,9 @@ from agent.models.decision_transformer import (
     masked_square_error,
 )
 from agent.simulation.env import make_env
+from agent.simulation.task import wave_clock
 
-GOALS = [Goal(1.0), Goal(wz=-0.8, arms="up"), Goal(vy=0.4, height="low")]
+GOALS = [Goal(1.0), Goal(wz=-0.8, arms="wave_left"), Goal(vy=0.4, height="low")]
 B, K = 3, 6
 
 
@@ -69,6 +70,7 @@ def make_window(seed: int = 0) -> dict[str, torch.Tensor]:
         "states": torch.randn(B, K, 45, generator=generator),
         "actions": torch.randn(B, K, 17, generator=generator) * 0.2,
         "returns_to_go": torch.randn(B, K, generator=generator),
+        "clock": torch.randn(B, K, 2, generator=generator),
         "goal_ids": torch.tensor([goal.command_ids for goal in GOALS]),
         "attention_mask": torch.ones(B, K, dtype=torch.bool),
         "labels": torch.randn(B, K, 17, generator=generator) * 0.2,
@@ -87,7 +89,10 @@ def test_an_action_depends_on_its_goal_its_state_and_the_past_but_not_on_itself_
     model, window = make(goal_prompt=goal_prompt), make_window()
     before = actions_of(model, window)
     returns_from = 3 if model.config.return_horizon else K
-    for name, step, seen_from in (("states", 3, 3), ("returns_to_go", 3, returns_from), ("actions", 3, 4)):
+    for name, step, seen_from in (
+        *(("states", 3, 3), ("clock", 3, 3)),
+        *(("returns_to_go", 3, returns_from), ("actions", 3, 4)),
+    ):
         changed = window | {name: window[name].clone()}
         changed[name][:, step] += 0.3
         difference = (actions_of(model, changed) - before).abs().amax((0, 2))
@@ -172,14 +177,17 @@ def test_actions_are_float32_in_the_limit_and_shaped_like_the_observations(make)
         assert np.abs(action).max() <= np.float32(0.4)
 
 
-def recomputed(model, observations, actions, goals) -> np.ndarray:
-    """The last action as `forward` computes it from a whole context."""
+def recomputed(model, observations, actions, goals, first=0) -> np.ndarray:
+    """The last action as `forward` computes it from a whole context that begins with step `first` of the goals."""
     states = torch.from_numpy(np.stack(observations, axis=1))
     past = torch.from_numpy(np.stack([*actions, np.zeros_like(observations[0][:, :17])], axis=1))
     ids = torch.tensor([goal.command_ids for goal in goals])
     returns = model.statistics["humanoid"].target_return.expand(states.shape[:2])
+    steps = np.arange(first, first + len(observations))
+    clock = np.stack([wave_clock(steps if goal.arms == "wave_left" else 0 * steps - 1, HUMANOID) for goal in goals])
+    mask = torch.ones(states.shape[:2], dtype=torch.bool)
     with torch.no_grad():
-        output = model(states, past, returns, ids, torch.ones(states.shape[:2], dtype=torch.bool))
+        output = model(states, past, returns, torch.from_numpy(clock), ids, mask)
     return output.action_preds[:, -1].clamp(-0.4, 0.4).numpy()
 
 
@@ -192,8 +200,17 @@ def test_acting_from_the_cache_is_acting_from_the_whole_context(make, goal_promp
     actions = [model.act(observation) for observation in observations]
     # The context grows to 6 steps, is cut to the last 3 when the next comes, and grows again.
     for step, begin in ((0, 0), (5, 0), (6, 3), (8, 3), (9, 6), (19, 15)):
-        expected = recomputed(model, observations[begin : step + 1], actions[begin:step], GOALS)
+        expected = recomputed(model, observations[begin : step + 1], actions[begin:step], GOALS, begin)
         np.testing.assert_allclose(actions[step], expected, atol=1e-5)
+
+
+@MODELS
+def test_a_wave_goes_on_through_other_goals_and_begins_again_after_one_without(make):
+    model, wave = make(), Goal(arms="wave_right")
+    for goal, steps in ((wave, 0), (Goal(0.6, arms="wave_left"), 1), (wave, 2), (Goal(0.6), -1), (wave, 0)):
+        model.prompt(goal)
+        model.act(np.zeros(45, dtype=np.float32))
+        assert model._waved == steps
 
 
 @GOAL_PROMPTS

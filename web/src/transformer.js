@@ -8,6 +8,8 @@ const [PREFIX, STEP] = [T.prefix_tokens, T.step_tokens];
 
 export class Transformer {
   #goalIds = [];
+  #waved = -1; // control steps for which the prompts have asked an arm to wave; -1: they do not
+  #clock = [];
   #states = [];
   #actions = [];
   #past = null;
@@ -20,6 +22,8 @@ export class Transformer {
 
   // Forget the past.
   reset() {
+    this.#waved = -1;
+    this.#clock = [];
     this.#states = [];
     this.#actions = [];
     this.#past = null;
@@ -35,10 +39,13 @@ export class Transformer {
 
   // Action, a Float32Array in the robot's units, for an observation.
   async act(observation) {
+    this.#waved = T.waves.includes(this.#goalIds.at(-1)) ? this.#waved + 1 : -1;
+    const angle = T.wave_angle * this.#waved;
+    this.#clock.push(this.#waved < 0 ? [0, 0] : [Math.sin(angle), Math.cos(angle)]);
     this.#states.push(observation);
     if (this.#states.length > T.context_length) {
       const kept = Math.floor(T.context_length / 2);
-      this.#states = this.#states.slice(-kept - 1);
+      [this.#states, this.#clock] = [this.#states, this.#clock].map((each) => each.slice(-kept - 1));
       this.#actions = this.#actions.slice(-kept);
       this.#past = null;
     }
@@ -68,6 +75,7 @@ export class Transformer {
       prefix: this.#integers([0, ...this.#goalIds.map((id) => 1 + id)]),
       states: this.#floats(this.#states.slice(first), body.observation_size),
       actions: this.#floats([...this.#actions.slice(first), new Float32Array(size)], size),
+      clock: this.#floats(this.#clock.slice(first), 2),
       times: this.#integers(Array.from({ length: steps }, (_, step) => first + step)),
       order: this.#integers(order),
       slots: this.#integers(slots),
