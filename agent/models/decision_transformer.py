@@ -539,9 +539,7 @@ class GoalMLP(GoalPrompted):
         loss_steps: Tensor | float | None = None,
         body: str | None = None,
     ) -> GoalModelOutput:
-        """As GoalDecisionTransformer.forward, but an action depends only on the prompt, and on its own step's state and
-        clock.
-        """
+        """As GoalDecisionTransformer.forward, but an action depends only on the prompt, the state and the clock."""
         body = body or self._body
         return self._output(body, self._predict(body, states, goal_ids, clock), labels, loss_mask, loss_steps)
 
