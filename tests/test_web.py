@@ -55,6 +55,7 @@ PROGRAMS = (
     + "stand",
     "refuse: unclear",
 )
+MOTIONS = (Goal(), Goal(1.0), Goal(0.6, 0, 0.4), Goal(arms="wave_right"))
 
 needs_page = pytest.mark.skipif(
     not (NODE and AGENT.is_dir() and (BUILT / "agents.json").is_file()), reason="the page is not built: make web"
@@ -230,7 +231,7 @@ def records(tmp_path_factory) -> Path:
         "programs": [program_record(text) for text in spoken_programs(rng)],
         "goals": [goal_record(goal) for goal in random_goals(rng)],
         "tracks": [track for track, _ in tracks],
-        "motions": [record_motion(transformer, goal) for goal in (*(Goal(), Goal(1.0)), *(Goal(0.6, 0, 0.4), Goal(arms="wave_right")))],
+        "motions": [record_motion(transformer, goal) for goal in MOTIONS],
         "sentences": [
             {"text": text, "ids": tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)}
             for text in sentences()
