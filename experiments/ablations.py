@@ -1,4 +1,4 @@
-"""Ablations of the Decision Transformer: the published setting, and the same with one change at a time.
+"""Ablations of the Decision Transformer: the setting that ships, and the same with one change at a time.
 
     make ablations POLICY=pretrained/agent/policy/humanoid
 
@@ -20,7 +20,7 @@ RUNS = ROOT / "runs" / "ablations"
 STEPS, UPDATES = 200_000, 1200
 # Setting -> its flags, its dataset, and how many seeds.
 SETTINGS: dict[str, tuple[str, str, int]] = {
-    "published": ("", "noisy", 3),
+    "unchanged": ("", "noisy", 3),
     "MLP": ("--config configs/decision_transformer/mlp.yaml", "noisy", 3),
     "no noise in the data": ("", "clean", 1),
     "context of 1 step": ("--context_length 1", "noisy", 1),
