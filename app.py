@@ -84,6 +84,8 @@ def listen(port: int) -> socket.socket:
         except OSError as error:
             listener.close()
             reason = error.strerror
+    if not port:
+        raise ValueError(f"none of the ports {PORTS[0]} to {PORTS[-1]} can be used ({reason}): give a --port")
     raise ValueError(f"port={port} cannot be used ({reason}): give another, or 0 for the first free one")
 
 

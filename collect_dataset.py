@@ -148,6 +148,8 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
     first, episodes = begin(args, folder, source, ranks) if claim else (0, 0)
     first, episodes = accelerator.reduce(torch.tensor([first, episodes], device=accelerator.device), "sum").tolist()
     tasks = schema.read_tasks(folder)
+    if claim and first:  # a run that was killed may not have counted its last shards
+        schema.write_info(folder, policy.body, first * ranks * args.shard_size, episodes)
     for turn in range(first, rounds):
         number = turn * ranks + rank
         progress = f"shard {number + 1} of {rounds * ranks}"
@@ -231,7 +233,7 @@ class GoalsToCollect(Curriculum):
         postures = [(HEIGHTS.index(height), ARM_CODES[arms]) for height in body.heights for arms in body.arms]
         before = None
         while True:
-            goal = self.draw_goals(rng, np.arange(1), body, 1.0)[0]
+            goal = self.draw_goals(rng, 1, body, 1.0)[0]
             if len(postures) > 1:
                 other = rng.random() < self.posture_share
                 goal[3:] = postures[rng.integers(1, len(postures)) if other else 0]
@@ -288,7 +290,9 @@ def schedule_of(program: GoalProgram, body: Body) -> Schedule:
 
 
 def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int, int]:
-    """Prepare the folder for more shards; returns how many complete rounds of shards and how many episodes it has."""
+    """Prepare the folder for more shards, without those of an unfinished round; returns how many complete rounds of
+    shards and how many episodes it has.
+    """
     paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
     if paths and not args.resume:
         raise ValueError(f"{folder} has {len(paths)} shards already: give --resume to go on, or another --output_dir")

@@ -99,6 +99,13 @@ class Arguments:
             raise ValueError("suite feedback measures an agent's judgments: give --actor agent")
         if self.suite == "instructions" and (self.actor != "agent" or not self.instructions_file):
             raise ValueError("suite instructions needs --actor agent and --instructions_file FILE")
+        for name, unset, users in (
+            ("minutes", 1, ("switches",)),
+            ("instructions_file", "", ("instructions",)),
+            ("random_commands", 0, ("commands", "shoves")),
+        ):
+            if getattr(self, name) != unset and self.suite not in users:
+                raise ValueError(f"{name}={getattr(self, name)} is for suite {' or '.join(users)}: leave it out")
 
 
 def main(args: Arguments) -> None:
@@ -163,8 +170,8 @@ def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:
     """Texts and their programs, from JSON lines. Raises ValueError, naming the line, for an invalid one."""
     try:
         lines = Path(path).read_text().splitlines()
-    except OSError as error:
-        raise ValueError(f"cannot read instructions_file={path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read instructions_file={path}: {error}") from error
     rows = []
     for number, line in enumerate(lines, start=1):
         try:

@@ -137,7 +137,7 @@ def main(args: Arguments) -> None:
 
     planner = base_planner(args, sources)
     rows = tokenized(planner, training_turns(args, sources))
-    development = written.sentences("development")[: args.eval_examples]
+    development = written.sentences("development", args.eval_examples)
     weights = train(args, planner, rows, development[::2], metrics)
     if process.is_main_process:
         assert metrics

@@ -94,8 +94,8 @@ def parse(args: Arguments) -> None:
     if args.instructions_file:
         try:
             texts = Path(args.instructions_file).read_text().splitlines()
-        except OSError as error:
-            raise ValueError(f"cannot read instructions_file={args.instructions_file}: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"cannot read instructions_file={args.instructions_file}: {error}") from error
     folder = hub.agent_folder(args.agent)
     planner = Planner.from_pretrained(folder / "planner", choose_body(folder, args.body, args.agent))
     for text, program in zip(texts, planner.parse_batch(texts), strict=True):
@@ -172,7 +172,7 @@ class LiveAgent:
             self._say(f"It stands: {verdict(self._agent.outcomes[0], self._goals)}.")
 
     def _lie(self) -> None:
-        """Lie limp until the body is put back on its feet."""
+        """Lie until the body is put back on its feet."""
         self._observation, *_ = self._env.step(np.zeros_like(self._agent.body.scale))
         self._lying_steps -= 1
         if not self._lying_steps:
@@ -206,16 +206,16 @@ def move(args: Arguments) -> None:
 
 
 class Shoved(gymnasium.Wrapper):
-    """Shoves the whole body once: `speed` m/s to its left, before a control step."""
+    """Shoves the whole body once: `speed` m/s to its left, after `step` control steps."""
 
     def __init__(self, env: gymnasium.Env, step: int, speed: float):
         super().__init__(env)
         self.steps_left, self.speed = step, speed
 
     def step(self, action):
-        self.steps_left -= 1
         if self.steps_left == 0:
             goal_env(self).push(self.speed, math.pi / 2)
+        self.steps_left -= 1
         return super().step(action)
 
 

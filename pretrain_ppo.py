@@ -45,7 +45,7 @@ from agent.simulation.vector_env import MAX_DIVERGED, MAX_EPISODE_STEPS, GoalVec
 from agent.simulation.video import film
 
 MAX_SKIPPED = 10  # minibatches with a non-finite gradient that a run may skip
-# Arguments that may differ when a run is resumed: its length, its reports, its hardware.
+# Arguments that may differ when a run is resumed: its length, its reports, its hardware, and the physics it trains in.
 FREE = {"init_from", "total_steps", "num_threads", "compile", "training_model", "evaluate_every", "checkpoint_every"}
 FREE |= arguments.ALWAYS_FREE
 # Settings of the env's random goals, starts and shoves.
@@ -121,8 +121,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 128,128,64")
         if not 0 < self.last_kl <= self.target_kl:
             raise ValueError(f"last_kl={self.last_kl} must be above 0 and at most target_kl={self.target_kl}")
-        if not 0 <= self.average_decay < 1:
-            raise ValueError(f"average_decay={self.average_decay} must be at least 0 and less than 1")
+        arguments.check_decay(self)
 
     def validate_choices(self):
         body = find_body(self.body)
@@ -133,6 +132,12 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         for share, choices in (("low_share", body.heights), ("arms_share", body.arms)):
             if getattr(self, share) and len(choices) == 1:
                 raise ValueError(f"{share} must be 0 for body {self.body}, which knows only {choices[0]}")
+        if self.start_crouch and not (self.init_from or self.resume):
+            raise ValueError("--start_crouch changes a policy that can walk: give --init_from")
+        if self.start_crouch and not body.crouch_offset:
+            raise ValueError(
+                f"start_crouch={self.start_crouch} needs a crouch_offset, which body {body.name} lacks: leave it out"
+            )
         if self.resume and self.init_from:
             raise ValueError("--resume goes on from output_dir and --init_from starts anew: give one of them")
 
@@ -170,7 +175,7 @@ def main(args: Arguments) -> None:
     rates = (policy, args.learning_rate), (critic, args.critic_learning_rate)
     groups = [{"params": model.parameters(), "lr": rate} for model, rate in rates]
     optimizer = torch.optim.Adam(groups, eps=1e-5, fused=True)
-    rank_seed = args.seed + 1000 * accelerator.process_index
+    rank_seed = args.seed + args.num_envs * accelerator.process_index  # body i of a process has the seed plus i
     set_seed(rank_seed)  # different starts, goals and noise in each
     envs = build_envs(args, rank_seed)
     if found:
@@ -192,7 +197,7 @@ def main(args: Arguments) -> None:
 
     batch_steps = args.batch_size * accelerator.num_processes
     scale = {"total": args.total_steps, "initial": progress["step"], "unit": "step", "unit_scale": True}
-    bar = tqdm(**scale, disable=not accelerator.is_main_process)
+    bar = tqdm(**scale, disable=None if accelerator.is_main_process else True)
     with runs.interruptible() as interruption:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()

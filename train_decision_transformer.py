@@ -84,7 +84,7 @@ class Arguments(arguments.TrainingArguments):
     warmup_updates: int = 300
     weight_decay: float = 1e-4
     max_grad_norm: float = 1.0
-    ema_decay: float = option(0.99, "decay per update of the average of the weights, which is evaluated and saved")
+    average_decay: float = option(0.99, "decay per update of the average of the weights, which is evaluated and saved")
     evaluate_every: int = option(1000, "updates between evaluations on the commands suite")
     evaluation_episodes: int = option(2, "episodes of each command in an evaluation")
     checkpoint_every: int = option(500, "updates between checkpoints")
@@ -96,8 +96,8 @@ class Arguments(arguments.TrainingArguments):
             *("context_length", "hidden_size", "n_layer", "n_head", "updates", "batch_size"),
             *("evaluate_every", "evaluation_episodes", "checkpoint_every", "log_every"),
         )
-        arguments.check_shares(self, "ema_decay")
-        if self.hidden_size % self.n_head:
+        arguments.check_decay(self)
+        if self.model == "transformer" and self.hidden_size % self.n_head:
             raise ValueError(f"hidden_size={self.hidden_size} must be a multiple of n_head={self.n_head}")
 
     def validate_choices(self):
@@ -132,7 +132,7 @@ def main(args: Arguments) -> None:
     found = find_checkpoint(args, upstream) if args.resume else None
     progress: dict = runs.read_json(found / "progress.json") if found else {}
     model = build_model(args, bodies, source, progress.get("config")).to(accelerator.device)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(args.ema_decay)).eval()
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay)).eval()
     averaged: Any = average.module
     modules = {"model": model, "average": average}
     groups = [{"params": model.parameters(), "initial_lr": args.learning_rate}]
@@ -153,7 +153,7 @@ def main(args: Arguments) -> None:
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
             # The model that the training starts from is the one to beat.
-            keep_if_best(averaged, args, bodies, progress)
+            metrics.add(0, keep_if_best(averaged, args, bodies, progress))
     if accelerator.log_with:
         accelerator.init_trackers("decision_transformer", config=vars(args) | {"dataset": " ".join(args.dataset)})
 

@@ -5,7 +5,8 @@ began. Each kind is a class that defines its tokens, its text, its progress and 
 goal also sets the height of the body and the pose of the arms. The rest of the project imports this file, which
 imports nothing from the project.
 
-Frames: x ahead, y to the left, angles counter-clockwise. A `Pose` is relative to where the goal in force began.
+Frames: x ahead, y to the left, angles counter-clockwise. A `Pose` is relative to where the goal or the program
+began.
 """
 
 import bisect
@@ -46,7 +47,8 @@ SKILLS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "curve_left": ((0.6, 0.0, 0.4), (1.0, 0.0, 0.4), (1.4, 0.0, 0.4)),
     "curve_right": ((0.6, 0.0, -0.4), (1.0, 0.0, -0.4), (1.4, 0.0, -0.4)),
 }
-PLACE_SKILLS = ("go_to", "go_home", "face_start")
+RETURN_SKILLS = ("go_home", "face_start")  # need no numbers
+PLACE_SKILLS = ("go_to", *RETURN_SKILLS)
 
 # Reason for refusing an instruction -> message to the user.
 REASONS = {
@@ -225,7 +227,7 @@ class Goal:
             return HomeGoal(speed, **settings)
         if skill == "face_start":
             return HeadingGoal(**settings)
-        raise ValueError(f"unknown skill {skill!r}: choose one of {', '.join([*SKILLS, *PLACE_SKILLS[1:]])}")
+        raise ValueError(f"unknown skill {skill!r}: choose one of {', '.join([*SKILLS, *RETURN_SKILLS])}")
 
     @staticmethod
     def from_command(command: Sequence[float], **end: float) -> "VelocityGoal":
@@ -573,7 +575,7 @@ class _Destination(Goal):
 
     def expected_seconds(self, progress: Progress) -> float:
         distance = math.hypot(*self._target(progress))
-        return distance / CRUISE[self.speed] + 2 * math.pi / TURN_RATE / 2
+        return distance / CRUISE[self.speed] + math.pi / TURN_RATE  # half a turn
 
     def destination(self, progress: Progress) -> Pose:
         return Pose(*self._target(progress), math.nan)

@@ -20,7 +20,7 @@ from agent.feedback.outcomes import STAND, Correction, GoalOutcome, summarize, v
 from agent.feedback.pursuit import Pursuit
 from agent.goals import (
     GOAL_VERSION,
-    PLACE_SKILLS,
+    RETURN_SKILLS,
     SKILLS,
     Goal,
     GoalProgram,
@@ -287,7 +287,7 @@ class MotorAgent:
             return GoalProgram((instruction,))
         if isinstance(instruction, GoalProgram):
             program = instruction
-        elif instruction in SKILLS or instruction in PLACE_SKILLS[1:]:
+        elif instruction in SKILLS or instruction in RETURN_SKILLS:
             program = GoalProgram((Goal.from_skill(instruction),))
         else:
             program = self.parse(instruction)

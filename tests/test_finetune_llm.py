@@ -70,7 +70,6 @@ def trained(tmp_path_factory):
         (folder / part / "checkpoint").mkdir()
         (folder / part / "tracker").mkdir()
         (folder / part / "tracker" / "events.out.tfevents.1").touch()
-        save_file({"rewards": torch.tensor([torch.nan])}, folder / part / "not_finite.safetensors")
     parts = ("--agent_dir", folder / "agent", "--policy", folder / "policy")
     parts += ("--decision_transformer", folder / "decision_transformer", "--base_model", write_base(folder / "base"))
     done = run_script("finetune_llm.py", *TINY, *parts, "--output_dir", folder / "planner")
@@ -100,7 +99,7 @@ def test_the_assembled_agent_has_three_parts_and_nothing_that_only_training_need
     assert json.loads((agent / "config.json").read_text()) == config
     assert {path.name for path in agent.iterdir() if path.is_dir()} == {"policy", "decision_transformer", "planner"}
     assert {path.name for path in (agent / "policy").iterdir()} == {"humanoid"}
-    unwanted = ("*checkpoint*", "tracker", "not_finite.safetensors", "metrics.jsonl")
+    unwanted = ("*checkpoint*", "tracker", "metrics.jsonl")
     assert not [path for pattern in unwanted for path in agent.rglob(pattern)]
     assert MotorAgent.from_pretrained(agent).act(np.zeros(50, dtype=np.float32)).shape == (17,)
 

@@ -309,7 +309,7 @@ def test_what_a_run_starts_from_stays_the_best_until_something_is_better(dataset
         ({"resume": True, "init_from": "x"}, "give one of them"),
         ({"dataset": ""}, "--dataset is missing"),
         ({"dataset": "no/such/folder"}, "no/such/folder is neither a folder nor a Hub repo"),
-        ({"ema_decay": 1.5}, "ema_decay=1.5 must be from 0 to 1"),
+        ({"average_decay": 1.5}, "average_decay=1.5 must be at least 0 and less than 1"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(dataset, tmp_path, changes, message):
@@ -349,7 +349,7 @@ def test_episodes_of_another_project_train_a_model_of_their_sizes(tmp_path, monk
     episodes |= {"rewards": states.sum(2).tolist(), "dones": np.zeros((8, 30), dtype=bool).tolist()}
     (tmp_path / "data").mkdir()
     parquet.write_table(pa.table(episodes), tmp_path / "data" / "0000.parquet")
-    changes = {"updates": 40, "evaluate_every": 20, "checkpoint_every": 40, "ema_decay": 0.9}
+    changes = {"updates": 40, "evaluate_every": 20, "checkpoint_every": 40, "average_decay": 0.9}
     rows = train(tmp_path / "data", tmp_path / "out", model=model, **changes)
     assert rows[-1]["evaluation/action_loss"] < 0.7 * rows[0]["loss/action"]
     trained = script.MODELS[model].from_pretrained(tmp_path / "out")

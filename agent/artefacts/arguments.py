@@ -45,6 +45,12 @@ def check_shares(arguments: object, *names: str, together: bool = False) -> None
         raise ValueError(f"{given} must not add up to more than 1")
 
 
+def check_decay(arguments: Any) -> None:
+    """Raise ValueError if the average of the weights would never leave the first ones."""
+    if not 0 <= arguments.average_decay < 1:
+        raise ValueError(f"average_decay={arguments.average_decay} must be at least 0 and less than 1")
+
+
 @dataclass
 class PublishArguments:
     """Where to publish the stage's output."""

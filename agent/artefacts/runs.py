@@ -50,7 +50,7 @@ MANIFEST = "manifest.json"
 SEALED = (".safetensors", ".json", ".parquet", ".txt", ".model", ".jinja", ".bin", ".pkl", ".pt", ".pth")
 UNSEALED = (PROVENANCE, SUMMARY, MANIFEST)
 # Files in an artefact's folder that only its training needs.
-TRAINING_ONLY = ("checkpoint*", "last", "runs", "not_finite.safetensors", ".*")
+TRAINING_ONLY = ("checkpoint*", "last", "runs", ".*")
 
 
 def claim(folder: str | Path) -> filelock.BaseFileLock:

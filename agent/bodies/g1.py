@@ -174,8 +174,8 @@ G1 = register(
         crouch_bend=1.3,
         low_speed=0.8,
         arm_joints=sides(*POSED, order=("right", "left")),
-        arm_poses={"up": (-2.6, -0.55, 0.0, 1.3), "out": (0.0, -1.4, 0.0, 1.4), "wave": (0.0, -1.3, -1.4, 0.2)},
-        wave_swing=(0.0, 0.0, 0.0, 0.58),
+        arm_poses={"up": (-2.6, -0.55, 0.0, 1.3), "out": (0.0, -1.4, 0.0, 1.4), "wave": (0.0, -1.3, -1.4, 0.25)},
+        wave_swing=(0.0, 0.0, 0.0, 0.55),
         wave_hertz=1.5,
         hands=HANDS,
         gait=Gait(

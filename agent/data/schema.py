@@ -89,7 +89,7 @@ def columns(body: Body) -> dict[str, Column]:
         "next.reward": Column("float32", 0, "goal reward of the step: GoalTask with the default RewardWeights"),
         "next.done": Column("bool", 0, "last step of its episode"),
         "next.terminated": Column("bool", 0, "the step ended in a fall"),
-        "next.truncated": Column("bool", 0, "the episode was ended here by the time limit"),
+        "next.truncated": Column("bool", 0, "the episode was ended here by the time limit or the end of its file"),
         "timestamp": Column("float32", 0, "seconds since the episode began"),
         "frame_index": Column("int64", 0, "steps since the episode began"),
         "episode_index": Column("int64", 0, "number of the episode"),
@@ -418,7 +418,7 @@ def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int, b
     _refuse(path, shard["next.terminated"] & shard["next.truncated"], "an episode is both terminated and truncated")
     _refuse(
         path,
-        np.arange(len(done)) == (len(done) if done[-1:].all() else len(done) - 1),
+        ~done & (np.arange(len(done)) == len(done) - 1),
         "the file ends inside an episode",
     )
 

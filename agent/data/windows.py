@@ -109,7 +109,7 @@ class Steps:
 
 
 def data_files(folder: Path) -> list[Path]:
-    """The files of the dataset in `folder` that hold its steps."""
+    """The data files of the dataset in `folder`: its steps, and any tables of episodes and tasks."""
     return [file for file in folder.rglob("*") if file.name.endswith(DATA_SUFFIXES)]
 
 

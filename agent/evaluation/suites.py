@@ -566,7 +566,7 @@ def _stages(pursuit: Pursuit) -> list[tuple[GoalOutcome, GoalOutcome, GoalOutcom
 
 def random_commands(count: int, seed: int, body: Body) -> list[tuple[float, float, float]]:
     """`count` commands on the grid, drawn from the trained region."""
-    goals = Curriculum(on_grid=True).draw_goals(np.random.default_rng(seed), np.arange(count), body, 1.0)
+    goals = Curriculum(on_grid=True).draw_goals(np.random.default_rng(seed), count, body, 1.0)
     return [(vx, vy, wz) for vx, vy, wz, *_ in goals.astype(float).round(1).tolist()]
 
 
@@ -629,7 +629,7 @@ def roll_out(
 
 def random_goals(rng: np.random.Generator, count: int, body: Body) -> list[VelocityGoal]:
     """`count` goals on the grid, postures included, drawn from the trained region."""
-    return [Goal.from_command(row) for row in RANDOM.draw_goals(rng, np.arange(count), body, 1.0)]
+    return [Goal.from_command(row) for row in RANDOM.draw_goals(rng, count, body, 1.0)]
 
 
 def _gait(lead: np.ndarray, clearance: np.ndarray, control_seconds: float) -> dict[str, float | None]:

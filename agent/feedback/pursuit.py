@@ -80,9 +80,10 @@ class Course:
     @property
     def timed_out(self) -> bool:
         """Whether the goal has taken more than twice its expected time plus 4 seconds."""
+        if self.goal.open:
+            return False
         progress = self.progress
-        expected = 0.0 if self.goal.open else self.goal.expected_seconds(progress)
-        return not self.goal.open and progress.seconds > PATIENCE_SHARE * expected + PATIENCE_SECONDS
+        return progress.seconds > PATIENCE_SHARE * self.goal.expected_seconds(progress) + PATIENCE_SECONDS
 
     @property
     def end(self) -> Pose:

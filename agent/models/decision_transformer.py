@@ -349,7 +349,6 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
     """
 
     config_class = GoalDecisionTransformerConfig
-    supports_gradient_checkpointing = True
 
     def __init__(self, config: GoalDecisionTransformerConfig):
         super().__init__(config)
@@ -445,7 +444,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             recent = self._embed_steps(body, states, past, returns, clock, self._added)
             tokens = torch.cat([prefix, recent[:, :-1]], dim=1)
         else:
-            first = count - 2
+            first = count - 2  # when the step before was cached, its action was not known
             newest = (each[:, first:] for each in (states, past, returns, clock))
             recent = self._embed_steps(body, *newest, self._added, first)
             tokens = recent[:, len(config.step_tokens) - 1 : -1]  # from the last action to this state

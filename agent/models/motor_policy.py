@@ -356,13 +356,12 @@ def widen(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
 
 
 def _sizes(config: dict) -> dict[str, Any]:
-    """Required entries of a policy's config. Version 1 has no `body`, and one `action_limit` for all actions."""
+    """Required entries of a policy's config. Version 1 has no `body`."""
     body = find_body(config.get("body", "humanoid"))
     return {
         "observation_size": body.observation_size,
         "action_size": body.action_size,
         "action_scale": list(body.action_scale),
-        "action_limit": body.action_scale[0],
     }
 
 

@@ -83,12 +83,11 @@ class Curriculum:
 
         `starting` [rows] is true for bodies that begin an episode, for curricula with a sequence of goals per episode.
         """
-        goals = self.draw_goals(rng, rows, body, difficulty)
+        goals = self.draw_goals(rng, len(rows), body, difficulty)
         return goals, self.draw_times(rng, goals, body)
 
-    def draw_goals(self, rng: np.random.Generator, rows: np.ndarray, body: Body, difficulty: float) -> np.ndarray:
-        """Goals [rows, 5] float32 for the bodies in `rows`."""
-        count = len(rows)
+    def draw_goals(self, rng: np.random.Generator, count: int, body: Body, difficulty: float) -> np.ndarray:
+        """Goals [count, 5] float32."""
         velocities = sample_commands(rng, count, body, difficulty)
         kind = rng.random(count)
         fast = kind < self.run_share
@@ -210,11 +209,11 @@ def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.nda
     joints = len(body.joints)
     qpos, qvel = np.zeros((count, 7 + joints)), np.zeros((count, 6 + joints))
     qpos[:, 2] = start[2]
-    turn, pitch = rng.uniform(-np.pi, np.pi, count) / 2, rng.uniform(-0.05, 0.1, count) / 2
-    qpos[:, 3] = np.cos(turn) * np.cos(pitch)
-    qpos[:, 4] = -np.sin(turn) * np.sin(pitch)
-    qpos[:, 5] = np.cos(turn) * np.sin(pitch)
-    qpos[:, 6] = np.sin(turn) * np.cos(pitch)
+    half_turn, half_pitch = rng.uniform(-np.pi, np.pi, count) / 2, rng.uniform(-0.05, 0.1, count) / 2
+    qpos[:, 3] = np.cos(half_turn) * np.cos(half_pitch)
+    qpos[:, 4] = -np.sin(half_turn) * np.sin(half_pitch)
+    qpos[:, 5] = np.cos(half_turn) * np.sin(half_pitch)
+    qpos[:, 6] = np.sin(half_turn) * np.cos(half_pitch)
     qpos[:, 7:] = start[7:] + rng.normal(0, 0.03, (count, joints))
     apart, ahead = rng.uniform(0.1, 0.4, count), rng.choice([-1.0, 1.0], count)
     (right_hip, left_hip), (right_knee, left_knee) = body.joint_indices(body.hips), body.joint_indices(body.knees)
@@ -225,10 +224,10 @@ def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.nda
     qpos[np.arange(count), rear] += body.knee_bend * rng.uniform(0, 0.6, count)
     if body.ankles:
         hips, knees, ankles = map(body.joint_indices, (body.hips, body.knees, body.ankles))
-        leg = qpos[:, hips] + qpos[:, knees] - start[hips] - start[knees] + 2 * pitch[:, None]
+        leg = qpos[:, hips] + qpos[:, knees] - start[hips] - start[knees] + 2 * half_pitch[:, None]
         qpos[:, ankles] = start[ankles] - leg  # level feet
     speed = rng.uniform(0, body.gentle_speed, count)
-    qvel[:, 0], qvel[:, 1] = speed * np.cos(2 * turn), speed * np.sin(2 * turn)
+    qvel[:, 0], qvel[:, 1] = speed * np.cos(2 * half_turn), speed * np.sin(2 * half_turn)
     qvel[:, 3:] = rng.normal(0, 0.3, (count, 3 + joints))
     return qpos, qvel
 

@@ -1,6 +1,6 @@
 """The task: follow a goal, in step with a clock. This file has the reward, and the command that leads to a goal.
 
-`GoalTask.step` adds up the parts of the reward; those of the gait are `_in_step` and `_stride`.
+`GoalTask.step` gives the parts of the reward; those of the gait are `_in_step` and `_stride`.
 
 A command is five numbers, those of `agent.goals.COMMAND_AXES`: forward m/s, left m/s, yaw rate rad/s, height from 0
 (normal) to 1 (a crouch), and what the arms do, an index in `agent.goals.ARMS`. A phase is two numbers in cycles: that
@@ -283,6 +283,7 @@ def assisting_forces(state: BodyState, commands: np.ndarray, body: Body, mass: f
     up = np.column_stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)])
     lean = ASSIST_LEAN * low
     wanted = np.column_stack([np.sin(lean), np.zeros_like(lean), np.cos(lean)])
+    # The rates are those of the torso's own axes, which for a small tilt are nearly those of the heading frame.
     turn = mass * (ASSIST_TORQUE * np.cross(up, wanted) - ASSIST_TORQUE_DAMPING * rates * [1, 1, 0])
     forces = np.stack([pull, turn], axis=1) * np.clip(low / ASSIST_FROM, 0, 1)[:, None, None]
     cos, sin, (ahead, left) = np.cos(heading)[:, None], np.sin(heading)[:, None], forces[..., :2].transpose(2, 0, 1)

@@ -56,7 +56,6 @@ class GoalVectorEnv(VectorEnv):
         reward: `goal`, or `native` for that of Gymnasium's own env of this robot.
         frame: what the bodies observe, a key of FRAMES.
         training_model: whether to step the body's training model, which is not used for evaluation.
-        contact_cost: whether the native reward has the cost of contacts, which is expensive to compute.
         curriculum: what the env draws goals, starts and shoves from; None: a body stands until it is given a goal.
         weights: of the parts of the goal reward.
         privileged: whether `info` has `final_privileged`, the property `privileged` before any restart.
@@ -76,7 +75,6 @@ class GoalVectorEnv(VectorEnv):
         reward: str = "goal",
         frame: str = "heading",
         training_model: bool = False,
-        contact_cost: bool = True,
         curriculum: Curriculum | None = Curriculum(),  # noqa: B008  it is frozen
         weights: RewardWeights | None = None,
         privileged: bool = False,
@@ -108,8 +106,7 @@ class GoalVectorEnv(VectorEnv):
         self.difficulty = 1.0  # of what the curriculum draws, from 0 to 1
         self.assist = 0.0  # share of the forces that assist a crouch, from 0 to 1
         self._observe, self._privileged, self._autoreset = FRAMES[frame], privileged, autoreset
-        forces = reward == "native" and contact_cost
-        self.physics = Physics(self.body, num_envs, num_threads, forces, training_model)
+        self.physics = Physics(self.body, num_envs, num_threads, reward == "native", training_model)
         self.task = GoalTask(self.body, num_envs, weights or RewardWeights())
         self._start_qpos = self.body.start_qpos(self.physics.model)
         self.final_state = self.state

@@ -92,7 +92,6 @@ HOSTILE = {
     "not finite": (with_weights(log_std=float("nan")), "weights that are not finite, log_std"),
     "body": (with_config(observation_size=44), "observation_size=44, here it is 45"),
     "range": (with_config(action_scale=[1e9] * 17), r"action_scale=\[1000000000\.0, .* here it is \[0\.4"),
-    "range of version 1": (with_config(action_limit=1e9), r"action_limit=1000000000\.0, here it is 0\.4"),
     "vocabulary": (with_config(goal_version="0"), "goal vocabulary 0"),
 }
 

@@ -144,7 +144,7 @@ def test_a_policy_of_the_first_version_is_one_of_the_humanoid(policy, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     for name in ("body", "action_scale"):
         del config[name]
-    (tmp_path / "config.json").write_text(json.dumps(config | {"action_limit": 0.4}))
+    (tmp_path / "config.json").write_text(json.dumps(config))
     loaded = MotorPolicy.from_pretrained(tmp_path)
     assert loaded.body is HUMANOID
     np.testing.assert_array_equal(loaded.act(np.ones(45)), policy.act(np.ones(45)))

@@ -79,8 +79,8 @@ def test_settings_that_cannot_be_drawn_are_refused(settings, message):
 
 def test_shares_of_the_goals_run_sidestep_stand_or_are_skills():
     curriculum = Curriculum(run_share=0.2, sidestep_share=0.1, stand_share=0.3)
-    goals = curriculum.draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
-    plain = Curriculum().draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
+    goals = curriculum.draw_goals(RNG(0), len(EVERYONE), HUMANOID, 1.0)
+    plain = Curriculum().draw_goals(RNG(0), len(EVERYONE), HUMANOID, 1.0)
     kinds = {
         0.3: lambda goals: ~goals.any(1),
         0.2: lambda goals: goals[:, 0] >= 1.8,
@@ -88,7 +88,7 @@ def test_shares_of_the_goals_run_sidestep_stand_or_are_skills():
     }
     for added, chosen in kinds.items():
         assert chosen(goals).mean() == pytest.approx(added + 0.4 * chosen(plain).mean(), abs=0.02)
-    named = Curriculum(skill_share=1.0).draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
+    named = Curriculum(skill_share=1.0).draw_goals(RNG(0), len(EVERYONE), HUMANOID, 1.0)
     skills = {tuple(np.float32(velocity)) for speeds in SKILLS.values() for velocity in speeds}
     assert {tuple(goal) for goal in named[:, :3]} == skills
     assert not named[:, 3:].any()
@@ -104,7 +104,7 @@ def test_a_goal_lasts_its_time_and_one_to_stand_longer():
 
 def test_shares_of_the_goals_are_low_and_have_arms():
     curriculum = Curriculum(low_share=0.4, arms_share=0.5, run_share=0.5, on_grid=True)
-    goals = curriculum.draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
+    goals = curriculum.draw_goals(RNG(0), len(EVERYONE), HUMANOID, 1.0)
     low = goals[:, 3] == 1
     assert low.mean() == pytest.approx(0.4, abs=0.02) and (goals[~low, 3] == 0).all()
     assert goals[low, 0].max() == HUMANOID.low_speed < goals[~low, 0].max()
@@ -115,7 +115,7 @@ def test_shares_of_the_goals_are_low_and_have_arms():
 
 
 def test_without_these_shares_the_goals_are_those_of_the_first_version():
-    goals = Curriculum().draw_goals(RNG(0), EVERYONE, HUMANOID, 1.0)
+    goals = Curriculum().draw_goals(RNG(0), len(EVERYONE), HUMANOID, 1.0)
     np.testing.assert_array_equal(goals[:, :3], sample_commands(RNG(0), 5000, HUMANOID))
     assert not goals[:, 3:].any()
 
