@@ -208,13 +208,13 @@ class MotorAgent:
     @property
     def goal(self) -> Goal | list[Goal]:
         """The goal in force now; standing when the program is over. A list with one per body in a batch."""
-        goals = [pursuit.in_force for pursuit in self._pursuits]
+        goals = [pursuit.goal for pursuit in self._pursuits]
         return goals if self._batched else goals[0]
 
     @property
     def command(self) -> VelocityGoal | list[VelocityGoal]:
         """The transformer's current prompt: velocity and posture for the goal in force. A list in a batch."""
-        commands = [pursuit.goal for pursuit in self._pursuits]
+        commands = [pursuit.command for pursuit in self._pursuits]
         return commands if self._batched else commands[0]
 
     @property
@@ -261,25 +261,25 @@ class MotorAgent:
         self._pursuits, self._batched = [pursuit], False
         data = goal_env(env).data
         rollout = Rollout(self.transformer, env, heading_observation(data.qpos, data.qvel))
-        rollout.prompt(pursuit.goal)
+        rollout.prompt(pursuit.command)
         for number in range(round(max_seconds / self.body.control_seconds)):
-            goal, step = pursuit.in_force, rollout.step()
+            goal, step = pursuit.goal, rollout.step()
             if env.render_mode == "rgb_array" and number % FRAME_EVERY == 0:
                 result.frames.append(np.asarray(env.render()))
                 result.goals.append(goal)
             changed = pursuit.add(step.observation, step.fell)
-            if not pursuit.over and pursuit.in_force.open and pursuit.seconds >= OPEN_SECONDS:
+            if not pursuit.over and pursuit.goal.open and pursuit.seconds >= OPEN_SECONDS:
                 pursuit.advance()
                 changed = True
             if changed:
-                rollout.prompt(pursuit.goal)
+                rollout.prompt(pursuit.command)
             if step.fell or step.truncated:
                 self.transformer.reset()  # the next episode has another history
             if pursuit.over or step.truncated:
                 break
         if not pursuit.over:
             pursuit.stop()
-            rollout.prompt(pursuit.goal)
+            rollout.prompt(pursuit.command)
         return result
 
     def _program(self, instruction: Instruction, allow_refusal: bool = False) -> GoalProgram:

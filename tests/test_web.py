@@ -166,14 +166,14 @@ def record_track(rng: np.random.Generator, goals: tuple[Goal, ...]) -> tuple[dic
     pursuit, velocity = Pursuit(goals, HUMANOID), np.zeros(3)
     observations, commands, reached = np.zeros((STEPS, size), dtype=np.float32), [], []
     for observation in observations:
-        velocity += 0.05 * (np.array(pursuit.goal.velocity) - velocity) + rng.normal(0, 0.02, 3)
+        velocity += 0.05 * (np.array(pursuit.command.velocity) - velocity) + rng.normal(0, 0.02, 3)
         tilt = rng.normal(0, 0.03, 3)
         observation[0] = 1.25
         observation[1:5] = np.array([1, *tilt]) / math.hypot(1, *tilt)
         observation[first : first + 2], observation[first + 5] = velocity[:2], velocity[2]
         observation[first + 3 : first + 5] = rng.normal(0, 0.2, 2)
         pursuit.add(observation)
-        goal = pursuit.goal
+        goal = pursuit.command
         commands.append([*goal.velocity, HEIGHTS.index(goal.height), ARMS.index(goal.arms)])
         reached.append(len(pursuit.outcomes))
     return {"program": "; ".join(goal.text for goal in goals), "commands": commands, "reached": reached}, observations

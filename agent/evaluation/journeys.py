@@ -66,7 +66,7 @@ def run_journeys(
     body, count = actor.body, len(programs)
     envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
     pursuits = [Pursuit(program, body) for program in programs]
-    rollout = Rollout.start(actor, envs, seed, [pursuit.goal for pursuit in pursuits])
+    rollout = Rollout.start(actor, envs, seed, [pursuit.command for pursuit in pursuits])
     origins = [Pose(*pose) for pose in _poses(envs.state).tolist()]
     poses, ways, last = [Pose()] * count, np.zeros(count), _poses(envs.state)
     ends: list[list[Pose]] = [[] for _ in programs]
@@ -94,7 +94,7 @@ def run_journeys(
         if len(over) == count and number >= max(over.values()) + rest:
             break
         if changed:
-            rollout.prompt([pursuit.goal for pursuit in pursuits])
+            rollout.prompt([pursuit.command for pursuit in pursuits])
     envs.close()
     return [found[row] for row in sorted(found)]
 
@@ -204,7 +204,7 @@ def _adapt(actor: Actor, count: int, rng: np.random.Generator, body: Body, num_t
     """Which bodies [N] of a batch still stand at the end."""
     envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
     pursuits = [Pursuit((goal,), body) for goal in _adapt_goals(rng, count, body)]
-    rollout = Rollout.start(actor, envs, int(rng.integers(2**31)), [pursuit.goal for pursuit in pursuits])
+    rollout = Rollout.start(actor, envs, int(rng.integers(2**31)), [pursuit.command for pursuit in pursuits])
     shortest, longest = (round(seconds / body.control_seconds) for seconds in ADAPT_GOAL_SECONDS)
     left = rng.integers(shortest, longest + 1, count)
     alive = np.ones(count, dtype=bool)
@@ -219,7 +219,7 @@ def _adapt(actor: Actor, count: int, rng: np.random.Generator, body: Body, num_t
         for row, goal in zip(due, _adapt_goals(rng, len(due), body), strict=True):
             pursuits[row], left[row] = Pursuit((goal,), body), rng.integers(shortest, longest + 1)
         if changed or len(due):
-            rollout.prompt([pursuit.goal for pursuit in pursuits])
+            rollout.prompt([pursuit.command for pursuit in pursuits])
     envs.close()
     return alive
 

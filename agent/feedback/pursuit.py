@@ -164,13 +164,13 @@ class Pursuit:
         return any(outcome.fell for outcome in self.outcomes)
 
     @property
-    def in_force(self) -> Goal:
-        """The goal of the program, or of a correction, that the body pursues now; standing after the program."""
+    def goal(self) -> Goal:
+        """The goal in force: of the program or of a correction; standing after the program."""
         return STAND if self.over else self._course.goal
 
     @property
-    def goal(self) -> VelocityGoal:
-        """The command of the actor: an open velocity on the grid, with the height and arms of the goal in force."""
+    def command(self) -> VelocityGoal:
+        """What the actor is prompted with: an open velocity on the grid, with the height and arms of the goal."""
         return self._command
 
     @property

@@ -148,7 +148,7 @@ def run_trials(
 
 def _run_batch(actor: Actor, trials: list[Trial], pursuits: list[Pursuit], num_threads: int | None) -> None:
     envs = make_vector_env(len(trials), num_threads, actor.body.name, max_episode_steps=NEVER)
-    rollout = Rollout.start(actor, envs, [trial.seed for trial in trials], [pursuit.goal for pursuit in pursuits])
+    rollout = Rollout.start(actor, envs, [trial.seed for trial in trials], [pursuit.command for pursuit in pursuits])
     seconds = np.array([np.inf if trial.shove_seconds is None else trial.shove_seconds for trial in trials])
     shove_steps = np.round(seconds / actor.body.control_seconds)
     shoves = np.array([trial.shove for trial in trials])
@@ -159,6 +159,6 @@ def _run_batch(actor: Actor, trials: list[Trial], pursuits: list[Pursuit], num_t
         step = rollout.step()
         # A list, so that every pursuit counts the step.
         if any([pursuit.add(*each) for pursuit, *each in zip(pursuits, step.observation, step.fell, strict=True)]):
-            rollout.prompt([pursuit.goal for pursuit in pursuits])
+            rollout.prompt([pursuit.command for pursuit in pursuits])
         number += 1
     envs.close()

@@ -31,7 +31,7 @@ class Walker:
         for _ in range(round(seconds / SECONDS)):
             if self.pursuit.over:
                 break
-            before, told = self.velocity, np.array(self.pursuit.goal.velocity)
+            before, told = self.velocity, np.array(self.pursuit.command.velocity)
             moved = self.drift * (np.abs(told).max() > 0)
             self.velocity = before + SECONDS / self.delay * (told + moved - before)
             vx, vy, wz = (before + self.velocity) / 2 * SECONDS
@@ -146,7 +146,7 @@ def test_a_goal_that_ended_far_from_its_plan_is_followed_from_where_the_body_is(
 
 def test_an_actor_is_told_an_open_velocity_on_the_grid_and_seldom_another():
     walker = Walker(Pursuit((Goal(1.0, meters=15, height="low", arms="up"),), HUMANOID), (0.0, 0.0, 0.03))
-    told = walker.pursuit.goal
+    told = walker.pursuit.command
     assert told == VelocityGoal(1.0, height="low", arms="up") and told.open
     walker.go()
     assert walker.prompts / walker.pursuit.outcomes[0].seconds < 2
@@ -173,11 +173,11 @@ def test_a_goal_that_was_missed_is_repaired_before_the_next_begins_and_the_repai
     cut_short = (Goal(1.0, meters=0.8), goals[1])
     pursuit = Pursuit(goals, HUMANOID, cut_short, judge, max_corrections=2)
     walk(pursuit, 54, forward=1.0)
-    assert pursuit.in_force == Goal(1.0, meters=1.2)
+    assert pursuit.goal == Goal(1.0, meters=1.2)
     (correction,) = pursuit.corrections
     assert (correction.number, correction.assessment.cause) == (1, "end")
     walk(pursuit, 81, forward=1.0)
-    assert pursuit.in_force == goals[1] and pursuit.goal == VelocityGoal(0.0, 0.0, 0.8)
+    assert pursuit.goal == goals[1] and pursuit.command == VelocityGoal(0.0, 0.0, 0.8)
     assert pursuit.outcomes[0].met and pursuit.outcomes[0].progress.pose.x == pytest.approx(2.0, abs=0.1)
 
 
@@ -210,14 +210,14 @@ def test_a_goal_is_repaired_no_more_often_than_it_may_be():
 def test_after_a_turn_the_body_stands_and_does_not_turn_back():
     pursuit = Pursuit((Goal(wz=0.8, degrees=90),), HUMANOID)
     walk(pursuit, 200, yaw_rate=0.8)
-    assert pursuit.over and pursuit.success and pursuit.goal == Goal()
+    assert pursuit.over and pursuit.success and pursuit.command == Goal()
 
 
 def test_a_fall_ends_a_pursuit():
     pursuit = Pursuit((Goal(1.0, seconds=1.0), Goal()), HUMANOID, judge=judge, max_corrections=2)
     assert pursuit.add(observation(), fell=True)
     assert pursuit.over and pursuit.fell and not pursuit.success
-    assert pursuit.goal == pursuit.in_force == Goal()
+    assert pursuit.command == pursuit.goal == Goal()
     assert not pursuit.add(observation())
 
 

@@ -75,7 +75,7 @@ class Course {
   }
 }
 
-// One body's pursuit of goals. `goal` is what the transformer is prompted with now, an open velocity on the grid.
+// One body's pursuit of goals. `command` is what the transformer is prompted with now, an open velocity on the grid.
 export class Pursuit {
   #odometry;
   #course;
@@ -98,27 +98,27 @@ export class Pursuit {
 
   // Count the step that led to an observation, and return whether the transformer gets another prompt now.
   add(observation) {
-    const before = this.goal;
+    const before = this.command;
     const velocity = this.#odometry.add(observation);
     if (this.over) return false;
     this.#course.add(this.pose, velocity);
     this.#steps += 1;
     const { progress } = this.#course;
     if (this.#course.goal.reached(progress) || this.#course.timedOut) this.#advance();
-    else if (this.#steps % STEER_STEPS === 0) this.goal = steer(this.#course.goal, progress, before);
-    return !sameCommand(this.goal, before);
+    else if (this.#steps % STEER_STEPS === 0) this.command = steer(this.#course.goal, progress, before);
+    return !sameCommand(this.command, before);
   }
 
   #advance() {
     const { goal, progress } = this.#course;
     this.outcomes.push({ goal, seconds: progress.seconds, timedOut: !goal.reached(progress) });
-    if (this.over) this.goal = STAND;
+    if (this.over) this.command = STAND;
     else this.#begin(this.#course.end);
   }
 
   #begin(origin) {
     this.#course = new Course(this.goals[this.outcomes.length], origin, this.pose);
-    this.goal = steer(this.#course.goal, this.#course.progress);
+    this.command = steer(this.#course.goal, this.#course.progress);
   }
 }
 

@@ -24,7 +24,7 @@ export class Robot {
 
   // The velocity that the transformer is prompted with now.
   get command() {
-    return this.pursuit.goal.velocity;
+    return this.pursuit.command.velocity;
   }
 
   // Pursue goals from the next step on.
@@ -36,7 +36,7 @@ export class Robot {
     this.goals = goals;
     this.pursuit = new Pursuit(goals, leadsBack(goals) ? this.pursuit.pose : ORIGIN);
     this.#fresh = true;
-    this.transformer.prompt(this.pursuit.goal);
+    this.transformer.prompt(this.pursuit.command);
   }
 
   // Where a point of the floor, in MuJoCo's world, is seen from the body.
@@ -62,7 +62,7 @@ export class Robot {
   async #move() {
     const { observation } = this.physics;
     const { over } = this.pursuit;
-    if (!this.#fresh && this.pursuit.add(observation)) this.transformer.prompt(this.pursuit.goal);
+    if (!this.#fresh && this.pursuit.add(observation)) this.transformer.prompt(this.pursuit.command);
     this.#fresh = false;
     if (this.pursuit.over && !over) this.onEvent("done");
     this.physics.step(await this.transformer.act(observation));

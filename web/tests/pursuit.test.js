@@ -15,7 +15,7 @@ test("a pursuit tells the transformer what Python's tells it", () => {
     const pursuit = new Pursuit(parse(program).goals);
     commands.forEach((command, step) => {
       pursuit.add(observations.shift());
-      const { velocity, height, arms } = pursuit.goal;
+      const { velocity, height, arms } = pursuit.command;
       assert.deepEqual(
         [...velocity, G.HEIGHTS.indexOf(height), G.ARMS.indexOf(arms)],
         command,
