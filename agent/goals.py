@@ -106,8 +106,12 @@ AXIS_IDS = {
     "arms": tuple(TOKEN_IDS[f"<arms={arms}>"] for arms in ARMS),
 }
 
-PLACE_TOLERANCE = 0.25  # m from a place, within which it counts as reached
-HEADING_TOLERANCE = 10.0  # degrees
+# How far a goal may be from its end and still count as reached.
+DISTANCE_TOLERANCE, DISTANCE_SHARE = 0.3, 0.15  # m, and share of the distance: the larger counts
+TURN_TOLERANCE = 15.0  # degrees
+TIME_TOLERANCE = 0.03  # s
+PLACE_TOLERANCE = 0.25  # m
+HEADING_TOLERANCE = 10.0  # degrees of the initial heading
 ARRIVED = 0.15  # m; a place goal ends here, so that stopping and odometry's drift keep it within the tolerance
 FACED = 4.0  # degrees; the same for a heading
 CRUISE = dict(zip(SPEEDS, (0.6, 1.0, 1.4), strict=True))  # m/s toward a place
@@ -436,17 +440,18 @@ class VelocityGoal(Goal):
         """Which of slow, normal and fast the command is nearest to, within its skill."""
         if self.skill == "stand":
             return "normal"
-        axis = {"turn": 2, "sidestep": 1}.get(self.skill.split("_")[0], 0)
+        axis = main_axis(self.skill)
         distances = [abs(abs(self.velocity[axis]) - abs(command[axis])) for command in SKILLS[self.skill]]
         return SPEEDS[distances.index(min(distances))]
 
     def ending(self, progress: Progress) -> Ending:
         if self.meters is not None:
-            return Ending("meters", self.meters - self._gone(progress), max(0.3, 0.15 * self.meters))
+            tolerance = max(DISTANCE_TOLERANCE, DISTANCE_SHARE * self.meters)
+            return Ending("meters", self.meters - self._gone(progress), tolerance)
         if self.degrees is not None:
-            return Ending("degrees", self.degrees - progress.degrees * math.copysign(1, self.wz), 15.0)
+            return Ending("degrees", self.degrees - progress.degrees * math.copysign(1, self.wz), TURN_TOLERANCE)
         assert self.seconds is not None, "an open goal has no end"
-        return Ending("seconds", self.seconds - progress.seconds, 0.03)
+        return Ending("seconds", self.seconds - progress.seconds, TIME_TOLERANCE)
 
     def _gone(self, progress: Progress) -> float:
         """Distance along the goal's line; along the body's own path if the goal turns."""
@@ -841,6 +846,11 @@ def _number(name: str, value: float, low: float, high: float, unit: str = "") ->
     if not low <= value <= high:
         raise ValueError(f"{name}={value:g}{unit} is out of range: choose one from {low:g} to {high:g}")
     return float(value) + 0.0  # + 0.0 turns -0.0 into 0.0, so that equal goals look the same
+
+
+def main_axis(skill: str) -> int:
+    """Index in AXES of the velocity that a skill's speeds differ in."""
+    return {"turn": 2, "sidestep": 1}.get(skill.split("_")[0], 0)
 
 
 def _sided(motion: str, value: float) -> str:

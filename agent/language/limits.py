@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from agent.bodies import Body
+from agent.goals import UNITS
 
-UNITS = ("m/s", "m/s", "rad/s")
 # Axis -> what the robot does in its negative and its positive direction.
 MOTIONS = (("walks backward", "goes forward"), ("sidesteps right", "sidesteps left"), ("turns right", "turns left"))
 TOLERANCE = 1e-6

@@ -28,6 +28,7 @@ from agent.goals import (
     Goal,
     GoalProgram,
     VelocityGoal,
+    main_axis,
     snap,
 )
 from agent.language.amounts import AMOUNT, SPEED, amount, amount_pattern, speed, speed_pattern
@@ -153,7 +154,7 @@ def _place(text: str) -> tuple[float, float]:
 def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) -> list[float]:
     """(vx, vy, wz): as said in numbers; otherwise the skill's velocity, clipped to the limits of the robot."""
     velocity = list(SKILLS[skill][SPEEDS.index(pace)])
-    axis = {"turn": 2, "sidestep": 1}.get(skill.split("_")[0], 0)
+    axis = main_axis(skill)
     if not said:
         low, high = body.speed_limits[axis]
         most = min(high, body.low_speed) if height == "low" and axis == 0 else high
