@@ -41,7 +41,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 from huggingface_hub.dataclasses import strict
 from pyarrow import parquet
 from tqdm import tqdm
@@ -144,11 +144,10 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
     policy.prompt(Goal())  # raises an error if it follows no goals
     envs = build_envs(args, policy.body)
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
-    claim = runs.claim(folder) if accelerator.is_main_process else None
-    first, episodes = begin(args, folder, source, ranks) if claim else (0, 0)
-    first, episodes = accelerator.reduce(torch.tensor([first, episodes], device=accelerator.device), "sum").tolist()
+    lock = runs.claim(folder) if accelerator.is_main_process else None  # held by the process that counts
+    first, episodes = broadcast_object_list(list(begin(args, folder, source, ranks)) if lock else [0, 0])
     tasks = schema.read_tasks(folder)
-    if claim and first:  # a run that was killed may not have counted its last shards
+    if lock and first:  # a run that was killed may not have counted its last shards
         schema.write_info(folder, policy.body, first * ranks * args.shard_size, episodes)
     for turn in range(first, rounds):
         number = turn * ranks + rank
@@ -157,17 +156,17 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
         shard, velocity = roll_out(args, policy, envs, number, steps)
         counts = accelerator.gather(torch.tensor([int(shard["next.done"].sum())], device=accelerator.device)).tolist()
         tasks = add_tasks(tasks, gather_object([schema.occurring(shard["goal.command"])]))
-        if claim:
+        if lock:
             schema.write_tasks(folder, tasks)
         accelerator.wait_for_everyone()  # the tasks file must be complete before a shard refers to it
         add_indices(shard, number * args.shard_size, episodes + sum(counts[:rank]), tasks, policy.body)
         write_shard(folder, number, shard, velocity, policy.body)
         accelerator.wait_for_everyone()
         episodes += sum(counts)
-        if claim:
+        if lock:
             schema.write_info(folder, policy.body, (turn + 1) * ranks * args.shard_size, episodes)
     envs.close()
-    if claim:
+    if lock:
         finish(args, folder, time.perf_counter() - started)
 
 

@@ -143,7 +143,7 @@ def main(args: Arguments) -> None:
         progress = {"update": 0, "skipped": 0, "best_score": None, "seconds": 0.0, "config": model.config.to_dict()}
     last = progress["update"] - 1
     schedule = get_linear_schedule_with_warmup(optimizer, args.warmup_updates, args.updates, last_epoch=last)
-    trained, prepared = accelerator.prepare(model.train(), optimizer)
+    ddp_model, ddp_optimizer = accelerator.prepare(model.train(), optimizer)
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["update"] if found else None)
         if source:
@@ -174,7 +174,7 @@ def main(args: Arguments) -> None:
                 batches[name] = take(args, steps, first.reshape(processes, -1)[rank], accelerator.device)
             taken = time.perf_counter()
             row = {"policy/learning_rate": schedule.get_last_lr()[0]}
-            row |= update(args, accelerator, trained, prepared, batches)
+            row |= update(args, accelerator, ddp_model, ddp_optimizer, batches)
             schedule.step()
             average.update_parameters(model)
             progress["skipped"] += int(row["loss/skipped"])
@@ -217,7 +217,7 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         finish(args, progress)
     # Freed before the process group: DDP as the last owner of the group can wait for gloo's thread for ever.
-    trained, prepared = accelerator.free_memory(trained, prepared)
+    ddp_model, ddp_optimizer = accelerator.free_memory(ddp_model, ddp_optimizer)
     accelerator.end_training()
 
 

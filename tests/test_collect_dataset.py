@@ -303,6 +303,15 @@ def test_a_run_that_died_goes_on_and_writes_what_it_would_have_written(dataset, 
     assert schema.read_tasks(tmp_path) == schema.read_tasks(dataset)
 
 
+def test_a_run_that_died_after_its_last_shard_is_finished(dataset, policy, tmp_path):
+    shutil.copytree(dataset, tmp_path, dirs_exist_ok=True)
+    for name in ("meta/info.json", "meta/stats.json", "manifest.json", "summary.json", "README.md"):
+        (tmp_path / name).unlink()
+    collect(policy, tmp_path, resume=True)
+    schema.validate(tmp_path)
+    assert schema.read_info(tmp_path) == schema.read_info(dataset)
+
+
 def test_a_run_goes_on_with_its_policy_wherever_that_is(policy, tmp_path):
     collect(policy, tmp_path / "out", num_steps=240)
     moved = shutil.copytree(policy, tmp_path / "moved")

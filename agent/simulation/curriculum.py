@@ -13,7 +13,7 @@ from agent.bodies import Body
 from agent.goals import GRID_STEP, SKILLS
 from agent.simulation.task import ARM_CODES, COMMAND_SIZE, moving
 
-MODERATE = 0.6  # share of the fastest speed; fast commands are at least this fast
+FAST_FROM = 0.6  # share of the fastest speed, from which commands are fast
 SLOWEST = 0.2  # m/s, the slowest forward command
 WITHIN = 1 + 1e-6  # largest `Body.reach` of a trained command, rounding included
 
@@ -189,7 +189,7 @@ def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty
 def fast_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
     """Commands [count, 3] float32 to go straight ahead at 60 % or more of the fastest speed of the region."""
     commands = np.zeros((count, 3), dtype=np.float32)
-    commands[:, 0] = rng.uniform(MODERATE, 1.0, count) * _fastest(body, difficulty)
+    commands[:, 0] = rng.uniform(FAST_FROM, 1.0, count) * _fastest(body, difficulty)
     return commands
 
 
