@@ -29,7 +29,7 @@ SENTENCES = (
     "walk a curve to the left for 4 seconds",
     "walk 1.5 metres, turn around, then come back and face the way you started",
 )
-GIF_WIDTH, GIF_EVERY, GIF_COLORS = 600, 3, 48  # pixels, frames, colors
+GIF_WIDTH, GIF_EVERY, GIF_COLORS = 400, 4, 32  # pixels, frames, colors
 CAPTION_HEIGHT = 40  # pixels
 
 
