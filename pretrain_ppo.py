@@ -132,8 +132,6 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         for share, choices in (("low_share", body.heights), ("arms_share", body.arms)):
             if getattr(self, share) and len(choices) == 1:
                 raise ValueError(f"{share} must be 0 for body {self.body}, which knows only {choices[0]}")
-        if self.start_crouch and not (self.init_from or self.resume):
-            raise ValueError("--start_crouch changes a policy that can walk: give --init_from")
         if self.start_crouch and not body.crouch_offset:
             raise ValueError(
                 f"start_crouch={self.start_crouch} needs a crouch_offset, which body {body.name} lacks: leave it out"
@@ -165,6 +163,8 @@ def main(args: Arguments) -> None:
     set_seed(args.seed)  # the same weights in every process
     with accelerator.main_process_first():
         source = hub.folder(args.init_from) if args.init_from else None
+    if args.start_crouch and not (source or args.resume):
+        raise ValueError("--start_crouch changes a policy that can walk: give --init_from")
     checkpoint = Path(args.output_dir) / checkpoints.FOLDER
     found = checkpoints.find(args.output_dir, args, FREE) if args.resume else None
     progress: dict = runs.read_json(found / "progress.json") if found else {}

@@ -464,3 +464,10 @@ def test_a_run_stops_when_its_gradients_are_not_finite(tmp_path, monkeypatch):
 def test_resuming_what_never_ran_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"no checkpoint in .*: start without --resume"):
         pretrain_ppo.main(tiny(output_dir=tmp_path / "nothing", resume=True))
+
+
+def test_a_crouch_to_start_from_needs_a_policy_and_a_body_that_has_one(tmp_path):
+    with pytest.raises(ValueError, match="--start_crouch changes a policy that can walk: give --init_from"):
+        pretrain_ppo.main(tiny(output_dir=tmp_path, start_crouch=True))
+    with pytest.raises(ValueError, match="needs a crouch_offset, which body g1 lacks: leave it out"):
+        tiny(body="g1", start_crouch=True)
