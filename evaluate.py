@@ -155,8 +155,8 @@ def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgr
     """Results of the suite for one actor."""
     if args.suite == "instructions":
         return suites.measure_instructions(actor, instructions, args.seed)
-    if args.suite in ("places", "adapt") and args.actor == "agent":
-        actor = actor.transformer  # the suite does the agent's steering itself
+    if args.suite in ("goals", "places", "adapt") and args.actor == "agent":
+        actor = actor.transformer  # these suites do the agent's steering themselves
     settings: dict[str, Any] = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
     if args.suite in ("commands", "shoves"):
         drawn = args.random_commands

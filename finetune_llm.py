@@ -34,13 +34,7 @@ from agent.artefacts.arguments import option
 from agent.artefacts.callbacks import ProgressBar, SealedCheckpoints, StopOnSignal, checkpoint_step, last_checkpoint
 from agent.feedback import lessons
 from agent.language import feedback_turns
-from agent.language.base_model import (
-    PACKAGED,
-    base_folder,
-    load_language_model,
-    load_tokenizer,
-    model_files,
-)
+from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer, model_files
 from agent.language.corpus import generator, written
 from agent.language.planner import DTYPES, READ, Planner, Turn, score
 from agent.language.program import parse
@@ -52,17 +46,8 @@ from agent.simulation.video import film
 START = ("base_model", "init_from")  # weights that a run starts from
 CHECKPOINTS = "checkpoints"
 # Arguments that may differ when a run is resumed. The weights it started from are recognized by their content.
-FREE = {
-    *START,
-    "base_revision",
-    "eval_examples",
-    "eval_steps",
-    "save_steps",
-    "agent_dir",
-    "policy",
-    "decision_transformer",
-}
-FREE |= arguments.ALWAYS_FREE
+FREE = {*START, "base_revision", "eval_examples", "eval_steps", "save_steps"}
+FREE |= {"agent_dir", "policy", "decision_transformer"} | arguments.ALWAYS_FREE
 
 
 @strict
@@ -82,7 +67,6 @@ class Arguments(arguments.TrainingArguments):
     learning_rate: float = 8e-4
     lora_rank: int = 16
     per_device_train_batch_size: int = 16
-    gradient_accumulation_steps: int = 1
     dtype: str = option("bfloat16", f"data type of the base model's weights: one of {', '.join(DTYPES)}")
     gradient_checkpointing: bool = False
 
@@ -98,7 +82,7 @@ class Arguments(arguments.TrainingArguments):
     decision_transformer: str = option("", "folder or Hub repo of a GoalDecisionTransformer, for agent_dir")
 
     def validate_numbers(self):
-        arguments.check_counts(self, "lora_rank", "per_device_train_batch_size", "gradient_accumulation_steps")
+        arguments.check_counts(self, "lora_rank", "per_device_train_batch_size")
         arguments.check_counts(self, "eval_examples", "eval_steps", "save_steps")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype={self.dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
@@ -108,6 +92,8 @@ class Arguments(arguments.TrainingArguments):
             raise ValueError("nothing to train on: give --written_epochs, --generated_examples or --feedback_examples")
 
     def validate_sources(self):
+        if self.init_from and (self.base_model != PACKAGED or self.base_revision):
+            raise ValueError("--init_from brings its own base model: leave out --base_model and --base_revision")
         if bool(self.dataset) != bool(self.feedback_examples):
             raise ValueError("--dataset and --feedback_examples go together: give both, or neither")
         if self.agent_dir and not (self.policy and self.decision_transformer):
@@ -120,7 +106,7 @@ class Sources(NamedTuple):
     """What a run starts from."""
 
     folders: dict[str, Path]  # of what it trains with, by argument
-    parts: dict[str, Path]  # of the agent, besides the planner: its place in the agent -> its folder
+    parts: dict[str, Path]  # subfolder of the agent, as policy/humanoid -> folder to copy it from
     upstream: dict[str, str]  # origins of both, for the provenance
 
 
@@ -144,7 +130,7 @@ def main(args: Arguments) -> None:
         planner.save_pretrained(output, weights)
         planner = Planner.from_pretrained(output, device=str(process.device))  # measure what users will load
         results = evaluate(planner, development)
-        finish(args, sources, results, started)
+        finish(args, sources, len(development), results, started)
         metrics.draw()
     process.wait_for_everyone()
     gc.collect()  # the trainer: its DDP as the last owner of the process group can wait for gloo's thread for ever
@@ -159,7 +145,7 @@ def find_sources(args: Arguments) -> Sources:
     """
     asked = {name: getattr(args, name) for name in (*START, "dataset", "decision_transformer") if getattr(args, name)}
     if args.init_from:
-        del asked["base_model"]
+        asked.pop("base_model", None)
     with PartialState().main_process_first():
         folders = {
             name: base_folder(value, args.base_revision)
@@ -179,15 +165,15 @@ def find_sources(args: Arguments) -> Sources:
     if args.agent_dir:
         upstream["policy"] = ", ".join(map(hub.origin, args.policy, policies))
         parts = {"decision_transformer": folders.pop("decision_transformer")}
-        parts |= by_robot(policies, parts["decision_transformer"])
+        parts |= policy_parts(policies, parts["decision_transformer"])
     for name in START:
         if name in folders:
             upstream[f"{name}_sha256"] = runs.fingerprint(folders[name], model_files(folders[name]))
     return Sources(folders, parts, upstream)
 
 
-def by_robot(policies: list[Path], transformer: Path) -> dict[str, Path]:
-    """The part of an agent that each policy will be -> its folder.
+def policy_parts(policies: list[Path], transformer: Path) -> dict[str, Path]:
+    """Subfolder of the agent -> policy to copy there, one for each robot of the transformer.
 
     Raises:
         ValueError: there is not exactly one policy for each robot of the transformer, or an artefact is damaged.
@@ -220,7 +206,8 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
     if not PartialState().is_main_process:
         return None
     checkpoint = last_checkpoint(folder / CHECKPOINTS) if args.resume else None
-    metrics = runs.Metrics(folder, checkpoint_step(checkpoint) if checkpoint else 0 if args.resume else None)
+    step = checkpoint_step(checkpoint) if checkpoint else 0
+    metrics = runs.Metrics(folder, step if args.resume else None)
     if not args.resume:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # from an earlier run
         runs.record_provenance(folder, args, upstream)
@@ -255,15 +242,13 @@ def training_turns(args: Arguments, sources: Sources) -> list[Turn]:
 
 def tokenized(planner: Planner, turns: list[Turn]) -> Dataset:
     """Token ids of the turns, and a mask that limits the loss to the answers."""
-    prompts = [planner.chat.prompt_ids(turn.task, turn.text) for turn in turns]
-    answers = [planner.chat.answer_ids(turn.answer) for turn in turns]
-    return Dataset.from_dict(
-        {
-            "input_ids": [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)],
-            "completion_mask": [
-                [0] * len(prompt) + [1] * len(answer) for prompt, answer in zip(prompts, answers, strict=True)
-            ],
-        }
+    chat = planner.chat
+    pairs = [(chat.prompt_ids(turn.task, turn.text), chat.answer_ids(turn.answer)) for turn in turns]
+    return Dataset.from_list(
+        [
+            {"input_ids": prompt + answer, "completion_mask": [0] * len(prompt) + [1] * len(answer)}
+            for prompt, answer in pairs
+        ]
     )
 
 
@@ -285,7 +270,6 @@ def train(
     config = SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=args.per_device_train_batch_size,
-        gradient_accumulation_steps=args.gradient_accumulation_steps,
         num_train_epochs=1,
         learning_rate=args.learning_rate,
         lr_scheduler_type="cosine",
@@ -382,13 +366,13 @@ def evaluate(planner: Planner, sentences: list[written.Sentence]) -> dict[str, f
     return score(planner.parse_batch([each.text for each in sentences]), meant)
 
 
-def finish(args: Arguments, sources: Sources, results: dict[str, float], started: float) -> None:
+def finish(args: Arguments, sources: Sources, examples: int, results: dict[str, float], started: float) -> None:
     """Write the planner's card, provenance and summary; assemble and publish the agent."""
     output = Path(args.output_dir)
     provenance = runs.record_provenance(output, args, sources.upstream)
     name = args.push_to_hub or Path(args.agent_dir or output).name
     base = sources.upstream.get("base_model") or sources.upstream["init_from"]
-    cards.write_planner_card(output, name=name, base=base, examples=args.eval_examples, results=results)
+    cards.write_planner_card(output, name=name, base=base, examples=examples, results=results)
     metric = f"{results['exact']:.1%} exact, {results['refusals_right']:.1%} refusals right, development sentences"
     print(metric)
     if args.agent_dir:

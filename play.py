@@ -68,10 +68,13 @@ class Arguments:
             )
         if self.instructions_file and not self.parse_only:
             raise ValueError("--instructions_file goes with --parse_only: give one --instruction to move")
-        if self.viewer and (self.video or self.strip or self.feedback or self.parse_only):
+        if self.viewer and (self.video or self.strip or self.feedback or self.shove_at or self.parse_only):
             raise ValueError(
-                "--viewer shows it on the screen: give it without --video, --strip, --feedback and --parse_only"
+                "--viewer shows it on the screen: give it without --video, --strip, --feedback, --shove_at and "
+                "--parse_only"
             )
+        if self.parse_only and (self.video or self.strip or self.feedback or self.shove_at):
+            raise ValueError("--parse_only moves nothing: give it without --video, --strip, --feedback and --shove_at")
         for name, suffix in (("video", ".mp4"), ("strip", ".png")):
             if getattr(self, name) and not getattr(self, name).endswith(suffix):
                 raise ValueError(f"{name}={getattr(self, name)!r} must end in {suffix}")

@@ -113,12 +113,15 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
             *("episode_steps", "evaluate_every", "checkpoint_every"),
         )
-        arguments.check_shares(self, "difficulty", "assist", "skill_share", "low_share", "arms_share", "retry_share")
-        arguments.check_shares(self, "gamma", "gae_lambda")
-        arguments.check_shares(self, "stride_share", "recovery_share", together=True)
-        arguments.check_shares(self, "run_share", "sidestep_share", "stand_share", together=True)
+        arguments.check_shares(self, "difficulty", "assist", "gamma", "gae_lambda")
+        self.curriculum  # noqa: B018  it checks its own numbers
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
             raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 128,128,64")
+        if not 0 < self.learning_rate_min <= self.learning_rate <= self.learning_rate_max:
+            raise ValueError(
+                f"learning_rate={self.learning_rate} must be from learning_rate_min={self.learning_rate_min} to "
+                f"learning_rate_max={self.learning_rate_max}"
+            )
         if not 0 < self.last_kl <= self.target_kl:
             raise ValueError(f"last_kl={self.last_kl} must be above 0 and at most target_kl={self.target_kl}")
         arguments.check_decay(self)
@@ -146,6 +149,10 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             raise ValueError(f"compile={self.compile} needs the compiler {compiler}: install it, or leave it out")
 
     @property
+    def curriculum(self) -> Curriculum:
+        return Curriculum(**{name: getattr(self, name) for name in DRAWN})
+
+    @property
     def frame(self) -> str:
         """Frame of the observations: the native reward is for motion along the world's x axis."""
         return "world" if self.reward == "native" else "heading"
@@ -170,8 +177,9 @@ def main(args: Arguments) -> None:
     progress: dict = runs.read_json(found / "progress.json") if found else {}
     policy, critic = build_models(args, accelerator.device, source, progress.get("widths"))
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
-    first_policy = copy.deepcopy(policy).requires_grad_(False)
-    modules = {"policy": policy, "average": average_policy, "critic": critic, "first": first_policy}
+    modules = {"policy": policy, "average": average_policy, "critic": critic}
+    if args.kickstart_weight:
+        modules["first"] = copy.deepcopy(policy).requires_grad_(False)
     rates = (policy, args.learning_rate), (critic, args.critic_learning_rate)
     groups = [{"params": model.parameters(), "lr": rate} for model, rate in rates]
     optimizer = torch.optim.Adam(groups, eps=1e-5, fused=True)
@@ -207,7 +215,7 @@ def main(args: Arguments) -> None:
             torch.set_num_threads(envs.num_threads)
             if args.kickstart_weight:
                 weight = args.kickstart_weight * (1 - progress["step"] / args.total_steps)
-                rollout |= kickstart(first_policy, rollout, weight)
+                rollout |= kickstart(modules["first"], rollout, weight)
             critic_only = progress["update"] < args.critic_updates
             learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             row = average(accelerator, happened | learned)  # all processes decide alike
@@ -293,7 +301,7 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         reward=args.reward,
         frame=args.frame,
         training_model=args.training_model,
-        curriculum=Curriculum(**{name: getattr(args, name) for name in DRAWN}),
+        curriculum=args.curriculum,
         weights=args,
         privileged=True,
     )
@@ -340,6 +348,9 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     means["rollout/episode_seconds"] = float(np.mean(lengths or [0])) * envs.body.control_seconds
     means["policy/std"] = float(std.mean())
     rollout = {name: torch.from_numpy(np.stack([row[name] for row in rows])).to(device) for name in rows[0]}
+    even, odd = envs.privileged
+    last = {"observations": observations[:, :state_size], "critic_even": even, "critic_odd": odd}
+    rollout |= {f"last_{name}": torch.from_numpy(value).to(device) for name, value in last.items()}
     return rollout | {"log_probs": log_density(noise, std)}, means
 
 
@@ -373,10 +384,17 @@ def learning_batch(
     """The valid steps of a rollout with their features, advantages, returns and values. Returns and values are in
     units of the critic's scale, which follows the standard deviation of the returns.
     """
-    features, final = (policy.normalize(rollout[name]) for name in ("observations", "final_observations"))
-    values = critic(features, rollout["critic_even"], rollout["critic_odd"]) * critic.return_scale
-    next_values = critic(final, rollout["final_critic_even"], rollout["final_critic_odd"]) * critic.return_scale
     rewards, terminated, done = (rollout[name] for name in ("rewards", "terminated", "done"))
+
+    def value(prefix: str, rows: Tensor | slice = slice(None)) -> Tensor:
+        state, even, odd = (rollout[prefix + name][rows] for name in ("observations", "critic_even", "critic_odd"))
+        return critic(policy.normalize(state), even, odd) * critic.return_scale
+
+    features, values = policy.normalize(rollout["observations"]), value("")
+    # The next value is after the shove or the new goal that comes between two steps, so that what comes unexpected
+    # still counts. Only an ended episode has a final state of its own.
+    next_values = torch.cat([values[1:], value("last_")[None]])
+    next_values[done] = value("final_", done)
     advantages = generalized_advantages(rewards, values, next_values, terminated, done, args.gamma, args.gae_lambda)
     returns = advantages + values
     critic.follow_returns(accelerator.reduce(returns.std(), "mean"))

@@ -50,16 +50,16 @@ SKILLS: dict[str, tuple[tuple[float, float, float], ...]] = {
 RETURN_SKILLS = ("go_home", "face_start")  # need no numbers
 PLACE_SKILLS = ("go_to", *RETURN_SKILLS)
 
+MAX_GOALS = 8
+
 # Reason for refusing an instruction -> message to the user.
 REASONS = {
     "body": "this robot cannot do that: it stands, walks, runs, sidesteps, turns, walks curves and goes to places",
     "unclear": "this is not an instruction to move",
-    "limit": "that is beyond the speeds, distances or times of this robot, or has more than 8 goals",
+    "limit": f"that is beyond the speeds, distances or times of this robot, or has more than {MAX_GOALS} goals",
     "rules": "the rules of this agent cannot be changed by an instruction",
     "nothing": "the instruction is empty",
 }
-
-MAX_GOALS = 8
 
 
 def _amounts(fine: range, coarse: range) -> tuple[str, ...]:
@@ -293,9 +293,9 @@ class Goal:
         """Its expected duration, from its beginning and at its own speed; 0 for an open goal."""
         raise NotImplementedError
 
-    def destination(self, progress: Progress) -> Pose | None:
+    def destination(self, progress: Progress) -> Pose:
         """The pose in which it should end, relative to where it began; NaN for coordinates that it leaves open."""
-        return None
+        raise NotImplementedError
 
     def on_grid(self) -> "Goal":
         """The nearest goal that has a spelling in tokens. A goal on the grid gives itself."""
@@ -521,6 +521,8 @@ class VelocityGoal(Goal):
         if tokens[5] == OPEN:
             return goal
         kind, spelling = tokens[5].strip("<>"), "".join(token.strip("<>") for token in tokens[6:])
+        if kind not in ENDS:
+            raise ValueError(f"{tokens[5]} is not the end of a goal: give one of {', '.join(ENDS)}")
         return replace(goal, **{kind: float(spelling)})
 
     def _words(self) -> str:
@@ -571,7 +573,6 @@ class _Destination(Goal):
         distance, bearing = self._bearing(progress)
         speed = min(CRUISE[self.speed], max(GRID_STEP, distance / ARRIVE_SECONDS))
         if distance <= NEAR:
-            speed = min(speed, CRUISE["slow"])
             return speed * math.cos(bearing), speed * math.sin(bearing), 0.0
         turn = clamp(TURN_GAIN * bearing, TURN_RATE)
         if abs(bearing) > WALK_BEARING:

@@ -6,6 +6,7 @@ observations, and prompts the Decision Transformer with the velocity that the go
 Shapes: N bodies (one body has no such axis), S body state, A actions.
 """
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,7 +149,8 @@ class MotorAgent:
         Raises:
             ValueError: the Hub refuses it.
         """
-        with hub.staging() as folder:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
             self.save_pretrained(folder, repo_id)
             film(self, folder)
             return hub.push_folder(folder, repo_id, private=private, tag=tag, token=token)
@@ -190,15 +192,21 @@ class MotorAgent:
         programs = [self._program(each) for each in ([instruction] if single else instruction)]
         if not programs:
             raise ValueError("there is no instruction: give one, or one for each body")
-        starts = [pursuit.odometry.pose for pursuit in self._pursuits]
-        if len(starts) != len(programs):
-            starts = [Pose()] * len(programs)
+        starts = self._starts(programs)
         self._batched, self._fresh = not single, True
         self._pursuits = [
-            Pursuit(program.goals, self.body, start=start if _leads_back(program) else Pose())
-            for program, start in zip(programs, starts, strict=True)
+            Pursuit(program.goals, self.body, start=start) for program, start in zip(programs, starts, strict=True)
         ]
         self.transformer.prompt(self.command)
+
+    def _starts(self, programs: Sequence[GoalProgram]) -> list[Pose]:
+        """Where each body is, seen from the home of its program."""
+        if len(self._pursuits) != len(programs):
+            return [Pose()] * len(programs)
+        return [
+            pursuit.odometry.pose if _leads_back(program) else Pose()
+            for pursuit, program in zip(self._pursuits, programs, strict=True)
+        ]
 
     @property
     def outcomes(self) -> list[list[GoalOutcome]]:
@@ -245,17 +253,21 @@ class MotorAgent:
         feedback: bool = False,
         max_corrections: int = 2,
     ) -> RunResult:
-        """Pursue an instruction from where the body of `env` is now, until it is done, fails or `max_seconds` are
-        over.
+        """Pursue an instruction from where the body of `env` is now, until it is done, fails, or `max_seconds` or the
+        env's time limit are over.
 
-        An open goal is pursued for 4 seconds. After a refusal nothing moves. With `feedback` the planner assesses
-        each goal at its end; a missed goal is corrected before the next one begins, at most `max_corrections` times.
+        An open goal is pursued for 4 seconds. After a refusal nothing moves. Home is as in `prompt`; a reset of the
+        env makes it anew. With `feedback` the planner assesses each goal at its end; a missed goal is corrected before
+        the next one begins, at most `max_corrections` times.
         """
         program = self._program(instruction, allow_refusal=True)
         if program.refused:
             return RunResult(program)
+        if goal_env(env).episode_steps == 0:
+            self.reset()  # a new episode has no history
+        judge = self.planner.judge if feedback else None
         pursuit = Pursuit(
-            program.goals, self.body, judge=self.planner.judge if feedback else None, max_corrections=max_corrections
+            program.goals, self.body, start=self._starts([program])[0], judge=judge, max_corrections=max_corrections
         )
         result = RunResult(program, pursuit.outcomes, pursuit.corrections)
         self._pursuits, self._batched = [pursuit], False

@@ -20,7 +20,7 @@ RUNS = ROOT / "runs" / "ablations"
 STEPS, UPDATES = 200_000, 1200
 # Setting -> its flags, its dataset, and how many seeds.
 SETTINGS: dict[str, tuple[str, str, int]] = {
-    "unchanged": ("", "noisy", 3),
+    "baseline": ("", "noisy", 3),
     "MLP": ("--config configs/decision_transformer/mlp.yaml", "noisy", 3),
     "no noise in the data": ("", "clean", 1),
     "context of 1 step": ("--context_length 1", "noisy", 1),

@@ -16,7 +16,7 @@ ORDER: dict[str, list[str]] = {
     "data": ["schema", "episodes", "windows", "hindsight"],
     "feedback": ["outcomes", "pursuit", "proposals", "trials", "lessons"],
     "language": [
-        *("amounts", "limits", "program", "corpus.phrases", "corpus.generator", "corpus.written"),
+        *("amounts", "program", "corpus.phrases", "corpus.written", "corpus.generator"),
         *("base_model", "planner", "feedback_turns"),
     ],
     "evaluation": ["suites", "journeys", "report"],

@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import re
 
 import pytest
 from drawn_goals import INSIDE, goals, programs, velocity_goals
@@ -91,6 +92,13 @@ def test_a_program_with_one_id_changed_is_another_program_or_refused(program, da
     except ValueError:
         return
     assert read.token_ids == tuple(ids), "each program has one spelling"
+
+
+def test_tokens_with_another_token_as_their_end_are_refused():
+    *velocity, _ = GoalProgram((Goal(1.0),)).tokens.split()
+    for end in ("<left>", "<vy=+0.2>", "<unclear>"):
+        with pytest.raises(ValueError, match=re.escape(end)):
+            GoalProgram.from_tokens(" ".join([*velocity, end, "<1>"]))
 
 
 @pytest.mark.parametrize(

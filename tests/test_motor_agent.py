@@ -11,7 +11,7 @@ from samples import small_planner
 from agent.artefacts import hub
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
-from agent.goals import GOAL_VERSION, Goal, GoalProgram
+from agent.goals import GOAL_VERSION, Goal, GoalProgram, Pose
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent, describe
@@ -154,6 +154,20 @@ def test_a_run_ends_with_the_fall_of_an_untrained_body_and_says_so(agent, env):
     assert result.outcomes[0].fell
     assert result.feedback.startswith("goal 1 of 2 (walk forward 3 meters) fell after")
     assert "walk forward 3 meters: " in result.summary
+
+
+def test_a_new_episode_has_no_history_and_a_program_that_leads_back_has_the_home_of_the_one_before(agent, env):
+    def actions(episodes: int) -> list[np.ndarray]:
+        agent.reset()
+        for _ in range(episodes):
+            env.reset(seed=0)
+            result = agent.run(Goal(1.0, seconds=0.3), env)
+        assert result.outcomes
+        return env.unwrapped.data.qpos.copy()
+
+    np.testing.assert_array_equal(actions(1), actions(2))
+    agent.run(GoalProgram((Goal.home(),)), env, max_seconds=0.1)
+    assert agent._pursuits[0].outcomes[0].progress.home != Pose()
 
 
 def test_a_refusal_moves_nothing(agent, env):

@@ -146,6 +146,7 @@ def test_without_a_display_the_viewer_says_what_to_do_instead(monkeypatch, refus
         (("--instruction", "  "), "not empty"),
         (("--instruction", "walk", "--body", "centaur"), "body='centaur' is unknown: choose one of humanoid"),
         (("--viewer", "--video", "out.mp4"), "--viewer"),
+        (("--parse_only", "--instruction", "walk", "--video", "out.mp4"), "--parse_only moves nothing"),
         (("--instruction", "walk", "--video", "out.avi"), "out.avi"),
         (("--instruction", "walk", "--agent", "no/such_agent"), "no/such_agent"),
         (("--instructions_file", "some.txt"), "--parse_only"),

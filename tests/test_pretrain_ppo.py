@@ -35,6 +35,7 @@ from pretrain_ppo import (
     collect,
     generalized_advantages,
     kickstart,
+    learning_batch,
     update,
 )
 
@@ -158,6 +159,22 @@ def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
     parts = sum(value for name, value in row.items() if name.startswith("reward/"))
     assert row["rollout/reward"] == pytest.approx(parts, abs=1e-4)
     assert row["rollout/reward"] == pytest.approx(float(rollout["rewards"].mean()), abs=1e-4)
+
+
+def test_the_next_value_is_that_of_what_the_body_meets_and_of_a_final_state_only_at_an_end(learner):
+    args, accelerator, policy, critic, _, envs = learner
+    rollout, _ = collect(args, envs, policy)
+    before = learning_batch(args, accelerator, policy, copy.deepcopy(critic), rollout)["returns"]
+
+    def changed(name: str, rows: torch.Tensor) -> bool:
+        other = rollout | {name: rollout[name] + 3.0 * rows[..., None]}
+        after = learning_batch(args, accelerator, policy, copy.deepcopy(critic), other)["returns"]
+        return not torch.allclose(after, before)
+
+    done = rollout["done"]
+    assert changed("final_observations", done & ~rollout["terminated"]), "a time limit has a value"
+    assert not changed("final_observations", ~done | rollout["terminated"])
+    assert changed("last_observations", ~done[-1])
 
 
 def diverge(envs: GoalVectorEnv, row: int) -> None:

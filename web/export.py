@@ -27,7 +27,7 @@ from agent.artefacts.arguments import option
 from agent.bodies import Body, find_body
 from agent.evaluation import suites
 from agent.feedback import pursuit
-from agent.language import amounts, limits, program
+from agent.language import amounts, program
 from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
 from agent.models.decision_transformer import PREFIX_TOKENS, WAVES, GoalDecisionTransformer
 from agent.motor_agent import choose_body
@@ -117,7 +117,7 @@ def code_tables() -> dict:
             "DEFAULT_DEGREES": program.DEFAULT_DEGREES,
             "DEFAULT_SECONDS": program.DEFAULT_SECONDS,
         },
-        "limits": {"MOTIONS": limits.MOTIONS, "TOLERANCE": limits.TOLERANCE},
+        "limits": {"MOTIONS": program.MOTIONS, "TOLERANCE": program.TOLERANCE},
         "suite": {"EPISODE_SECONDS": suites.EPISODE_SECONDS},
         "video": {"FRAME_EVERY": video.FRAME_EVERY, "CLIP_SECONDS": video.CLIP_SECONDS},
     }
@@ -222,7 +222,7 @@ def export_planner(planner: Planner, folder: Path) -> int:
 
 def answer_ids(planner: Planner) -> list[int]:
     """Ids of the tokens that can stand in an answer: pieces of the words and signs of the grammar, and its end."""
-    words = set(re.findall("[a-z]+", program.GRAMMAR)) - {"a-z"}
+    words = set(re.findall("[a-z]+", program.GRAMMAR))
     signs = set("0123456789.,;:/-'\"° ")
     suffixes = {word[start:] for word in words for start in range(len(word))}
     prefixes = {word[:end] for word in words for end in range(1, len(word) + 1)}

@@ -180,13 +180,13 @@ def _parse(kind: type[T], argv: list[str], config: dict[str, Any]) -> T:
 
 
 def check_numbers(arguments: object) -> None:
-    """Raise ValueError for a number that no script accepts: one that is not finite, a negative one other than a reward
-    weight, an integer beyond 63 bits, or a seed beyond 32 bits.
+    """Raise ValueError for a number that no script accepts: one that is not finite or negative, an integer
+    beyond 63 bits, or a seed beyond 32 bits.
     """
     for name, value in vars(arguments).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name}={value} must be finite")
-        if isinstance(value, int | float) and value < 0 and not name.endswith("_weight"):
+        if isinstance(value, int | float) and value < 0:
             raise ValueError(f"{name}={value} must be at least 0")
         if isinstance(value, int) and value >= (limit := 2**32 if name == "seed" else 2**63):
             raise ValueError(f"{name}={value} must be below {limit}")

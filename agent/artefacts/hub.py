@@ -5,13 +5,11 @@ branch, a tag or a commit. Only the file types of artefacts are downloaded from 
 hash, and `checks` refuses what cannot be trusted.
 """
 
-import contextlib
 import hashlib
 import re
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from json import JSONDecodeError
@@ -245,13 +243,6 @@ def has_hash(file: Path, name: str) -> bool:
 
 
 # Publishing
-
-
-@contextlib.contextmanager
-def staging() -> Generator[Path]:
-    """An empty temporary folder, to prepare what is pushed."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 def published_files(path: str | Path) -> list[str]:

@@ -431,7 +431,4 @@ def _remove(path: Path) -> None:
 def discard(folder: Path, *names: str) -> None:
     """Remove these files and folders from `folder`, where they are."""
     for name in names:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
-        else:
-            (folder / name).unlink(missing_ok=True)
+        _remove(folder / name)

@@ -134,27 +134,29 @@ def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | No
             row |= _line_row([each for each in journeys if each.finished], len(group))
         rows.append(row)
     done = [each for each in everything if each.finished]
-    off = [math.hypot(each.drift.x, each.drift.y) / max(each.meters, 0.5) for each in done]
+    off = [100 * math.hypot(each.drift.x, each.drift.y) / max(each.meters, 0.5) for each in done]
     turn = [abs(math.degrees(each.drift.heading)) / each.seconds * 60 for each in done]
-    odometry = {"percent_of_way": 100 * (mean_of(off) or 0.0), "degrees_per_minute": mean_of(turn)}
+    odometry = {"percent_of_way": mean_of(off), "degrees_per_minute": mean_of(turn)}
     return {"rows": rows, "odometry": odometry}
 
 
 def _places_row(journeys: list[Journey]) -> dict[str, float | None]:
+    """Reached are shares of all journeys; times are medians of those that ended without a fall."""
     errors, extra, ratios = [], [], []
     for each in journeys:
         (goal,) = each.pursuit.goals
         assert isinstance(goal, PlaceGoal)
         errors.append(math.hypot(each.rest.x - goal.ahead, each.rest.y - goal.left))
         straight = math.hypot(goal.ahead, goal.left) / CRUISE[goal.speed]
-        ratios.append(each.seconds / straight)
-        extra.append(each.seconds - 1.5 * straight)
+        if each.finished:
+            ratios.append(each.seconds / straight)
+            extra.append(each.seconds - 1.5 * straight)
     done = [not each.pursuit.fell for each in journeys]
     return {
         "reached": mean_of([error <= PLACE_TOLERANCE and stands for error, stands in zip(errors, done, strict=True)]),
         "error_m": mean_of(errors),
-        "seconds_over_straight": float(np.median(ratios)),
-        "seconds_beyond_1.5_straight": float(np.median(extra)),
+        "seconds_over_straight": float(np.median(ratios)) if ratios else None,
+        "seconds_beyond_1.5_straight": float(np.median(extra)) if extra else None,
     }
 
 

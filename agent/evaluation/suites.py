@@ -177,7 +177,9 @@ def score_policy(policy: "MotorPolicy", reward: str, postures: bool, seed: int) 
     if postures:
         posed = measure_postures(policy, episodes=2, seed=seed)["mean"]
         mean = mean | {f"postures_{name}": value for name, value in posed.items() if name != "episodes"}
-        errors = [min(1.0, posed[name] or 0.0) for name in ("height_error_m", "arm_error_rad")]
+        errors = [
+            1.0 if posed[name] is None else min(1.0, posed[name]) for name in ("height_error_m", "arm_error_rad")
+        ]
         score += posed["survival"] * (2 - sum(errors))
     return score, measured, mean
 
@@ -526,7 +528,7 @@ def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[s
         ValueError: it understands too few.
     """
     found: list[tuple[str, GoalProgram]] = []
-    for text, written, _ in examples(GENERATED * count, seed):
+    for text, written in examples(GENERATED * count, seed):
         program = parse(written, planner.body)
         if program.refused or any(goal.open for goal in program.goals):
             continue

@@ -20,7 +20,7 @@ from agent.data import schema
 from agent.feedback.outcomes import GoalOutcome, cause
 from agent.feedback.pursuit import measure
 from agent.feedback.trials import random_goal
-from agent.goals import AMOUNTS, ARMS, ENDS, HEIGHTS, Goal, PlaceGoal, Pose, VelocityGoal, rotate
+from agent.goals import AMOUNTS, ARMS, ENDS, HEIGHTS, Goal, PlaceGoal, Pose, VelocityGoal, clamp, rotate
 
 HELD_OUT_EVERY = 10
 STRETCH_SECONDS = (0.6, 6.0)
@@ -99,7 +99,8 @@ def _near(rng: np.random.Generator, outcome: GoalOutcome) -> GoalOutcome:
     x, y = rotate(rng.uniform(0, meters), 0.0, rng.uniform(-math.pi, math.pi))
     target = pose.after(Pose(x, y, math.radians(rng.uniform(-degrees, degrees))))
     if isinstance(goal, PlaceGoal):
-        return replace(outcome, goal=replace(goal, ahead=target.x, left=target.y).on_grid())
+        far = float(AMOUNTS["place"][-1])
+        return replace(outcome, goal=replace(goal, ahead=clamp(target.x, far), left=clamp(target.y, far)).on_grid())
     return replace(outcome, progress=outcome.progress._replace(home=target))
 
 

@@ -142,9 +142,7 @@ class GoalOutcome:
     @property
     def place(self) -> Pose:
         """The target place of the goal, seen from the body. Only for goals that have one."""
-        planned = self.goal.destination(self.progress)
-        assert planned is not None
-        return planned.seen_from(self.progress.pose)
+        return self.goal.destination(self.progress).seen_from(self.progress.pose)
 
     @property
     def report(self) -> str:

@@ -92,8 +92,6 @@ class Course:
         """
         progress = self.progress
         pose, planned = progress.pose, self.goal.destination(progress)
-        if planned is None:
-            return self.pose
         x, y, heading = (a if math.isnan(p) else p for a, p in zip(pose, planned, strict=True))
         turn = wrap(heading - pose.heading)
         meters, degrees = NEAR_PLAN

@@ -99,7 +99,9 @@ def number(text: str) -> float:
         ValueError: it is not a number.
     """
     if re.fullmatch(DIGITS, text):
-        text = re.sub(r",(?=[0-9]{3}$)", "", text).replace(",", ".")  # 1,000 is a thousand, 1,5 one and a half
+        text = re.sub(r"(?<!^0),(?=[0-9]{3}$)", "", text).replace(
+            ",", "."
+        )  # 1,000 is a thousand, 1,5 and 0,500 are less
         *whole, last = text.split()
         top, _, bottom = last.partition("/")
         if bottom and not float(bottom):
@@ -125,7 +127,8 @@ def _words(words: list[str]) -> float:
             run = (run or 1.0) * PARTS[word] if counted else PARTS[word]
             counted = True
         elif word in MULTIPLES:
-            run, counted = (run if counted else 1.0) * MULTIPLES[word], True
+            last = run % 1000  # the five of "two thousand five hundred"
+            run, counted = run - last + (last if counted else 1.0) * MULTIPLES[word], True
         elif word in ("a", "an"):
             follows_part = place > 0 and words[place - 1] in (*PARTS, "of")
             if not follows_part:  # "half a", "a quarter of a"

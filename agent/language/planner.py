@@ -2,7 +2,7 @@
 
 Every task is one chat turn of the same model with the same LoRA adapter: read a sentence, assess an outcome, correct
 it, propose what to practice. Decoding is constrained by a grammar, so the answer is always a valid program, whatever
-the text (`agent.language.program`); the robot's limits are checked afterwards (`agent.language.limits`).
+the text; the robot's limits are checked afterwards (`agent.language.program`).
 
 `Chat` turns a text into token ids of the language model. These are not the goal tokens that prompt the transformer:
 program.py makes goals of the model's answer, and agent/goals.py has their tokens.

@@ -32,9 +32,11 @@ from agent.goals import (
     snap,
 )
 from agent.language.amounts import AMOUNT, SPEED, amount, amount_pattern, speed, speed_pattern
-from agent.language.limits import BeyondLimit, check_posture, check_velocity
 
 DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # ends of a goal without an amount, if another goal follows
+# Axis -> what the robot does in its negative and its positive direction.
+MOTIONS = (("walks backward", "goes forward"), ("sidesteps right", "sidesteps left"), ("turns right", "turns left"))
+TOLERANCE = 1e-6
 
 _SPEED_WORDS = "|".join(word for word in SPEEDS if word != "normal")
 _PACE = f"(?: (?:{_SPEED_WORDS}))?"
@@ -75,6 +77,10 @@ PLACE_PARTS = re.compile(f"({AMOUNT}) (ahead|behind|left|right)")
 VELOCITY_PARTS = re.compile(f"({SPEED})(?: (forward|backward|left|right))?")
 
 
+class BeyondLimit(ValueError):
+    """Something that this robot cannot do; the message is for the user."""
+
+
 def parse(text: str, body: Body) -> GoalProgram:
     """The goal program of a readable one. It is a refusal if the robot cannot do what the text says, or if an amount
     or a motion makes no sense.
@@ -84,6 +90,8 @@ def parse(text: str, body: Body) -> GoalProgram:
         return GoalProgram(refusal=reason if reason in REASONS else "unclear")
     try:
         goals = [parse_goal(part, body) for part in text.split("; ")]
+        if len(goals) > MAX_GOALS:
+            return GoalProgram(refusal="limit")
         goals = [_closed(goal) for goal in goals[:-1]] + goals[-1:]
         return GoalProgram(tuple(goal.on_grid() for goal in goals))
     except BeyondLimit as error:
@@ -181,6 +189,30 @@ def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) 
 def _snapped(value: float, kind: str) -> float:
     nearest = snap(value, kind)
     if nearest is None:
-        least, most = (AMOUNTS[kind][0], AMOUNTS[kind][-1]) if kind in AMOUNTS else (GRID_STEP, GRID["vx"][-1])
+        least, most = (
+            (AMOUNTS[kind][0], AMOUNTS[kind][-1])
+            if kind in AMOUNTS
+            else (GRID_STEP, GRID["vx" if kind == "m/s" else "wz"][-1])
+        )
         raise BeyondLimit(f"{value:g} {kind} is out of range: from {least} to {most} {kind}")
     return nearest
+
+
+def check_posture(height: str, arms: str, body: Body) -> None:
+    """Raise BeyondLimit for a posture that the robot does not have."""
+    if height not in body.heights:
+        raise BeyondLimit(f"this robot ({body.name}) cannot crouch")
+    if arms not in body.arms:
+        raise BeyondLimit(f"this robot ({body.name}) cannot do that with its arms: {arms.replace('_', ' ')}")
+
+
+def check_velocity(velocity: Sequence[float], height: str, body: Body) -> None:
+    """Raise BeyondLimit for a velocity (vx, vy, wz) that the robot does not reach."""
+    for value, limits, unit, motions in zip(velocity, body.speed_limits, UNITS, MOTIONS, strict=True):
+        limit = abs(limits[value > 0])
+        if abs(value) > limit + TOLERANCE:
+            raise BeyondLimit(
+                f"{abs(value):g} {unit} is too fast: this robot {motions[value > 0]} at {limit:g} {unit} at most"
+            )
+    if height == "low" and abs(velocity[0]) > body.low_speed + TOLERANCE:
+        raise BeyondLimit(f"{abs(velocity[0]):g} m/s is too fast in a crouch: {body.low_speed:g} m/s at most")

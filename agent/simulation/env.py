@@ -60,8 +60,13 @@ class GoalEnv(gymnasium.Env):
         return self._envs.physics.data[0]
 
     @property
+    def episode_steps(self) -> int:
+        """Control steps since the last reset."""
+        return int(self._envs.episode_steps[0])
+
+    @property
     def goal(self) -> Goal:
-        """The goal in force."""
+        """The current goal."""
         return Goal.from_command(self._envs.goals[0])
 
     @goal.setter

@@ -1,6 +1,8 @@
 """Artefacts that were made to do harm: each is refused with its name, before anything in it is used."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from conftest import contents, without_manifests
 from safetensors.torch import load, save
 from samples import small_planner, with_adapter
 
-from agent.artefacts import checks, hub, runs
+from agent.artefacts import checks, runs
 from agent.language.planner import Planner
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -157,7 +159,8 @@ def in_part(part, change):
 def of_another_body(files):
     sizes = {"bodies": ["other"], "state_dims": [3], "act_dims": [2], "action_scales": [[1.0, 1.0]]}
     config = GoalDecisionTransformerConfig(**sizes, hidden_size=16, n_layer=1, n_head=2)
-    with hub.staging() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         GoalDecisionTransformer(config).save_pretrained(folder)
         files |= without_manifests(folder)
 

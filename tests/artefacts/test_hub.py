@@ -69,12 +69,6 @@ def test_missing_weights_are_never_made_up(saved):
         MotorPolicy.from_pretrained(saved)
 
 
-def test_a_staging_folder_is_gone_after_use():
-    with hub.staging() as folder:
-        (folder / "file").write_text("text")
-    assert not folder.exists()
-
-
 def test_auto_classes_load_from_the_hub_with_the_same_checks(server, saved):
     server.add(NAME, contents(saved))
     assert type(AutoModel.from_pretrained(NAME)) is MotorPolicy

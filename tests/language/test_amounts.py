@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.language.amounts import AMOUNT, SPEED, amount, number, speed
+from agent.language.corpus.generator import in_words
 
 AMOUNTS = {
     "2 metres": ("meters", 2.0),
@@ -72,6 +73,11 @@ def test_what_is_no_amount_is_refused(text):
 @given(st.integers(0, 999_999))
 def test_a_number_in_digits_is_itself(value):
     assert number(str(value)) == value
+
+
+@given(st.integers(0, 9_999))
+def test_a_number_in_words_is_itself(value):
+    assert number(in_words(value)) == value
 
 
 @given(st.from_regex(AMOUNT, fullmatch=True))

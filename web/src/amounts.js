@@ -13,9 +13,9 @@ const SPEED = new RegExp(`^(?:${patterns.SPEED})$`);
 // The value of a number in digits or words: "2.5", "forty five", "one and a half", "three quarters of a".
 export function number(text) {
   if (DIGITS.test(text)) {
-    // 1,000 is a thousand, 1,5 one and a half.
+    // 1,000 is a thousand, 1,5 and 0,500 are less.
     const whole = text
-      .replace(/,(?=[0-9]{3}$)/, "")
+      .replace(/(?<!^0),(?=[0-9]{3}$)/, "")
       .replace(",", ".")
       .split(" ");
     const [top, bottom = "1"] = whole.pop().split("/");
@@ -39,7 +39,8 @@ function sumOfWords(words) {
       run = counted ? (run || 1) * PARTS[word] : PARTS[word];
       counted = true;
     } else if (word in MULTIPLES) {
-      run = (counted ? run : 1) * MULTIPLES[word];
+      const last = run % 1000; // the five of "two thousand five hundred"
+      run += (counted ? last : 1) * MULTIPLES[word] - last;
       counted = true;
     } else if (word === "a" || word === "an") {
       if (before in PARTS || before === "of") return; // "half a", "a quarter of a"

@@ -294,10 +294,6 @@ export class PlaceGoal extends Destination {
 
 // The place where the program began.
 export class HomeGoal extends Destination {
-  constructor(speed = "normal", posture = {}) {
-    super(speed, posture);
-  }
-
   get skill() {
     return "go_home";
   }

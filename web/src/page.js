@@ -18,7 +18,7 @@ const DIRECTIONS = ["forward", "to its left", "backward", "to its right"];
 const LONGEST_FRAME = 0.1; // s; a longer delay behind real time is not caught up
 const REPORT = 1; // s from one report of the pace to the next
 const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i; // names of drivers that draw without a graphics card
-const SAY = "#say=";
+const SAY = "say"; // in the address: page#say=turn%20around
 
 const $ = (id) => document.getElementById(id);
 const nextFrame = () => new Promise(requestAnimationFrame);
@@ -75,11 +75,12 @@ class Page {
     }
   }
 
-  // What the address asks for: page#say=turn%20around.
+  // Does what the address asks for.
   followLink() {
-    if (!tables.planner_bytes || !location.hash.startsWith(SAY)) return;
-    $("said").value = decodeURIComponent(location.hash.slice(SAY.length));
-    this.#say($("said").value);
+    const sentence = new URLSearchParams(location.hash.slice(1)).get(SAY);
+    if (!tables.planner_bytes || !sentence) return;
+    $("said").value = sentence;
+    this.#say(sentence);
   }
 
   async #say(sentence) {
@@ -90,7 +91,14 @@ class Page {
       return;
     }
     this.#tell("Reading.");
-    this.#pursue(parse(await this.#planner.read(sentence)));
+    let program;
+    try {
+      program = await this.#planner.read(sentence);
+    } catch ({ message }) {
+      this.#tell(`The language model failed: ${message}.`, true);
+      return;
+    }
+    this.#pursue(parse(program));
   }
 
   async #load() {
@@ -247,7 +255,7 @@ class Page {
     $("load").onclick = () => this.#load();
     $("shove").onclick = () => this.#shove();
     $("link").onclick = () => {
-      history.replaceState(null, "", SAY + encodeURIComponent($("said").value)); // which does not trigger hashchange
+      history.replaceState(null, "", `#${SAY}=${encodeURIComponent($("said").value)}`); // which does not trigger hashchange
       this.#tell("The address of this page now carries the instruction. Copy it to share it.");
     };
     addEventListener("hashchange", () => this.followLink());

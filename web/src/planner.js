@@ -1,7 +1,8 @@
 // The page's side of the language model, which runs in a worker so that the robot never waits for it.
 
 export class Planner {
-  #waiting = new Map(); // number of a sentence -> what to do with its program
+  #waiting = new Map(); // number of a sentence -> what to do with its program, or without one
+  #count = 0;
 
   // Loads the model; onProgress(share) is called while it comes.
   static load(onProgress) {
@@ -20,15 +21,17 @@ export class Planner {
 
   // The readable program that a sentence asks for.
   read(sentence) {
-    const number = this.#waiting.size ? Math.max(...this.#waiting.keys()) + 1 : 0;
-    return new Promise((resolve) => {
-      this.#waiting.set(number, resolve);
+    const number = this.#count++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(number, { resolve, reject });
       this.worker.postMessage({ number, sentence });
     });
   }
 
-  #answer({ number, program }) {
-    this.#waiting.get(number)(program);
+  #answer({ number, program, failed }) {
+    const { resolve, reject } = this.#waiting.get(number);
+    if (failed === undefined) resolve(program);
+    else reject(new Error(failed));
     this.#waiting.delete(number);
   }
 }

@@ -23,5 +23,9 @@ loading.then(
 );
 self.onmessage = async ({ data: { number, sentence } }) => {
   const model = await loading;
-  self.postMessage({ number, program: await model.read(sentence) });
+  try {
+    self.postMessage({ number, program: await model.read(sentence) });
+  } catch ({ message }) {
+    self.postMessage({ number, failed: message });
+  }
 };

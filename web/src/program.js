@@ -1,5 +1,5 @@
 // Readable programs, "walk forward slow six feet, low; turn left a quarter turn", as goals. As in
-// agent/language/program.py and limits.py, whose patterns it reads.
+// agent/language/program.py, whose patterns it reads.
 
 import { amount, speed } from "./amounts.js";
 import { GoalError, HeadingGoal, HomeGoal, PlaceGoal, VelocityGoal, mainAxis, said, short, snap } from "./goals.js";
@@ -21,7 +21,7 @@ export function parse(text) {
   }
   try {
     const goals = text.split("; ").map(parseGoal);
-    if (goals.length > G.MAX_GOALS) return refused("unclear");
+    if (goals.length > G.MAX_GOALS) return refused("limit");
     return {
       goals: goals.map((goal, place) => (place < goals.length - 1 ? closed(goal) : goal).onGrid()),
       refusal: null,
@@ -133,6 +133,6 @@ function snapped(value, kind) {
   if (nearest !== null) return nearest;
   const [least, most] = G.AMOUNTS[kind]
     ? [G.AMOUNTS[kind][0], G.AMOUNTS[kind].at(-1)]
-    : [G.GRID_STEP, G.GRID.vx.at(-1)];
+    : [G.GRID_STEP, G.GRID[kind === "m/s" ? "vx" : "wz"].at(-1)];
   throw new BeyondLimit(`${short(value)} ${kind} is out of range: from ${least} to ${most} ${kind}`);
 }

@@ -41,10 +41,8 @@ export class Robot {
 
   // Where a point of the floor, in MuJoCo's world, is seen from the body.
   seenFromBody(x, y) {
-    const { pose } = this.physics;
-    const [dx, dy] = [x - pose.x, y - pose.y];
-    const [cos, sin] = [Math.cos(pose.heading), Math.sin(pose.heading)];
-    return [cos * dx + sin * dy, cos * dy - sin * dx];
+    const seen = seenFrom({ x, y, heading: 0 }, this.physics.pose);
+    return [seen.x, seen.y];
   }
 
   // One control step.

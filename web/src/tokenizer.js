@@ -40,6 +40,6 @@ export class Tokenizer {
       const place = ranks.indexOf(best);
       parts = [...parts.slice(0, place), parts[place] + parts[place + 1], ...parts.slice(place + 2)];
     }
-    return parts.map((part) => this.ids.get(part));
+    return parts.map((part) => this.ids.get(part)).filter((id) => id !== undefined); // a few bytes have no token
   }
 }

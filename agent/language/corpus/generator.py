@@ -1,6 +1,6 @@
 """Sentences for a walking robot with the one right program of each: the seeded corpus that the planner learns from.
 
-    for text, program, kind in examples(1000, seed=0): ...
+    for text, program in examples(1000, seed=0): ...
 
 `written/README.md` describes the language of the programs; the words are in `phrases/`. A sentence is built from
 blocks: some words together with the events that they stand for, which are goals and changes of posture. `program_of`
@@ -17,21 +17,16 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from agent.goals import MAX_GOALS
 from agent.language.corpus import phrases
+from agent.language.corpus.written import Sentence
 
 P, R = phrases.read(*phrases.TOPICS), phrases.read("refusals")
-MAX_GOALS = 8
 IMPERATIVE, GERUND, PARTICIPLE = range(3)
 OTHER_SIDE = {"left": "right", "right": "left"}
 STYLES = {"plain": 42, "texter": 10, "transcript": 13, "foreign": 8, "polite": 9, "exact": 9, "casual": 9}
 STRAIGHT = ["walk forward", "walk backward", "run forward", "sidestep left", "sidestep right"]
 POSTURES = ("low", "arms up", "arms out", "wave left", "wave right")
-
-
-class Example(NamedTuple):
-    text: str
-    program: str
-    kind: str  # single, short (2 to 4 goals), long, or the reason of a refusal
 
 
 class Goal(NamedTuple):
@@ -104,7 +99,7 @@ class Speaker(NamedTuple):
         return filled(template, {**{str(index): part for index, part in enumerate(parts)}, **values})
 
 
-def examples(count: int, seed: int) -> list[Example]:
+def examples(count: int, seed: int) -> list[Sentence]:
     """The first `count` examples of a seed, no text twice."""
     rng, found = random.Random(seed), {}
     while len(found) < count:
@@ -113,15 +108,14 @@ def examples(count: int, seed: int) -> list[Example]:
     return list(found.values())
 
 
-def example(rng: random.Random) -> Example:
+def example(rng: random.Random) -> Sentence:
     """One sentence of one speaker."""
     (style,) = rng.choices(list(STYLES), weights=list(STYLES.values()))
     words = {"transcript": 0.8, "texter": 0.08, "exact": 0.05}.get(style, rng.choice([0.1, 0.4, 0.8]))
     speaker = Speaker(rng, style, words, {})
     speaker.units.update((kind, speaker.weighted(units)) for kind, units in P.units.items())
     (kind,) = rng.choices(["single", "few", "long", "refusal"], weights=[30, 50, 5.5, 14.5])
-    text, program = refusal(speaker) if kind == "refusal" else instruction(speaker, kind)
-    return Example(text, program, program.removeprefix("refuse: ") if "refuse" in program else length_of(program))
+    return Sentence(*(refusal(speaker) if kind == "refusal" else instruction(speaker, kind)))
 
 
 def length_of(program: str) -> str:

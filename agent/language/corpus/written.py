@@ -7,21 +7,18 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-FILES = {"train": "train.jsonl", "development": "development.jsonl", "test": "test.jsonl"}
-
 
 class Sentence(NamedTuple):
-    """A sentence, its one right program in the language of agent.language.program, and the persona that says it."""
+    """A sentence, and its one right program in the language of agent.language.program."""
 
     text: str
     program: str
-    persona: str
 
 
 def sentences(split: str, count: int | None = None) -> list[Sentence]:
     """The sentences of a split (train, development or test), or `count` of them, evenly from beginning to end."""
-    lines = (Path(__file__).with_suffix("") / FILES[split]).read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).with_suffix("") / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
     if count is not None and count < len(lines):
         lines = [lines[place * len(lines) // count] for place in range(count)]
     rows = map(json.loads, lines)
-    return [Sentence(row["messages"][1]["content"], row["messages"][2]["content"], row["persona"]) for row in rows]
+    return [Sentence(row["messages"][1]["content"], row["messages"][2]["content"]) for row in rows]

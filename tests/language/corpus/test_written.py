@@ -33,7 +33,7 @@ def test_no_sentence_of_the_test_or_development_set_is_trained_on():
 
 
 def test_the_published_messages_ask_as_the_planner_asks():
-    path = written.Path(written.__file__).with_suffix("") / written.FILES["test"]
+    path = written.Path(written.__file__).with_suffix("") / "test.jsonl"
     for row in map(written.json.loads, path.read_text().splitlines()):
         assert [message["role"] for message in row["messages"]] == ["system", "user", "assistant"]
         assert row["messages"][0]["content"] == READ.system
