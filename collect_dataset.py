@@ -13,7 +13,7 @@ imitates it also learns to recover. The goals, with the heights and arm poses th
 
 * A goal lasts 2.25 to 6 seconds. Its velocity is that of a named skill, or any on the grid within the body's reach.
 * `posture_share` of the goals have a posture other than upright with arms at rest. All of these are equally likely.
-* `posture_switch_share` of the switches between goals change only the posture. Of the rest, half change only the
+* `posture_switch_share` of the switches between goals redraw only the posture. Of the rest, half change only the
   velocity, and half change both.
 * In `correction_share` of the episodes, short corrections interrupt the goals, as Pursuit's steering does. Between
   them the body goes straight, stands, or turns on the spot. A correction lasts 0.2 to 1 second and changes one or more

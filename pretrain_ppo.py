@@ -67,10 +67,12 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     reward: str = option("goal", "goal: follow commands; native: the reward of Gymnasium's own env of this robot")
     goal_conditioned: bool = option(True, "false: goal-blind pretraining under randomized goals")
     difficulty: float = option(0.3, "initial share of the trained region that commands are drawn from")
-    run_share: float = option(0.0, "share of the goals that are runs, in addition to those drawn otherwise")
-    sidestep_share: float = option(0.0, "share of the goals that are sidesteps, in addition to those drawn otherwise")
+    run_share: float = option(0.0, "share of the goals other than named skills that are runs")
+    sidestep_share: float = option(
+        0.0, "share of those goals that are sidesteps, in addition to those drawn otherwise"
+    )
     skill_share: float = option(0.0, "share of the goals that are named skills, each at one of its speeds")
-    stand_share: float = option(0.0, "share of the goals that are to stand, in addition to those drawn otherwise")
+    stand_share: float = option(0.0, "share of those goals that are standing, in addition to those drawn otherwise")
     low_share: float = option(0.0, "share of the goals in a crouch")
     arms_share: float = option(0.0, "share of the goals with an arm pose")
     push_speed: float = option(0.5, "m/s, maximum of the occasional shoves, at full difficulty")
@@ -177,9 +179,10 @@ def main(args: Arguments) -> None:
     progress: dict = runs.read_json(found / "progress.json") if found else {}
     policy, critic = build_models(args, accelerator.device, source, progress.get("widths"))
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
+    first_policy = copy.deepcopy(policy).requires_grad_(False)
     modules = {"policy": policy, "average": average_policy, "critic": critic}
     if args.kickstart_weight:
-        modules["first"] = copy.deepcopy(policy).requires_grad_(False)
+        modules["first"] = first_policy
     rates = (policy, args.learning_rate), (critic, args.critic_learning_rate)
     groups = [{"params": model.parameters(), "lr": rate} for model, rate in rates]
     optimizer = torch.optim.Adam(groups, eps=1e-5, fused=True)
@@ -215,7 +218,7 @@ def main(args: Arguments) -> None:
             torch.set_num_threads(envs.num_threads)
             if args.kickstart_weight:
                 weight = args.kickstart_weight * (1 - progress["step"] / args.total_steps)
-                rollout |= kickstart(modules["first"], rollout, weight)
+                rollout |= kickstart(first_policy, rollout, weight)
             critic_only = progress["update"] < args.critic_updates
             learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             row = average(accelerator, happened | learned)  # all processes decide alike

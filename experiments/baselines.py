@@ -30,8 +30,8 @@ from agent.goals import Goal, GoalProgram
 from agent.language.amounts import AMOUNT
 from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer
 from agent.language.corpus import generator, written
-from agent.language.planner import READ, Planner, Task, score
-from agent.language.program import GRAMMAR, parse
+from agent.language.planner import READ, Planner, Task
+from agent.language.program import GRAMMAR, parse, score
 
 ROOT = Path(__file__).parents[1]
 HUMANOID = find_body("humanoid")
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def table(answers: dict[str, list[GoalProgram]], meant: Sequence[GoalProgram]) -> list[str]:
-    """Lines of Markdown: a row for each measure of `planner.score`, a column for each way to read."""
+    """Lines of Markdown: a row for each measure of `program.score`, a column for each way to read."""
     shares = [score(programs, meant) for programs in answers.values()]
     sizes = {
         "exact": len(meant),

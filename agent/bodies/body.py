@@ -58,6 +58,7 @@ class Body:
         mjcf: returns the same robot as self-contained MJCF, for the web page. None: the page cannot show it.
         load_training_model: returns a cheaper model of the same robot for training: fewer collisions, a longer physics
             step, a simpler integrator. It is not used for evaluation. None: there is no such model.
+        timestep: seconds of a physics step.
         frame_skip: physics steps per action.
         joints: names of the J hinges in the order of `qpos[7:]`.
         actuated: joint that each of the A actuators drives, in the order of `ctrl`.

@@ -221,7 +221,9 @@ def _gather_steps(folders: Sequence[Path]) -> Steps:
 
 
 def sample_windows(rng: np.random.Generator, steps: Steps, count: int, context: int) -> np.ndarray:
-    """First rows [count] of random windows. They contain all steps equally often, those at an episode's ends half."""
+    """First rows [count] of random windows. A step in the middle of an episode is in about twice as many windows as
+    its first or last step.
+    """
     rows = rng.integers(0, len(steps), count)
     return np.maximum(rows - rng.integers(0, context, count), steps.starts[rows])
 

@@ -20,7 +20,7 @@ from agent.feedback.pursuit import Pursuit
 from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
 from agent.goals import ARMS, Goal, GoalProgram, VelocityGoal
 from agent.language.corpus.generator import examples
-from agent.language.program import parse
+from agent.language.program import parse, score
 from agent.simulation.curriculum import WITHIN, Curriculum
 from agent.simulation.heading import heading_velocity
 from agent.simulation.rollouts import Actor, Rollout
@@ -394,6 +394,7 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
     """
     found = agent.planner.parse_batch([text for text, _ in rows])
     pairs = [(text, meant, program) for (text, meant), program in zip(rows, found, strict=True)]
+    shares = score(found, [meant for _, meant in rows])
     misses = {"parse": 0, "fall": 0, "motion": 0}
     physical = [pair for pair in pairs if pair[1].goals and not any(goal.open for goal in pair[1].goals)]
     details = []
@@ -412,9 +413,7 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
     env.close()
     return {
         "instructions": len(pairs),
-        "exact": mean_of([program == meant for _, meant, program in pairs]),
-        "refusals_right": mean_of([program.refused for _, meant, program in pairs if meant.refused]),
-        "spurious_refusals": mean_of([program.refused for _, meant, program in pairs if not meant.refused]),
+        **{name: shares[name] for name in ("exact", "refusals_right", "spurious_refusals")},
         "physical_instructions": len(physical),
         "physical_success": mean_of([not detail["miss"] for detail in details]),
         "misses": misses,

@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from agent.goals import (
     AMOUNTS,
     ENDS,
@@ -44,7 +46,7 @@ class Deviation:
         cause: one of CAUSES.
         share: the deviation as a share of its tolerance; more than 1 is a miss.
         amount: in seconds, meters, degrees, m/s or rad/s; negative for an end that was not reached, and to the right.
-        text: the amount in words, as "0.9 meters short".
+        text: the amount in words, as "3 - 2.1 = 0.9 meters short".
     """
 
     cause: str
@@ -55,6 +57,11 @@ class Deviation:
     @property
     def missed(self) -> bool:
         return self.share > 1 + 1e-9
+
+    @property
+    def judged(self) -> str:
+        """The text, and whether the deviation is a miss: "3 - 2.1 = 0.9 meters short, missed"."""
+        return f"{self.text}, {'missed' if self.missed else 'kept'}"
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,12 @@ class GoalOutcome:
         left = rounded(left, unit)
         if unit == "seconds":
             left = max(0.0, left)  # a goal that ends by time is never late
-        return Deviation("end", abs(left) / tolerance, -left, _amount(-left, unit, "too far", "short"))
+        text = _amount(-left, unit, "too far", "short")
+        if isinstance(self.goal, VelocityGoal):
+            assert self.goal.end is not None
+            asked = self.goal.end[1]
+            text = f"{asked:g} - {rounded(asked - left, unit):g} = {text}"
+        return Deviation("end", abs(left) / tolerance, -left, text)
 
     def _velocity_deviations(self, goal: VelocityGoal) -> Iterator[Deviation]:
         progress, planar = self.progress, math.hypot(goal.vx, goal.vy)
@@ -125,19 +137,17 @@ class GoalOutcome:
             text = _amount(drift, "meters", "left", "right")
             yield Deviation("drift", abs(drift) / max(DRIFT_TOLERANCE, DRIFT_SHARE * gone), drift, text)
         if goal.meters is None and goal.degrees is None:
-            off = [rounded(v - asked, "m/s") for v, asked in zip(self.velocity, goal.velocity, strict=True)]
-            *_, wz = off = [abs(each) for each in off]
-            speed = max(off[:2])
-            yield Deviation(
-                "speed", speed / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * planar), speed, f"{speed:g} m/s off"
-            )
-            share = wz / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * abs(goal.wz))
-            yield Deviation("speed", share, wz, f"{wz:g} rad/s off")
+            axis = int(np.argmax(np.abs(np.subtract(self.velocity, goal.velocity)[:2])))
+            for place, unit, size in ((axis, "m/s", planar), (2, "rad/s", abs(goal.wz))):
+                asked = goal.velocity[place]
+                off = rounded(self.velocity[place] - asked, unit)
+                text = f"{asked:g} - {rounded(asked + off, unit):g} = {abs(off):g} {unit} off"
+                yield Deviation("speed", abs(off) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * size), abs(off), text)
 
     @property
     def off(self) -> str:
-        """The deviations other than 0, in words; empty after a fall."""
-        return "" if self.fell else ", ".join(each.text for each in self.deviations if each.amount)
+        """Every deviation in words, with a verdict on each; empty after a fall."""
+        return "" if self.fell else "; ".join(each.judged for each in self.deviations)
 
     @property
     def place(self) -> Pose:

@@ -12,7 +12,7 @@ from agent.language.planner import ASSESS, CORRECT, PROPOSE, Turn, missed_text, 
 
 
 def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
-    """The verdict on each outcome, the repair of each missed one, and a quarter as many proposals for tables."""
+    """The verdict on each outcome, the repair of each missed one, and half as many proposals for tables."""
     turns = []
     for outcome in outcomes:
         assessment = ": ".join(filter(None, (outcome.off, cause(outcome))))
@@ -20,6 +20,8 @@ def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
         if found := repairs(outcome):
             turns.append(Turn(CORRECT, missed_text(outcome.report, outcome.off), GoalProgram(found).text))
     rng = np.random.default_rng(seed)
-    for table in itertools.islice(proposals.draw_tables(seed), len(outcomes) // 4):
-        turns.append(Turn(PROPOSE, table_text(table), proposals.example(table, rng).text))
+    for table in itertools.islice(proposals.draw_tables(seed), len(outcomes) // 2):
+        rows = proposals.shown(table)
+        told = [rows[place] for place in rng.permutation(len(rows))]
+        turns.append(Turn(PROPOSE, table_text(told), proposals.example(table, rng).text))
     return turns

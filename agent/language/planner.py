@@ -11,7 +11,6 @@ Shapes: B texts, P prompt tokens, V vocabulary of the language model.
 """
 
 import copy
-import math
 import operator
 import random
 import re
@@ -58,8 +57,12 @@ class Task(NamedTuple):
 
 
 READ = Task("Write the robot's program.", GRAMMAR)
-_OFF = r"\d+(?:\.\d)? (?:seconds|meters|degrees|m/s|rad/s) (?:short|too far|left|right|off|too high|too low)"
-ASSESS = Task("What is off, and was the goal met?", f"(?:{_OFF}(?:, {_OFF}){{0,6}}: )?(?:{'|'.join(CAUSES)})")
+_NUMBER = r"-?\d+(?:\.\d)?"
+_OFF = (
+    rf"(?:{_NUMBER} - {_NUMBER} = )?\d+(?:\.\d)? (?:seconds|meters|degrees|m/s|rad/s) "
+    "(?:short|too far|left|right|off|too high|too low), (?:kept|missed)"
+)
+ASSESS = Task("What is off, and was the goal met?", f"(?:{_OFF}(?:; {_OFF}){{0,6}}: )?(?:{'|'.join(CAUSES)})")
 CORRECT = Task("Write a program that repairs the goal.", GRAMMAR)
 PROPOSE = Task("Write a program that practices the worst goals.", GRAMMAR)
 TASKS = {"read": READ, "assess": ASSESS, "correct": CORRECT, "propose": PROPOSE}
@@ -78,6 +81,7 @@ SURE = 0.7  # if the greedy answer is less probable, others are sampled
 DRAWN = 8  # answers that are sampled then
 MAX_PROMPT_TOKENS = 256  # a longer text is refused as unclear
 MAX_ANSWER_TOKENS = 192
+PROPOSAL_ROUNDS = 20  # of sampling programs, at most
 DRAFT_TOKENS = 16  # drafted per forward pass, over all texts: more would cost as much as they save
 PLACEHOLDER = "{text}"
 
@@ -319,14 +323,23 @@ class Planner:
         return assessment, self.correct([outcome], [assessment.off])[0]
 
     def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
-        """Sample `count` programs that practice the worst goals of a table."""
-        prompt = self.chat.prompt_ids(PROPOSE, table_text(table))
+        """Sample `count` programs that practice the worst goals of a table.
+
+        Raises:
+            ValueError: too few of the sampled programs are ones that the robot can do.
+        """
+        prompt = self.chat.prompt_ids(PROPOSE, table_text(shown(table)))
         rng, programs = random.Random(seed), list[GoalProgram]()
-        while len(programs) < count:
+        for _ in range(PROPOSAL_ROUNDS):  # what the robot cannot do is drawn again
             seeds = [rng.getrandbits(32) for _ in range(count - len(programs))]
             answers = self.answer(PROPOSE, [prompt] * len(seeds), seeds)
             programs += [program for program in (parse(answer, self.body) for answer, _ in answers) if program.goals]
-        return programs
+            if len(programs) == count:
+                return programs
+        raise ValueError(
+            f"{self.body.name} can do only {len(programs)} of {count} proposed programs: train the planner with "
+            "--feedback_examples"
+        )
 
     def answer(self, task: Task, prompts: Sequence[list[int]], seeds: Sequence[int] = ()) -> list[tuple[str, float]]:
         """The answer to each prompt and its probability under the grammar: greedy, or sampled with a seed for each
@@ -441,8 +454,8 @@ def missed_text(report: str, off: str) -> str:
 
 
 def table_text(table: Sequence[Score]) -> str:
-    """The text that asks for a proposal: the worst goals, and how often each was met."""
-    return "; ".join(f"{score.goal.text}: {score.tenths} of 10" for score in shown(table))
+    """The text that asks for a proposal: goals, and how often each was met."""
+    return "; ".join(f"{score.goal.text}: {score.tenths} of 10" for score in table)
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -451,26 +464,3 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     ids = torch.tensor([[0] * (length - len(row)) + [*row] for row in rows])
     mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows])
     return ids, mask
-
-
-def score(found: Sequence[GoalProgram], meant: Sequence[GoalProgram]) -> dict[str, float]:
-    """Shares of programs that are exactly right (of all, of single goals, and of several goals), of refusals that were
-    refused, and of others that were refused.
-    """
-    pairs = list(zip(found, meant, strict=True))
-
-    def share(values: list[bool]) -> float:
-        return sum(values) / len(values) if values else math.nan
-
-    return {
-        "exact": share([_same(mine, gold) for mine, gold in pairs]),
-        "exact_single": share([_same(mine, gold) for mine, gold in pairs if len(gold.goals) == 1]),
-        "exact_more": share([_same(mine, gold) for mine, gold in pairs if len(gold.goals) > 1]),
-        "refusals_right": share([mine.refused for mine, gold in pairs if gold.refused]),
-        "spurious_refusals": share([mine.refused for mine, gold in pairs if not gold.refused]),
-    }
-
-
-def _same(mine: GoalProgram, gold: GoalProgram) -> bool:
-    """Whether both are the same goals, or both refuse. The reason of a refusal does not count."""
-    return mine.refused if gold.refused else mine == gold

@@ -216,3 +216,26 @@ def check_velocity(velocity: Sequence[float], height: str, body: Body) -> None:
             )
     if height == "low" and abs(velocity[0]) > body.low_speed + TOLERANCE:
         raise BeyondLimit(f"{abs(velocity[0]):g} m/s is too fast in a crouch: {body.low_speed:g} m/s at most")
+
+
+def score(found: Sequence[GoalProgram], meant: Sequence[GoalProgram]) -> dict[str, float | None]:
+    """Shares of programs that are exactly right (of all, of single goals, and of several goals), of refusals that were
+    refused, and of others that were refused. None where there is nothing to count.
+    """
+    pairs = list(zip(found, meant, strict=True))
+
+    def share(values: list[bool]) -> float | None:
+        return sum(values) / len(values) if values else None
+
+    return {
+        "exact": share([_same(mine, gold) for mine, gold in pairs]),
+        "exact_single": share([_same(mine, gold) for mine, gold in pairs if len(gold.goals) == 1]),
+        "exact_more": share([_same(mine, gold) for mine, gold in pairs if len(gold.goals) > 1]),
+        "refusals_right": share([mine.refused for mine, gold in pairs if gold.refused]),
+        "spurious_refusals": share([mine.refused for mine, gold in pairs if not gold.refused]),
+    }
+
+
+def _same(mine: GoalProgram, gold: GoalProgram) -> bool:
+    """Whether both are the same goals, or both refuse. The reason of a refusal does not count."""
+    return mine.refused if gold.refused else mine == gold

@@ -40,7 +40,7 @@ class MotorPolicyConfig(PreTrainedConfig):
         goal_conditioned: false for goal-blind pretraining.
         frame: what it observes, a key of `agent.simulation.heading.FRAMES`. A policy that was trained for the native
             reward, which counts motion along the world's x axis, observes the world frame.
-        observation_size, action_size, action_scale: those of the body, by default.
+        observation_size, action_size, action_scale: those of the body, for readers of config.json.
     """
 
     model_type = "motor_policy"

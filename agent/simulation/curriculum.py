@@ -26,9 +26,10 @@ class Curriculum:
         goal_seconds: shortest and longest duration of a goal.
         stand_factor: factor on the duration of a standing goal, because a body that tips over slowly falls late.
         skill_share: share of the goals that are named skills.
-        run_share: share of the goals that go straight ahead at 60 % or more of the fastest speed.
-        sidestep_share: share of the goals that go straight to a side, in addition to those among the other goals.
-        stand_share: share of the goals that are standing, in addition to those among the other goals.
+        run_share: share of the goals other than named skills that go straight ahead at 60 % or more of the fastest
+            speed.
+        sidestep_share, stand_share: the same for goals that go straight to a side, and for standing, in addition to
+            those drawn otherwise.
         low_share: share of the goals in a crouch, for bodies that can crouch.
         arms_share: share of the goals with an arm pose other than rest, for bodies that have one.
         on_grid: whether goals are rounded to those that have goal tokens.

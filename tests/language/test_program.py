@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.bodies import find_body
 from agent.goals import Goal, GoalProgram
-from agent.language.program import GRAMMAR, BeyondLimit, check_posture, check_velocity, parse
+from agent.language.program import GRAMMAR, BeyondLimit, check_posture, check_velocity, parse, score
 
 HUMANOID = find_body("humanoid")
 PLAIN = replace(HUMANOID, arm_joints=(), arm_poses={}, wave_swing=(), crouch_height=None)
@@ -97,3 +97,17 @@ def test_what_the_robot_reaches_passes():
 def test_a_robot_without_a_posture_refuses_it(height, arms, words):
     with pytest.raises(BeyondLimit, match=words):
         check_posture(height, arms, PLAIN)
+
+
+def test_the_score_counts_programs_by_length_refusals_and_refusals_without_need():
+    walk, turn = GoalProgram((Goal(1.0),)), GoalProgram((Goal(wz=0.8),))
+    both = GoalProgram((Goal(1.0, meters=1), Goal(wz=0.8)))
+    body, limit = GoalProgram(refusal="body"), GoalProgram(refusal="limit")
+    found, meant = [walk, walk, body, limit, both], [walk, turn, limit, walk, both]
+    assert score(found, meant) == {
+        "exact": 3 / 5,
+        "exact_single": 1 / 3,
+        "exact_more": 1.0,
+        "refusals_right": 1.0,
+        "spurious_refusals": 1 / 4,
+    }
