@@ -29,7 +29,7 @@ STRAIGHT = ["walk forward", "walk backward", "run forward", "sidestep left", "si
 POSTURES = ("low", "arms up", "arms out", "wave left", "wave right")
 
 
-class Goal(NamedTuple):
+class GoalWords(NamedTuple):
     motion: str
     speed: str = ""
     amount: str = ""
@@ -43,7 +43,7 @@ class Goal(NamedTuple):
         return ", ".join([" ".join(filter(None, words)), *sorted(set(self.postures), key=POSTURES.index)])
 
 
-class Pose(NamedTuple):
+class PostureChange(NamedTuple):
     """A posture taken as an action of its own. It stays until the next one; an empty one ends it."""
 
     postures: tuple[str, ...] = ()
@@ -141,7 +141,7 @@ def tidy(text: str) -> str:
     return re.sub(r",(?=[,.;:?!])|(?<=[;:,?!]),", "", text)
 
 
-def fixed(text: str, *goals: Goal, noun: str = "") -> Block:
+def fixed(text: str, *goals: GoalWords, noun: str = "") -> Block:
     """A block that only plain joints can follow or precede."""
     return Block(text, goals, "fixed", noun)
 
@@ -262,7 +262,7 @@ def direction(speaker: Speaker, side: str) -> str:
 def around_amount(speaker: Speaker, motion: str, amount: Amount, speed: str, fix: str) -> Block | None:
     """A phrase built around its amount: three slow steps back, a 90 degree turn, or a learner's word order."""
     base, side, said = left_of(motion), motion.split()[-1], amount.text
-    goal, noun = Goal(motion, speed, amount.text), P.nouns[base]
+    goal, noun = GoalWords(motion, speed, amount.text), P.nouns[base]
     if speaker.style == "foreign" and not speed and fix in ("", "amount") and speaker.chance(0.5):
         said = mended_amount(speaker, amount) if fix else said
         return fixed(speaker.say(P.foreign[base], a=said, side=side), goal, noun=noun)
@@ -323,7 +323,7 @@ def move(
         else:
             tail.insert(speaker.rng.randint(0, len(tail)), words)
     text = " ".join([leading + text.replace("_", ""), *tail]).strip() + trailing
-    goal = Goal(motion, speed, amount.text if amount else "", velocity)
+    goal = GoalWords(motion, speed, amount.text if amount else "", velocity)
     made = Block(text, (goal,), "fixed" if leading else "verb", P.nouns[left_of(motion)])
     return with_manner(speaker, made) if speaker.chance(manner) else made
 
@@ -399,7 +399,7 @@ def mended_motion(speaker: Speaker) -> Block:
     wrong, right, amount = P.short_verbs[other], P.short_verbs[motion], new_amount(speaker, P.measures[motion])
     tail = f"for {amount.text}" if amount.kind == "time" else amount.text
     text = speaker.pick([f"{mended(speaker, wrong, right)} {tail}", f"{mended(speaker, f'{wrong} {tail}', right)}"])
-    return fixed(text, Goal(motion, "", amount.text), noun=P.nouns[left_of(motion)])
+    return fixed(text, GoalWords(motion, "", amount.text), noun=P.nouns[left_of(motion)])
 
 
 def whole_turn(speaker: Speaker) -> Block:
@@ -412,7 +412,7 @@ def whole_turn(speaker: Speaker) -> Block:
     if text.startswith("stroll"):
         speed, adverb = "slow", ""
     noun = "circle" if row["motion"] == "curve" else "spin" if row["degrees"] > 200 else "turn"
-    goal = Goal(f"{row['motion']} {side}", speed, f"{row['degrees']} degrees")
+    goal = GoalWords(f"{row['motion']} {side}", speed, f"{row['degrees']} degrees")
     made = Block(f"{text} {adverb}", (goal,), "verb", noun)
     return with_manner(speaker, made) if speaker.chance(0.05) else made
 
@@ -443,20 +443,20 @@ def place(speaker: Speaker, fix: str = "") -> Block:
         row = {"speed": "", "say": "to {spot} go"}
     spot = f"{speaker.say(P.spot)} {speaker.pick(['', '', '', '', 'which is', 'that is', 'located'])} {where}"
     form = "fixed" if row["say"].startswith("to") else "verb"
-    return Block(speaker.say(row["say"], spot=spot), (Goal(f"go to {meaning}", row["speed"]),), form)
+    return Block(speaker.say(row["say"], spot=spot), (GoalWords(f"go to {meaning}", row["speed"]),), form)
 
 
 def return_home(speaker: Speaker) -> Block:
     motion = speaker.pick(["go home", "face start"])
     if speaker.style == "foreign" and speaker.chance(0.4):
-        return fixed(speaker.say(P.foreign[motion]), Goal(motion))
+        return fixed(speaker.say(P.foreign[motion]), GoalWords(motion))
     ways = rows(P.motions[motion])
     speed, template = speaker.pick(ways[:1] * 3 + ways)
     text = speaker.say(template)
     if not speed and speaker.chance(0.06):
         speed = speaker.pick(["slow", "fast"])
         text += " " + speaker.say(P.adverbs[speed])
-    return Block(text, (Goal(motion, speed),))
+    return Block(text, (GoalWords(motion, speed),))
 
 
 def hand_words(speaker: Speaker, named: str, plain: str, fix: bool = False) -> tuple[str, str]:
@@ -482,15 +482,17 @@ def with_manner(speaker: Speaker, block: Block, posture: str = "") -> Block:
 def wave(speaker: Speaker, fix: bool = False) -> Block:
     text, posture = hand_words(speaker, P.hand_waves, P.waves, fix)
     said = new_amount(speaker, "time").text if speaker.chance(0.3) else ""
-    return Block(f"{text} for {said}" if said else text, (Goal("stand", "", said, "", (posture,)),), "verb", "wave")
+    return Block(
+        f"{text} for {said}" if said else text, (GoalWords("stand", "", said, "", (posture,)),), "verb", "wave"
+    )
 
 
 def pose(speaker: Speaker) -> Block:
     """A posture as an action of its own: it stays."""
     postures = speaker.pick([("low",), ("low",), ("arms up",), ("arms out",), ("low", "arms up"), ("low", "arms out")])
     if len(postures) == 1 and speaker.chance(0.2):
-        return Block(speaker.say(P.nominal_poses[postures[0]]), (Pose(postures),), "noun")
-    return Block(" and ".join(speaker.say(P.poses[posture]) for posture in postures), (Pose(postures),))
+        return Block(speaker.say(P.nominal_poses[postures[0]]), (PostureChange(postures),), "noun")
+    return Block(" and ".join(speaker.say(P.poses[posture]) for posture in postures), (PostureChange(postures),))
 
 
 def timed_pose(speaker: Speaker) -> Block:
@@ -499,18 +501,18 @@ def timed_pose(speaker: Speaker) -> Block:
     text = speaker.say(P.poses[posture] + P.held, a=said)
     if speaker.chance(0.3):
         text = speaker.say(P.standing, speaker.say(P.manners[posture]), a=said)
-    return Block(text, (Goal("stand", "", said, "", (posture,)),))
+    return Block(text, (GoalWords("stand", "", said, "", (posture,)),))
 
 
 def release(speaker: Speaker, postures: tuple[str, ...]) -> Block:
-    return Block(" and ".join(speaker.say(P.releases[posture.split()[0]]) for posture in postures), (Pose(),))
+    return Block(" and ".join(speaker.say(P.releases[posture.split()[0]]) for posture in postures), (PostureChange(),))
 
 
 def program_of(events: tuple) -> str | None:
     """Fold events into a program: a pose holds for the goals after it. None if postures exclude each other."""
     goals, held, waiting = [], (), False
     for event in events:
-        waiting = isinstance(event, Pose)
+        waiting = isinstance(event, PostureChange)
         if waiting:
             held = event.postures
             continue
@@ -518,7 +520,7 @@ def program_of(events: tuple) -> str | None:
         if len({*held, *event.postures} - {"low"}) > 1:
             return None
     if waiting:
-        goals.append(Goal("stand", postures=held))
+        goals.append(GoalWords("stand", postures=held))
     return "; ".join(map(str, goals)) if len(goals) <= MAX_GOALS else "refuse: limit"
 
 
@@ -539,7 +541,7 @@ def shared(speaker: Speaker) -> Block:
     values = {"a": amount.text, "for": {"time": "for", "angle": "by"}.get(amount.kind, "")}
     parts = [speaker.say(words) for words in row["moves"].values()]
     text = speaker.say(P.shared, list=joined(speaker, parts), **values)
-    return fixed(text, *(Goal(*split_code(code), amount.text) for code in row["moves"]))
+    return fixed(text, *(GoalWords(*split_code(code), amount.text) for code in row["moves"]))
 
 
 def ratio(speaker: Speaker) -> Block:
@@ -560,7 +562,7 @@ def ratio(speaker: Speaker) -> Block:
             way = {"walk forward": "forward", "walk backward": "backwards"}.get(motion, f"to the {side}")
             speed, second = "", f"{words} {way}"
     text = first.text + speaker.say(P.ratio_joints) + second
-    return fixed(text, *first.events, Goal(motion, speed, times(factor, amount)))
+    return fixed(text, *first.events, GoalWords(motion, speed, times(factor, amount)))
 
 
 def back_again(speaker: Speaker, first: bool) -> Block:
@@ -568,9 +570,9 @@ def back_again(speaker: Speaker, first: bool) -> Block:
     amount = new_amount(speaker, ["length", "length", "steps"])
     made = measured_move(speaker, ["walk forward", "walk forward", "run forward"], amount)
     ways = [
-        (P.back_again, Goal("walk backward", "", times(1, amount))),
-        (P.forth_and_back, Goal("walk backward", "", amount.text)),
-        (P.returns, Goal("go home")),
+        (P.back_again, GoalWords("walk backward", "", times(1, amount))),
+        (P.forth_and_back, GoalWords("walk backward", "", amount.text)),
+        (P.returns, GoalWords("go home")),
     ]
     templates, goal = speaker.pick(ways if first else ways[:2])
     return fixed(speaker.say(templates, made.text, a=amount.text), *made.events, goal)
@@ -581,7 +583,7 @@ def mirrored(speaker: Speaker) -> Block:
     base, side = speaker.pick(["sidestep", "turn", "turn", "curve"]), speaker.side()
     other = OTHER_SIDE[side]
     if speaker.chance(0.2):
-        circles = (Goal(f"curve {way}", "", "360 degrees") for way in (side, other))
+        circles = (GoalWords(f"curve {way}", "", "360 degrees") for way in (side, other))
         return fixed(speaker.say(P.two_circles, side, other), *circles)
     amount = new_amount(speaker, P.measures[f"{base} left"])
     made = measured_move(speaker, [f"{base} {side}"], amount)
@@ -600,7 +602,7 @@ def halves(speaker: Speaker) -> Block:
     x, y = speaker.pick(speeds)
     x, y = ("", x) if named == "second" else (x, y)
     text = speaker.say(template, made.text, x=speaker.say(P.half_speeds[x]), y=speaker.say(P.half_speeds[y]))
-    return fixed(text, *(Goal(made.events[0].motion, speed, times(0.5, amount)) for speed in (x, y)))
+    return fixed(text, *(GoalWords(made.events[0].motion, speed, times(0.5, amount)) for speed in (x, y)))
 
 
 def ladder(speaker: Speaker) -> Block:
@@ -613,7 +615,7 @@ def ladder(speaker: Speaker) -> Block:
         said = number if parts and more.startswith(" ") and speaker.chance(0.5) else number + more
         said = f"for {said}" if kind == "time" else said
         parts.append(("" if parts else verb) + speaker.say("[ {0} {1}| {1} {0}]", said, speaker.say(words)))
-        goals.append(Goal(motion, speed, number + more, "", (posture,) if posture else ()))
+        goals.append(GoalWords(motion, speed, number + more, "", (posture,) if posture else ()))
     return fixed(speaker.say(P.ladder_joints).join(parts), *goals)
 
 
@@ -625,11 +627,11 @@ def ellipsis(speaker: Speaker, count: int) -> Block:
     if speaker.chance(0.45):
         return list_of_ways(speaker, numbers, more, P.take if kind == "steps" else "go/going/gone")
     speed, verb = speaker.pick(P.marches)
-    parts, goals = [f"{verb} {numbers[0]}{more}"], [Goal("walk forward", speed, numbers[0] + more)]
+    parts, goals = [f"{verb} {numbers[0]}{more}"], [GoalWords("walk forward", speed, numbers[0] + more)]
     for number in numbers[1:]:
         words, goal = corner(speaker)
         parts += [words, speaker.say(P.marches_on, number, verb)]
-        goals += [goal, Goal("walk forward", speed, number + more)]
+        goals += [goal, GoalWords("walk forward", speed, number + more)]
     return fixed(joined(speaker, parts), *goals)
 
 
@@ -640,17 +642,17 @@ def list_of_ways(speaker: Speaker, numbers: list[str], more: str, verb: str) -> 
         ways.append(speaker.pick([way for way in P.ways if way != ways[-1]]))
     parts = [f"{number} {speaker.say(words)}" for (_, words), number in zip(ways, numbers, strict=True)]
     parts[0] = f"{speaker.say(speaker.pick([verb, '']))} {numbers[0]}{more} {speaker.say(ways[0][1])}"
-    goals = (Goal(motion, "", number + more) for (motion, _), number in zip(ways, numbers, strict=True))
+    goals = (GoalWords(motion, "", number + more) for (motion, _), number in zip(ways, numbers, strict=True))
     return fixed(joined(speaker, parts), *goals)
 
 
-def corner(speaker: Speaker) -> tuple[str, Goal]:
+def corner(speaker: Speaker) -> tuple[str, GoalWords]:
     """What stands between two legs of a walk."""
     side, degrees = speaker.side(), numeral(speaker, speaker.pick([90, 90, 45, 60]))
-    turn, halt = Goal(f"turn {side}", "", "90 degrees"), speaker.pick(["stop", "wait"])
-    angled, around = turn._replace(amount=f"{degrees} degrees"), Goal("turn left", "", "180 degrees")
+    turn, halt = GoalWords(f"turn {side}", "", "90 degrees"), speaker.pick(["stop", "wait"])
+    angled, around = turn._replace(amount=f"{degrees} degrees"), GoalWords("turn left", "", "180 degrees")
     ways = [(f"turn {side}", turn), (side, turn), (f"{side} face", turn), (f"turn {side} {degrees}", angled)]
-    return speaker.pick([*ways, ("turn around", around), (halt, Goal("stand"))])
+    return speaker.pick([*ways, ("turn around", around), (halt, GoalWords("stand"))])
 
 
 def legs(speaker: Speaker) -> Block:
@@ -660,9 +662,9 @@ def legs(speaker: Speaker) -> Block:
         side, amount = speaker.side(), new_amount(speaker, ["length", "length", "steps"], plain=True)
         if index:
             parts.append(speaker.say(P.leg_corners, side))
-            goals.append(Goal(f"turn {side}", "", "90 degrees"))
+            goals.append(GoalWords(f"turn {side}", "", "90 degrees"))
         parts.append(f"{speaker.say(P.legs)}{amount.text}")
-        goals.append(Goal("walk forward", "", amount.text))
+        goals.append(GoalWords("walk forward", "", amount.text))
     return fixed(speaker.pick([", ", ", ", ", then "]).join(parts), *goals)
 
 
@@ -682,14 +684,14 @@ def repetition(speaker: Speaker, fits: bool = True) -> Block:
     if len(few) == 1 and count < 5 and events[0].motion != "stand" and speaker.chance(0.5):
         pause = new_amount(speaker, "time", plain=True).text
         between = speaker.say(P.between, a=pause)
-        stop = Goal("stand", "", pause if pause in between else "")
+        stop = GoalWords("stand", "", pause if pause in between else "")
         return fixed(f"{text} {said} {between}", *(*events, stop) * (count - 1), *events)
     return fixed(speaker.say(P.repeats, text, t=said), *events * count)
 
 
 def eight(speaker: Speaker) -> Block:
     text = speaker.say(P.eights)
-    goals = (Goal("curve left", "", "360 degrees"), Goal("curve right", "", "360 degrees"))
+    goals = (GoalWords("curve left", "", "360 degrees"), GoalWords("curve right", "", "360 degrees"))
     return Block(text, goals, "verb" if "/" in text else "noun", "eight")
 
 
@@ -709,8 +711,8 @@ def shape(speaker: Speaker) -> Block:
     corners = ""
     if side == "right" or speaker.chance(0.5):
         corners = speaker.say(P.corners, side=side, to=f"to the {side}", clock=speaker.say(P.clockwise[side]))
-    turn = Goal(f"turn {side}", "", f"{angle} degrees")
-    goals = tuple(goal for size in sizes for goal in (Goal(motion, "", size), turn))
+    turn = GoalWords(f"turn {side}", "", f"{angle} degrees")
+    goals = tuple(goal for size in sizes for goal in (GoalWords(motion, "", size), turn))
     if speaker.chance(0.12) and motion == "walk forward":
         return fixed(f"{words}, {corners}", *goals)
     return Block(f"{verb} a {speaker.pick(['', '', '', 'nice', 'big', 'little'])} {words} {corners}", goals)
@@ -721,27 +723,29 @@ def telegram(speaker: Speaker, count: int) -> Block:
     lower, glue, held = speaker.chance(0.4), speaker.chance(0.5), ""
     units = {kind: speaker.weighted(P.units[kind]) for kind in P.units}
     parts, events = [], []
-    while sum(isinstance(event, Goal) for event in events) < count:
+    while sum(isinstance(event, GoalWords) for event in events) < count:
         side = speaker.side()
         code = speaker.pick(["walk forward"] * 3 + ["turn left"] * 5 + list(P.codes))
         kind = speaker.pick(P.codes[code]["kinds"])
         words = speaker.say(P.codes[code]["say"], side=side, S=side[0] if lower and glue else side[0].upper())
         if code in P.poses:
             if not held and speaker.chance(0.7):
-                parts, events, held = [*parts, words], [*events, Pose((code,))], code
-            elif held and isinstance(events[-1], Goal):
-                parts, events, held = [*parts, speaker.say(P.code_releases[held])], [*events, Pose()], ""
+                parts, events, held = [*parts, words], [*events, PostureChange((code,))], code
+            elif held and isinstance(events[-1], GoalWords):
+                parts, events, held = [*parts, speaker.say(P.code_releases[held])], [*events, PostureChange()], ""
         elif (words or kind != "time") and not (held and "," in code):
             text, goal = order(speaker, code, words, side, kind, units.get(kind), glue)
             parts, events = [*parts, text], [*events, goal]
     for index, event in enumerate(events):  # a turn without an angle between two legs is a corner
-        if isinstance(event, Goal) and event.amount == "corner":
+        if isinstance(event, GoalWords) and event.amount == "corner":
             events[index] = event._replace(amount="90 degrees" if 0 < index < len(events) - 1 else "")
     text = speaker.say(P.code_joints).join(part.strip() for part in parts)
     return fixed(text.lower() if lower else text.upper() if speaker.chance(0.04) else text, *events)
 
 
-def order(speaker: Speaker, code: str, words: str, side: str, kind: str, unit: Any, glue: bool) -> tuple[str, Goal]:
+def order(
+    speaker: Speaker, code: str, words: str, side: str, kind: str, unit: Any, glue: bool
+) -> tuple[str, GoalWords]:
     """One order of a telegram, and its goal. The amount of a turn without an angle is "corner" here."""
     base, _, posture = code.partition(", ")
     motion, rest = split_code(base)
@@ -763,7 +767,7 @@ def order(speaker: Speaker, code: str, words: str, side: str, kind: str, unit: A
         words = side
     gap = "" if (glue and len(words) == 1) or not kind else " "
     postures = (posture.replace("left", side),) if posture else ()
-    return words + gap + said, Goal(motion.replace("left", side) if kind else motion, speed, meant, "", postures)
+    return words + gap + said, GoalWords(motion.replace("left", side) if kind else motion, speed, meant, "", postures)
 
 
 def allowed(template: str, first: Block, second: Block) -> bool:
@@ -824,7 +828,7 @@ def single(speaker: Speaker) -> Block:
 
 def negative(speaker: Speaker) -> Block:
     row = speaker.pick(P.negatives)
-    return fixed(speaker.say(row["say"]), Goal(row["motion"]))
+    return fixed(speaker.say(row["say"]), GoalWords(row["motion"]))
 
 
 def few_blocks(speaker: Speaker, count: int) -> list[Block]:
@@ -832,7 +836,7 @@ def few_blocks(speaker: Speaker, count: int) -> list[Block]:
     groups = [(shared, 4), (ratio, 5), (halves, 3), (mirrored, 2), (eight, 1.5), (ladder, 3)]
     others = [(lambda s: ellipsis(s, s.pick([2, 2, 3])), 5), (repetition, 5), (legs, 2)]
     blocks: list[Block] = []
-    while (goals := sum(isinstance(event, Goal) for event in events_of(blocks))) < count:
+    while (goals := sum(isinstance(event, GoalWords) for event in events_of(blocks))) < count:
         if goals + 2 <= count and speaker.chance(0.35):
             blocks.append(speaker.make(*groups, *others, (lambda s: back_again(s, not blocks), 3)))
         else:
@@ -846,7 +850,7 @@ def few_blocks(speaker: Speaker, count: int) -> list[Block]:
         made, index = timed_pose(speaker), speaker.rng.randint(0, len(blocks))
         ending = index < len(blocks) or speaker.chance(0.3)
         blocks[index:index] = [made, release(speaker, made.events[0].postures)] if ending else [made]
-    if speaker.chance(0.12) and blocks[-1].events[-1] not in (Goal("go home"), Goal("face start")):
+    if speaker.chance(0.12) and blocks[-1].events[-1] not in (GoalWords("go home"), GoalWords("face start")):
         blocks.append(return_home(speaker))
     return blocks
 
@@ -886,7 +890,7 @@ def mended_pose(speaker: Speaker) -> Block:
     text = mended(speaker, inflect(speaker.say(P.poses[wrong])), inflect(speaker.say(P.poses[right])))
     if "low" not in (wrong, right) and speaker.chance(0.6):
         text = mended(speaker, speaker.pick(["arms ", "put your arms "]) + wrong[5:], right[5:])
-    return Block(text, (Pose((right,)),), "fixed")
+    return Block(text, (PostureChange((right,)),), "fixed")
 
 
 def multiplied(speaker: Speaker) -> Block:
@@ -903,7 +907,7 @@ def corrected(speaker: Speaker, alone: bool) -> Block | None:
     blocks = [single(speaker)] if alone else few_blocks(speaker, speaker.pick([2, 2, 3]))
     events, (action, name) = events_of(blocks), speaker.pick(R.taken_back)
     whole = [
-        (lambda s: fixed(s.say(P.nevermind, chain(s, blocks).text, s=s.say(P.stay)), Goal("stand")), 10),
+        (lambda s: fixed(s.say(P.nevermind, chain(s, blocks).text, s=s.say(P.stay)), GoalWords("stand")), 10),
         (lambda s: fixed(s.say(R.taking_back, chain(s, blocks).text, a=action, n=name), *events), 7),
         (lambda s: fixed(s.say(P.confirmed, chain(s, blocks).text), *events), 4),
         (lambda s: dropped(s, blocks), 2 if alone else 14),
@@ -955,7 +959,7 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
         blocks = [speaker.make((shape, 4), (repetition, 3), (lambda s: ellipsis(s, 3), 1), (legs, 1))]
         blocks += [simple_block(speaker)] if speaker.chance(0.35) else []
     made = chain(speaker, blocks)
-    posed = any(isinstance(event, Pose) or event.postures for event in made.events)
+    posed = any(isinstance(event, PostureChange) or event.postures for event in made.events)
     if len(made.events) > 1 and not posed and speaker.chance(0.08):
         return throughout(speaker, made), False
     return made, True
@@ -1065,12 +1069,13 @@ def slip(speaker: Speaker, word: str) -> str:
 
 def refusal(speaker: Speaker) -> tuple[str, str]:
     """A text that is refused, and its program."""
-    makers = [(body, 41), (unclear, 34), (rules, 17), (limit, 6), (nothing, 1)]
-    make, _ = speaker.weighted(makers)
-    return make(speaker), f"refuse: {make.__name__}"
+    makers = [("body", beyond_the_body, 41), ("unclear", not_an_order, 34), ("rules", new_rules, 17)]
+    makers += [("limit", too_long, 6), ("nothing", no_words, 1)]
+    reason, make, _ = speaker.weighted(makers)
+    return make(speaker), f"refuse: {reason}"
 
 
-def body(speaker: Speaker) -> str:
+def beyond_the_body(speaker: Speaker) -> str:
     """An action that the robot lacks, alone or among ones that it has."""
     side = speaker.side()
     fill = {name: speaker.say(getattr(R, name)) for name in ("thing", "place", "person")} | {"side": side}
@@ -1085,7 +1090,7 @@ def body(speaker: Speaker) -> str:
     return finished(speaker, Block(text, (), "verb" if speaker.chance(0.8) else "fixed"))
 
 
-def unclear(speaker: Speaker) -> str:
+def not_an_order(speaker: Speaker) -> str:
     """Questions, remarks, quotations, nonsense and other languages."""
     number = str(speaker.rng.randint(2, 60))
     if speaker.chance(0.14):
@@ -1104,7 +1109,7 @@ def unclear(speaker: Speaker) -> str:
     return written(speaker, tidy(text))
 
 
-def rules(speaker: Speaker) -> str:
+def new_rules(speaker: Speaker) -> str:
     """Attempts to change what the planner may say."""
     program = None
     while not program:
@@ -1122,18 +1127,18 @@ def rules(speaker: Speaker) -> str:
     return written(speaker, tidy(text))
 
 
-def limit(speaker: Speaker) -> str:
+def too_long(speaker: Speaker) -> str:
     """More than eight goals."""
     size = new_amount(speaker, "length").text
     makers = [(lambda s: repetition(s, fits=False), 5), (lambda s: telegram(s, s.rng.randint(9, 13)), 2)]
     makers += [(lambda s: chain(s, [simple_block(s) for _ in range(s.rng.randint(9, 11))]), 2)]
-    makers += [(lambda s: Block(s.say(R.limit, a=size), (Goal("stand"),) * 9), 2)]
+    makers += [(lambda s: Block(s.say(R.limit, a=size), (GoalWords("stand"),) * 9), 2)]
     while True:
         made = speaker.make(*makers)
         if program_of(made.events) == "refuse: limit":
             return finished(speaker, made)
 
 
-def nothing(speaker: Speaker) -> str:
+def no_words(speaker: Speaker) -> str:
     """No words at all."""
     return speaker.pick(R.nothing)
