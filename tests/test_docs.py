@@ -91,6 +91,7 @@ NOT_RUN = {
     "python -m http.server": "it serves until it is stopped",
     "PYTHONPATH=. python experiments/teach_arms.py": "five minutes; tests/bodies/test_teach_arms.py trains a tiny one",
     "PYTHONPATH=. python experiments/held_out_feedback.py": "minutes, and a dataset of a million steps",
+    "make benchmark": "minutes on an idle machine, and packages of peers",
     "python experiments/page_speed.py": "it wants an idle machine; test_web.py visits the same page",
     "python experiments/page_suite.py": (
         "minutes; test_web.py compares physics and transformer with Python's, step by step"

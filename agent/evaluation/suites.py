@@ -165,6 +165,12 @@ def score_commands(mean: dict[str, float | None]) -> float:
     return (mean["survival"] or 0.0) * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
 
 
+def score_postures(mean: Mapping[str, Any]) -> float:
+    """The same for the mean row of the postures suite."""
+    errors = (mean["height_error_m"], mean["arm_error_rad"])
+    return mean["survival"] * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
+
+
 def score_policy(policy: "MotorPolicy", reward: str, postures: bool, seed: int) -> tuple[float, dict, dict]:
     """Score of a policy in training (higher is better); results of the commands suite, or of ten episodes of the
     native suite; and the means of all measures. With `postures`, the postures suite counts too.
@@ -177,10 +183,7 @@ def score_policy(policy: "MotorPolicy", reward: str, postures: bool, seed: int) 
     if postures:
         posed = measure_postures(policy, episodes=2, seed=seed)["mean"]
         mean = mean | {f"postures_{name}": value for name, value in posed.items() if name != "episodes"}
-        errors = [
-            1.0 if posed[name] is None else min(1.0, posed[name]) for name in ("height_error_m", "arm_error_rad")
-        ]
-        score += posed["survival"] * (2 - sum(errors))
+        score += score_postures(posed)
     return score, measured, mean
 
 

@@ -81,7 +81,7 @@ SURE = 0.7  # if the greedy answer is less probable, others are sampled
 DRAWN = 8  # answers that are sampled then
 MAX_PROMPT_TOKENS = 256  # a longer text is refused as unclear
 MAX_ANSWER_TOKENS = 192
-PROPOSAL_ROUNDS = 20  # of sampling programs, at most
+PROPOSAL_ROUNDS = 100  # of sampling programs, at most
 DRAFT_TOKENS = 16  # drafted per forward pass, over all texts: more would cost as much as they save
 PLACEHOLDER = "{text}"
 
