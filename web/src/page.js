@@ -129,7 +129,11 @@ class Page {
 
   #goTo(x, y) {
     const [ahead, left] = this.robot.seenFromBody(x, y);
-    if (Math.max(Math.abs(ahead), Math.abs(left)) > Number(G.AMOUNTS.place.at(-1))) return;
+    const farthest = Number(G.AMOUNTS.place.at(-1));
+    if (Math.max(Math.abs(ahead), Math.abs(left)) > farthest) {
+      this.#tell(`That is too far: click within ${farthest} meters of the robot.`, true);
+      return;
+    }
     this.#pursue({ goals: [new PlaceGoal(ahead, left, $("speed").value, this.#posture).onGrid()] });
     this.scene.mark([x, y]);
   }

@@ -63,18 +63,19 @@ export class View {
   }
 
   #listen() {
-    let moved = 0;
-    this.canvas.addEventListener("pointerdown", ({ pointerId }) => {
-      moved = 0;
+    let [start, last] = [null, null]; // where the pointer was pressed, and where it was seen last
+    this.canvas.addEventListener("pointerdown", ({ pointerId, clientX, clientY }) => {
+      start = last = [clientX, clientY];
       this.canvas.setPointerCapture(pointerId);
     });
-    this.canvas.addEventListener("pointermove", ({ buttons, movementX, movementY }) => {
-      if (!buttons) return;
-      moved += Math.abs(movementX) + Math.abs(movementY);
-      this.#turn(-PIXEL_TURN * movementX, PIXEL_TURN * movementY);
+    this.canvas.addEventListener("pointermove", ({ buttons, clientX, clientY }) => {
+      if (!buttons || !last) return;
+      this.#turn(PIXEL_TURN * (last[0] - clientX), PIXEL_TURN * (clientY - last[1]));
+      last = [clientX, clientY];
     });
-    this.canvas.addEventListener("pointerup", (event) => {
-      if (moved <= CLICK_PIXELS) this.#click(event);
+    this.canvas.addEventListener("pointerup", ({ clientX, clientY }) => {
+      if (start && Math.hypot(clientX - start[0], clientY - start[1]) <= CLICK_PIXELS) this.#click(clientX, clientY);
+      start = last = null;
     });
     const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     this.canvas.addEventListener("keydown", (event) => {
@@ -84,7 +85,7 @@ export class View {
     });
   }
 
-  #click({ clientX, clientY }) {
+  #click(clientX, clientY) {
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
     const { position, ahead, right, up, half } = this.camera;
     const across = (half * (2 * (clientX - left) - width)) / height;
