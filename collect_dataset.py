@@ -52,7 +52,8 @@ from agent.bodies import Body, find_body
 from agent.data import hindsight, schema
 from agent.data.schema import Shard
 from agent.feedback import proposals
-from agent.goals import GRID_STEP, HEIGHTS, Goal, GoalProgram, Pose, Progress
+from agent.feedback.trials import expected_seconds
+from agent.goals import GRID_STEP, HEIGHTS, Goal, GoalProgram
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation import video
 from agent.simulation.curriculum import Curriculum, control_steps, nearest_on_grid
@@ -83,7 +84,7 @@ class Arguments(arguments.StageArguments):
     resume: bool = option(False, "continue after the shards in output_dir")
     seed: int = 0
 
-    num_steps: int = option(512_000, "steps to collect, rounded up to whole shards")
+    num_steps: int = option(512_000, "steps to collect, rounded up to a shard for each process")
     num_envs: int = option(128, "parallel bodies per process; more are faster per step and make larger shards")
     num_threads: int = option(0, "threads that step the physics; 0: this process's share of the cores")
     shard_steps: int = option(1000, "steps of each body in a shard, and maximum length of an episode")
@@ -93,7 +94,7 @@ class Arguments(arguments.StageArguments):
     posture_share: float = option(0.5, "share of the goals with a crouch or an arm pose")
     posture_switch_share: float = option(0.2, "share of the switches between goals that change only the posture")
     correction_share: float = option(0.4, "share of the episodes in which short corrections interrupt the goals")
-    recovery_share: float = option(0.3, "share of episodes that start from another body's mid-motion state, disturbed")
+    recovery_share: float = option(0.3, "share of episodes that start in the current state of any body, disturbed")
 
     def validate_numbers(self):
         arguments.check_counts(self, "num_steps", "num_envs", "shard_steps")
@@ -282,8 +283,7 @@ def read_schedules(path: Path, body: Body) -> list[Schedule]:
 
 
 def schedule_of(program: GoalProgram, body: Body) -> Schedule:
-    start = Progress(0.0, Pose(), Pose(), 0.0, 0.0)
-    seconds = [GOAL_SECONDS[1] if goal.open else goal.expected_seconds(start) for goal in program.goals]
+    seconds = [GOAL_SECONDS[1] if goal.open else expected_seconds(goal) for goal in program.goals]
     steps = [max(1, round(each / body.control_seconds)) for each in seconds]
     return list(zip(goal_commands(program.goals, body), steps, strict=True))
 

@@ -50,7 +50,6 @@ SUITES: dict[str, Callable[..., dict]] = {
     "feedback": suites.measure_feedback,
     "native": suites.measure_native,
 }
-DEFAULT_EPISODES = 20
 PROPOSED = 256  # programs
 
 
@@ -62,7 +61,7 @@ class Arguments:
     actor: str = option("agent", f"one of {', '.join(ACTORS)}")
     suite: str = option("commands", f"one of {', '.join(SUITES)}")
     episodes: int = option(
-        DEFAULT_EPISODES,
+        20,
         "episodes per command, goal or program, with five places each; switches: episodes of --minutes; feedback: "
         "instructions; native and adapt: in total (adapt is defined for 2048)",
     )
@@ -103,9 +102,11 @@ class Arguments:
             ("minutes", 1, ("switches",)),
             ("instructions_file", "", ("instructions",)),
             ("random_commands", 0, ("commands", "shoves")),
+            ("episodes", 20, [suite for suite in SUITES if suite != "instructions"]),
+            ("num_threads", 0, [suite for suite in SUITES if suite != "instructions"]),
         ):
             if getattr(self, name) != unset and self.suite not in users:
-                raise ValueError(f"{name}={getattr(self, name)} is for suite {' or '.join(users)}: leave it out")
+                raise ValueError(f"{name}={getattr(self, name)} is for suite {', '.join(users)}: leave it out")
 
 
 def main(args: Arguments) -> None:
@@ -132,7 +133,7 @@ def main(args: Arguments) -> None:
     if args.json:
         runs.write_json(args.json, document)
     else:
-        print(json.dumps(document, indent=2))
+        print(json.dumps(document, indent=2, allow_nan=False))
 
 
 def load_actor(name: str, kind: str, body: str) -> Any:
@@ -155,8 +156,8 @@ def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgr
     """Results of the suite for one actor."""
     if args.suite == "instructions":
         return suites.measure_instructions(actor, instructions, args.seed)
-    if args.suite in ("goals", "places", "adapt") and args.actor == "agent":
-        actor = actor.transformer  # these suites do the agent's steering themselves
+    if args.suite in ("switches", "goals", "places", "adapt") and args.actor == "agent":
+        actor = actor.transformer  # each body gets new goals at times of its own, and these suites do the steering
     settings: dict[str, Any] = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
     if args.suite in ("commands", "shoves"):
         drawn = args.random_commands

@@ -36,6 +36,7 @@ from agent.feedback import lessons
 from agent.language import feedback_turns
 from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer, model_files
 from agent.language.corpus import generator, written
+from agent.language.corpus.written import Sentence
 from agent.language.planner import DTYPES, READ, Planner, Turn
 from agent.language.program import parse, score
 from agent.models.decision_transformer import GoalDecisionTransformer
@@ -94,6 +95,8 @@ class Arguments(arguments.TrainingArguments):
     def validate_sources(self):
         if self.init_from and (self.base_model != PACKAGED or self.base_revision):
             raise ValueError("--init_from brings its own base model: leave out --base_model and --base_revision")
+        if self.base_revision and self.base_model == PACKAGED:
+            raise ValueError(f"base_revision={self.base_revision!r} is of a Hub repo: give its --base_model too")
         if bool(self.dataset) != bool(self.feedback_examples):
             raise ValueError("--dataset and --feedback_examples go together: give both, or neither")
         if self.agent_dir and not (self.policy and self.decision_transformer):
@@ -124,7 +127,7 @@ def main(args: Arguments) -> None:
     planner = base_planner(args, sources)
     rows = tokenized(planner, training_turns(args, sources))
     development = written.sentences("development", args.eval_examples)
-    weights = train(args, planner, rows, development[::2], metrics)
+    weights = train(args, planner, rows, Evaluation(args, planner, development[::2], metrics))
     if process.is_main_process:
         assert metrics
         planner.save_pretrained(output, weights)
@@ -244,21 +247,11 @@ def tokenized(planner: Planner, turns: list[Turn]) -> Dataset:
     """Token ids of the turns, and a mask that limits the loss to the answers."""
     chat = planner.chat
     pairs = [(chat.prompt_ids(turn.task, turn.text), chat.answer_ids(turn.answer)) for turn in turns]
-    return Dataset.from_list(
-        [
-            {"input_ids": prompt + answer, "completion_mask": [0] * len(prompt) + [1] * len(answer)}
-            for prompt, answer in pairs
-        ]
-    )
+    masks = [[0] * len(prompt) + [1] * len(answer) for prompt, answer in pairs]
+    return Dataset.from_dict({"input_ids": [prompt + answer for prompt, answer in pairs], "completion_mask": masks})
 
 
-def train(
-    args: Arguments,
-    planner: Planner,
-    rows: Dataset,
-    development: list[written.Sentence],
-    metrics: runs.Metrics | None,
-) -> dict[str, torch.Tensor]:
+def train(args: Arguments, planner: Planner, rows: Dataset, evaluation: TrainerCallback) -> dict[str, torch.Tensor]:
     """Train the planner's adapter on the answers of `rows`, and return its weights.
 
     Under FSDP the model stays sharded; the main process gets the weights of all shards.
@@ -294,7 +287,7 @@ def train(
         train_dataset=rows,
         processing_class=planner.tokenizer,
         peft_config=None if args.init_from else lora(args),
-        callbacks=[Evaluation(args, planner, development, metrics)],
+        callbacks=[evaluation],
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(ProgressBar)
@@ -334,13 +327,7 @@ def lora(args: Arguments) -> LoraConfig:
 class Evaluation(TrainerCallback):
     """Scores the planner on development sentences every `eval_steps` updates, and records what the trainer logs."""
 
-    def __init__(
-        self,
-        args: Arguments,
-        planner: Planner,
-        development: list[written.Sentence],
-        metrics: runs.Metrics | None,
-    ):
+    def __init__(self, args: Arguments, planner: Planner, development: list[Sentence], metrics: runs.Metrics | None):
         self.args, self.planner, self.development, self.metrics = args, planner, development, metrics
 
     def on_step_end(self, args, state, control, model: Any = None, **kwargs):
@@ -360,7 +347,7 @@ class Evaluation(TrainerCallback):
             self.metrics.add(state.global_step, values)
 
 
-def evaluate(planner: Planner, sentences: list[written.Sentence]) -> dict[str, float]:
+def evaluate(planner: Planner, sentences: list[Sentence]) -> dict[str, float]:
     """How well the planner reads sentences; without a share that has no sentence."""
     meant = [parse(each.program, planner.body) for each in sentences]
     shares = score(planner.parse_batch([each.text for each in sentences]), meant)

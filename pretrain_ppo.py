@@ -517,7 +517,7 @@ def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float,
 def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
     """Evaluate the policy, save it if it is the best so far, and return what to log."""
     postures = bool(args.low_share or args.arms_share)
-    score, evaluation, mean = score_policy(policy, args.reward, postures, args.seed)
+    score, evaluation, mean = score_policy(policy, args.reward, postures, args.seed, args.num_threads or None)
     if progress["best_score"] is None or score > progress["best_score"]:
         progress["best_score"], progress["best"] = score, mean
         made = {"name": args.push_to_hub or Path(args.output_dir).name, "steps": progress["step"]}

@@ -37,7 +37,7 @@ from agent.artefacts import arguments, cards, checkpoints, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import BODIES
 from agent.data.windows import Steps, data_files, open_bodies, sample_windows, take_windows
-from agent.evaluation.suites import COMMANDS, measure_commands, score_commands
+from agent.evaluation.suites import COMMANDS, measure_commands, tracking_score
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
 from agent.simulation.env import env_id
 from agent.simulation.video import film
@@ -193,10 +193,11 @@ def main(args: Arguments) -> None:
             done = progress["update"] == args.updates
             row = {}
             if done or progress["update"] % args.log_every == 0:
-                row = {name: float(np.mean([each[name] for each in recent])) for name in recent[0]}
+                names = dict.fromkeys(name for each in recent for name in each)  # skipped updates lack some
+                row = {name: float(np.mean([each[name] for each in recent if name in each])) for name in names}
                 row["time/hours"] = progress["seconds"] / 3600
                 recent.clear()
-                bar.set_postfix_str(f"loss {row['loss/action']:.5f}")
+                bar.set_postfix_str(f"loss {row.get('loss/action', np.nan):.5f}")
             evaluated = done or progress["update"] % args.evaluate_every == 0
             if accelerator.is_main_process and evaluated:
                 row |= keep_if_best(averaged, args, bodies, progress)
@@ -287,7 +288,8 @@ def update(args: Arguments, accelerator: Accelerator, model, optimizer, batches:
         optimizer.step()
     optimizer.zero_grad()
     mean = accelerator.reduce(loss.detach(), "mean")
-    return {"loss/action": float(mean), "loss/skipped": float(not finite), "policy/gradient_norm": float(norm)}
+    learned = {"loss/action": float(mean), "policy/gradient_norm": float(norm)} if finite else {}
+    return learned | {"loss/skipped": float(not finite)}
 
 
 def keep_if_best(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress: dict) -> dict[str, float]:
@@ -312,7 +314,8 @@ def evaluate(model: Model, args: Arguments) -> tuple[float, dict[str, float]]:
     torch.set_num_threads(1)  # the cores are for the physics threads
     mean = measure_commands(model, COMMANDS, episodes=args.evaluation_episodes, seed=args.seed)["mean"]
     torch.set_num_threads(threads)
-    return score_commands(mean), {name: mean[name] for name in MEASURED if mean[name] is not None}
+    score = tracking_score(mean, "velocity_error", "yaw_error")
+    return score, {name: mean[name] for name in MEASURED if mean[name] is not None}
 
 
 @torch.no_grad()

@@ -270,7 +270,7 @@ class MotorAgent:
             program.goals, self.body, start=self._starts([program])[0], judge=judge, max_corrections=max_corrections
         )
         result = RunResult(program, pursuit.outcomes, pursuit.corrections)
-        self._pursuits, self._batched = [pursuit], False
+        self._pursuits, self._batched, self._fresh = [pursuit], False, True
         data = goal_env(env).data
         rollout = Rollout(self.transformer, env, heading_observation(data.qpos, data.qvel))
         rollout.prompt(pursuit.command)

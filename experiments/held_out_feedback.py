@@ -46,7 +46,8 @@ def main() -> None:
         rows = proposals.shown(table)
         told = [rows[place] for place in rng.permutation(len(rows))]
         prompts.append(planner.chat.prompt_ids(PROPOSE, table_text(told)))
-    programs = [parse(answer, planner.body) for answer, _ in planner.answer(PROPOSE, prompts)]
+    answers = planner.answer(PROPOSE, prompts)
+    programs = [parse(answer.partition(": ")[2], planner.body) for answer, _ in answers]
     share(
         "proposal",
         [

@@ -114,5 +114,5 @@ def write_dataset(folder):
     bounds = {"dataset_from_index": starts, "dataset_to_index": starts + STEPS}
     parquet.write_table(pa.table(episodes | bounds), path)
     schema.write_tasks(folder, tasks)
-    info = {"goal_version": GOAL_VERSION, "total_frames": count, "total_episodes": EPISODES}
+    info = {"body": BODY.name, "goal_version": GOAL_VERSION, "total_frames": count, "total_episodes": EPISODES}
     runs.write_json(folder / "meta" / "info.json", info)

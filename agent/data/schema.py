@@ -8,7 +8,7 @@ A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/l
     meta/info.json  meta/stats.json
     README.md                                 the card, by which `datasets.load_dataset` finds the data
 
-Actions are in the env's own units. A dataset has one body, which meta/info.json names; the default is humanoid.
+Actions are in the env's own units. A dataset has one body, which meta/info.json names.
 
 Shapes: R rows of a shard, A actions, G = 5 numbers of a command (`agent.goals.COMMAND_AXES`).
 """
@@ -283,9 +283,9 @@ def read_info(folder: Path) -> dict:
     unknown body.
     """
     path = folder / "meta" / "info.json"
-    info = {"body": "humanoid"} | runs.read_json(path)  # datasets of version 1 do not name it
-    find_body(info["body"])
+    info = runs.read_json(path)
     check_goal_version(info.get("goal_version"), str(folder))
+    find_body(info.get("body", ""))
     for name in ("total_frames", "total_episodes"):
         if not isinstance(info.get(name), int):
             raise ValueError(f"{path} has no {name}: collect with --resume to complete the dataset")

@@ -151,10 +151,10 @@ def _map_steps(folders: Sequence[Path]) -> Steps:
         (folder.resolve(), total, [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths])
         for folder, total, paths in zip(folders, totals, map(schema.shard_paths, folders), strict=True)
     ]
-    version = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
-    cache = Path(HF_DATASETS_CACHE) / "records" / version
     types = {"records": record_type(body.observation_size, body.action_size), "goals": np.dtype("i8")}
     types |= {name: np.dtype(schema.columns(body)[source].dtype) for name, source in SOURCES.items()}
+    version = hashlib.sha256(repr((files, types)).encode()).hexdigest()[:16]
+    cache = Path(HF_DATASETS_CACHE) / "records" / version
     if not cache.is_dir():
         lock = cache.with_name(f"{version}.lock")
         with runs.writing(lock), filelock.FileLock(lock):

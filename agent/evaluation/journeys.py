@@ -14,9 +14,9 @@ from tqdm import tqdm
 from agent.bodies import Body
 from agent.evaluation.suites import mean_of, random_goals
 from agent.feedback.pursuit import Pursuit
-from agent.feedback.trials import random_place, random_program
+from agent.feedback.trials import FURTHEST, random_place, random_program
 from agent.goals import CRUISE, HEADING_TOLERANCE, PLACE_TOLERANCE, Goal, PlaceGoal, Pose, VelocityGoal, wrap
-from agent.simulation.curriculum import WITHIN
+from agent.simulation.curriculum import WITHIN, control_steps
 from agent.simulation.heading import yaw
 from agent.simulation.physics import BodyState
 from agent.simulation.rollouts import Actor, Rollout
@@ -33,7 +33,6 @@ LINES = (
 LINE_METERS, LINE_DEGREES = 0.3, 5.0  # largest deviation from a line that counts as kept
 SQUARE = (VelocityGoal(1.0, meters=3), VelocityGoal(0.0, 0.0, 0.8, degrees=90)) * 4
 PLACES = 5  # per episode
-FURTHEST = 5.0  # m, of a place
 HOME_METERS = 0.3  # from home or the start of a square, within which it counts as reached
 REST_SECONDS = 1.5  # from the end of a program until the body stands still
 JOURNEY_SECONDS = 240.0  # more than any of these programs should take
@@ -48,15 +47,12 @@ class Journey:
     """One body's execution of a program, by ground truth. Poses are seen from where it began."""
 
     pursuit: Pursuit
+    fell: bool  # before it came to rest
     ends: list[Pose]  # at the end of each goal
     rest: Pose  # REST_SECONDS after the last
     seconds: float  # of the program
     meters: float  # of the path
     drift: Pose  # error of the odometry at the end of the program
-
-    @property
-    def finished(self) -> bool:
-        return len(self.ends) == len(self.pursuit.goals) and not self.pursuit.fell
 
 
 def run_journeys(
@@ -69,13 +65,16 @@ def run_journeys(
     rollout = Rollout.start(actor, envs, seed, [pursuit.command for pursuit in pursuits])
     origins = [Pose(*pose) for pose in _poses(envs.state).tolist()]
     poses, ways, last = [Pose()] * count, np.zeros(count), _poses(envs.state)
+    fell = np.zeros(count, dtype=bool)
     ends: list[list[Pose]] = [[] for _ in programs]
     found: dict[int, Journey] = {}
     over: dict[int, int] = {}  # body -> step at which its program ended
     rest = round(REST_SECONDS / body.control_seconds)
     for number in tqdm(range(round(JOURNEY_SECONDS / body.control_seconds)), desc="measure", unit="step", leave=False):
         step = rollout.step()
+        fell |= step.fell
         now = _poses(envs.final_state)
+        now = np.where(np.isfinite(now), now, last)  # after a simulation that diverged
         now[:, 2] = last[:, 2] + np.remainder(now[:, 2] - last[:, 2] + math.pi, math.tau) - math.pi
         ways += np.linalg.norm(now[:, :2] - last[:, :2], axis=1)
         last, changed = now, False
@@ -88,9 +87,10 @@ def run_journeys(
                     over[row] = number
                     drift = Pose(*np.subtract(pursuit.odometry.pose, poses[row]).tolist())
                     seconds = (number + 1) * body.control_seconds
-                    found[row] = Journey(pursuit, ends[row], poses[row], seconds, float(ways[row]), drift)
+                    meters = float(ways[row])
+                    found[row] = Journey(pursuit, bool(fell[row]), ends[row], poses[row], seconds, meters, drift)
             elif number == over[row] + rest:
-                found[row] = replace(found[row], rest=poses[row])
+                found[row] = replace(found[row], fell=bool(fell[row]), rest=poses[row])
         if len(over) == count and number >= max(over.values()) + rest:
             break
         if changed:
@@ -125,15 +125,15 @@ def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | No
     for name, group in programs.items():
         journeys = run_journeys(actor, group, seed, num_threads)
         everything += journeys
-        row = {"text": name, "episodes": len(group), "survival": mean_of([not each.pursuit.fell for each in journeys])}
+        row = {"text": name, "episodes": len(group), "survival": mean_of([not each.fell for each in journeys])}
         if name.startswith("places"):
             row |= _places_row(journeys)
         elif name.startswith(("home", "square")):
-            row |= _home_row([each for each in journeys if each.finished], len(group))
+            row |= _home_row([each for each in journeys if not each.fell], len(group))
         else:
-            row |= _line_row([each for each in journeys if each.finished], len(group))
+            row |= _line_row([each for each in journeys if not each.fell], len(group))
         rows.append(row)
-    done = [each for each in everything if each.finished]
+    done = [each for each in everything if not each.fell]
     off = [100 * math.hypot(each.drift.x, each.drift.y) / max(each.meters, 0.5) for each in done]
     turn = [abs(math.degrees(each.drift.heading)) / each.seconds * 60 for each in done]
     odometry = {"percent_of_way": mean_of(off), "degrees_per_minute": mean_of(turn)}
@@ -141,19 +141,19 @@ def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | No
 
 
 def _places_row(journeys: list[Journey]) -> dict[str, float | None]:
-    """Reached are shares of all journeys; times are medians of those that ended without a fall."""
+    """`reached` is a share of all journeys; errors and times are of those without a fall."""
     errors, extra, ratios = [], [], []
     for each in journeys:
+        if each.fell:
+            continue
         (goal,) = each.pursuit.goals
         assert isinstance(goal, PlaceGoal)
         errors.append(math.hypot(each.rest.x - goal.ahead, each.rest.y - goal.left))
         straight = math.hypot(goal.ahead, goal.left) / CRUISE[goal.speed]
-        if each.finished:
-            ratios.append(each.seconds / straight)
-            extra.append(each.seconds - 1.5 * straight)
-    done = [not each.pursuit.fell for each in journeys]
+        ratios.append(each.seconds / straight)
+        extra.append(each.seconds - 1.5 * straight)
     return {
-        "reached": mean_of([error <= PLACE_TOLERANCE and stands for error, stands in zip(errors, done, strict=True)]),
+        "reached": sum(error <= PLACE_TOLERANCE for error in errors) / len(journeys),
         "error_m": mean_of(errors),
         "seconds_over_straight": float(np.median(ratios)) if ratios else None,
         "seconds_beyond_1.5_straight": float(np.median(extra)) if extra else None,
@@ -207,7 +207,7 @@ def _adapt(actor: Actor, count: int, rng: np.random.Generator, body: Body, num_t
     envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
     pursuits = [Pursuit((goal,), body) for goal in _adapt_goals(rng, count, body)]
     rollout = Rollout.start(actor, envs, int(rng.integers(2**31)), [pursuit.command for pursuit in pursuits])
-    shortest, longest = (round(seconds / body.control_seconds) for seconds in ADAPT_GOAL_SECONDS)
+    shortest, longest = control_steps(ADAPT_GOAL_SECONDS, body)
     left = rng.integers(shortest, longest + 1, count)
     alive = np.ones(count, dtype=bool)
     for _ in tqdm(range(round(ADAPT_SECONDS / body.control_seconds)), desc="adapt", unit="step", leave=False):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from agent.artefacts import runs
 from agent.artefacts.cards import cell
+from agent.bodies import find_body
 from agent.goals import VelocityGoal
 from agent.simulation import video
 from agent.simulation.env import FRAME_SIZE
@@ -19,7 +20,7 @@ from agent.simulation.rollouts import Actor
 
 
 def film(actor: Actor, seed: int) -> bytes:
-    """The actor going through `video.SCENES`, or as far as it gets without a fall, as an MP4 file."""
+    """The actor going through the scenes of its body, or as far as it gets without a fall, as an MP4 file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         video.write_video(path, video.perform(actor, seed), actor.body)
@@ -31,14 +32,18 @@ def write_report(path: str | Path, results: Sequence[Mapping], clips: Sequence[b
     names = [f"{result['agent']} ({result['actor']})" for result in results]
     title = f"Suite {results[0]['suite']}, seed {results[0]['seed']}"
     means = [numbers(result) | numbers(result.get("mean", {})) for result in results]
-    sections = [table("Over all", ["measure", *names], [[key, *(mean[key] for mean in means)] for key in means[0]])]
-    rows = [{label(row): numbers(row) for row in result.get("rows", [])} for result in results]
+    measures = dict.fromkeys(key for mean in means for key in mean)
+    overall = [[key, *(mean.get(key) for mean in means)] for key in measures]
+    sections = [table("Over all", ["measure", *names], overall)]
+    rows = [labeled(result.get("rows", [])) for result in results]
+    labels = dict.fromkeys(key for each in rows for key in each)
     for measure in dict.fromkeys(key for each in rows for row in each.values() for key in row):
-        values = [[key, *(each.get(key, {}).get(measure) for each in rows)] for key in rows[0]]
+        values = [[key, *(each.get(key, {}).get(measure) for each in rows)] for key in labels]
         sections += [bars(measure, names, values), table(measure, ["", *names], values)]
-    for name, clip in zip(names, clips, strict=True):
+    for name, result, clip in zip(names, results, clips, strict=True):
         source = f"data:video/mp4;base64,{base64.b64encode(clip).decode()}"
-        scenes = ", then ".join(f"{goal.text} for {seconds:g} s" for goal, seconds in video.SCENES)
+        filmed = video.scenes(find_body(result["body"]))
+        scenes = ", then ".join(f"{goal.text} for {seconds:g} s" for goal, seconds in filmed)
         sections.append(
             f"<h2>{html.escape(name)}</h2><p>{scenes}.</p>"
             f'<video controls muted loop width="{FRAME_SIZE}" src="{source}"></video>'
@@ -70,6 +75,17 @@ def interval(share: Mapping) -> str | None:
     if share["share"] is None:
         return None
     return f"{share['share']:.3f} ({share['low']:.3f} to {share['high']:.3f}, of {share['of']})"
+
+
+def labeled(rows: Sequence[Mapping]) -> dict[str, dict]:
+    """The numbers of each row by its label. Rows with the same label are numbered."""
+    found: dict[str, dict] = {}
+    for row in rows:
+        name, number = label(row), 2
+        while name in found:
+            name, number = f"{label(row)}, {number}", number + 1
+        found[name] = numbers(row)
+    return found
 
 
 def label(row: Mapping) -> str:

@@ -1,7 +1,7 @@
 """Evaluation of an actor in simulation: how well it follows commands, postures and instructions, switches goals, steps
 and uses feedback, and how often it falls.
 
-All bodies of a suite run in one batch. Shapes: N bodies, T steps, M arm joints.
+Most suites run all bodies in one batch. Shapes: N bodies, T steps, M arm joints.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_secon
 from agent.goals import ARMS, Goal, GoalProgram, VelocityGoal
 from agent.language.corpus.generator import examples
 from agent.language.program import parse, score
-from agent.simulation.curriculum import WITHIN, Curriculum
+from agent.simulation.curriculum import WITHIN, Curriculum, control_steps
 from agent.simulation.heading import heading_velocity
 from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.task import feet_apart
@@ -104,6 +104,11 @@ class Trace:
     jumps: np.ndarray  # [T, N] mean change of the actions in ±1 since the step before
 
     @property
+    def returns(self) -> np.ndarray:
+        """Sums [N] of the rewards up to and including the step of a fall."""
+        return (self.rewards * np.vstack([np.ones_like(self.alive[:1]), self.alive[:-1]])).sum(0)
+
+    @property
     def window(self) -> int:
         """Steps in the sliding second that velocities are averaged over."""
         return round(1 / self.control_seconds)
@@ -138,7 +143,6 @@ def measure_commands(
     for index, command in enumerate(commands):
         bodies = slice(index * episodes, (index + 1) * episodes)
         error = (means[:, bodies] - np.asarray(command))[alive[:, bodies]]
-        returns = (trace.rewards * trace.alive)[:, bodies].sum(0)
         row = {
             "command": [float(value) for value in command],
             "skill": goals[index * episodes].skill,
@@ -147,7 +151,7 @@ def measure_commands(
             "velocity_error": mean_of(np.linalg.norm(error[:, :2], axis=1)),
             "yaw_error": mean_of(np.abs(error[:, 2])),
             "action_change": mean_of(trace.jumps[trace.window :, bodies][trace.alive[trace.window :, bodies]]),
-            "native_return": float(returns.mean()) if actor.body.native else None,
+            "native_return": float(trace.returns[bodies].mean()) if actor.body.native else None,
         }
         rows.append(row)
     numbers = ("survival", "velocity_error", "yaw_error", "action_change", "native_return")
@@ -157,33 +161,30 @@ def measure_commands(
     }
 
 
-def score_commands(mean: dict[str, float | None]) -> float:
-    """Score of the mean of `measure_commands`, from 0 to 2. Time after a fall counts with errors of 1, and so does an
-    error that could not be measured. Otherwise a body that falls early would be judged only by its first second.
+def tracking_score(mean: Mapping[str, Any], *errors: str) -> float:
+    """Score of the mean row of a suite, from 0 to 1 for each of the named errors. Time after a fall counts with errors
+    of 1, and so does an error that could not be measured. Otherwise a body that falls early would be judged only by
+    its first second.
     """
-    errors = (mean["velocity_error"], mean["yaw_error"])
-    return (mean["survival"] or 0.0) * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
+    values = [1.0 if mean[name] is None else mean[name] for name in errors]
+    return (mean["survival"] or 0.0) * sum(1 - min(value, 1.0) for value in values)
 
 
-def score_postures(mean: Mapping[str, Any]) -> float:
-    """The same for the mean row of the postures suite."""
-    errors = (mean["height_error_m"], mean["arm_error_rad"])
-    return mean["survival"] * sum(1 - min(1.0 if error is None else error, 1.0) for error in errors)
-
-
-def score_policy(policy: "MotorPolicy", reward: str, postures: bool, seed: int) -> tuple[float, dict, dict]:
+def score_policy(
+    policy: "MotorPolicy", reward: str, postures: bool, seed: int, num_threads: int | None
+) -> tuple[float, dict, dict]:
     """Score of a policy in training (higher is better); results of the commands suite, or of ten episodes of the
     native suite; and the means of all measures. With `postures`, the postures suite counts too.
     """
     if reward == "native":
-        measured = measure_native(policy, episodes=10, seed=seed)
+        measured = measure_native(policy, 10, seed, num_threads)
         return measured["mean"]["native_return"], measured, measured["mean"]
-    measured = measure_commands(policy, COMMANDS, episodes=2, seed=seed)
-    score, mean = score_commands(measured["mean"]), measured["mean"]
+    measured = measure_commands(policy, COMMANDS, 2, seed, num_threads)
+    score, mean = tracking_score(measured["mean"], "velocity_error", "yaw_error"), measured["mean"]
     if postures:
-        posed = measure_postures(policy, episodes=2, seed=seed)["mean"]
+        posed = measure_postures(policy, 2, seed, num_threads)["mean"]
         mean = mean | {f"postures_{name}": value for name, value in posed.items() if name != "episodes"}
-        score += score_postures(posed)
+        score += tracking_score(posed, "height_error_m", "arm_error_rad")
     return score, measured, mean
 
 
@@ -208,7 +209,7 @@ def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads:
     measured = {
         "survival": trace.alive.mean(0),
         "forward_speed": (trace.forward * counted).sum(0) / counted.sum(0),
-        "native_return": (trace.rewards * counted).sum(0),
+        "native_return": trace.returns,
     }
     rows = [
         {"episode": episode} | {name: float(values[episode]) for name, values in measured.items()}
@@ -228,7 +229,7 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
     """
     rng = np.random.default_rng(seed)
     control_seconds = actor.body.control_seconds
-    shortest, longest = (round(seconds / control_seconds) for seconds in SWITCH_SECONDS)
+    shortest, longest = control_steps(SWITCH_SECONDS, actor.body)
     minute = round(MINUTE / control_seconds)
     steps = minutes * minute
     switches = [np.cumsum(rng.integers(shortest, longest + 1, steps // shortest + 1)) for _ in range(episodes)]
@@ -331,7 +332,7 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     for index, (height, arms, name) in enumerate(cases):
         bodies = slice(index * episodes, (index + 1) * episodes)
         alive = trace.alive[first:, bodies]
-        low = height == "low" and body.crouch_height is not None
+        low = height == "low"
         off = np.abs(trace.height[first:, bodies] - (body.crouch_height or 0.0))[alive]
         means = trace.means(trace.arms[:, bodies])[first - trace.window + 1 :]
         pose = np.abs(means - body.arm_angles[ARMS.index(arms)])[alive]
@@ -406,7 +407,6 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
         miss, feedback = "parse", "understood otherwise"
         if program == meant:
             env.reset(seed=seed)
-            agent.reset()
             result = agent.run(program, env, max_seconds=INSTRUCTION_SECONDS)
             miss = "" if result.success else "fall" if any(outcome.fell for outcome in result.outcomes) else "motion"
             feedback = result.feedback

@@ -7,8 +7,7 @@ The verdict uses the rounded numbers of the report: meters, seconds and velociti
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import TypeGuard
 
 from agent.goals import (
     AMOUNTS,
@@ -31,10 +30,17 @@ POSTURE_SECONDS = 2.0  # to change posture; shorter goals need not hold theirs
 STUMBLE = 0.95  # uprightness below which a body that did not fall has stumbled: 18 degrees off the vertical
 STEADY_SECONDS = 1.0  # of standing after a stumble
 HOLD_SECONDS = 2.0  # for which a missed velocity is commanded again
-REPAIRED_SHARE = 0.5  # of a tolerance; from here on, a deviation of a missed goal is repaired
+REPAIRED_SHARE = 0.5  # of a tolerance; from here on, a deviation is barely kept, and repaired if the goal is missed
 
 # What can be wrong with a goal.
 CAUSES = ("met", "fall", "end", "facing", "drift", "speed", "posture")
+# The skill that undoes a drift.
+UNDOES = {
+    "left": "sidestep_right",
+    "right": "sidestep_left",
+    "forward": "walk_backward",
+    "backward": "walk_forward",
+}
 STAND = VelocityGoal()
 
 
@@ -59,9 +65,14 @@ class Deviation:
         return self.share > 1 + 1e-9
 
     @property
+    def repaired(self) -> bool:
+        """Whether it is repaired if the goal is missed."""
+        return self.share >= REPAIRED_SHARE
+
+    @property
     def judged(self) -> str:
-        """The text, and whether the deviation is a miss: "3 - 2.1 = 0.9 meters short, missed"."""
-        return f"{self.text}, {'missed' if self.missed else 'kept'}"
+        """The text and a verdict on it: "3 - 2.1 = 0.9 meters short, missed"."""
+        return f"{self.text}, {'missed' if self.missed else 'barely kept' if self.repaired else 'kept'}"
 
 
 @dataclass(frozen=True)
@@ -133,14 +144,12 @@ class GoalOutcome:
         if goal.straight:
             x, y, _ = progress.pose
             drift = rounded((goal.vx * y - goal.vy * x) / planar, "meters")
-            gone = max(math.hypot(x, y), goal.meters or 0.0)
-            text = _amount(drift, "meters", "left", "right")
-            yield Deviation("drift", abs(drift) / max(DRIFT_TOLERANCE, DRIFT_SHARE * gone), drift, text)
-        if goal.meters is None and goal.degrees is None:
-            axis = int(np.argmax(np.abs(np.subtract(self.velocity, goal.velocity)[:2])))
-            for place, unit, size in ((axis, "m/s", planar), (2, "rad/s", abs(goal.wz))):
-                asked = goal.velocity[place]
-                off = rounded(self.velocity[place] - asked, unit)
+            tolerance = max(DRIFT_TOLERANCE, DRIFT_SHARE * max(math.hypot(x, y), goal.meters or 0.0))
+            yield Deviation("drift", abs(drift) / tolerance, drift, _beside(goal, drift))
+        if _has_speed(goal):
+            sizes = (("m/s", planar), ("m/s", planar), ("rad/s", abs(goal.wz)))
+            for asked, measured, (unit, size) in zip(goal.velocity, self.velocity, sizes, strict=True):
+                off = rounded(measured - asked, unit)
                 text = f"{asked:g} - {rounded(asked + off, unit):g} = {abs(off):g} {unit} off"
                 yield Deviation("speed", abs(off) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * size), abs(off), text)
 
@@ -157,7 +166,10 @@ class GoalOutcome:
     @property
     def report(self) -> str:
         """What was asked and what happened, in words, as the language model reads it."""
-        return f"asked: {self.goal.text}. happened: {self.happened}."
+        asked = self.goal.text
+        if _has_speed(self.goal):
+            asked += f", which is {_speeds(self.goal.velocity)}"
+        return f"asked: {asked}. happened: {self.happened}."
 
     @property
     def happened(self) -> str:
@@ -172,11 +184,8 @@ class GoalOutcome:
         if isinstance(goal, VelocityGoal):
             if not goal.straight and (goal.vx or goal.vy):
                 found = [_amount(progress.meters, "meters", "along the way", "back"), found[-1]]
-            if goal.meters is None and goal.degrees is None:
-                found.append(f"{rounded(self.seconds, 'seconds'):g} seconds")
-                vx, vy, wz = self.velocity
-                speeds = _amount(vx, "m/s", "forward", "backward"), _amount(vy, "m/s", "left", "right")
-                found.append(f"at the end {', '.join(speeds)}, {_amount(wz, 'rad/s', 'left', 'right')}")
+            if _has_speed(goal):
+                found += [f"{rounded(self.seconds, 'seconds'):g} seconds", f"at the end {_speeds(self.velocity)}"]
         elif isinstance(goal, HeadingGoal):
             off = math.degrees(wrap(progress.pose.heading - progress.home.heading))
             found = [found[-1], "faces " + _amount(off, "degrees", "left", "right") + " of the start"]
@@ -246,7 +255,7 @@ def repairs(outcome: GoalOutcome) -> tuple[Goal, ...]:
     if outcome.fell or outcome.met:
         return ()
     goal = outcome.goal
-    off = {each.cause: each.amount for each in outcome.deviations if each.share >= REPAIRED_SHARE}
+    off = {each.cause: each.amount for each in outcome.deviations if each.repaired}
     found: list[Goal] = []
     if outcome.stumbled or "posture" in off:
         found.append(_ended(_skill("stand", goal), "seconds", HOLD_SECONDS if "posture" in off else STEADY_SECONDS))
@@ -275,12 +284,22 @@ def _again(outcome: GoalOutcome) -> Goal:
     return replace(outcome.goal, ahead=ahead, left=left).on_grid()
 
 
+def _has_speed(goal: Goal) -> TypeGuard[VelocityGoal]:
+    """Whether the speed of a goal counts: one that ends by time or by the next prompt."""
+    return isinstance(goal, VelocityGoal) and goal.meters is None and goal.degrees is None
+
+
+def _beside(goal: VelocityGoal, drift: float) -> str:
+    """A drift in meters to the left of the goal's direction, in the words of the report: "0.4 meters backward"."""
+    ahead, left = -goal.vy * drift, goal.vx * drift
+    if abs(left) >= abs(ahead):
+        return _amount(math.copysign(drift, left), "meters", "left", "right")
+    return _amount(math.copysign(drift, ahead), "meters", "forward", "backward")
+
+
 def _back_in_line(goal: VelocityGoal, drift: float) -> VelocityGoal:
     """The skill that undoes a drift in meters to the left of the goal's direction."""
-    ahead, left = -goal.vy * drift, goal.vx * drift  # where the body drifted to
-    if abs(left) >= abs(ahead):
-        return _skill("sidestep_right" if left > 0 else "sidestep_left", goal)
-    return _skill("walk_backward" if ahead > 0 else "walk_forward", goal)
+    return _skill(UNDOES[_beside(goal, drift).split()[-1]], goal)
 
 
 def _reversed(goal: VelocityGoal) -> VelocityGoal:
@@ -329,6 +348,12 @@ def verdict(outcomes: Sequence[GoalOutcome], planned: int) -> str:
         return f"goal {number} of {planned} ({outcome.goal.text}) {why}"
     missing = planned - len(outcomes)
     return f"{missing} of {planned} goals were not started" if missing else f"all {planned} goals met"
+
+
+def _speeds(velocity: tuple[float, float, float]) -> str:
+    """A velocity in words, negative backward and to the right: "1 m/s forward, 0 m/s left, -0.4 rad/s left"."""
+    vx, vy, wz = (rounded(each, "m/s") for each in velocity)
+    return f"{vx:g} m/s forward, {vy:g} m/s left, {wz:g} rad/s left"
 
 
 def _amount(amount: float, unit: str, positive: str, negative: str) -> str:

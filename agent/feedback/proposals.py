@@ -1,8 +1,9 @@
 """Proposals: programs worth collecting, for an agent that does some goals worse than others.
 
 The language model reads a short table of measurements (agent.evaluation.suites.measure_goals): the goals that the
-agent does worst, and how often each was met. It answers with a program that practices the worst of them, each after
-another motion that leads into it. `example` makes the programs that it is trained on.
+agent does worst, in any order, and how often each was met. It names the worst of them and answers with a program that
+practices some of these, each after another motion that leads into it. `example` makes the programs that it is trained
+on.
 """
 
 import json
@@ -45,6 +46,15 @@ class Score:
 def shown(table: Sequence[Score]) -> list[Score]:
     """The rows that the language model is shown: the worst, the worst first."""
     return sorted(table, key=lambda score: score.tenths)[:SHOWN]
+
+
+def worst_first(rows: Sequence[Score]) -> list[tuple[int, list[VelocityGoal]]]:
+    """For 0, 1, 2 and more tenths, the goals that were met so often, until there are three goals or all of `rows`."""
+    levels: list[tuple[int, list[VelocityGoal]]] = []
+    while sum(len(goals) for _, goals in levels) < min(WEAKEST, len(rows)):
+        tenths = len(levels)
+        levels.append((tenths, [score.goal for score in rows if score.tenths == tenths]))
+    return levels
 
 
 def weakest(table: Sequence[Score]) -> set[VelocityGoal]:

@@ -99,10 +99,8 @@ def number(text: str) -> float:
         ValueError: it is not a number.
     """
     if re.fullmatch(DIGITS, text):
-        text = re.sub(r"(?<!^0),(?=[0-9]{3}$)", "", text).replace(
-            ",", "."
-        )  # 1,000 is a thousand, 1,5 and 0,500 are less
-        *whole, last = text.split()
+        # 1,000 is a thousand, 1,5 and 0,500 are less.
+        *whole, last = re.sub(r"(?<!^0),(?=[0-9]{3}$)", "", text).replace(",", ".").split()
         top, _, bottom = last.partition("/")
         if bottom and not float(bottom):
             raise ValueError(f"{text!r} divides by zero")
@@ -130,8 +128,7 @@ def _words(words: list[str]) -> float:
             last = run % 1000  # the five of "two thousand five hundred"
             run, counted = run - last + (last if counted else 1.0) * MULTIPLES[word], True
         elif word in ("a", "an"):
-            follows_part = place > 0 and words[place - 1] in (*PARTS, "of")
-            if not follows_part:  # "half a", "a quarter of a"
+            if place == 0 or words[place - 1] not in (*PARTS, "of"):  # not "half a", "a quarter of a"
                 total, run, counted = total + run, 1.0, True
         elif word in WORD_VALUES:
             hundreds = 0 < run < 10 and WORD_VALUES[word] >= 10  # "one eighty"

@@ -81,15 +81,12 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
     Raises:
         ValueError: it is pickled, needs code of its own, declares more than its weights, is damaged, or not finite.
     """
+    kind, own_code = AutoModelForCausalLM, {"trust_remote_code": False}
     checks.check_artefact(folder, name)
-
-    def build() -> PreTrainedModel:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-
-    checks.check_sizes(folder, name, build)
-    load = AutoModelForCausalLM.from_pretrained
-    return checks.load_weights(load, folder, name, surplus=True, trust_remote_code=False, dtype=dtype)
+    checks.check_sizes(
+        folder, name, lambda: kind.from_config(AutoConfig.from_pretrained(folder, **own_code), **own_code)
+    )
+    return checks.load_weights(kind.from_pretrained, folder, name, surplus=True, dtype=dtype, **own_code)
 
 
 def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> PreTrainedModel:

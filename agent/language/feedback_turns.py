@@ -8,7 +8,7 @@ import numpy as np
 from agent.feedback import proposals
 from agent.feedback.outcomes import GoalOutcome, cause, repairs
 from agent.goals import GoalProgram
-from agent.language.planner import ASSESS, CORRECT, PROPOSE, Turn, missed_text, table_text
+from agent.language.planner import ASSESS, CORRECT, PROPOSE, Turn, missed_text, table_text, worst_text
 
 
 def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
@@ -23,5 +23,6 @@ def examples(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
     for table in itertools.islice(proposals.draw_tables(seed), len(outcomes) // 2):
         rows = proposals.shown(table)
         told = [rows[place] for place in rng.permutation(len(rows))]
-        turns.append(Turn(PROPOSE, table_text(told), proposals.example(table, rng).text))
+        answer = f"{worst_text(told)}: {proposals.example(table, rng).text}"
+        turns.append(Turn(PROPOSE, table_text(told), answer))
     return turns

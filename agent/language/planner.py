@@ -15,6 +15,7 @@ import operator
 import random
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +26,13 @@ import numpy as np
 import torch
 from llguidance import LLMatcher
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from agent.artefacts import hub, runs
 from agent.bodies import Body, find_body
 from agent.feedback.outcomes import CAUSES, Assessment, GoalOutcome
-from agent.feedback.proposals import Score, shown
+from agent.feedback.proposals import GOALS, Score, shown, worst_first
 from agent.goals import GOAL_VERSION, Goal, GoalProgram, check_goal_version
 from agent.language.base_model import (
     ADAPTER,
@@ -60,11 +62,13 @@ READ = Task("Write the robot's program.", GRAMMAR)
 _NUMBER = r"-?\d+(?:\.\d)?"
 _OFF = (
     rf"(?:{_NUMBER} - {_NUMBER} = )?\d+(?:\.\d)? (?:seconds|meters|degrees|m/s|rad/s) "
-    "(?:short|too far|left|right|off|too high|too low), (?:kept|missed)"
+    "(?:short|too far|left|right|forward|backward|off|too high|too low), (?:kept|barely kept|missed)"
 )
-ASSESS = Task("What is off, and was the goal met?", f"(?:{_OFF}(?:; {_OFF}){{0,6}}: )?(?:{'|'.join(CAUSES)})")
+ASSESS = Task("What is off, and was the goal met?", f"(?:{_OFF}(?:; {_OFF}){{0,7}}: )?(?:{'|'.join(CAUSES)})")
 CORRECT = Task("Write a program that repairs the goal.", GRAMMAR)
-PROPOSE = Task("Write a program that practices the worst goals.", GRAMMAR)
+_GOALS = "|".join(goal.text for goal in GOALS)
+_WORST = "(?:; ".join(f"{tenths} (?:none|(?:{_GOALS})(?:, (?:{_GOALS})){{0,7}})" for tenths in range(10)) + ")?" * 9
+PROPOSE = Task("Name the worst goals and write a program that practices them.", f"{_WORST}: {GRAMMAR}")
 TASKS = {"read": READ, "assess": ASSESS, "correct": CORRECT, "propose": PROPOSE}
 
 
@@ -86,8 +90,7 @@ DRAFT_TOKENS = 16  # drafted per forward pass, over all texts: more would cost a
 PLACEHOLDER = "{text}"
 
 
-@dataclass(frozen=True)
-class Parse:
+class Parse(NamedTuple):
     """A program and the total probability of the answers that spell it; 1 if a rule decided."""
 
     program: GoalProgram
@@ -165,7 +168,10 @@ class Planner:
         if largest >= known:  # the model lacks such a token, and llguidance would make a table of all ids
             raise ValueError(f"the tokenizer has ids up to {largest:,}, the language model has {known:,}")
         self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
-        self._matchers = {task: self._matcher(task) for task in TASKS.values()}
+        grammars = {task: LLMatcher.grammar_from_regex(task.grammar) for task in TASKS.values()}
+        self._matchers = {task: LLMatcher(self._vocabulary, grammar) for task, grammar in grammars.items()}
+        if errors := [matcher.get_error() for matcher in self._matchers.values() if matcher.is_error()]:
+            raise ValueError(f"this tokenizer cannot write the grammar of programs: {errors[0]}")
         self._heads: dict[Task, DynamicCache] = {}  # keys and values of the start of each task's prompts
 
     @classmethod
@@ -191,14 +197,8 @@ class Planner:
         if (folder / ADAPTER).is_file():
             model = merge_adapter(model, folder, path)
         try:
-            planner = cls(
-                model.to(device),
-                load_tokenizer(base, name),
-                base_model=config["base_model"],
-                base_revision=config["base_revision"],
-                least_confidence=config["least_confidence"],
-                body=body,
-            )
+            settings = {key: config[key] for key in ("base_model", "base_revision", "least_confidence")}
+            planner = cls(model.to(device), load_tokenizer(base, name), body=body, **settings)
             planner.adapter = folder if (folder / ADAPTER).is_file() else None
             planner.read_heads()
             planner.parse("stand")
@@ -267,26 +267,18 @@ class Planner:
 
     def parse_with_confidence(self, texts: Sequence[str]) -> list[Parse]:
         """Programs with the probability that the model gave to each."""
-        results = {}
-        prompts = {}
-        for place, text in enumerate(texts):
-            ids = self.chat.prompt_ids(READ, text.strip())
-            if not text.strip():
-                results[place] = Parse(GoalProgram(refusal="nothing"), 1.0)
-            elif len(ids) > MAX_PROMPT_TOKENS:
-                results[place] = Parse(GoalProgram(refusal="unclear"), 1.0)
-            else:
-                prompts[place] = ids
-        for place, answers in zip(prompts, self._read(list(prompts.values())), strict=True):
-            chances: dict[GoalProgram, float] = {}
+        results = {text: Parse(GoalProgram(refusal="unclear" if text.strip() else "nothing"), 1.0) for text in texts}
+        prompts = {text: self.chat.prompt_ids(READ, text.strip()) for text in results if text.strip()}
+        prompts = {text: ids for text, ids in prompts.items() if len(ids) <= MAX_PROMPT_TOKENS}
+        for text, answers in zip(prompts, self._read(list(prompts.values())), strict=True):
+            chances: dict[GoalProgram, float] = defaultdict(float)
             for answer, chance in answers.items():
-                program = parse(answer, self.body)
-                chances[program] = chances.get(program, 0.0) + chance
+                chances[parse(answer, self.body)] += chance
             program, confidence = max(chances.items(), key=operator.itemgetter(1))
             if confidence < self.least_confidence:
                 program = GoalProgram(refusal="unclear")
-            results[place] = Parse(program, confidence)
-        return [results[place] for place in range(len(texts))]
+            results[text] = Parse(program, confidence)
+        return [results[text] for text in texts]
 
     def _read(self, prompts: list[list[int]]) -> list[dict[str, float]]:
         """Answers to each prompt and their probabilities: the greedy answer and, if the model is not sure of it, some
@@ -303,11 +295,8 @@ class Planner:
     def assess(self, outcomes: Sequence[GoalOutcome]) -> list[Assessment]:
         """A verdict on each goal: its deviations in words, the cause of a miss, and the probability of this answer."""
         prompts = [self.chat.prompt_ids(ASSESS, outcome.report) for outcome in outcomes]
-        found = []
-        for answer, confidence in self.answer(ASSESS, prompts):
-            off, _, cause = answer.rpartition(": ")
-            found.append(Assessment(cause, off, confidence))
-        return found
+        answers = [(answer.rpartition(": "), confidence) for answer, confidence in self.answer(ASSESS, prompts)]
+        return [Assessment(cause or "met", off, confidence) for (off, _, cause), confidence in answers]
 
     def correct(self, outcomes: Sequence[GoalOutcome], offs: Sequence[str]) -> list[tuple[Goal, ...]]:
         """Goals that repair each missed goal, given its deviations in words, `offs`."""
@@ -333,7 +322,8 @@ class Planner:
         for _ in range(PROPOSAL_ROUNDS):  # what the robot cannot do is drawn again
             seeds = [rng.getrandbits(32) for _ in range(count - len(programs))]
             answers = self.answer(PROPOSE, [prompt] * len(seeds), seeds)
-            programs += [program for program in (parse(answer, self.body) for answer, _ in answers) if program.goals]
+            drawn = (parse(answer.partition(": ")[2], self.body) for answer, _ in answers)
+            programs += [program for program in drawn if program.goals]
             if len(programs) == count:
                 return programs
         raise ValueError(
@@ -349,17 +339,9 @@ class Planner:
         results: dict[int, tuple[str, float]] = {}
         for first in range(0, len(order), READ_AT_ONCE):
             places = order[first : first + READ_AT_ONCE]
-            found = self._decode(
-                task, [prompts[place] for place in places], [seeds[place] for place in places if seeds]
-            )
-            results |= zip(places, found, strict=True)
+            batch, drawn = [prompts[place] for place in places], [seeds[place] for place in places if seeds]
+            results |= zip(places, self._decode(task, batch, drawn), strict=True)
         return [results[place] for place in range(len(prompts))]
-
-    def _matcher(self, task: Task) -> LLMatcher:
-        matcher = LLMatcher(self._vocabulary, LLMatcher.grammar_from_regex(task.grammar))
-        if matcher.is_error():
-            raise ValueError(f"this tokenizer cannot write the grammar of programs: {matcher.get_error()}")
-        return matcher
 
     @torch.inference_mode()
     def read_heads(self) -> None:
@@ -381,7 +363,8 @@ class Planner:
         going = rows
         while going:
             drafts = [row.draft(DRAFT_TOKENS // len(going)) for row in going]
-            ids, seen = _padded([[*new, *draft] for new, draft in zip(unread, drafts, strict=True)])
+            new = [torch.tensor([*ids, *draft]) for ids, draft in zip(unread, drafts, strict=True)]
+            ids, seen = (pad_sequence(each, True, padding_side="left") for each in (new, [*map(torch.ones_like, new)]))
             mask = torch.cat([mask, seen], dim=1)
             positions = (mask.cumsum(-1) - 1).clamp_min(0)[:, -ids.shape[1] :]
             logits = self.model(
@@ -400,7 +383,8 @@ class Planner:
                 cache.batch_select_indices(torch.tensor(kept, dtype=torch.long))
                 mask, going = mask[kept], [going[place] for place in kept]
             unread = [row.answer[-1:] for row in going]
-        return [(str(self.tokenizer.decode(row.answer[:-1])), row.confidence) for row in rows]
+        answers = [row.answer[:-1] if row.answer[-1] == self.chat.end else [] for row in rows]  # empty if cut off
+        return [(str(self.tokenizer.decode(ids)), row.confidence) for ids, row in zip(answers, rows, strict=True)]
 
 
 @dataclass
@@ -453,14 +437,13 @@ def missed_text(report: str, off: str) -> str:
     return f"{report} off: {off}."
 
 
-def table_text(table: Sequence[Score]) -> str:
-    """The text that asks for a proposal: goals, and how often each was met."""
-    return "; ".join(f"{score.goal.text}: {score.tenths} of 10" for score in table)
+def table_text(rows: Sequence[Score]) -> str:
+    """The text that asks for a proposal: how often each goal was met."""
+    return "tenths met: " + "; ".join(f"{score.tenths} {score.goal.text}" for score in rows)
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids and mask [B, P] of rows, padded on the left."""
-    length = max(map(len, rows))
-    ids = torch.tensor([[0] * (length - len(row)) + [*row] for row in rows])
-    mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows])
-    return ids, mask
+def worst_text(rows: Sequence[Score]) -> str:
+    """The worst goals of a table in words, as they precede a proposal."""
+    return "; ".join(
+        f"{tenths} {', '.join(goal.text for goal in goals) or 'none'}" for tenths, goals in worst_first(rows)
+    )

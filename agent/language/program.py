@@ -14,23 +14,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from agent import goals
 from agent.bodies import Body
-from agent.goals import (
-    AMOUNTS,
-    GRID,
-    GRID_STEP,
-    MAX_GOALS,
-    PLACE_SKILLS,
-    REASONS,
-    SKILLS,
-    SPEEDS,
-    UNITS,
-    Goal,
-    GoalProgram,
-    VelocityGoal,
-    main_axis,
-    snap,
-)
+from agent.goals import MAX_GOALS, REASONS, SKILLS, SPEEDS, UNITS, Goal, GoalProgram, VelocityGoal, main_axis, snap
 from agent.language.amounts import AMOUNT, SPEED, amount, amount_pattern, speed, speed_pattern
 
 DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # ends of a goal without an amount, if another goal follows
@@ -68,7 +54,7 @@ _GOAL = f"(?:{_GOAL}){_POSTURES}{{0,2}}"
 GRAMMAR = f"(?:{_GOAL}(?:; {_GOAL}){{0,{MAX_GOALS - 1}}}|refuse: (?:{'|'.join(REASONS)}))"
 
 _VELOCITY = f"{SPEED}{_WAY}(?: and {SPEED}{_WAY}){{0,2}}"
-_MOTIONS = "|".join(skill.replace("_", " ") for skill in (*SKILLS, *PLACE_SKILLS))
+_MOTIONS = "|".join(skill.replace("_", " ") for skill in (*SKILLS, *goals.PLACE_SKILLS))
 GOAL_PARTS = re.compile(
     f"(?P<motion>{_MOTIONS})(?: (?P<speed>{_SPEED_WORDS}))?(?: (?P<place>{_PLACE})| (?P<amount>{AMOUNT}))?"
     f"(?: at (?P<velocity>{_VELOCITY}))?(?P<posture>{_POSTURES}*)"
@@ -89,11 +75,10 @@ def parse(text: str, body: Body) -> GoalProgram:
         reason = text.removeprefix("refuse: ")
         return GoalProgram(refusal=reason if reason in REASONS else "unclear")
     try:
-        goals = [parse_goal(part, body) for part in text.split("; ")]
-        if len(goals) > MAX_GOALS:
+        *first, last = [parse_goal(part, body) for part in text.split("; ")]
+        if len(first) >= MAX_GOALS:
             return GoalProgram(refusal="limit")
-        goals = [_closed(goal) for goal in goals[:-1]] + goals[-1:]
-        return GoalProgram(tuple(goal.on_grid() for goal in goals))
+        return GoalProgram(tuple(goal.on_grid() for goal in (*map(_closed, first), last)))
     except BeyondLimit as error:
         return GoalProgram(refusal="limit", detail=str(error))
     except ValueError:
@@ -137,13 +122,9 @@ def _closed(goal: Goal) -> Goal:
 
 
 def _posture(text: str) -> dict:
-    settings = {"height": "normal", "arms": "rest"}
-    for word in filter(None, text.split(", ")):
-        if word == "low":
-            settings["height"] = "low"
-        else:
-            settings["arms"] = word.removeprefix("arms ").replace(" ", "_")
-    return settings
+    _, *words = text.split(", ")
+    arms = ["rest", *(word.removeprefix("arms ").replace(" ", "_") for word in words if word != "low")]
+    return {"height": "low" if "low" in words else "normal", "arms": arms[-1]}
 
 
 def _place(text: str) -> tuple[float, float]:
@@ -153,8 +134,8 @@ def _place(text: str) -> tuple[float, float]:
         kind, meters = amount(said)
         if kind != "meters":
             raise ValueError(f"{text!r} is no place")
-        if meters > float(AMOUNTS["place"][-1]):
-            raise BeyondLimit(f"{meters:g} m is too far for a place: at most {AMOUNTS['place'][-1]} m")
+        if meters > float(most := goals.AMOUNTS["place"][-1]):
+            raise BeyondLimit(f"{meters:g} m is too far for a place: at most {most} m")
         at[direction] = meters
     return at.get("ahead", 0.0) - at.get("behind", 0.0), at.get("left", 0.0) - at.get("right", 0.0)
 
@@ -189,11 +170,8 @@ def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) 
 def _snapped(value: float, kind: str) -> float:
     nearest = snap(value, kind)
     if nearest is None:
-        least, most = (
-            (AMOUNTS[kind][0], AMOUNTS[kind][-1])
-            if kind in AMOUNTS
-            else (GRID_STEP, GRID["vx" if kind == "m/s" else "wz"][-1])
-        )
+        steps = goals.GRID["vx" if kind == "m/s" else "wz"]
+        least, *_, most = goals.AMOUNTS.get(kind, (goals.GRID_STEP, steps[-1]))
         raise BeyondLimit(f"{value:g} {kind} is out of range: from {least} to {most} {kind}")
     return nearest
 
@@ -223,19 +201,13 @@ def score(found: Sequence[GoalProgram], meant: Sequence[GoalProgram]) -> dict[st
     refused, and of others that were refused. None where there is nothing to count.
     """
     pairs = list(zip(found, meant, strict=True))
-
-    def share(values: list[bool]) -> float | None:
-        return sum(values) / len(values) if values else None
-
-    return {
-        "exact": share([_same(mine, gold) for mine, gold in pairs]),
-        "exact_single": share([_same(mine, gold) for mine, gold in pairs if len(gold.goals) == 1]),
-        "exact_more": share([_same(mine, gold) for mine, gold in pairs if len(gold.goals) > 1]),
-        "refusals_right": share([mine.refused for mine, gold in pairs if gold.refused]),
-        "spurious_refusals": share([mine.refused for mine, gold in pairs if not gold.refused]),
+    # The reason of a refusal does not count.
+    right = [(mine.refused if gold.refused else mine == gold, len(gold.goals)) for mine, gold in pairs]
+    counted = {
+        "exact": [same for same, _ in right],
+        "exact_single": [same for same, count in right if count == 1],
+        "exact_more": [same for same, count in right if count > 1],
+        "refusals_right": [mine.refused for mine, gold in pairs if gold.refused],
+        "spurious_refusals": [mine.refused for mine, gold in pairs if not gold.refused],
     }
-
-
-def _same(mine: GoalProgram, gold: GoalProgram) -> bool:
-    """Whether both are the same goals, or both refuse. The reason of a refusal does not count."""
-    return mine.refused if gold.refused else mine == gold
+    return {name: sum(values) / len(values) if values else None for name, values in counted.items()}

@@ -70,7 +70,10 @@ def dataset(tmp_path):
         write_shard(path, make_shard(12 * number, 3 * number), HUMANOID)
         write_episodes(tmp_path, number)
     write_tasks(tmp_path, TASKS)
-    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "2", "total_frames": 24, "total_episodes": 6})
+    runs.write_json(
+        tmp_path / "meta" / "info.json",
+        {"body": "humanoid", "goal_version": "2", "total_frames": 24, "total_episodes": 6},
+    )
     return tmp_path
 
 
@@ -266,10 +269,10 @@ def test_another_vocabulary_is_refused_with_both_versions(dataset):
         validate(dataset)
 
 
-def test_a_dataset_that_names_no_body_is_of_the_humanoid_and_one_of_an_unknown_body_is_refused(dataset):
-    assert read_info(dataset)["body"] == "humanoid"
-    runs.write_json(dataset / "meta" / "info.json", read_info(dataset) | {"body": "centaur"})
-    with pytest.raises(ValueError, match="body='centaur' is unknown: choose one of humanoid"):
+@pytest.mark.parametrize("body", ["centaur", None])
+def test_a_dataset_of_an_unknown_body_is_refused(dataset, body):
+    runs.write_json(dataset / "meta" / "info.json", read_info(dataset) | {"body": body})
+    with pytest.raises(ValueError, match=f"body={body!r} is unknown: choose one of humanoid"):
         validate(dataset)
 
 
@@ -287,7 +290,10 @@ def test_statistics_are_those_of_all_rows_together(dataset):
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"info\.json is missing"):
         validate(tmp_path)
-    runs.write_json(tmp_path / "meta" / "info.json", {"goal_version": "2", "total_frames": 0, "total_episodes": 0})
+    runs.write_json(
+        tmp_path / "meta" / "info.json",
+        {"body": "humanoid", "goal_version": "2", "total_frames": 0, "total_episodes": 0},
+    )
     with pytest.raises(ValueError, match="has no data/chunk"):
         validate(tmp_path)
 

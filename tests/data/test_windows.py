@@ -183,7 +183,10 @@ def write_dataset(folder) -> None:
     places = {"episode_index": [0, 1], "length": [3, 3], "dataset_from_index": [0, 3], "dataset_to_index": [3, 6]}
     parquet.write_table(pa.table(places), episodes)
     write_tasks(folder, occurring(shard["goal.command"]))
-    runs.write_json(folder / "meta" / "info.json", {"goal_version": "2", "total_frames": 6, "total_episodes": 2})
+    runs.write_json(
+        folder / "meta" / "info.json",
+        {"body": "humanoid", "goal_version": "2", "total_frames": 6, "total_episodes": 2},
+    )
 
 
 def test_two_runs_that_start_on_a_new_dataset_together_make_its_records_once(tmp_path, monkeypatch):

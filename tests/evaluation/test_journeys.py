@@ -70,7 +70,7 @@ def test_a_journey_is_measured_at_the_end_of_each_goal_and_at_rest():
     goals = Goal(1.0, meters=2), Goal(0.0, 0.0, 0.8, degrees=90), Goal.home()
     (journey,) = run_journeys(Obedient(), [goals], 0)
     ahead, turned, home = journey.ends
-    assert journey.finished and ahead.x == pytest.approx(2.0, abs=0.05)
+    assert not journey.fell and ahead.x == pytest.approx(2.0, abs=0.05)
     assert np.degrees(turned.heading) == pytest.approx(90, abs=3)
     assert np.hypot(home.x, home.y) < 0.2 and np.hypot(journey.rest.x, journey.rest.y) < 0.2
     assert np.hypot(journey.drift.x, journey.drift.y) < 0.1
@@ -92,3 +92,14 @@ def test_rollouts_with_new_goals_count_who_stands_at_the_end(monkeypatch):
     monkeypatch.setattr(journeys, "ADAPT_SECONDS", 3.0)
     monkeypatch.setattr(journeys, "ADAPT_GOAL_SECONDS", (0.5, 1.0))
     assert measure_adapt(Obedient(), episodes=3, seed=0) == {"episodes": 3, "survival": 1.0}
+
+
+def test_a_fall_before_the_body_rests_counts(monkeypatch):
+    class Falling(Plane):
+        def step(self, velocity):
+            observation, _, _, nothing, info = super().step(velocity)
+            return observation, nothing, (self.qpos[:, 0] > 0.4) & (velocity == 0).all(1), nothing, info
+
+    monkeypatch.setattr(journeys, "make_vector_env", Falling)
+    (journey,) = run_journeys(Obedient(), [(Goal(1.0, meters=0.6),)], 0)
+    assert journey.fell and not journey.pursuit.fell

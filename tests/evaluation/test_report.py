@@ -14,7 +14,7 @@ from agent.models.motor_policy import MotorPolicy
 from agent.simulation import video
 
 ROWS = [{"command": [1.0, 0.0, 0.0], "skill": "walk_forward", "episodes": 5, "survival": 1.0, "yaw_error": 0.0625}]
-RESULT = {"agent": "runs/a<b", "actor": "policy", "suite": "commands", "seed": 0, "rows": ROWS}
+RESULT = {"agent": "runs/a<b", "actor": "policy", "body": "humanoid", "suite": "commands", "seed": 0, "rows": ROWS}
 MEAN = {"episodes": 5, "survival": 1.0, "yaw_error": 0.0625}
 
 
@@ -34,12 +34,28 @@ def test_a_page_holds_every_number_and_needs_no_other_file(tmp_path):
 def test_a_page_holds_shares_with_their_intervals_and_the_numbers_of_groups(tmp_path):
     shares = {"verdict": share([True] * 3 + [False]), "cause": share([])}
     rows = [{"text": "walk", "without": True}]
-    result = {"agent": "a", "actor": "agent", "suite": "feedback", "seed": 0, "misses": {"fall": 2}, "rows": rows}
+    result = {
+        "agent": "a",
+        "actor": "agent",
+        "body": "humanoid",
+        "suite": "feedback",
+        "seed": 0,
+        "misses": {"fall": 2},
+        "rows": rows,
+    }
     report.write_report(tmp_path / "report.html", [result | shares], [b""])
     page = (tmp_path / "report.html").read_text()
     assert '<th scope="row">verdict</th><td>0.750 (0.250 to 1.000, of 4)</td>' in page
     assert '<th scope="row">cause</th><td>-</td>' in page
     assert '<th scope="row">misses/fall</th><td>2</td>' in page
+
+
+def test_rows_of_one_agent_only_and_rows_with_the_same_label_are_kept(tmp_path):
+    more = {**RESULT, "agent": "b", "rows": [{"text": "walk", "met": 0.25}, {"text": "walk", "met": 0.75}]}
+    report.write_report(tmp_path / "report.html", [RESULT, more], [b"", b""])
+    page = (tmp_path / "report.html").read_text()
+    assert '<th scope="row">walk</th><td>-</td><td>0.250</td>' in page
+    assert '<th scope="row">walk, 2</th><td>-</td><td>0.750</td>' in page
 
 
 def test_a_clip_shows_an_actor_going_through_the_scenes(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from agent.evaluation.suites import (
     measure_postures,
     measure_shoves,
     measure_switches,
-    score_commands,
+    tracking_score,
 )
 from agent.goals import ARMS
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -95,7 +95,7 @@ def test_a_fall_counts_as_unsurvived_and_what_comes_after_it_is_not_measured(mon
     result = measure_commands(Motionless(), [(0.0, 0.0, 0.0)], episodes=1, seed=0)
     assert result["rows"][0]["survival"] == 0.25
     assert result["mean"]["velocity_error"] == 0.0
-    assert result["mean"]["native_return"] == 250.0
+    assert result["mean"]["native_return"] == 251.0  # the step of the fall counts
 
 
 def test_a_body_that_falls_in_the_first_second_has_no_error(monkeypatch):
@@ -164,8 +164,10 @@ def test_an_actor_that_falls_early_scores_less_than_one_that_falls_late_whatever
     early = {"survival": 0.05, "velocity_error": 0.0, "yaw_error": 0.0}
     late = {"survival": 0.9, "velocity_error": 0.8, "yaw_error": 0.5}
     steady = {"survival": 1.0, "velocity_error": 0.05, "yaw_error": 0.02}
-    assert score_commands(early) < score_commands(late) < score_commands(steady)
-    assert score_commands({"survival": 0.05, "velocity_error": None, "yaw_error": None}) == 0.0
+    scores = [tracking_score(mean, "velocity_error", "yaw_error") for mean in (early, late, steady)]
+    assert scores == sorted(set(scores))
+    unmeasured = {"survival": 0.05, "velocity_error": None, "yaw_error": None}
+    assert tracking_score(unmeasured, "velocity_error", "yaw_error") == 0.0
 
 
 def test_postures_are_measured_against_what_was_asked(monkeypatch):

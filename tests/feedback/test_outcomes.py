@@ -101,7 +101,7 @@ def test_what_was_missed_has_a_cause_and_a_repair(goal, measured, why, undone):
         (
             Goal(1.0, meters=3.0),
             {"x": 2.1, "y": 0.4, "degrees": 3.3},
-            "3 - 2.1 = 0.9 meters short, missed; 3 degrees left, kept; 0.4 meters left, kept",
+            "3 - 2.1 = 0.9 meters short, missed; 3 degrees left, kept; 0.4 meters left, barely kept",
         ),
         (
             Goal(1.0, meters=3.0),
@@ -111,10 +111,22 @@ def test_what_was_missed_has_a_cause_and_a_repair(goal, measured, why, undone):
         (Goal(1.0, meters=3.0), {"x": 1.0, "fell": True}, ""),
         (Goal(0.0, 0.0, 0.8, degrees=90), {"degrees": 120}, "90 - 120 = 30 degrees too far, missed"),
         (
+            Goal(0.0, -0.4, meters=1.0),
+            {"x": -0.2, "y": -1.0},
+            "1 - 1 = 0 meters too far, kept; 0 degrees left, kept; 0.2 meters backward, barely kept",
+        ),
+        (
+            Goal(-0.4),
+            {"x": -0.8, "y": 0.2, "velocity": (-0.3, 0.0, 0.0)},
+            "0 degrees left, kept; 0.2 meters left, barely kept; -0.4 - -0.3 = 0.1 m/s off, barely kept; "
+            "0 - 0 = 0 m/s off, kept; 0 - 0 = 0 rad/s off, kept",
+        ),
+        (
             Goal(1.0, seconds=3.0, height="low", arms="up"),
             {"seconds": 3.0, "velocity": (0.8, 0.1, 0.3), "too_high": 0.12, "arms_off": 25.4},
-            "3 - 3 = 0 seconds too far, kept; 0 degrees left, kept; 0 meters left, kept; 1 - 0.8 = 0.2 m/s off, kept; "
-            "0 - 0.3 = 0.3 rad/s off, missed; 0.1 meters too high, kept; 25 degrees off, missed",
+            "3 - 3 = 0 seconds too far, kept; 0 degrees left, kept; 0 meters left, kept; "
+            "1 - 0.8 = 0.2 m/s off, barely kept; 0 - 0.1 = 0.1 m/s off, barely kept; "
+            "0 - 0.3 = 0.3 rad/s off, missed; 0.1 meters too high, barely kept; 25 degrees off, missed",
         ),
         (Goal.home(), {"x": 1.0}, "1 meters short, missed"),
     ],
@@ -135,9 +147,9 @@ def test_what_is_off_is_said_in_amounts_and_not_in_shares_of_a_tolerance(goal, m
         (
             Goal(1.0, 0.0, -0.4, seconds=2.0, arms="up"),
             {"along": 1.9, "degrees": -44, "uprightness": 0.9, "arms_off": 4.0},
-            "asked: curve right 2 seconds, arms up. "
+            "asked: curve right 2 seconds, arms up, which is 1 m/s forward, 0 m/s left, -0.4 rad/s left. "
             "happened: 1.9 meters along the way, turned 44 degrees right, 2 seconds, at the end 1 m/s forward, "
-            "0 m/s left, 0.4 rad/s right, arms 4 degrees off, stumbled but did not fall.",
+            "0 m/s left, -0.4 rad/s left, arms 4 degrees off, stumbled but did not fall.",
         ),
         (
             Goal.to(3, 2, height="low"),

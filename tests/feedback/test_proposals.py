@@ -16,6 +16,7 @@ from agent.feedback.proposals import (
     read_programs,
     shown,
     weakest,
+    worst_first,
     write_programs,
 )
 from agent.goals import SKILLS, Goal, GoalProgram
@@ -42,6 +43,13 @@ def test_the_weakest_are_three_and_those_that_look_like_the_third():
     }
     rows = [Score(goal, 0.05 * place) for place, goal in enumerate(GOALS[:20])]
     assert weakest(rows) == set(GOALS[:4]), "0.10 and 0.15 look alike"
+
+
+def test_the_worst_goals_are_named_in_the_order_told_until_there_are_three():
+    stand, fast, turn, back = (Goal(), Goal(1.4), Goal(wz=0.8), Goal(-0.4))
+    rows = [Score(turn, 0.35), Score(stand, 0.1), Score(fast, 0.39), Score(back, 0.5)]
+    assert worst_first(rows) == [(0, []), (1, [stand]), (2, []), (3, [turn, fast])]
+    assert worst_first(rows[:2]) == [(0, []), (1, [stand]), (2, []), (3, [turn])]
 
 
 def test_an_example_practices_a_weak_goal_after_another_motion():

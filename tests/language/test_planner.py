@@ -207,3 +207,9 @@ def test_whatever_an_untrained_model_proposes_is_a_program(planner):
     before = torch.random.get_rng_state()
     assert planner.propose(TABLE, 5, seed=1) == proposed
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_an_answer_that_is_cut_off_counts_as_none(planner, monkeypatch):
+    monkeypatch.setattr(planner_module, "MAX_ANSWER_TOKENS", 1)
+    assert planner.answer(READ, [planner.chat.prompt_ids(READ, "walk")])[0][0] == ""
+    assert planner.parse("walk").reason

@@ -221,5 +221,6 @@ def write_dataset(folder: Path, shard: schema.Shard, lengths: list[int]) -> None
         pa.table({name: list(value) for name, value in rows.items()}), folder / schema.EPISODES_PATH.format(**place)
     )
     schema.write_tasks(folder, schema.occurring(shard["goal.command"]))
-    info = {"goal_version": schema.GOAL_VERSION, "total_frames": int(ends[-1]), "total_episodes": len(lengths)}
+    info = {"body": HUMANOID.name, "goal_version": schema.GOAL_VERSION}
+    info |= {"total_frames": int(ends[-1]), "total_episodes": len(lengths)}
     runs.write_json(folder / "meta" / "info.json", info)

@@ -18,35 +18,32 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agent.goals import MAX_GOALS
+from agent.language import amounts
 from agent.language.corpus import phrases
 from agent.language.corpus.written import Sentence
 
-P, R = phrases.read(*phrases.TOPICS), phrases.read("refusals")
+P = phrases.read(*phrases.TOPICS, "refusals")
 IMPERATIVE, GERUND, PARTICIPLE = range(3)
 OTHER_SIDE = {"left": "right", "right": "left"}
 STYLES = {"plain": 42, "texter": 10, "transcript": 13, "foreign": 8, "polite": 9, "exact": 9, "casual": 9}
+HOME = ("go home", "face start")
 STRAIGHT = ["walk forward", "walk backward", "run forward", "sidestep left", "sidestep right"]
 POSTURES = ("low", "arms up", "arms out", "wave left", "wave right")
+LENGTHS = {"single": range(1, 2), "few": range(2, 5), "long": range(5, MAX_GOALS + 1)}  # numbers of goals
 
 
 class GoalWords(NamedTuple):
+    """A goal, or without a motion a posture as an action of its own, which stays until the next one."""
+
     motion: str
     speed: str = ""
-    amount: str = ""
+    amount: str = ""  # or a place
     velocity: str = ""
     postures: tuple[str, ...] = ()
 
     def __str__(self):
-        words = [self.motion, self.speed, self.amount, f"at {self.velocity}" if self.velocity else ""]
-        if self.motion.startswith("go to "):
-            words = ["go to", self.speed, self.motion.removeprefix("go to ")]
+        words = [self.motion, self.speed, self.amount, self.velocity and f"at {self.velocity}"]
         return ", ".join([" ".join(filter(None, words)), *sorted(set(self.postures), key=POSTURES.index)])
-
-
-class PostureChange(NamedTuple):
-    """A posture taken as an action of its own. It stays until the next one; an empty one ends it."""
-
-    postures: tuple[str, ...] = ()
 
 
 class Block(NamedTuple):
@@ -92,11 +89,12 @@ class Speaker(NamedTuple):
         return self.rng.random() < share
 
     def say(self, template: str | Sequence[str], *parts: str, **values: str) -> str:
-        """One random reading of one of the templates: chooses in [a|b|], innermost first, then fills in names."""
+        """One random reading of one of the templates: fills in names, then chooses in [a|b|], innermost first."""
         template = template if isinstance(template, str) else self.pick(template)
-        while "[" in template:
-            template = re.sub(r"\[([^\[\]]*)\]", lambda match: self.pick(match[1].split("|")), template)
-        return filled(template, {**{str(index): part for index, part in enumerate(parts)}, **values})
+        text = filled(template, {**{str(index): part for index, part in enumerate(parts)}, **values})
+        while "[" in text:
+            text = re.sub(r"\[([^\[\]]*)\]", lambda match: self.pick(match[1].split("|")), text)
+        return text
 
 
 def examples(count: int, seed: int) -> list[Sentence]:
@@ -114,13 +112,8 @@ def example(rng: random.Random) -> Sentence:
     words = {"transcript": 0.8, "texter": 0.08, "exact": 0.05}.get(style, rng.choice([0.1, 0.4, 0.8]))
     speaker = Speaker(rng, style, words, {})
     speaker.units.update((kind, speaker.weighted(units)) for kind, units in P.units.items())
-    (kind,) = rng.choices(["single", "few", "long", "refusal"], weights=[30, 50, 5.5, 14.5])
+    (kind,) = rng.choices([*LENGTHS, "refusal"], weights=[30, 50, 5.5, 14.5])
     return Sentence(*(refusal(speaker) if kind == "refusal" else instruction(speaker, kind)))
-
-
-def length_of(program: str) -> str:
-    count = program.count(";") + 1
-    return "single" if count == 1 else "short" if count < 5 else "long"
 
 
 def filled(template: str, values: dict[str, str]) -> str:
@@ -144,6 +137,11 @@ def tidy(text: str) -> str:
 def fixed(text: str, *goals: GoalWords, noun: str = "") -> Block:
     """A block that only plain joints can follow or precede."""
     return Block(text, goals, "fixed", noun)
+
+
+def as_word(text: str) -> str:
+    """A pattern of the text where it is not a part of a word."""
+    return rf"\b{re.escape(text)}(?![\w/])"
 
 
 def events_of(blocks: Sequence[Block]) -> tuple:
@@ -202,13 +200,11 @@ def new_amount(speaker: Speaker, kinds: str | Sequence[str], plain: bool = False
     kind = kinds if isinstance(kinds, str) else speaker.pick(kinds)
     if not plain and speaker.chance(0.14):
         text, value, unit = speaker.pick(P.idioms[kind])
-        return Amount(text, text.split()[0], value, unit, kind)
+        return Amount(text, text.rpartition(" ")[0], value, f" {unit}", kind)
     one, more, numbers, _ = speaker.units[kind] if speaker.chance(0.8) else speaker.weighted(P.units[kind])
     value = speaker.pick(numbers_for(numbers))
-    if not plain and more == " degrees" and speaker.style == "transcript" and speaker.chance(0.15):
-        number, value = speaker.pick(list(P.spoken_angles.items()))
-    else:  # 3 m, not three m
-        number = numeral(speaker, value, digits=not more.startswith(" ") or (len(more) < 5 and speaker.chance(0.85)))
+    # 3 m, not three m
+    number = numeral(speaker, value, digits=not more.startswith(" ") or (len(more) < 5 and speaker.chance(0.85)))
     if speaker.style == "foreign" and speaker.chance(0.15):
         more = one  # 3 meter
     return Amount(number + (one if value == 1 else more), number, value, more, kind)
@@ -222,64 +218,28 @@ def times(factor: float, amount: Amount) -> str:
         value, unit = value * 60, "seconds"
     if value == 1:
         unit = {"feet": "foot", "inches": "inch"}.get(unit, unit if len(unit) < 3 else unit.removesuffix("s"))
-    glued = amount.unit == unit and len(unit) < 4
-    return f"{value:.10g}{'' if glued else ' '}{unit}"
-
-
-def with_preposition(speaker: Speaker, amount: Amount, said: str) -> str:
-    if speaker.style == "foreign" and speaker.chance(0.3):
-        return ("during " if amount.kind == "time" else "of ") + said
-    if speaker.style in ("texter", "transcript") and speaker.chance(0.15):
-        return ("for like " if amount.kind in ("time", "length") else "like ") + said
-    preposition = speaker.say(P.prepositions[amount.kind])
-    if said.startswith("a ") and preposition.endswith(("next", "total of")):
-        preposition = "for"
-    return f"{preposition} {said}"
+    return f"{value:.10g} {unit}"
 
 
 def mended(speaker: Speaker, wrong: str, right: str) -> str:
     """The slip of a tongue: the last word counts."""
-    text = wrong + speaker.say(P.mend) + right
-    text = wrong + speaker.say(P.mend) + text if speaker.chance(0.06) else text
-    return text + speaker.say(P.mended_ends) if speaker.chance(0.05) else text
+    return wrong + speaker.say(P.mend) + right + (speaker.say(P.mended_ends) if speaker.chance(0.05) else "")
 
 
-def mended_amount(speaker: Speaker, amount: Amount) -> str:
-    """4, no, 5 metres. The wrong amount may lack its unit."""
-    wrong = amount
-    while wrong.text in amount.text or amount.text in wrong.text:
-        wrong = new_amount(speaker, amount.kind)
-    if speaker.chance(0.06):
-        return speaker.say(P.enough, wrong.text, amount.text)
-    bare = speaker.chance(0.4) and wrong.number not in ("a", "half")
-    return mended(speaker, wrong.number if bare else wrong.text, amount.text)
-
-
-def direction(speaker: Speaker, side: str) -> str:
-    return P.ship[side] if speaker.chance(0.03) else speaker.say(P.side_phrases, side=side)
-
-
-def around_amount(speaker: Speaker, motion: str, amount: Amount, speed: str, fix: str) -> Block | None:
+def around_amount(speaker: Speaker, motion: str, amount: Amount, speed: str) -> Block | None:
     """A phrase built around its amount: three slow steps back, a 90 degree turn, or a learner's word order."""
     base, side, said = left_of(motion), motion.split()[-1], amount.text
-    goal, noun = GoalWords(motion, speed, amount.text), P.nouns[base]
-    if speaker.style == "foreign" and not speed and fix in ("", "amount") and speaker.chance(0.5):
-        said = mended_amount(speaker, amount) if fix else said
+    goal, noun = GoalWords(motion, speed, said), P.nouns[base]
+    if speaker.style == "foreign" and not speed and speaker.chance(0.5):
         return fixed(speaker.say(P.foreign[base], a=said, side=side), goal, noun=noun)
-    if fix or speaker.chance(0.7 if speaker.style == "exact" else 0.82):
-        return None
-    number, _, unit = said.rpartition(" ")
     kind = "turn" if said.endswith("turn") else "degrees" if said.endswith((" degrees", " deg", "°")) else amount.kind
     fits = [r for r in P.with_amount[base] if r["speed"] in ("any", speed) and r["kind"] in ("", kind, amount.kind)]
-    if not fits or (amount.kind == "steps" and number == "half a"):
+    if not fits or speaker.chance(0.7 if speaker.style == "exact" else 0.82):
         return None
-    adjective = P.adjectives[speed]
-    values = {"take": P.take, "make": P.make, "adjective": adjective, "speed": adjective if speed else ""}
-    template = speaker.say(speaker.pick(fits)["say"], **values)
-    values = {"a": said, "side": side, "number": number, "unit": unit}
-    values["degree"] = said.replace(" degrees", speaker.pick([" degree", "-degree"]))
-    values["to"] = direction(speaker, side) if side in OTHER_SIDE else ""
-    text = speaker.say(template, adverb=speaker.say(P.adverbs[speed]), **values).strip()
+    number, _, unit = said.rpartition(" ")
+    values = {"a": said, "number": number, "unit": unit, "adjective": P.adjectives[speed], "adverb": P.adverbs[speed]}
+    values |= {"degree": said.replace(" degrees", "[ degree|-degree]"), "to": P.directions.get(side, ""), "side": side}
+    text = speaker.say(speaker.pick(fits)["say"], **values).strip()
     form = "verb" if re.match(r"[a-z]+/[a-z]+/", text) else "fixed" if "," in text else "noun"
     return Block(text, (goal,), form, noun)
 
@@ -289,90 +249,71 @@ def move(
     motion: str = "",
     amount: Amount | None = None,
     speed: str | None = None,
-    fix: str = "",
     measured: float = 0.62,
     last: bool = False,
     manner: float = 0.07,
 ) -> Block:
-    """One motion in words. `fix` names the part that the speaker gets wrong first; `last` allows an endless motion."""
+    """One motion in words. `last` allows an endless motion."""
     motion = motion or speaker.weighted(list(P.frequency.items()))[0]
-    base = left_of(motion)
-    if fix == "motion":
-        return mended_motion(speaker)
-    if (fix == "side" and motion.split()[-1] not in OTHER_SIDE) or (fix == "speed" and base == "stand"):
-        fix = "amount"
-    if amount is None and (fix == "amount" or speaker.chance(measured)):
+    base, still = left_of(motion), motion in ("stand", *HOME)
+    if amount is None and speaker.chance(measured):
         amount = new_amount(speaker, P.measures[base])
     speed = speaker.weighted([("", 66), ("slow", 18), ("fast", 16)])[0] if speed is None else speed
-    speed = "" if base == "stand" else "slow" if fix == "speed" and not speed else speed
-    made = around_amount(speaker, motion, amount, speed, fix) if amount else None
+    speed = "" if motion in ("stand", "face start") else speed
+    made = around_amount(speaker, motion, amount, speed) if amount else None
     if made:
         return made
-    implied, text, trailing = verb_phrase(speaker, motion, speed, fix)
-    text, adverb = with_adverb(speaker, text, base, "" if speed == implied else speed, speed, fix)
+    implied, text = verb_phrase(speaker, motion, speed)
+    adverb, draw = speaker.say(P.adverbs["" if speed == implied else speed]), speaker.rng.random()
+    if not speed and not still and speaker.chance(0.03):
+        adverb = speaker.say(P.normally)
+    if draw < 0.25 and adverb.endswith("ly") and " " not in adverb:
+        text, adverb = f"{adverb} {text}", ""
+    elif draw < 0.33 and adverb and "_" in text:
+        text, adverb = text.replace("_", adverb), ""
     tail, velocity, leading = [adverb], "", ""
     if amount:
-        text, leading = with_amount(speaker, text, tail, base, amount, fix)
-    elif base != "stand":
-        endless = last and speaker.chance(0.09)
-        tail.append(speaker.say(P.endless if endless else P.vague) if endless or speaker.chance(0.06) else "")
-    if not speed and base != "stand" and (fix == "velocity" or speaker.chance(0.07)):
-        velocity, words = new_velocity(speaker, base, fix == "velocity")
-        if not fix and not leading and speaker.chance(0.12):
+        text, leading = with_amount(speaker, text, tail, amount, still)
+    elif not still:
+        draw = speaker.rng.random()
+        tail.append(speaker.say(P.endless if last and draw < 0.09 else P.vague if draw < 0.1 * measured else ""))
+    if not speed and not still and speaker.chance(0.07):
+        velocity = new_velocity(speaker, base)
+        words = f"{speaker.say(P.at)} {velocity}"
+        if not leading and speaker.chance(0.12):
             leading = f"{words}, "  # at 1.5 m/s, run 12 m
         else:
             tail.insert(speaker.rng.randint(0, len(tail)), words)
-    text = " ".join([leading + text.replace("_", ""), *tail]).strip() + trailing
+    text = " ".join([leading + text.replace("_", ""), *tail]).strip()
     goal = GoalWords(motion, speed, amount.text if amount else "", velocity)
-    made = Block(text, (goal,), "fixed" if leading else "verb", P.nouns[left_of(motion)])
+    made = Block(text, (goal,), "fixed" if leading else "verb", P.nouns[base])
     return with_manner(speaker, made) if speaker.chance(manner) else made
 
 
-def verb_phrase(speaker: Speaker, motion: str, speed: str, fix: str) -> tuple[str, str, str]:
-    """The speed that the verb of a motion implies, the verb with its direction, and a late change of direction."""
+def verb_phrase(speaker: Speaker, motion: str, speed: str) -> tuple[str, str]:
+    """The speed that the verb of a motion implies, and the verb with its direction."""
     base, side = left_of(motion), motion.split()[-1]
-    table = P.plain if speaker.chance(0.4) else P.motions
-    usable = rows(table[base], [""] if fix == "speed" or not speed else ["", speed])
-    implied, template = speaker.pick([row for row in usable if fix != "side" or "{to}" in row[1]])
-    to, clock, trailing = "", "", ""
-    if side in OTHER_SIDE and (fix or side == "right" or base.startswith("side") or not speaker.chance(0.12)):
-        to, clock = direction(speaker, side), speaker.say(P.clockwise[side])
-        if fix == "side":
-            wrong = to.replace(side, OTHER_SIDE[side])
-            if speaker.chance(0.3):
-                to, trailing = wrong, speaker.say(P.mend) + to
-            else:
-                to = mended(speaker, wrong, to)
-    return implied, speaker.say(template, to=to, side=side, clock=clock), trailing
+    table = P.plain if base in P.plain and speaker.chance(0.4) else P.motions
+    implied, template = speaker.pick(rows(table[base], ["", speed]))
+    unsaid = side == "left" and not base.startswith("side") and speaker.chance(0.12)
+    to, clock = ("", "") if unsaid else (P.directions.get(side, ""), P.clockwise.get(side, ""))
+    return implied, speaker.say(template, to=to, side=side, clock=clock)
 
 
-def with_adverb(speaker: Speaker, text: str, base: str, said: str, speed: str, fix: str) -> tuple[str, str]:
-    """The text with the adverb of a speed in it, or the adverb for its end. `said` is empty if the verb implies it."""
-    adverb = speaker.say(P.adverbs[said])
-    if fix == "speed":
-        adverb = mended(speaker, speaker.say(P.adverbs["fast" if speed == "slow" else "slow"]), adverb)
-    elif not speed and base != "stand" and speaker.chance(0.03):
-        adverb = speaker.say(P.normally)
-    if adverb and " " not in adverb and adverb.endswith("ly") and speaker.chance(0.25):
-        return f"{adverb} {text}", ""
-    if adverb and "_" in text and speaker.chance(0.1):
-        return text.replace("_", adverb), ""
-    return text, adverb
-
-
-def with_amount(speaker: Speaker, text: str, tail: list[str], base: str, amount: Amount, fix: str) -> tuple[str, str]:
+def with_amount(speaker: Speaker, text: str, tail: list[str], amount: Amount, still: bool) -> tuple[str, str]:
     """The text with an amount in it, and words before it. Most amounts go to the tail."""
-    said, draw = mended_amount(speaker, amount) if fix == "amount" else amount.text, speaker.rng.random()
+    said, draw, timed = amount.text, speaker.rng.random(), amount.kind == "time"
     if draw < 0.28 and "_" in text:
-        return text.replace("_", f"for {said}" if amount.kind == "time" else said), ""
-    if draw < 0.33 and not fix and base != "stand":
+        return text.replace("_", f"for {said}" if timed else said), ""
+    if draw < 0.33 and not still:
         tail.append(speaker.say(P.until[amount.kind], a=said))
-    elif draw < 0.38 and not fix and amount.kind == "time":
+    elif draw < 0.38 and timed:
         return text, f"for {said}, "
-    elif draw < 0.42 and not fix and amount.text.endswith(" degrees"):
+    elif draw < 0.42 and said.endswith(" degrees"):
         tail.insert(0, amount.number)  # turn left 90
     else:
-        tail.insert(speaker.rng.randint(0, 1), with_preposition(speaker, amount, said))
+        habits = P.habits.get(speaker.style) if speaker.chance(0.2) else None
+        tail.insert(speaker.rng.randint(0, 1), f"{speaker.say((habits or P.prepositions)[amount.kind])} {said}")
     return text, ""
 
 
@@ -384,22 +325,10 @@ def measured_move(speaker: Speaker, motions: Sequence[str], amount: Amount, spee
             return made
 
 
-def new_velocity(speaker: Speaker, base: str, fix: bool) -> tuple[str, str]:
-    """A velocity, and the words around it."""
+def new_velocity(speaker: Speaker, base: str) -> str:
     row = speaker.pick(P.velocities["turn" if base == "turn left" else "ahead"])
     unit = speaker.say(row["unit"])
-    said, wrong = (numeral(speaker, speaker.pick(row["numbers"]), digits=unit[0] != " ") for _ in range(2))
-    words = mended(speaker, wrong + speaker.pick([unit, ""]), said + unit) if fix and wrong != said else said + unit
-    return said + unit, f"{speaker.say(P.at)} {words}"
-
-
-def mended_motion(speaker: Speaker) -> Block:
-    """walk, no, run three metres"""
-    motion, other = speaker.rng.sample(list(P.short_verbs), 2)
-    wrong, right, amount = P.short_verbs[other], P.short_verbs[motion], new_amount(speaker, P.measures[motion])
-    tail = f"for {amount.text}" if amount.kind == "time" else amount.text
-    text = speaker.pick([f"{mended(speaker, wrong, right)} {tail}", f"{mended(speaker, f'{wrong} {tail}', right)}"])
-    return fixed(text, GoalWords(motion, "", amount.text), noun=P.nouns[left_of(motion)])
+    return numeral(speaker, speaker.pick(row["numbers"]), digits=unit[0] != " ") + unit
 
 
 def whole_turn(speaker: Speaker) -> Block:
@@ -408,91 +337,54 @@ def whole_turn(speaker: Speaker) -> Block:
     side, speed = speaker.side(), speaker.weighted([("", 80), ("slow", 11), ("fast", 9)])[0]
     maybe = speaker.say(P.clockwise[side]) if speaker.chance(0.3) else speaker.say(P.to_side, side=side)
     text = speaker.say(row["say"], maybe="" if side == "left" and speaker.chance(0.5) else maybe, side=side)
-    adverb = speaker.say(P.adverbs[speed])
-    if text.startswith("stroll"):
-        speed, adverb = "slow", ""
     noun = "circle" if row["motion"] == "curve" else "spin" if row["degrees"] > 200 else "turn"
     goal = GoalWords(f"{row['motion']} {side}", speed, f"{row['degrees']} degrees")
-    made = Block(f"{text} {adverb}", (goal,), "verb", noun)
+    made = Block(f"{text} {speaker.say(P.adverbs[speed])}", (goal,), "verb", noun)
     return with_manner(speaker, made) if speaker.chance(0.05) else made
 
 
-def place(speaker: Speaker, fix: str = "") -> Block:
+def place(speaker: Speaker) -> Block:
     """go to the spot three metres ahead and one to the left"""
-    kind, ahead = speaker.pick(["length", "length", "steps"]), speaker.pick(["ahead", "ahead", "behind"])
-    side, first = speaker.side(), new_amount(speaker, kind)
-    second = new_amount(speaker, kind, plain=True)
-    form = speaker.pick(["ahead", "side"] if fix == "side" else ["ahead", "ahead", "side", "both", "both", "turned"])
-    said, also = mended_amount(speaker, first) if fix == "amount" else first.text, second.text
-    same, again = first.unit == second.unit, first.unit == second.unit[1:]
-    if form == "both" and ((again and second.value > 1) or (same and second.value != 1)):
-        also = second.number if speaker.chance(0.5 if again else 0.4) else also  # a metre ahead and two to the left
-    front, beside = speaker.say(P.ahead_of[ahead]), speaker.say(P.beside, side=side)
-    if fix == "side":
-        beside = mended(speaker, f"to the {OTHER_SIDE[side]}", f"to the {side}")
-        front = mended(speaker, *(["behind you", "ahead"] if ahead == "ahead" else ["ahead of you", "behind you"]))
-    joint = speaker.pick([" and ", " and ", ", ", " "])
-    where, meaning = {
-        "ahead": (f"{said} {front}", f"{first.text} {ahead}"),
-        "side": (f"{said} {beside}", f"{first.text} {side}"),
-        "both": (f"{said} {front}{joint}{also} {beside}", f"{first.text} {ahead} {second.text} {side}"),
-        "turned": (f"{said} {beside} and {second.text} {front}", f"{second.text} {ahead} {first.text} {side}"),
-    }[form]
+    kind, side, ahead = speaker.pick(["length", "length", "steps"]), speaker.side(), speaker.pick(P.ends)
+    first, second = new_amount(speaker, kind), new_amount(speaker, kind, plain=True)
+    bare = first.unit == second.unit and second.value != 1 and speaker.chance(0.45)
+    values = {"a": first.text, "b": second.text, "also": second.number if bare else second.text}
+    values |= {"front": P.ahead_of[ahead], "beside": P.beside, "side": side, "ahead": ahead}
+    words, meaning = speaker.pick(P.places)
     row = speaker.weighted(P.reach)
-    if speaker.style == "foreign" and speaker.chance(0.2):
-        row = {"speed": "", "say": "to {spot} go"}
-    spot = f"{speaker.say(P.spot)} {speaker.pick(['', '', '', '', 'which is', 'that is', 'located'])} {where}"
-    form = "fixed" if row["say"].startswith("to") else "verb"
-    return Block(speaker.say(row["say"], spot=spot), (GoalWords(f"go to {meaning}", row["speed"]),), form)
+    text = speaker.say(row["say"], spot=f"{P.spot} {words}", **values)
+    goal = GoalWords("go to", row["speed"], speaker.say(meaning, **values))
+    return Block(text, (goal,), "fixed" if text.startswith("to ") else "verb")
 
 
 def return_home(speaker: Speaker) -> Block:
-    motion = speaker.pick(["go home", "face start"])
-    if speaker.style == "foreign" and speaker.chance(0.4):
-        return fixed(speaker.say(P.foreign[motion]), GoalWords(motion))
-    ways = rows(P.motions[motion])
-    speed, template = speaker.pick(ways[:1] * 3 + ways)
-    text = speaker.say(template)
-    if not speed and speaker.chance(0.06):
-        speed = speaker.pick(["slow", "fast"])
-        text += " " + speaker.say(P.adverbs[speed])
-    return Block(text, (GoalWords(motion, speed),))
+    return move(speaker, speaker.pick(HOME), measured=0)
 
 
-def hand_words(speaker: Speaker, named: str, plain: str, fix: bool = False) -> tuple[str, str]:
-    """Words for a wave, and its posture: the right hand unless another is named."""
-    if not fix and speaker.chance(0.4):
-        return speaker.say(plain), "wave right"
-    hand = speaker.pick(["left", "left", "right"])
-    return speaker.say(named, hand=mended(speaker, OTHER_SIDE[hand], hand) if fix else hand), f"wave {hand}"
-
-
-def with_manner(speaker: Speaker, block: Block, posture: str = "") -> Block:
+def with_manner(speaker: Speaker, block: Block) -> Block:
     """The goal of a block with a posture for as long as it lasts: walk 3 m crouched."""
-    posture = posture or speaker.pick(["low", "low", "arms up", "arms out", "wave"])
-    text = speaker.say(P.manners[posture])
-    if posture == "wave":
-        text, posture = hand_words(speaker, P.manners["wave hand"], P.manners["wave"])
+    posture = speaker.pick(P.manner_postures)
+    text = speaker.say(P.manners[posture], hand=posture.split()[-1])
     events = tuple(goal._replace(postures=(*goal.postures, posture)) for goal in block.events)
     if text.startswith(("with ", "while ")) and speaker.chance(0.12):
         return block._replace(text=f"{text}, {block.text}", events=events, form="fixed")
     return block._replace(text=f"{block.text} {text}", events=events)
 
 
-def wave(speaker: Speaker, fix: bool = False) -> Block:
-    text, posture = hand_words(speaker, P.hand_waves, P.waves, fix)
+def wave(speaker: Speaker) -> Block:
+    posture = speaker.pick(["wave left", "wave left", "wave right", "wave right", "wave right"])
     said = new_amount(speaker, "time").text if speaker.chance(0.3) else ""
-    return Block(
-        f"{text} for {said}" if said else text, (GoalWords("stand", "", said, "", (posture,)),), "verb", "wave"
-    )
+    text = speaker.say(P.waves[posture], hand=posture.split()[-1]) + (f" for {said}" if said else "")
+    return Block(text, (GoalWords("stand", "", said, "", (posture,)),), "verb", "wave")
 
 
 def pose(speaker: Speaker) -> Block:
     """A posture as an action of its own: it stays."""
     postures = speaker.pick([("low",), ("low",), ("arms up",), ("arms out",), ("low", "arms up"), ("low", "arms out")])
+    event, noun = GoalWords("", postures=postures), P.nouns.get(" and ".join(postures), "")
     if len(postures) == 1 and speaker.chance(0.2):
-        return Block(speaker.say(P.nominal_poses[postures[0]]), (PostureChange(postures),), "noun")
-    return Block(" and ".join(speaker.say(P.poses[posture]) for posture in postures), (PostureChange(postures),))
+        return Block(speaker.say(P.nominal_poses[postures[0]]), (event,), "noun", noun)
+    return Block(" and ".join(speaker.say(P.poses[posture]) for posture in postures), (event,), noun=noun)
 
 
 def timed_pose(speaker: Speaker) -> Block:
@@ -505,22 +397,21 @@ def timed_pose(speaker: Speaker) -> Block:
 
 
 def release(speaker: Speaker, postures: tuple[str, ...]) -> Block:
-    return Block(" and ".join(speaker.say(P.releases[posture.split()[0]]) for posture in postures), (PostureChange(),))
+    return Block(" and ".join(speaker.say(P.releases[posture.split()[0]]) for posture in postures), (GoalWords(""),))
 
 
 def program_of(events: tuple) -> str | None:
     """Fold events into a program: a pose holds for the goals after it. None if postures exclude each other."""
-    goals, held, waiting = [], (), False
+    goals, held = [], ()
     for event in events:
-        waiting = isinstance(event, PostureChange)
-        if waiting:
+        if event.motion:
+            goals.append(event._replace(postures=(*held, *event.postures)))
+        else:
             held = event.postures
-            continue
-        goals.append(event._replace(postures=(*held, *event.postures)))
-        if len({*held, *event.postures} - {"low"}) > 1:
-            return None
-    if waiting:
+    if not events[-1].motion:
         goals.append(GoalWords("stand", postures=held))
+    if any(len({*goal.postures} - {"low"}) > 1 for goal in goals):
+        return None
     return "; ".join(map(str, goals)) if len(goals) <= MAX_GOALS else "refuse: limit"
 
 
@@ -528,67 +419,45 @@ def joined(speaker: Speaker, parts: list[str]) -> str:
     return speaker.say(P.lists).join(parts[:-1]) + speaker.say(P.last_in_list) + parts[-1]
 
 
-def split_code(code: str) -> tuple[str, str]:
-    """walk forward slow -> walk forward, slow"""
-    words = code.split()
-    return " ".join(words[:2]), " ".join(words[2:])
-
-
 def shared(speaker: Speaker) -> Block:
     """left then right, two steps each"""
     row = speaker.pick(P.sharers)
     amount = new_amount(speaker, row["kinds"])
-    values = {"a": amount.text, "for": {"time": "for", "angle": "by"}.get(amount.kind, "")}
     parts = [speaker.say(words) for words in row["moves"].values()]
+    values = {"a": amount.text, "for": {"time": "for", "angle": "by"}.get(amount.kind, "")}
     text = speaker.say(P.shared, list=joined(speaker, parts), **values)
-    return fixed(text, *(GoalWords(*split_code(code), amount.text) for code in row["moves"]))
+    return fixed(text, *(GoalWords(motion, "", amount.text) for motion in row["moves"]))
 
 
 def ratio(speaker: Speaker) -> Block:
     """walk for 4 s, then twice as long backwards"""
     amount = new_amount(speaker, ["length", "length", "time", "time", "steps", "angle"])
-    first = measured_move(speaker, ["turn left", "turn right"] if amount.kind == "angle" else STRAIGHT, amount)
+    motions = ["turn left", "turn right"] if amount.kind == "angle" else STRAIGHT
+    made = measured_move(speaker, motions, amount)
     factor = speaker.pick([2, 2, 2, 0.5, 0.5, 0.5, 3, 0.25, 1, 1, 1])
-    words, before = speaker.say(P.ratios[factor][amount.kind]), first.events[0].motion
-    if amount.kind == "angle":
-        side = OTHER_SIDE[before.split()[-1]]
-        motion, speed, second = f"turn {side}", "", speaker.say(P.turn_again, words, side)
-    else:
-        motion = speaker.pick([name for name in STRAIGHT if name != before])
-        side = motion.split()[-1]
-        speed, template = speaker.pick([row for row in rows(P.motions[left_of(motion)]) if "_" in row[1]])
-        second = speaker.say(template, to=f"to the {side}", side=side).replace("_", "") + f" {words}"
-        if motion != "run forward" and speaker.chance(0.4):
-            way = {"walk forward": "forward", "walk backward": "backwards"}.get(motion, f"to the {side}")
-            speed, second = "", f"{words} {way}"
-    text = first.text + speaker.say(P.ratio_joints) + second
-    return fixed(text, *first.events, GoalWords(motion, speed, times(factor, amount)))
+    (first,), words, said = made.events, speaker.say(P.ratios[factor][amount.kind]), times(factor, amount)
+    if factor != 1 and speaker.chance(0.1):
+        return fixed(inflect(made.text) + speaker.say(P.multiply) + words, first._replace(amount=said))
+    motion = speaker.pick([name for name in motions if name != first.motion])
+    second, text = GoalWords(motion, amount=said), f"{words} {speaker.say(P.ways[motion])}"
+    if amount.kind != "angle" and (motion == "run forward" or speaker.chance(0.6)):
+        other = move(speaker, motion, measured=0, manner=0)
+        second, text = other.events[0]._replace(amount=said), f"{other.text} {words}"
+    return fixed(made.text + speaker.say(P.ratio_joints) + text, first, second)
 
 
-def back_again(speaker: Speaker, first: bool) -> Block:
-    """Two metres forward and back again. Coming back may also be `go home`, if this block is the `first`."""
-    amount = new_amount(speaker, ["length", "length", "steps"])
-    made = measured_move(speaker, ["walk forward", "walk forward", "run forward"], amount)
-    ways = [
-        (P.back_again, GoalWords("walk backward", "", times(1, amount))),
-        (P.forth_and_back, GoalWords("walk backward", "", amount.text)),
-        (P.returns, GoalWords("go home")),
-    ]
-    templates, goal = speaker.pick(ways if first else ways[:2])
-    return fixed(speaker.say(templates, made.text, a=amount.text), *made.events, goal)
-
-
-def mirrored(speaker: Speaker) -> Block:
-    """turn left 40 degrees, and the same to the right; a circle and another the other way"""
-    base, side = speaker.pick(["sidestep", "turn", "turn", "curve"]), speaker.side()
-    other = OTHER_SIDE[side]
-    if speaker.chance(0.2):
-        circles = (GoalWords(f"curve {way}", "", "360 degrees") for way in (side, other))
-        return fixed(speaker.say(P.two_circles, side, other), *circles)
-    amount = new_amount(speaker, P.measures[f"{base} left"])
-    made = measured_move(speaker, [f"{base} {side}"], amount)
-    goal = made.events[0]._replace(motion=f"{base} {other}", amount=times(1, amount))
-    return fixed(speaker.say(P.other_way, made.text, side=other), *made.events, goal)
+def echo(speaker: Speaker, first: bool) -> Block:
+    """A motion, and one that refers to it: two metres forward and back again; turn left, and the same to the right.
+    Coming back may also be `go home`, if this block is the `first`.
+    """
+    row = speaker.pick(P.echoes if first else P.echoes[:-1])
+    amount = new_amount(speaker, row["kinds"])
+    made = measured_move(speaker, row["motions"], amount)
+    way, _, side = made.events[0].motion.partition(" ")
+    other = OTHER_SIDE.get(side, "")
+    then = GoalWords(row["then"]) if row["then"] else made.events[0]._replace(motion=f"{way} {other}")
+    then = then._replace(amount={"": "", "said": amount.text, "same": times(1, amount)}[row["amount"]])
+    return fixed(speaker.say(row["say"], made.text, a=amount.text, side=other), *made.events, then)
 
 
 def halves(speaker: Speaker) -> Block:
@@ -596,12 +465,8 @@ def halves(speaker: Speaker) -> Block:
     amount = new_amount(speaker, ["length", "time", "time"], plain=speaker.chance(0.7))
     made = measured_move(speaker, STRAIGHT, amount, speed="")
     named, template = speaker.pick(P.halves)
-    speeds = [("slow", ""), ("fast", "")]
-    if named == "both":
-        speeds = [("slow", "fast"), ("fast", "slow"), *speeds, ("", "fast")]
-    x, y = speaker.pick(speeds)
-    x, y = ("", x) if named == "second" else (x, y)
-    text = speaker.say(template, made.text, x=speaker.say(P.half_speeds[x]), y=speaker.say(P.half_speeds[y]))
+    x, y = speaker.pick(P.half_pairs[named])
+    text = speaker.say(template, made.text, x=P.half_speeds[x], y=P.half_speeds[y])
     return fixed(text, *(GoalWords(made.events[0].motion, speed, times(0.5, amount)) for speed in (x, y)))
 
 
@@ -620,52 +485,24 @@ def ladder(speaker: Speaker) -> Block:
 
 
 def ellipsis(speaker: Speaker, count: int) -> Block:
-    """Amounts without their unit or motions without their verb: three metres, turn left and two more."""
+    """Legs without their unit or verb: two steps left, three right; three metres, turn left and two more."""
     kind = speaker.pick(["length", "steps"])
     more = speaker.weighted(P.units[kind])[1]
     numbers = [numeral(speaker, speaker.rng.randint(2, 12), digits=len(more) < 5) for _ in range(count)]
-    if speaker.chance(0.45):
-        return list_of_ways(speaker, numbers, more, P.take if kind == "steps" else "go/going/gone")
+    if speaker.chance(0.35):
+        motions, verb = speaker.rng.sample(list(P.ways)[:4], count), P.take if kind == "steps" else "go/going/gone"
+        parts = [f"{number} {speaker.say(P.ways[motion])}" for number, motion in zip(numbers, motions, strict=True)]
+        parts[0] = speaker.say(f"[{verb}|] {numbers[0]}{more} {P.ways[motions[0]]}")
+        goals = [GoalWords(motion, "", number + more) for number, motion in zip(numbers, motions, strict=True)]
+        return fixed(joined(speaker, parts), *goals)
     speed, verb = speaker.pick(P.marches)
     parts, goals = [f"{verb} {numbers[0]}{more}"], [GoalWords("walk forward", speed, numbers[0] + more)]
     for number in numbers[1:]:
-        words, goal = corner(speaker)
-        parts += [words, speaker.say(P.marches_on, number, verb)]
-        goals += [goal, GoalWords("walk forward", speed, number + more)]
+        values = {"side": speaker.side(), "n": numeral(speaker, speaker.pick([90, 90, 45, 60]))}
+        words, motion, said = (filled(speaker.say(each), values) for each in speaker.pick(P.turnings))
+        parts += [words, speaker.say(P.marches_on, number, verb, more)]
+        goals += [GoalWords(motion, "", said), GoalWords("walk forward", speed, number + more)]
     return fixed(joined(speaker, parts), *goals)
-
-
-def list_of_ways(speaker: Speaker, numbers: list[str], more: str, verb: str) -> Block:
-    """two steps left, three right"""
-    ways = [speaker.pick(P.ways)]
-    while len(ways) < len(numbers):
-        ways.append(speaker.pick([way for way in P.ways if way != ways[-1]]))
-    parts = [f"{number} {speaker.say(words)}" for (_, words), number in zip(ways, numbers, strict=True)]
-    parts[0] = f"{speaker.say(speaker.pick([verb, '']))} {numbers[0]}{more} {speaker.say(ways[0][1])}"
-    goals = (GoalWords(motion, "", number + more) for (motion, _), number in zip(ways, numbers, strict=True))
-    return fixed(joined(speaker, parts), *goals)
-
-
-def corner(speaker: Speaker) -> tuple[str, GoalWords]:
-    """What stands between two legs of a walk."""
-    side, degrees = speaker.side(), numeral(speaker, speaker.pick([90, 90, 45, 60]))
-    turn, halt = GoalWords(f"turn {side}", "", "90 degrees"), speaker.pick(["stop", "wait"])
-    angled, around = turn._replace(amount=f"{degrees} degrees"), GoalWords("turn left", "", "180 degrees")
-    ways = [(f"turn {side}", turn), (side, turn), (f"{side} face", turn), (f"turn {side} {degrees}", angled)]
-    return speaker.pick([*ways, ("turn around", around), (halt, GoalWords("stand"))])
-
-
-def legs(speaker: Speaker) -> Block:
-    """A path of legs with corners: 2 m, left, 3 m, right, 1 m."""
-    parts, goals = [], []
-    for index in range(speaker.rng.randint(2, 4)):
-        side, amount = speaker.side(), new_amount(speaker, ["length", "length", "steps"], plain=True)
-        if index:
-            parts.append(speaker.say(P.leg_corners, side))
-            goals.append(GoalWords(f"turn {side}", "", "90 degrees"))
-        parts.append(f"{speaker.say(P.legs)}{amount.text}")
-        goals.append(GoalWords("walk forward", "", amount.text))
-    return fixed(speaker.pick([", ", ", ", ", then "]).join(parts), *goals)
 
 
 def repetition(speaker: Speaker, fits: bool = True) -> Block:
@@ -679,8 +516,6 @@ def repetition(speaker: Speaker, fits: bool = True) -> Block:
         return fixed(speaker.say(P.again, text), *events * 2)
     count = speaker.pick([count for count in P.times if (count * len(few) <= MAX_GOALS) == fits])
     said = speaker.say(P.times[count])
-    if "x" not in said and count < 5 and speaker.chance(0.08):
-        said = mended(speaker, speaker.say(P.times[speaker.pick([n for n in (2, 3, 4, 5) if n != count])]), said)
     if len(few) == 1 and count < 5 and events[0].motion != "stand" and speaker.chance(0.5):
         pause = new_amount(speaker, "time", plain=True).text
         between = speaker.say(P.between, a=pause)
@@ -689,85 +524,63 @@ def repetition(speaker: Speaker, fits: bool = True) -> Block:
     return fixed(speaker.say(P.repeats, text, t=said), *events * count)
 
 
-def eight(speaker: Speaker) -> Block:
-    text = speaker.say(P.eights)
-    goals = (GoalWords("curve left", "", "360 degrees"), GoalWords("curve right", "", "360 degrees"))
-    return Block(text, goals, "verb" if "/" in text else "noun", "eight")
+def circles(speaker: Speaker) -> Block:
+    """a figure eight; a circle and another the other way"""
+    side, template = speaker.side(), speaker.pick(P.circles)
+    side = side if "{0}" in template else "left"
+    text = speaker.say(template, side, OTHER_SIDE[side])
+    goals = (GoalWords(f"curve {way}", "", "360 degrees") for way in (side, OTHER_SIDE[side]))
+    return Block(text, tuple(goals), "verb" if "/" in text else "noun", "eight")
 
 
 def shape(speaker: Speaker) -> Block:
     """walk a square with sides of two metres"""
     side, kind = speaker.pick(["left", "left", "right"]), speaker.pick(["square", "square", "triangle", "rectangle"])
-    size, motion, verb = new_amount(speaker, ["length", "length", "steps"]), "run forward", "run/running/run"
-    if not speaker.chance(0.1):
-        motion, verb = "walk forward", speaker.say(P.shape)
-    count, angle = (3, 120) if kind == "triangle" else (4, 90)
-    sizes, words = [size.text] * count, speaker.say(f"{kind} {P.sides}", a=size.text)
-    if kind == "rectangle":
-        other = new_amount(speaker, size.kind, plain=True)
-        words, sizes = speaker.say(P.rectangle, a=size.text, b=other.text), [size.text, other.text] * 2
-    elif speaker.chance(0.15):
-        words, sizes = kind, ["2 metres"] * count
+    size, verb = new_amount(speaker, ["length", "length", "steps"]), speaker.say(P.shape)
+    other = new_amount(speaker, size.kind, plain=True) if kind == "rectangle" else size
+    sizes, angle = ([size.text] * 3, 120) if kind == "triangle" else ([size.text, other.text] * 2, 90)
+    words = speaker.say(P.shapes[kind], a=size.text, b=other.text)
+    if kind != "rectangle" and speaker.chance(0.15):
+        words, sizes = kind, ["2 metres"] * len(sizes)
     corners = ""
     if side == "right" or speaker.chance(0.5):
-        corners = speaker.say(P.corners, side=side, to=f"to the {side}", clock=speaker.say(P.clockwise[side]))
+        corners = speaker.say(P.corners, side=side, clock=P.clockwise[side])
+    motion = "run forward" if verb.startswith("run") else "walk forward"
     turn = GoalWords(f"turn {side}", "", f"{angle} degrees")
     goals = tuple(goal for size in sizes for goal in (GoalWords(motion, "", size), turn))
-    if speaker.chance(0.12) and motion == "walk forward":
-        return fixed(f"{words}, {corners}", *goals)
-    return Block(f"{verb} a {speaker.pick(['', '', '', 'nice', 'big', 'little'])} {words} {corners}", goals)
+    return Block(f"{verb} a {speaker.say(P.sizes)} {words} {corners}", goals)
 
 
 def telegram(speaker: Speaker, count: int) -> Block:
     """fwd 3m, R 90, fwd 1m"""
     lower, glue, held = speaker.chance(0.4), speaker.chance(0.5), ""
-    units = {kind: speaker.weighted(P.units[kind]) for kind in P.units}
     parts, events = [], []
-    while sum(isinstance(event, GoalWords) for event in events) < count:
-        side = speaker.side()
-        code = speaker.pick(["walk forward"] * 3 + ["turn left"] * 5 + list(P.codes))
-        kind = speaker.pick(P.codes[code]["kinds"])
-        words = speaker.say(P.codes[code]["say"], side=side, S=side[0] if lower and glue else side[0].upper())
-        if code in P.poses:
-            if not held and speaker.chance(0.7):
-                parts, events, held = [*parts, words], [*events, PostureChange((code,))], code
-            elif held and isinstance(events[-1], GoalWords):
-                parts, events, held = [*parts, speaker.say(P.code_releases[held])], [*events, PostureChange()], ""
-        elif (words or kind != "time") and not (held and "," in code):
-            text, goal = order(speaker, code, words, side, kind, units.get(kind), glue)
-            parts, events = [*parts, text], [*events, goal]
-    for index, event in enumerate(events):  # a turn without an angle between two legs is a corner
-        if isinstance(event, GoalWords) and event.amount == "corner":
-            events[index] = event._replace(amount="90 degrees" if 0 < index < len(events) - 1 else "")
+    while (goals := sum(bool(event.motion) for event in events)) < count:
+        row, side, said = speaker.weighted(P.codes), speaker.side(), ""
+        values = {"side": side, "S": side[0] if lower and glue else side[0].upper()}
+        words, kind = speaker.say(row["say"], **values), speaker.pick(row["kinds"])
+        motion, meant, posture = (filled(each, values) for each in row["goal"])
+        if (held and motion and posture) or (kind == "time" and not words):
+            continue
+        if not motion:
+            if events and not events[-1].motion:
+                continue
+            words, posture = (speaker.say(P.code_releases[held]), "") if held else (words, posture)
+            held = posture
+        elif kind == "angle" and speaker.chance(0.7):  # R 90, or only R
+            said = numeral(speaker, speaker.pick(P.code_angles), digits=len(words) == 1)
+            meant = f"{said} degrees"
+            if motion.startswith("turn") and speaker.chance(0.2):  # without an angle: a corner, between two others
+                said, meant = "", "90 degrees" if events and goals < count - 1 else ""
+        elif kind:
+            said = meant = new_amount(speaker, kind, plain=True).text
+        if motion == "go to":
+            way, where = (filled(each, values) for each in speaker.pick(P.code_places))
+            said, meant = f"{said} {way}", f"{meant} {where}"
+        parts.append(words + ("" if glue and len(words) == 1 else " ") + said)
+        events.append(GoalWords(motion, "", meant, "", (posture,) if posture else ()))
     text = speaker.say(P.code_joints).join(part.strip() for part in parts)
     return fixed(text.lower() if lower else text.upper() if speaker.chance(0.04) else text, *events)
-
-
-def order(
-    speaker: Speaker, code: str, words: str, side: str, kind: str, unit: Any, glue: bool
-) -> tuple[str, GoalWords]:
-    """One order of a telegram, and its goal. The amount of a turn without an angle is "corner" here."""
-    base, _, posture = code.partition(", ")
-    motion, rest = split_code(base)
-    speed, meant, said = ("", rest, "") if "degrees" in rest else (rest, "", "")
-    if kind == "angle" and speaker.chance(0.7):  # R 90, or only R
-        said = numeral(speaker, speaker.pick(P.code_angles), digits=len(words) == 1)
-        meant = f"{said} degrees"
-        if motion.startswith("turn") and speaker.chance(0.2):
-            said, meant = "", "corner"
-    elif kind:
-        one, more, numbers, _ = unit
-        value = speaker.pick(numbers_for(numbers))
-        said = meant = numeral(speaker, value, digits=len(more) < 5) + (one if value == 1 else more)
-    if code == "go to":
-        ways = [("ahd", "ahead"), ("ahead", "ahead"), ("behind", "behind"), (f"to {side[0].upper()}", side)]
-        way, ahead = speaker.pick([*ways, (side, side)])
-        motion, meant, said = f"go to {meant} {ahead}", "", f"{said} {way}"
-    if kind == "length" and len(words) == 1 and speaker.chance(0.5):
-        words = side
-    gap = "" if (glue and len(words) == 1) or not kind else " "
-    postures = (posture.replace("left", side),) if posture else ()
-    return words + gap + said, GoalWords(motion.replace("left", side) if kind else motion, speed, meant, "", postures)
 
 
 def allowed(template: str, first: Block, second: Block) -> bool:
@@ -833,12 +646,12 @@ def negative(speaker: Speaker) -> Block:
 
 def few_blocks(speaker: Speaker, count: int) -> list[Block]:
     """Blocks with about `count` goals in all. Some goals come in groups, some have a posture of their own."""
-    groups = [(shared, 4), (ratio, 5), (halves, 3), (mirrored, 2), (eight, 1.5), (ladder, 3)]
-    others = [(lambda s: ellipsis(s, s.pick([2, 2, 3])), 5), (repetition, 5), (legs, 2)]
+    groups = [(shared, 4), (ratio, 5), (halves, 3), (circles, 2), (ladder, 3)]
+    others = [(lambda s: ellipsis(s, s.pick([2, 2, 3])), 7), (repetition, 5)]
     blocks: list[Block] = []
-    while (goals := sum(isinstance(event, GoalWords) for event in events_of(blocks))) < count:
+    while (goals := sum(bool(event.motion) for event in events_of(blocks))) < count:
         if goals + 2 <= count and speaker.chance(0.35):
-            blocks.append(speaker.make(*groups, *others, (lambda s: back_again(s, not blocks), 3)))
+            blocks.append(speaker.make(*groups, *others, (lambda s: echo(s, not blocks), 5)))
         else:
             blocks.append(speaker.make((simple_block, 1)))
     if speaker.chance(0.2):  # a posture of its own, from here on
@@ -850,7 +663,7 @@ def few_blocks(speaker: Speaker, count: int) -> list[Block]:
         made, index = timed_pose(speaker), speaker.rng.randint(0, len(blocks))
         ending = index < len(blocks) or speaker.chance(0.3)
         blocks[index:index] = [made, release(speaker, made.events[0].postures)] if ending else [made]
-    if speaker.chance(0.12) and blocks[-1].events[-1] not in (GoalWords("go home"), GoalWords("face start")):
+    if speaker.chance(0.12) and blocks[-1].events[-1].motion not in HOME:
         blocks.append(return_home(speaker))
     return blocks
 
@@ -863,7 +676,7 @@ def dropped(speaker: Speaker, blocks: list[Block]) -> Block | None:
         return None
     index = speaker.pick(choices)
     rest = events_of(blocks[:index] + blocks[index + 1 :])
-    return fixed(speaker.say(P.drops, chain(speaker, blocks).text, n=nouns[index]), *rest)
+    return fixed(speaker.say(P.dropped, chain(speaker, blocks).text, n=nouns[index]), *rest)
 
 
 def replaced(speaker: Speaker) -> Block | None:
@@ -875,53 +688,40 @@ def replaced(speaker: Speaker) -> Block | None:
     return fixed(speaker.say(P.instead, inflect(wrong.text), inflect(right.text), **values), *right.events)
 
 
-def unposed(speaker: Speaker) -> Block:
-    """crouch and walk six feet, actually don't crouch"""
-    made, posture = move(speaker, manner=0), speaker.pick(list(P.upright))
-    text = with_manner(speaker, made, posture).text
-    if posture != "wave" and speaker.chance(0.5):
-        text = f"{speaker.say(P.poses[posture])} and {made.text}"
-    return fixed(speaker.say(P.upright[posture], inflect(text)), *made.events)
-
-
-def mended_pose(speaker: Speaker) -> Block:
-    """raise your arms, no, crouch"""
-    wrong, right = speaker.rng.sample(list(P.poses), 2)
-    text = mended(speaker, inflect(speaker.say(P.poses[wrong])), inflect(speaker.say(P.poses[right])))
-    if "low" not in (wrong, right) and speaker.chance(0.6):
-        text = mended(speaker, speaker.pick(["arms ", "put your arms "]) + wrong[5:], right[5:])
-    return Block(text, (PostureChange((right,)),), "fixed")
-
-
-def multiplied(speaker: Speaker) -> Block:
-    """walk four feet, hm, no, twice that"""
-    amount = new_amount(speaker, ["length", "steps", "time"])
-    made = measured_move(speaker, STRAIGHT, amount)
-    factor, words = speaker.pick(P.multiples)
-    goal = made.events[0]._replace(amount=times(factor, amount))
-    return fixed(inflect(made.text) + speaker.say(P.multiply) + words, goal)
+def slipped(speaker: Speaker) -> Block | None:
+    """A block of which a part is wrong at first: walk 4, no, 5 metres; turn left 90 degrees, no, right"""
+    made = speaker.make((lambda s: move(s, measured=0.9, manner=0), 30), (place, 5), (wave, 4), (pose, 4))
+    text, goal, pairs = made.text, made.events[0], list(P.slips.items())
+    for right in re.findall(amounts.AMOUNT, goal.amount):
+        wrong = new_amount(speaker, P.kinds[amounts.amount(right)[0]])
+        pairs += [(right, wrong.text), (right, wrong.text), (right, wrong.number)]
+    if goal.velocity:
+        pairs.append((goal.velocity, new_velocity(speaker, left_of(goal.motion))))
+    found = [pair for pair in pairs if pair[1] not in pair[0] and re.search(as_word(pair[0]), text)]
+    if not found:
+        return None
+    right, wrong = speaker.pick(found)
+    end = speaker.say(P.mend) + right if speaker.chance(0.2) else ""
+    said = wrong if end else mended(speaker, wrong, right)
+    return made._replace(text=re.sub(as_word(right), lambda _: said, text, count=1) + end)
 
 
 def corrected(speaker: Speaker, alone: bool) -> Block | None:
     """A sentence in which the speaker takes something back: the whole of it, or a part."""
     blocks = [single(speaker)] if alone else few_blocks(speaker, speaker.pick([2, 2, 3]))
-    events, (action, name) = events_of(blocks), speaker.pick(R.taken_back)
-    whole = [
-        (lambda s: fixed(s.say(P.nevermind, chain(s, blocks).text, s=s.say(P.stay)), GoalWords("stand")), 10),
-        (lambda s: fixed(s.say(R.taking_back, chain(s, blocks).text, a=action, n=name), *events), 7),
-        (lambda s: fixed(s.say(P.confirmed, chain(s, blocks).text), *events), 4),
-        (lambda s: dropped(s, blocks), 2 if alone else 14),
-    ]
-    parts = [(unposed, 7), (multiplied, 3), (replaced, 14), (mended_pose, 4), (lambda s: wave(s, fix=True), 4)]
-    parts += [(lambda s: place(s, s.pick(["amount", "side"])), 5)]
-    for fix, weight in (("amount", 12), ("side", 11), ("speed", 4), ("motion", 3), ("velocity", 3)):
-        parts.append((lambda s, fix=fix: move(s, fix=fix), weight))
-    row = speaker.weighted(whole + parts)
-    made = row[0](speaker)
-    if made is None or alone or row in whole:
+    kinds = {"nevermind": 10, "taking_back": 7, "confirmed": 4, "dropped": 2 if alone else 16}
+    (kind,) = speaker.rng.choices([*kinds, "replaced", "slipped"], [*kinds.values(), 14, 54])
+    if kind == "dropped":
+        return dropped(speaker, blocks)
+    if kind in kinds:
+        action, name = speaker.pick(P.taken_back)
+        text = speaker.say(getattr(P, kind), chain(speaker, blocks).text, s=P.stay, a=action, n=name)
+        return fixed(text, *([GoalWords("stand")] if kind == "nevermind" else events_of(blocks)))
+    made = replaced(speaker) if kind == "replaced" else slipped(speaker)
+    if made is None or alone:
         return made
     made, index = made._replace(text=inflect(made.text), form="fixed"), speaker.rng.randrange(len(blocks))
-    if row[0] is not replaced:
+    if kind == "slipped":
         return chain(speaker, [*blocks[:index], made, *blocks[index + 1 :]])
     if len(blocks) == 1:
         return made
@@ -935,7 +735,7 @@ def instruction(speaker: Speaker, kind: str) -> tuple[str, str]:
     while True:
         made, framed = draft(speaker, kind)
         program = made and program_of(made.events)
-        if not program or program.startswith("refuse") or length_of(program) != kind.replace("few", "short"):
+        if not program or program.startswith("refuse") or program.count(";") + 1 not in LENGTHS[kind]:
             continue
         text = finished(speaker, made, framed)
         if len(text) < 480:
@@ -956,10 +756,10 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
         count = speaker.pick([2, 2, 2, 2, 3, 3, 4]) if kind == "few" else speaker.rng.randint(5, 8)
         blocks = few_blocks(speaker, count)
     else:
-        blocks = [speaker.make((shape, 4), (repetition, 3), (lambda s: ellipsis(s, 3), 1), (legs, 1))]
+        blocks = [speaker.make((shape, 4), (repetition, 3), (lambda s: ellipsis(s, s.pick([3, 4])), 2))]
         blocks += [simple_block(speaker)] if speaker.chance(0.35) else []
     made = chain(speaker, blocks)
-    posed = any(isinstance(event, PostureChange) or event.postures for event in made.events)
+    posed = any(not event.motion or event.postures for event in made.events)
     if len(made.events) > 1 and not posed and speaker.chance(0.08):
         return throughout(speaker, made), False
     return made, True
@@ -1045,11 +845,7 @@ def misspelled(speaker: Speaker, text: str, share: float) -> str:
         return text
     words = text.split(" ")
     for index in speaker.rng.choices(range(len(words)), k=speaker.pick([1, 1, 1, 2])):
-        if (
-            len(words[index]) >= 4
-            and words[index].isalpha()
-            and not re.fullmatch(P.number_words, words[index], re.IGNORECASE)
-        ):
+        if len(words[index]) >= 4 and words[index].isalpha() and not re.fullmatch(P.number_words, words[index], re.I):
             words[index] = slip(speaker, words[index])
     if speaker.chance(0.12) and len(words) > 3:
         index = speaker.rng.randrange(len(words) - 1)
@@ -1069,8 +865,8 @@ def slip(speaker: Speaker, word: str) -> str:
 
 def refusal(speaker: Speaker) -> tuple[str, str]:
     """A text that is refused, and its program."""
-    makers = [("body", beyond_the_body, 41), ("unclear", not_an_order, 34), ("rules", new_rules, 17)]
-    makers += [("limit", too_long, 6), ("nothing", no_words, 1)]
+    makers: list[tuple] = [("body", beyond_the_body, 41), ("unclear", not_an_order, 34), ("rules", new_rules, 17)]
+    makers += [("limit", too_long, 6), ("nothing", lambda s: s.pick(P.nothing), 1)]
     reason, make, _ = speaker.weighted(makers)
     return make(speaker), f"refuse: {reason}"
 
@@ -1078,15 +874,15 @@ def refusal(speaker: Speaker) -> tuple[str, str]:
 def beyond_the_body(speaker: Speaker) -> str:
     """An action that the robot lacks, alone or among ones that it has."""
     side = speaker.side()
-    fill = {name: speaker.say(getattr(R, name)) for name in ("thing", "place", "person")} | {"side": side}
+    fill = {name: speaker.say(getattr(P, name)) for name in ("thing", "place", "person")} | {"side": side}
     fill |= {name: new_amount(speaker, kind).text for name, kind in (("a", "length"), ("t", "time"), ("d", "angle"))}
-    text = speaker.say(R.body, **fill)
+    text = speaker.say(P.body, **fill)
     if speaker.chance(0.35):
         blocks = few_blocks(speaker, speaker.pick([1, 1, 2]))
         blocks.insert(speaker.pick([0, len(blocks), len(blocks)]), fixed(text))
         text = chain(speaker, blocks).text
     elif speaker.chance(0.25):
-        text += speaker.say(R.body_notes, side=side)
+        text += speaker.say(P.body_notes, side=side)
     return finished(speaker, Block(text, (), "verb" if speaker.chance(0.8) else "fixed"))
 
 
@@ -1094,18 +890,17 @@ def not_an_order(speaker: Speaker) -> str:
     """Questions, remarks, quotations, nonsense and other languages."""
     number = str(speaker.rng.randint(2, 60))
     if speaker.chance(0.14):
-        return written(speaker._replace(style="plain"), speaker.say(R.foreign, n=number).strip())
-    motions, amount = ["walk forward", "run forward", "turn left", "walk backward"], new_amount(speaker, "time")
-    made = measured_move(speaker, motions, amount)
-    made = speaker.pick([made, move(speaker, "turn right", speed="", manner=0), whole_turn(speaker)])
-    values = {"subject": speaker.say(R.subject), "a": new_amount(speaker, "length").text, "n": number}
+        return written(speaker._replace(style="plain"), speaker.say(P.other_languages, n=number).strip())
+    walked = measured_move(speaker, STRAIGHT[:3], new_amount(speaker, "time"))
+    made = speaker.pick([walked, move(speaker, "turn right", speed="", manner=0), whole_turn(speaker)])
+    values = {"subject": speaker.say(P.subject), "a": new_amount(speaker, "length").text, "n": number}
     values |= {"dot": speaker.pick(["", ".", "."]), "bang": speaker.pick(["", "", ".", "!"])}
     values |= {"command": tidy(inflect(made.text)), "participle": tidy(inflect(made.text, PARTICIPLE))}
-    text = speaker.say(R.unclear, **values)
+    text = speaker.say(P.unclear, **values)
     if speaker.chance(0.1):
         text = speaker.say(P.stories) + speaker.pick([". ", ", "]) + text
     elif speaker.chance(0.1):
-        text = speaker.say(R.chatter, name=speaker.say(P.names)) + text
+        text = speaker.say(P.chatter, name=speaker.say(P.names)) + text
     return written(speaker, tidy(text))
 
 
@@ -1116,10 +911,10 @@ def new_rules(speaker: Speaker) -> str:
         command = chain(speaker, few_blocks(speaker, speaker.pick([1, 1, 2])))
         program = program_of(command.events)
     values = {"command": tidy(command.text), "program": program, "sep": speaker.pick([", ", ": ", " and "])}
-    values |= {"order": speaker.say(R.orders), "more": speaker.say(R.more, **values)}
+    values |= {"order": speaker.say(P.orders), "more": speaker.say(P.more, **values)}
     if speaker.chance(0.2):
-        return filled(speaker.pick(R.markup), values)
-    text = speaker.say(R.rules, **values)
+        return filled(speaker.pick(P.markup), values)
+    text = speaker.say(P.rules, **values)
     if speaker.chance(0.15):
         text = values["command"] + speaker.pick([". ", ", and ", ". Also ", ", then "]) + text
     elif speaker.chance(0.2):
@@ -1132,13 +927,8 @@ def too_long(speaker: Speaker) -> str:
     size = new_amount(speaker, "length").text
     makers = [(lambda s: repetition(s, fits=False), 5), (lambda s: telegram(s, s.rng.randint(9, 13)), 2)]
     makers += [(lambda s: chain(s, [simple_block(s) for _ in range(s.rng.randint(9, 11))]), 2)]
-    makers += [(lambda s: Block(s.say(R.limit, a=size), (GoalWords("stand"),) * 9), 2)]
+    makers += [(lambda s: Block(s.say(P.limit, a=size), (GoalWords("stand"),) * 9), 2)]
     while True:
         made = speaker.make(*makers)
         if program_of(made.events) == "refuse: limit":
             return finished(speaker, made)
-
-
-def no_words(speaker: Speaker) -> str:
-    """No words at all."""
-    return speaker.pick(R.nothing)

@@ -19,10 +19,8 @@ TOPICS = ("motions", "amounts", "places", "postures", "groups", "order", "correc
 
 def read(*topics: str) -> SimpleNamespace:
     """The tables of some topics, one attribute each."""
-    tables: dict[str, Any] = {}
-    for topic in topics:
-        path = Path(__file__).with_suffix("") / f"{topic}.yaml"
-        tables |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    paths = [Path(__file__).with_suffix("") / f"{topic}.yaml" for topic in topics]
+    tables: dict[str, Any] = yaml.safe_load("".join(path.read_text(encoding="utf-8") for path in paths))
 
     def completed(value: Any) -> Any:
         if isinstance(value, str):
