@@ -102,8 +102,6 @@ class Arguments:
             ("minutes", 1, ("switches",)),
             ("instructions_file", "", ("instructions",)),
             ("random_commands", 0, ("commands", "shoves")),
-            ("episodes", 20, [suite for suite in SUITES if suite != "instructions"]),
-            ("num_threads", 0, [suite for suite in SUITES if suite != "instructions"]),
         ):
             if getattr(self, name) != unset and self.suite not in users:
                 raise ValueError(f"{name}={getattr(self, name)} is for suite {', '.join(users)}: leave it out")

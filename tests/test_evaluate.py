@@ -145,10 +145,6 @@ def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
         (("--suite", "feedback", "--actor", "policy"), "--actor agent"),
         (("--minutes", "3"), "minutes=3 is for suite switches: leave it out"),
         (("--suite", "gait", "--random_commands", "9"), "random_commands=9 is for suite commands, shoves"),
-        (
-            ("--suite", "instructions", "--instructions_file", "x", "--episodes", "3"),
-            "episodes=3 is for suite commands",
-        ),
         (("--proposals", "p.jsonl"), "give --suite goals"),
         (("--suite", "goals", "--actor", "policy", "--proposals", "p.jsonl"), "give --suite goals"),
         (("--agent", "no/such_agent"), "no/such_agent"),

@@ -24,7 +24,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, SHIPPED
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from agent.bodies.g1 import G1
 from agent.bodies.humanoid import HUMANOID
@@ -43,6 +43,7 @@ EXPORTED, BUILT = WEB / "generated", WEB / "dist"
 # The page is built with the node of the virtual environment: requirements-web.txt.
 NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SIZE: ViewportSize = {"width": 1280, "height": 900}
 PATIENCE = 120_000  # ms; what is measured is simulated time
 expect.set_options(timeout=PATIENCE)
 AGENT = EXPORTED / "agents" / "pretrained_agent" / "humanoid"
@@ -357,21 +358,24 @@ def browser():
 
 @pytest.fixture(scope="module")
 def shared_page(browser, address):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport=SIZE)
     page.set_default_timeout(PATIENCE)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
     page.locator("#shove:enabled").wait_for()
     yield page
     page.close()
+    assert not errors
     assert not [url for url in requests if not url.startswith((address, "data:", f"blob:{address}"))]
 
 
 @pytest.fixture
 def page(shared_page) -> Page:
     """A page whose robot stands."""
-    shared_page.set_viewport_size({"width": 1280, "height": 900})
+    shared_page.set_viewport_size(SIZE)
     write(shared_page, "stand")
     expect(in_force(shared_page)).to_have_text("stand")
     return shared_page

@@ -1,7 +1,7 @@
 // A body that runs step by step. A new program takes over from its current state, and after a fall it is put back on its
 // feet. As in play.py --viewer.
 
-import { ORIGIN, roundEven } from "./geometry.js";
+import { ORIGIN, roundEven, seenFrom } from "./geometry.js";
 import { VelocityGoal } from "./goals.js";
 import { observedMotion } from "./heading.js";
 import { Pursuit, leadsBack } from "./pursuit.js";
