@@ -3,7 +3,7 @@
 Reads   a MotorPolicy               (pretrain_ppo.py)
 Writes  a dataset of trajectories   (train_decision_transformer.py, finetune_llm.py)
 
-    python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/postures --output_dir runs/rollouts
+    python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/crouch --output_dir runs/rollouts
     python collect_dataset.py --policy pretrained/agent/policy/humanoid --proposals runs/proposals.jsonl \
         --output_dir runs/proposed
     python collect_dataset.py --relabel runs/proposed --output_dir runs/relabelled
@@ -56,7 +56,7 @@ from agent.feedback.trials import expected_seconds
 from agent.goals import GRID_STEP, HEIGHTS, Goal, GoalProgram
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation import video
-from agent.simulation.curriculum import Curriculum, control_steps, nearest_on_grid
+from agent.simulation.curriculum import Curriculum, at_height, control_steps, nearest_on_grid
 from agent.simulation.env import env_id
 from agent.simulation.heading import heading_velocity, observed_velocity
 from agent.simulation.task import ARM_CODES, goal_commands
@@ -242,9 +242,7 @@ class GoalsToCollect(Curriculum):
                     goal[:3] = before[:3]
                 elif rng.random() < 0.5:
                     goal[3:] = before[3:]
-            if goal[3] > 0 and goal[0] > body.low_speed:  # rescaled, so that not every crouch is at top speed
-                goal[0] *= body.low_speed / body.limits[1, 0]
-            goal[:3] = nearest_on_grid(goal[:3], body, goal[3] > 0)
+            goal[:3] = nearest_on_grid(at_height(goal[:3], goal[3] > 0, body), body, goal[3] > 0)
             yield goal, int(self.draw_times(rng, goal[None], body)[0])
             before = goal
 

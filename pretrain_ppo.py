@@ -82,7 +82,8 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     episode_steps: int = option(MAX_EPISODE_STEPS, "maximum episode length; a shorter one practices starts more often")
     start_crouch: bool = option(False, "start the crouch of init_from, which has none, from its body's crouch_offset")
     assist: float = option(0.0, "initial share of forces that help to crouch; they fade while falls are rare")
-    kickstart_weight: float = option(0.0, "weight of the KL from the first policy on commands without posture; fades")
+    kickstart_weight: float = option(0.0, "weight of the KL from the first policy on commands without posture")
+    kickstart_arms: bool = option(False, "apply that weight also to commands with an arm pose, but not to crouches")
     widths: str = option("128,128,64", "pairs of units in each hidden layer of a new policy")
 
     total_steps: int = 20_000_000
@@ -217,8 +218,7 @@ def main(args: Arguments) -> None:
             collected = time.perf_counter()
             torch.set_num_threads(envs.num_threads)
             if args.kickstart_weight:
-                weight = args.kickstart_weight * (1 - progress["step"] / args.total_steps)
-                rollout |= kickstart(first_policy, rollout, weight)
+                rollout |= kickstart(first_policy, rollout, args)
             critic_only = progress["update"] < args.critic_updates
             learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
             row = average(accelerator, happened | learned)  # all processes decide alike
@@ -358,13 +358,14 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
 
 
 @torch.no_grad()
-def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
-    """Actions [T, N, A] of the initial policy, and their weights [T, N], which are 0 on commands with a posture
-    (kickstarting: Schmitt et al., 2018, arXiv:1803.03835).
+def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], args: Arguments) -> dict[str, Tensor]:
+    """Actions [T, N, A] of the initial policy, and their weights [T, N], which are 0 on commands with a posture that
+    it has yet to learn (kickstarting: Schmitt et al., 2018, arXiv:1803.03835).
     """
     mean, _ = first_policy(rollout["observations"], rollout["commands"], rollout["phase"])
-    plain = (rollout["commands"][..., 3:] == 0).all(-1)
-    return {"first_actions": mean, "first_weight": weight * plain}
+    _, _, _, low, arms = rollout["commands"].unbind(-1)
+    known = (low == 0) & ((arms == 0) | args.kickstart_arms)
+    return {"first_actions": mean, "first_weight": args.kickstart_weight * known}
 
 
 def generalized_advantages(

@@ -104,7 +104,7 @@ class Curriculum:
         goals = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
         if self.low_share and "low" in body.heights:
             goals[:, 3] = rng.random(count) < self.low_share
-            velocities[:, 0] = np.where(goals[:, 3], np.minimum(velocities[:, 0], body.low_speed), velocities[:, 0])
+            velocities = at_height(velocities, goals[:, 3] > 0, body)
         if self.arms_share and body.arms[1:]:
             posed = rng.random(count) < self.arms_share
             goals[posed, 4] = rng.choice([ARM_CODES[name] for name in body.arms[1:]], int(posed.sum()))
@@ -124,6 +124,16 @@ class Curriculum:
 def control_steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
     """A range of times in control steps."""
     return round(seconds[0] / body.control_seconds), round(seconds[1] / body.control_seconds)
+
+
+def at_height(velocities: np.ndarray, low: np.ndarray | bool, body: Body) -> np.ndarray:
+    """Velocities [..., 3] with the forward ones that are too fast for a crouch rescaled where `low` [...] is true, so
+    that not every crouch is at top speed.
+    """
+    slower = velocities.copy()
+    too_fast = low & (slower[..., 0] > body.low_speed)
+    slower[..., 0] *= np.where(too_fast, body.low_speed / body.limits[1, 0], 1)
+    return slower
 
 
 def nearest_on_grid(velocities: np.ndarray, body: Body, low: np.ndarray | bool = False) -> np.ndarray:
