@@ -64,7 +64,7 @@ class Arguments(arguments.TrainingArguments):
 
     written_epochs: int = option(4, "epochs over the hand-written sentences")
     generated_examples: int = option(12_000, "number of generated sentences")
-    feedback_examples: int = option(0, "outcomes to assess; misses are also corrected, plus half as many tables")
+    feedback_examples: int = option(0, "outcomes to assess; misses are also corrected, plus a quarter as many tables")
     learning_rate: float = 8e-4
     lora_rank: int = 16
     per_device_train_batch_size: int = 16

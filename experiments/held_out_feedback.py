@@ -33,11 +33,11 @@ def main() -> None:
     outcomes = lessons.draw(args.dataset, args.outcomes, SEED, held_out=True)
     found = planner.assess(outcomes)
     missed = [outcome for outcome in outcomes if repairs(outcome)]
-    corrections = planner.correct(missed, [outcome.off for outcome in missed])
+    corrections = planner.correct(missed, [outcome.judged for outcome in missed])
     pairs = list(zip(outcomes, found, strict=True))
     share("met or not", [each.met == outcome.met for outcome, each in pairs])
     share("cause", [each.cause == cause(outcome) for outcome, each in pairs])
-    share("all deviations", [each.off == outcome.off for outcome, each in pairs])
+    share("all deviations", [each.judged == outcome.judged for outcome, each in pairs])
     share("correction", [goals == repairs(outcome) for outcome, goals in zip(missed, corrections, strict=True)])
 
     rng, prompts = np.random.default_rng(SEED), []

@@ -93,6 +93,7 @@ NOT_RUN = {
     "PYTHONPATH=. python experiments/held_out_feedback.py": "minutes, and a dataset of a million steps",
     "make benchmark": "minutes on an idle machine, and packages of peers",
     "python experiments/page_speed.py": "it wants an idle machine; test_web.py visits the same page",
+    "PYTHONPATH=. python experiments/page_sentences.py": "minutes; test_web.py compares a few sentences",
     "python experiments/page_suite.py": (
         "minutes; test_web.py compares physics and transformer with Python's, step by step"
     ),

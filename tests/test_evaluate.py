@@ -105,6 +105,7 @@ def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatc
     assert len(result["rows"]) == result["right_with"]["of"] == result["verdict"]["of"] == 4
     assert [row["disturbance"] for row in result["rows"]] == ["none", "shove", "none", "swap"]
     assert result["right_without"]["share"] == sum(row["without"] for row in result["rows"]) / 4
+    assert result["rule/right_with"]["of"] == 4 and result["rule/repaired_by_two"]["of"] >= 1
 
 
 def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ and uses feedback, and how often it falls.
 Most suites run all bodies in one batch. Shapes: N bodies, T steps, M arm joints.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from agent.bodies import Body
-from agent.feedback.outcomes import Assessment, GoalOutcome, cause
+from agent.feedback.outcomes import Assessment, GoalOutcome, cause, judge
 from agent.feedback.proposals import GOALS
 from agent.feedback.pursuit import Pursuit
 from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
@@ -71,7 +72,7 @@ BEFORE_SECONDS, GOAL_SECONDS = 2.5, 5.0  # of the goal before, and of the one th
 LONGEST_TRIAL = 10.0  # s, largest expected time of an instruction of the feedback suite
 GENERATED = 40  # sentences per sentence that is needed; the first that fit are taken
 CORRECTIONS = 2  # per goal
-RESAMPLES = 2000  # of the bootstrap
+Z = 1.96  # standard deviations on either side, of an interval of 95 %
 
 # Control step -> the goals of all bodies from this step on.
 Schedule = Mapping[int, Sequence[VelocityGoal]]
@@ -469,7 +470,7 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
     and once with feedback.
 
     Half of the runs are disturbed: by a shove, by a goal other than the program's, or by an end too early or too late.
-    Shares come with their number and a 95 % interval by bootstrap:
+    Shares come with their number and a 95 % interval:
 
     * `verdict`: runs whose success the planner judges as the simulator does; `which_goal`: failed runs in which it
       names the first goal that was missed; `cause`: goals whose cause it names.
@@ -477,6 +478,9 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
     * `corrected_for_nothing`: runs that succeed without feedback, in which feedback corrects something; `spoiled`:
       runs that succeed without feedback and fail with it.
     * `right_without`, `right_with`: runs with every goal met, without and with feedback, in all and by disturbance.
+
+    Names that begin with `rule/` are of the rule that the planner learned from (`agent.feedback.outcomes.judge`), in
+    its place.
     """
     instructions = draw_instructions(agent.planner, episodes, seed)
     none, *others = DISTURBANCES
@@ -487,9 +491,9 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
     ]
     without = run_trials(agent.transformer, trials, num_threads=num_threads)
     helped = run_trials(agent.transformer, trials, agent.planner.judge, CORRECTIONS, num_threads)
+    ruled = run_trials(agent.transformer, trials, judge, CORRECTIONS, num_threads)
     assessed = [(pursuit, agent.planner.assess(pursuit.outcomes)) for pursuit in without]
     goals = [pair for pursuit, verdicts in assessed for pair in zip(pursuit.outcomes, verdicts, strict=True)]
-    missed = [stages for pursuit in helped for stages in _stages(pursuit) if not (stages[0].met or stages[0].fell)]
     good = [after for before, after in zip(without, helped, strict=True) if before.success]
     shares = {
         "verdict": [all(each.met for each in verdicts) == pursuit.success for pursuit, verdicts in assessed],
@@ -499,12 +503,13 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
             if not pursuit.success
         ],
         "cause": [verdict.cause == cause(outcome) for outcome, verdict in goals],
-        "repaired_by_one": [stages[1].met for stages in missed],
-        "repaired_by_two": [stages[2].met for stages in missed],
+        **_repaired(helped),
         "corrected_for_nothing": [bool(after.corrections) for after in good],
         "spoiled": [not after.success for after in good],
         "right_without": [pursuit.success for pursuit in without],
         "right_with": [pursuit.success for pursuit in helped],
+        **{f"rule/{name}": values for name, values in _repaired(ruled).items()},
+        "rule/right_with": [pursuit.success for pursuit in ruled],
     }
     for kind in DISTURBANCES:
         for name in ("right_without", "right_with"):
@@ -513,7 +518,7 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
         "instructions": episodes,
         "falls_without": sum(pursuit.fell for pursuit in without),
         "falls_with": sum(pursuit.fell for pursuit in helped),
-        **{name: share(values, seed) for name, values in shares.items()},
+        **{name: share(values) for name, values in shares.items()},
         "rows": [
             {"text": text, "disturbance": kind, "without": before.success, "with": after.success}
             | {"corrections": [correction.text for correction in after.corrections]}
@@ -545,17 +550,24 @@ def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[s
     )
 
 
-def share(values: Sequence[bool], seed: int = 0) -> dict[str, float | int | None]:
-    """The share of true values, their number, and a 95 % interval by bootstrap (Efron, 1979); None for no values."""
+def share(values: Sequence[bool]) -> dict[str, float | int | None]:
+    """The share of true values, their number, and a 95 % interval by Wilson's score (1927); None for no values."""
     if not values:
         return {"share": None, "low": None, "high": None, "of": 0}
-    sample = np.random.default_rng(seed).choice(np.asarray(values, dtype=float), (RESAMPLES, len(values)))
-    low, high = np.quantile(sample.mean(1), [0.025, 0.975]).tolist()
-    return {"share": float(np.mean(values)), "low": low, "high": high, "of": len(values)}
+    count, found = len(values), float(np.mean(values))
+    center, half = found + Z**2 / (2 * count), Z * math.sqrt(found * (1 - found) / count + (Z / (2 * count)) ** 2)
+    low, high = ((center + side * half) / (1 + Z**2 / count) for side in (-1, 1))
+    return {"share": found, "low": low, "high": high, "of": count}
 
 
 def _first_missed(judged: Sequence[GoalOutcome] | Sequence[Assessment]) -> int | None:
     return next((number for number, each in enumerate(judged) if not each.met), None)
+
+
+def _repaired(pursuits: Sequence[Pursuit]) -> dict[str, list[bool]]:
+    """Whether each goal that was missed without a fall is met after one and after two corrections."""
+    stages = [each for pursuit in pursuits for each in _stages(pursuit) if not (each[0].met or each[0].fell)]
+    return {"repaired_by_one": [one.met for _, one, _ in stages], "repaired_by_two": [two.met for *_, two in stages]}
 
 
 def _stages(pursuit: Pursuit) -> list[tuple[GoalOutcome, GoalOutcome, GoalOutcome]]:

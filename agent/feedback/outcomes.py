@@ -52,7 +52,7 @@ class Deviation:
         cause: one of CAUSES.
         share: the deviation as a share of its tolerance; more than 1 is a miss.
         amount: in seconds, meters, degrees, m/s or rad/s; negative for an end that was not reached, and to the right.
-        text: the amount in words, as "3 - 2.1 = 0.9 meters short".
+        text: the amount in words, as "0.9 meters short".
     """
 
     cause: str
@@ -71,7 +71,7 @@ class Deviation:
 
     @property
     def judged(self) -> str:
-        """The text and a verdict on it: "3 - 2.1 = 0.9 meters short, missed"."""
+        """The text and a verdict on it: "0.9 meters short, missed"."""
         return f"{self.text}, {'missed' if self.missed else 'barely kept' if self.repaired else 'kept'}"
 
 
@@ -126,12 +126,7 @@ class GoalOutcome:
         left = rounded(left, unit)
         if unit == "seconds":
             left = max(0.0, left)  # a goal that ends by time is never late
-        text = _amount(-left, unit, "too far", "short")
-        if isinstance(self.goal, VelocityGoal):
-            assert self.goal.end is not None
-            asked = self.goal.end[1]
-            text = f"{asked:g} - {rounded(asked - left, unit):g} = {text}"
-        return Deviation("end", abs(left) / tolerance, -left, text)
+        return Deviation("end", abs(left) / tolerance, -left, _amount(-left, unit, "too far", "short"))
 
     def _velocity_deviations(self, goal: VelocityGoal) -> Iterator[Deviation]:
         progress, planar = self.progress, math.hypot(goal.vx, goal.vy)
@@ -144,18 +139,24 @@ class GoalOutcome:
         if goal.straight:
             x, y, _ = progress.pose
             drift = rounded((goal.vx * y - goal.vy * x) / planar, "meters")
-            tolerance = max(DRIFT_TOLERANCE, DRIFT_SHARE * max(math.hypot(x, y), goal.meters or 0.0))
+            gone = rounded(math.hypot(x, y), "meters")
+            tolerance = max(DRIFT_TOLERANCE, DRIFT_SHARE * max(gone, goal.meters or 0.0))
             yield Deviation("drift", abs(drift) / tolerance, drift, _beside(goal, drift))
         if _has_speed(goal):
             sizes = (("m/s", planar), ("m/s", planar), ("rad/s", abs(goal.wz)))
             for asked, measured, (unit, size) in zip(goal.velocity, self.velocity, sizes, strict=True):
                 off = rounded(measured - asked, unit)
-                text = f"{asked:g} - {rounded(asked + off, unit):g} = {abs(off):g} {unit} off"
-                yield Deviation("speed", abs(off) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * size), abs(off), text)
+                share = abs(off) / max(VELOCITY_TOLERANCE, VELOCITY_SHARE * size)
+                yield Deviation("speed", share, abs(off), f"{abs(off):g} {unit} off")
 
     @property
     def off(self) -> str:
-        """Every deviation in words, with a verdict on each; empty after a fall."""
+        """Every deviation in words; empty after a fall."""
+        return "" if self.fell else "; ".join(each.text for each in self.deviations)
+
+    @property
+    def judged(self) -> str:
+        """The same with a verdict on each."""
         return "" if self.fell else "; ".join(each.judged for each in self.deviations)
 
     @property
@@ -205,10 +206,10 @@ class GoalOutcome:
 
 @dataclass(frozen=True)
 class Assessment:
-    """A verdict on a goal: one of CAUSES, the deviations in words, and the probability of the verdict."""
+    """A verdict on a goal: one of CAUSES, the deviations in words with a verdict on each, and the probability."""
 
     cause: str
-    off: str = ""
+    judged: str = ""
     confidence: float = 1.0
 
     @property
@@ -236,7 +237,7 @@ Judge = Callable[[GoalOutcome], tuple[Assessment, tuple[Goal, ...]]]
 
 def judge(outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
     """The simulator's verdict on a goal, and goals that repair it."""
-    return Assessment(cause(outcome), outcome.off), repairs(outcome)
+    return Assessment(cause(outcome), outcome.judged), repairs(outcome)
 
 
 def cause(outcome: GoalOutcome) -> str:

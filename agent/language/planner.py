@@ -59,9 +59,8 @@ class Task(NamedTuple):
 
 
 READ = Task("Write the robot's program.", GRAMMAR)
-_NUMBER = r"-?\d+(?:\.\d)?"
 _OFF = (
-    rf"(?:{_NUMBER} - {_NUMBER} = )?\d+(?:\.\d)? (?:seconds|meters|degrees|m/s|rad/s) "
+    r"\d+(?:\.\d)? (?:seconds|meters|degrees|m/s|rad/s) "
     "(?:short|too far|left|right|forward|backward|off|too high|too low), (?:kept|barely kept|missed)"
 )
 ASSESS = Task("What is off, and was the goal met?", f"(?:{_OFF}(?:; {_OFF}){{0,7}}: )?(?:{'|'.join(CAUSES)})")
@@ -294,13 +293,13 @@ class Planner:
 
     def assess(self, outcomes: Sequence[GoalOutcome]) -> list[Assessment]:
         """A verdict on each goal: its deviations in words, the cause of a miss, and the probability of this answer."""
-        prompts = [self.chat.prompt_ids(ASSESS, outcome.report) for outcome in outcomes]
+        prompts = [self.chat.prompt_ids(ASSESS, report_text(outcome.report, outcome.off)) for outcome in outcomes]
         answers = [(answer.rpartition(": "), confidence) for answer, confidence in self.answer(ASSESS, prompts)]
-        return [Assessment(cause or "met", off, confidence) for (off, _, cause), confidence in answers]
+        return [Assessment(cause or "met", judged, confidence) for (judged, _, cause), confidence in answers]
 
-    def correct(self, outcomes: Sequence[GoalOutcome], offs: Sequence[str]) -> list[tuple[Goal, ...]]:
-        """Goals that repair each missed goal, given its deviations in words, `offs`."""
-        texts = [missed_text(outcome.report, off) for outcome, off in zip(outcomes, offs, strict=True)]
+    def correct(self, outcomes: Sequence[GoalOutcome], judged: Sequence[str]) -> list[tuple[Goal, ...]]:
+        """Goals that repair each missed goal, given its deviations in words with a verdict on each, `judged`."""
+        texts = [report_text(outcome.report, off) for outcome, off in zip(outcomes, judged, strict=True)]
         prompts = [self.chat.prompt_ids(CORRECT, text) for text in texts]
         return [parse(answer, self.body).goals for answer, _ in self.answer(CORRECT, prompts)]
 
@@ -309,7 +308,7 @@ class Planner:
         (assessment,) = self.assess([outcome])
         if assessment.cause in ("met", "fall"):
             return assessment, ()
-        return assessment, self.correct([outcome], [assessment.off])[0]
+        return assessment, self.correct([outcome], [assessment.judged])[0]
 
     def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
         """Sample `count` programs that practice the worst goals of a table.
@@ -432,9 +431,11 @@ class _Row:
         return len(self.answer) - before - 1
 
 
-def missed_text(report: str, off: str) -> str:
-    """The text that asks for a correction: the report, and the deviations that the assessment found."""
-    return f"{report} off: {off}."
+def report_text(report: str, off: str) -> str:
+    """The text that asks for an assessment or a correction: the report and the deviations, `off`, if there are any.
+    For a correction these have the verdicts of the assessment.
+    """
+    return f"{report} off: {off}." if off else report
 
 
 def table_text(rows: Sequence[Score]) -> str:

@@ -225,3 +225,12 @@ def test_bodies_are_prompted_when_their_goal_changes():
     measure_switches(actor, episodes=3, seed=0, num_threads=1)
     assert len(actor.prompts) == 1  # all three had fallen before their first switch
     assert len(actor.prompts[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"), [(5, 10, 0.2366, 0.7634), (120, 120, 0.9690, 1.0), (0, 4, 0.0, 0.4899)]
+)
+def test_a_share_has_the_interval_of_wilson(right, count, low, high):
+    found = suites.share([True] * right + [False] * (count - right))
+    assert (found["share"], found["of"]) == (right / count, count)
+    assert (found["low"], found["high"]) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))

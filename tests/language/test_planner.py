@@ -195,7 +195,7 @@ TABLE = next(draw_tables(0))
 
 def test_an_untrained_model_assesses_and_corrects_within_its_grammar(planner):
     (assessment,) = planner.assess([SHORT])
-    (goals,) = planner.correct([SHORT], [assessment.off])
+    (goals,) = planner.correct([SHORT], [assessment.judged])
     assert assessment.cause in CAUSES and 0 <= assessment.confidence <= 1
     assert goals == () or GoalProgram(goals).goals == goals
     assert planner.judge(SHORT) == (assessment, () if assessment.cause in ("met", "fall") else goals)
