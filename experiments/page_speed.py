@@ -38,6 +38,7 @@ def main() -> None:
         found |= walk(page)
         if page.get_by_role("button", name="Load the language model").is_visible():
             page.get_by_role("button", name="Load the language model").click()
+            page.get_by_text("The language model is loaded").wait_for()
             found["seconds for a sentence"] = [round(read(page, text), 2) for text in SENTENCES]
         print(json.dumps(found, indent=2))
 

@@ -45,7 +45,7 @@ def test_a_page_holds_shares_with_their_intervals_and_the_numbers_of_groups(tmp_
     }
     report.write_report(tmp_path / "report.html", [result | shares], [b""])
     page = (tmp_path / "report.html").read_text()
-    assert '<th scope="row">verdict</th><td>0.750 (0.250 to 1.000, of 4)</td>' in page
+    assert '<th scope="row">verdict</th><td>0.750 (0.301 to 0.954, of 4)</td>' in page
     assert '<th scope="row">cause</th><td>-</td>' in page
     assert '<th scope="row">misses/fall</th><td>2</td>' in page
 
