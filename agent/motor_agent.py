@@ -31,7 +31,6 @@ from agent.goals import (
     VelocityGoal,
 )
 from agent.simulation.env import env_id, goal_env, make_env
-from agent.simulation.heading import heading_observation
 from agent.simulation.rollouts import Rollout, check_body
 from agent.simulation.vector_env import MAX_EPISODE_STEPS
 from agent.simulation.video import FRAME_EVERY, film
@@ -271,8 +270,7 @@ class MotorAgent:
         )
         result = RunResult(program, pursuit.outcomes, pursuit.corrections)
         self._pursuits, self._batched, self._fresh = [pursuit], False, True
-        data = goal_env(env).data
-        rollout = Rollout(self.transformer, env, heading_observation(data.qpos, data.qvel))
+        rollout = Rollout(self.transformer, env, goal_env(env).observe())
         rollout.prompt(pursuit.command)
         for number in range(round(max_seconds / self.body.control_seconds)):
             goal, step = pursuit.goal, rollout.step()

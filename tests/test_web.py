@@ -36,7 +36,6 @@ from agent.language.planner import SURE, Planner
 from agent.language.program import parse
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.simulation.env import goal_env, make_env
-from agent.simulation.heading import heading_observation
 
 WEB = ROOT / "web"
 EXPORTED, BUILT = WEB / "generated", WEB / "dist"
@@ -193,7 +192,7 @@ def record_motion(transformer: GoalDecisionTransformer, goal: VelocityGoal) -> d
         action = transformer.act(observation)
         observation, *_ = env.step(action)
         actions.append(action.tolist())
-        observations.append(heading_observation(data.qpos, data.qvel).tolist())
+        observations.append(observation[: transformer.body.observation_size].tolist())
     return {"goal": goal.text, **start, "actions": actions, "observations": observations}
 
 

@@ -141,6 +141,7 @@ def body_table(body: Body, xml: str) -> dict:
         "healthy_height": body.healthy_height,
         "start_qpos": body.start_qpos(model).tolist(),
         "reset_noise": body.reset_noise,
+        "averages_gyro": body.averages_gyro,
         "speed_limits": body.speed_limits,
         "low_speed": body.low_speed,
         "heights": body.heights,

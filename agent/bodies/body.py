@@ -103,6 +103,10 @@ class Body:
             velocities, m/s, rad/s, rad/s, at a start in a disturbed state.
         start_height: height of the torso at a start, m; None: the model's own.
         start_at_rest: whether joints start at the rest pose; otherwise at the model's default.
+        averages_gyro: whether the observed angular velocity of the torso is its mean over the control step, as an IMU
+            that integrates between its readings gives it. Otherwise it is that of the end of the step, as in
+            Gymnasium's envs. A torso that shakes faster than the control rate needs the mean: sums of single readings
+            miss its turns.
         native: the reward of Gymnasium's env for this robot, if there is one.
     """
 
@@ -131,6 +135,7 @@ class Body:
     recovery_noise: tuple[float, float, float] = (0.5, 1.0, 2.0)
     start_height: float | None = None
     start_at_rest: bool = False
+    averages_gyro: bool = False
     hips: tuple[str, ...] = ()
     knees: tuple[str, ...] = ()
     knee_bend: float = -1.0

@@ -159,6 +159,7 @@ G1 = register(
         rest_pose={joint: BENT.get(joint.split("_", 1)[1].removesuffix("_joint"), 0.0) for joint in JOINTS}
         | {"left_shoulder_roll_joint": SPREAD, "right_shoulder_roll_joint": -SPREAD, "waist_pitch_joint": LEAN},
         start_at_rest=True,
+        averages_gyro=True,
         start_height=0.7585,  # its soles touch the floor
         posture_joints=(*sides("hip_roll", "hip_yaw"), *sides(*ARM)),
         waist=WAIST,

@@ -30,6 +30,7 @@ MISSES = ((0.2, 8.0), (0.6, 30.0), (3.0, 180.0))
 # Share of the lessons in which the body reached the end of the goal, came near it, stopped early, or went too far.
 ENDINGS = {"reached": 0.45, "near": 0.2, "early": 0.2, "late": 0.15}
 MET_SHARE, FALL_SHARE = 0.45, 0.05  # of the lessons
+BESIDE_SHARE, BESIDE_METERS = 0.25, 1.5  # of the straight walks, moved to the side by at most as much
 
 
 def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[GoalOutcome]:
@@ -88,7 +89,9 @@ def _outcome(
         goal = random_goal(rng, body)
     outcome = measure(goal, stretch, body, fell)
     if isinstance(goal, VelocityGoal):
-        return replace(outcome, goal=_with_end(rng, outcome, goal))
+        outcome = replace(outcome, goal=_with_end(rng, outcome, goal))
+        walks = goal.straight and (goal.vx or goal.vy)
+        return _beside(rng, outcome, goal) if walks and rng.random() < BESIDE_SHARE else outcome
     return _near(rng, outcome)
 
 
@@ -102,6 +105,13 @@ def _near(rng: np.random.Generator, outcome: GoalOutcome) -> GoalOutcome:
         far = float(AMOUNTS["place"][-1])
         return replace(outcome, goal=replace(goal, ahead=clamp(target.x, far), left=clamp(target.y, far)).on_grid())
     return replace(outcome, progress=outcome.progress._replace(home=target))
+
+
+def _beside(rng: np.random.Generator, outcome: GoalOutcome, goal: VelocityGoal) -> GoalOutcome:
+    """The outcome of a straight walk, moved away from its line by a little or a lot."""
+    pose = outcome.progress.pose
+    x, y = rotate(0.0, rng.uniform(-BESIDE_METERS, BESIDE_METERS), math.atan2(goal.vy, goal.vx))
+    return replace(outcome, progress=outcome.progress._replace(pose=pose._replace(x=pose.x + x, y=pose.y + y)))
 
 
 def _with_end(rng: np.random.Generator, outcome: GoalOutcome, goal: VelocityGoal) -> VelocityGoal:

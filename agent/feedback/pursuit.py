@@ -29,24 +29,30 @@ class Odometry:
 
     def __init__(self, body: Body, pose: Pose = Pose()):  # noqa: B008  it is a tuple
         self.body, self.pose = body, pose
-        self._last: Velocity | None = None
+        self._last: np.ndarray | None = None
 
     def add(self, observations: np.ndarray) -> Iterator[tuple[Pose, Velocity]]:
         """Integrate the steps that led to observations [T, S], or the one that led to an observation [S].
 
-        Yields the pose and the velocity (m/s, m/s, rad/s) after each. The velocity during a step is the mean of its
-        start and end.
+        Yields the pose and the velocity (m/s, m/s, rad/s) after each. During a step, tilt and velocity are the mean of
+        its start and end; so is the angular velocity, unless it is observed as a mean.
         """
         states = np.atleast_2d(observations)[:, : self.body.observation_size].astype(float)
-        velocities = np.column_stack([observed_velocity(states)[:, :2], heading_rate(states)])
-        seconds = self.body.control_seconds
-        for now in velocities.tolist():
-            before = self._last or now
-            vx, vy, wz = ((a + b) / 2 * seconds for a, b in zip(before, now, strict=True))
+        before = np.vstack([states[:1] if self._last is None else self._last, states[:-1]])
+        self._last = states[-1:]
+        during = (before + states) / 2
+        if self.body.averages_gyro:
+            gyro = [self.body.observation_names.index(f"{axis}_rate") for axis in ("roll", "pitch", "yaw")]
+            during[:, gyro] = states[:, gyro]
+        for step, now in zip(self._velocities(during), self._velocities(states), strict=True):
+            vx, vy, wz = (value * self.body.control_seconds for value in step)
             x, y = rotate(vx, vy, self.pose.heading + wz / 2)
             self.pose = Pose(self.pose.x + x, self.pose.y + y, self.pose.heading + wz)
-            self._last = now
             yield self.pose, now
+
+    def _velocities(self, states: np.ndarray) -> list[Velocity]:
+        """Velocity (m/s, m/s, rad/s) at each of states [T, S]."""
+        return np.column_stack([observed_velocity(states)[:, :2], heading_rate(states)]).tolist()
 
 
 class Course:

@@ -18,7 +18,7 @@ WORD_VALUES = {word: float(value) for value, word in enumerate(ONES + TEENS)}
 WORD_VALUES |= {word: 10.0 * value for value, word in enumerate(TENS, start=2)}
 WORD_VALUES |= {"a": 1.0, "an": 1.0}
 PARTS = {"half": 1 / 2, "third": 1 / 3, "thirds": 1 / 3, "quarter": 1 / 4, "quarters": 1 / 4}
-PARTS |= {"eighth": 1 / 8, "eighths": 1 / 8}
+PARTS |= {f"{name}{plural}": 1 / n for n, name in ((5, "fifth"), (6, "sixth"), (8, "eighth")) for plural in ("", "s")}
 MULTIPLES = {"couple": 2.0, "dozen": 12.0, "hundred": 100.0, "thousand": 1000.0}
 JOINS = ("and", "of", "point")
 WHOLE = ("full", "whole", "complete")
@@ -31,7 +31,7 @@ UNITS = {
     **dict.fromkeys(("hours", "hour", "hrs", "hr", "h"), ("seconds", 3600.0)),
     **dict.fromkeys(("millimetres", "millimetre", "millimeters", "millimeter", "mm"), ("meters", 0.001)),
     **dict.fromkeys(("centimetres", "centimetre", "centimeters", "centimeter", "cms", "cm"), ("meters", 0.01)),
-    **dict.fromkeys(("metres", "metre", "meters", "meter", "m"), ("meters", 1.0)),
+    **dict.fromkeys(("metres", "metre", "meters", "meter", "mtrs", "mtr", "m"), ("meters", 1.0)),
     **dict.fromkeys(("kilometres", "kilometre", "kilometers", "kilometer", "kms", "km"), ("meters", 1000.0)),
     **dict.fromkeys(("inches", "inch", "in", '"'), ("meters", 0.0254)),
     **dict.fromkeys(("feet", "foot", "ft", "'"), ("meters", 0.3048)),

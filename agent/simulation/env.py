@@ -64,6 +64,10 @@ class GoalEnv(gymnasium.Env):
         """Control steps since the last reset."""
         return int(self._envs.episode_steps[0])
 
+    def observe(self) -> np.ndarray:
+        """The observation [S + C] before the next step."""
+        return self._envs.observe()[0]
+
     @property
     def goal(self) -> Goal:
         """The current goal."""

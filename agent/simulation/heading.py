@@ -8,12 +8,13 @@ An observation of a body with J joints is 11 + 2 J numbers, its positions and ve
 | 1-4 | orientation quaternion w, x, y, z without yaw, w >= 0 | heading |
 | 5 to 4 + J | joint angles | rad |
 | 5 + J to 7 + J | linear velocity of the torso | heading, m/s |
-| 8 + J to 10 + J | angular velocity of the torso | body, rad/s |
+| 8 + J to 10 + J | angular velocity of the torso, or its mean over the last step | body, rad/s |
 | 11 + J to the end | joint velocities | rad/s |
 
 The env appends the command to it. Shapes: S = 11 + 2 J, `...` any leading axes.
 """
 
+import mujoco
 import numpy as np
 
 
@@ -50,6 +51,14 @@ def yaw(qpos: np.ndarray) -> np.ndarray:
     """Heading of the torso [...] in radians, counter-clockwise from the world's x axis."""
     w, x, y, z = quaternion(qpos)
     return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+
+
+def mean_angular_velocity(before: np.ndarray, after: np.ndarray, seconds: float) -> np.ndarray:
+    """Angular velocities [N, 3] in the body's frame, rad/s, that turn quaternions [N, 4] into others."""
+    turns = np.zeros((len(after), 3))
+    for turn, start, end in zip(turns, before, after, strict=True):
+        mujoco.mju_subQuat(turn, end, start)
+    return turns / seconds
 
 
 def heading_velocity(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from agent.bodies import find_body
 from agent.goals import Goal
 from agent.simulation.curriculum import Curriculum, control_steps, stride_poses
-from agent.simulation.heading import FRAMES, uprightness
+from agent.simulation.heading import FRAMES, mean_angular_velocity, uprightness
 from agent.simulation.physics import BodyState, Physics
 from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, assisting_forces, goal_commands
 
@@ -115,6 +115,7 @@ class GoalVectorEnv(VectorEnv):
         self.push_left = np.full(num_envs, NEVER)
         self._goal_start = np.zeros((num_envs, self.physics.model.nq + self.physics.model.nv))  # where a goal began
         self._mass_centers = np.zeros((num_envs, 2))
+        self._gyro = np.zeros((num_envs, 3))  # angular velocity as it is observed, rad/s
         self._rng = np.random.default_rng()
         self._generators = [np.random.default_rng() for _ in range(num_envs)]
 
@@ -205,10 +206,14 @@ class GoalVectorEnv(VectorEnv):
         if self.assist:
             pull = assisting_forces(self.state, self.task.commands, self.body, self.physics.mass)
             self.physics.assist += self.assist * pull
+        orientation = self.state.qpos[:, 3:7].copy()
         diverged = self.physics.step(self.body.control_center + actions)
         self.episode_steps += 1
 
         state = self.final_state = self.physics.freeze()
+        self._gyro = state.qvel[:, 3:6].copy()
+        if self.body.averages_gyro:
+            self._gyro = mean_angular_velocity(orientation, state.qpos[:, 3:7], self.body.control_seconds)
         low, high = self.body.healthy_height
         healthy = (state.qpos[:, 2] > low) & (state.qpos[:, 2] < high) & ~diverged
         truncated = (self.episode_steps >= self.max_episode_steps) & healthy
@@ -245,6 +250,7 @@ class GoalVectorEnv(VectorEnv):
         self._check_rows(rows, qpos=(qpos, self.physics.model.nq), qvel=(qvel, self.physics.model.nv))
         self.physics.set_state(rows, qpos, qvel)
         self._mass_centers[rows] = self.physics.mass_centers(rows)
+        self._gyro[rows] = qvel[:, 3:6]
         self.task.begin(rows, self.state)
 
     def adapt(self, tracking: float, falls_per_minute: float) -> None:
@@ -271,6 +277,7 @@ class GoalVectorEnv(VectorEnv):
             "push_left": self.push_left,
             "goal_start": self._goal_start,
             "mass_centers": self._mass_centers,
+            "gyro": self._gyro,
             "adapted": np.array([self.difficulty, self.assist]),
         }
         task = {f"task.{name}": value for name, value in self.task.memory.items()}
@@ -281,8 +288,9 @@ class GoalVectorEnv(VectorEnv):
     def load_state_dict(self, state: dict[str, np.ndarray]) -> np.ndarray:
         """Continue from `state_dict()`; returns the observations [N, S + C]."""
         self.physics.load_state_dict(state)
-        self.episode_steps, self.goal_left, self.push_left, self._goal_start, self._mass_centers = (
-            state[name].copy() for name in ("episode_steps", "goal_left", "push_left", "goal_start", "mass_centers")
+        names = "episode_steps", "goal_left", "push_left", "goal_start", "mass_centers", "gyro"
+        self.episode_steps, self.goal_left, self.push_left, self._goal_start, self._mass_centers, self._gyro = (
+            state[name].copy() for name in names
         )
         self.difficulty, self.assist = state["adapted"].tolist()
         for name in self.task.memory:
@@ -307,7 +315,8 @@ class GoalVectorEnv(VectorEnv):
 
     def _seen(self, state: BodyState) -> np.ndarray:
         """Observations [N, S + C] of bodies at `state`."""
-        return np.concatenate([self._observe(state.qpos, state.qvel), self.task.commands], axis=1)
+        qvel = np.hstack([state.qvel[:, :3], self._gyro, state.qvel[:, 6:]])
+        return np.concatenate([self._observe(state.qpos, qvel), self.task.commands], axis=1)
 
     def _restart(self, rows: np.ndarray) -> None:
         """Put the bodies in `rows` in their start state, each with its own noise."""

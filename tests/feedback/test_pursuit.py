@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+import agent
+from agent.bodies.g1 import G1
 from agent.bodies.humanoid import HUMANOID
 from agent.feedback.outcomes import judge
 from agent.feedback.pursuit import Odometry, Pursuit, measure, steer
@@ -71,6 +73,21 @@ def test_odometry_follows_a_swaying_torso_around_a_circle():
     assert pose.heading == pytest.approx(0.5 * (len(times) - 1) * SECONDS, abs=0.01)
     assert math.remainder(pose.heading - yaw(qpos[-1]), math.tau) == pytest.approx(0, abs=0.01)
     assert (pose.x, pose.y) == pytest.approx((2 * math.sin(pose.heading), 2 - 2 * math.cos(pose.heading)), abs=0.03)
+
+
+def test_odometry_of_a_gyro_that_averages_follows_a_torso_that_shakes_faster_than_it_is_observed():
+    env = agent.make_env("g1")
+    env.reset(seed=0)
+    data = env.unwrapped.data
+    odometry, start = Odometry(G1), yaw(data.qpos)
+    readings = []  # single ones, at the end of each step
+    for action in np.random.default_rng(0).uniform(-0.4, 0.4, (25, 29)):
+        observation, *_ = env.step(action)
+        readings.append(heading_observation(data.qpos, data.qvel))
+        ((pose, _),) = odometry.add(observation)
+    *_, (single, _) = Odometry(G1).add(np.array(readings))
+    assert pose.heading == pytest.approx(yaw(data.qpos) - start, abs=2e-3)
+    assert single.heading != pytest.approx(yaw(data.qpos) - start, abs=1e-2)
 
 
 def test_two_meters_at_one_meter_a_second_end_after_two_seconds():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
@@ -241,6 +242,21 @@ def test_a_seed_repeats_a_run_and_another_one_does_not():
         np.testing.assert_array_equal(listed[step], expected)
     assert not np.array_equal(first[0], later[0]) and not np.array_equal(first[0], other[0])
     assert not np.array_equal(first[0][0], first[0][1]), "bodies start differently"
+
+
+def test_a_gyro_that_averages_shows_how_far_the_torso_turned():
+    envs = make_vector_env(2, 1, "g1")
+    first = envs.body.observation_names.index("roll_rate")
+    observations, _ = envs.reset(seed=0)
+    np.testing.assert_allclose(observations[:, first : first + 3], envs.state.qvel[:, 3:6], rtol=1e-6)
+    for actions in RNG(1).uniform(-0.3, 0.3, (10, 2, 29)):
+        before = envs.state.qpos[:, 3:7].copy()
+        observations, *_ = envs.step(actions)
+        for quaternion, gyro, after in zip(before, observations[:, first : first + 3], envs.state.qpos, strict=True):
+            mujoco.mju_quatIntegrate(quaternion, gyro.astype(float), envs.body.control_seconds)
+            np.testing.assert_allclose(quaternion, after[3:7], atol=1e-6)
+    other = make_vector_env(2, 1, "g1")
+    np.testing.assert_array_equal(other.load_state_dict(envs.state_dict()), observations)
 
 
 def test_a_time_limit_truncates_and_starts_again_in_the_same_step():

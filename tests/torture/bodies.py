@@ -1,4 +1,4 @@
-"""Numbers that are not finite, physics that fails, and one agent that acts for hours."""
+"""Numbers that are not finite, physics that fails, and agents that act for hours, with every robot."""
 
 import ctypes
 import gc
@@ -14,11 +14,10 @@ from accelerate import Accelerator
 
 import pretrain_ppo
 from agent.artefacts.arguments import parse_arguments
-from agent.bodies.humanoid import HUMANOID
-from agent.goals import Goal
+from agent.bodies import BODIES, Body, find_body
+from agent.feedback.trials import random_goal
 from agent.motor_agent import MotorAgent
 from agent.simulation import physics as simulation
-from agent.simulation.curriculum import sample_commands
 from agent.simulation.env import make_env
 from agent.simulation.vector_env import make_vector_env
 from torture import Tally
@@ -26,30 +25,41 @@ from torture.files import SHIPPED, refusal
 from torture.stages import FLAGS
 
 NOT_FINITE = (np.nan, np.inf, -np.inf)
-BODIES = 300  # that an agent moves at once
-HOURS = 10
-MOST_GROWTH = 10.0  # MB in half of a life: 200 bytes for each of its 50,000 prompts would be seen
+CROWD = 300  # bodies that an agent moves at once
+HOURS, PROMPTS = 5, 50_000  # of each robot
+MOST_GROWTH = 10.0  # MB in half of a life: 400 bytes for each of its 25,000 prompts would be seen
 
 
 def not_numbers(tally: Tally, home: Path) -> None:
     """Observations, actions and rewards that are not finite: refused by physics and actors, never in the weights."""
     rng = np.random.default_rng(0)
-    agent, env, envs = MotorAgent.from_pretrained(SHIPPED), make_env(), make_vector_env(3, 1)
+    for name in BODIES:
+        refused(tally, rng, name)
+    counted(tally, rng, home)
+
+
+def refused(tally: Tally, rng: np.random.Generator, name: str) -> None:
+    """What envs and actors of a robot do with numbers that are not finite."""
+    agent, env, envs = MotorAgent.from_pretrained(SHIPPED, body=name), make_env(name), make_vector_env(3, 1, name)
+    body = agent.body
     env.reset(seed=0)
     envs.reset(seed=0)
-    for _ in range(tally.often(500, 5)):
+    for _ in range(tally.often(250, 5)):
         value = rng.choice(NOT_FINITE)
-        actions = np.zeros((3, 17))
-        actions[rng.integers(3), rng.integers(17)] = value
-        observation = np.zeros(45, dtype=np.float32)
-        observation[rng.integers(45)] = value
+        actions = np.zeros((3, body.action_size))
+        actions[rng.integers(3), rng.integers(body.action_size)] = value
+        observation = np.zeros(body.observation_size, dtype=np.float32)
+        observation[rng.integers(body.observation_size)] = value
         tally.expect("is not finite" in refusal(envs.step, actions), f"an action of {value} moved many bodies")
         tally.expect("is not finite" in refusal(env.step, actions.sum(0)), f"an action of {value} moved a body")
         for actor in (agent, agent.policy, agent.transformer):
             tally.expect("is not finite" in refusal(actor.act, observation), f"an actor saw {value}")
-    sound = np.isfinite(agent.act(np.zeros(45, dtype=np.float32))).all()
+    sound = np.isfinite(agent.act(np.zeros(body.observation_size, dtype=np.float32))).all()
     tally.expect(bool(sound), "an actor remembers what it refused")
 
+
+def counted(tally: Tally, rng: np.random.Generator, home: Path) -> None:
+    """What PPO does with a rollout that is not finite."""
     words = [word for name, value in FLAGS["pretrain_ppo"].items() for word in (f"--{name}", str(value))]
     args = parse_arguments(pretrain_ppo.Arguments, [*words, "--output_dir", str(home / "nan")])
     accelerator = Accelerator(cpu=True)
@@ -84,13 +94,20 @@ def physics(tally: Tally, home: Path) -> None:
     """In the middle of a step MuJoCo raises, hangs or diverges for a body: it starts anew, and no other changes."""
     rng = np.random.default_rng(0)
     patience, simulation.HANG_SECONDS = simulation.HANG_SECONDS, 0.5
+    for name in BODIES:
+        broken(tally, rng, name)
+    simulation.HANG_SECONDS = patience
+
+
+def broken(tally: Tally, rng: np.random.Generator, name: str) -> None:
+    """The physics of one kind of robot that fails, beside one that does not."""
     woken = threading.Event()
-    envs, sound = (make_vector_env(24, threads) for threads in (2, 1))
+    envs, sound = (make_vector_env(24, threads, name) for threads in (2, 1))
     first = [env.reset(seed=0)[0] for env in (envs, sound)]
     assert np.array_equal(*first)
     failed = np.zeros(24, dtype=bool)
     faults = {"raises": fail, "hangs": woken.wait, "diverges": None}
-    for step in range(tally.often(400, 6)):
+    for step in range(tally.often(200, 6)):
         fault = list(faults)[step % len(faults)] if step % 2 == 0 else ""
         body = int(rng.integers(24))
         if fault:
@@ -101,7 +118,7 @@ def physics(tally: Tally, home: Path) -> None:
             envs.physics.set_state(np.array([body]), qpos, qvel)
             if faults[fault]:
                 arm(faults[fault])
-        actions = rng.uniform(-0.4, 0.4, (24, 17))
+        actions = rng.uniform(-1, 1, (24, envs.body.action_size)) * envs.body.scale
         observations, rewards, terminated, _, info = envs.step(actions)
         mujoco.set_mjcb_control(None)
         expected, expected_rewards, *_ = sound.step(actions)
@@ -118,7 +135,6 @@ def physics(tally: Tally, home: Path) -> None:
             envs.load_state_dict(state)
             failed[:] = False
     woken.set()
-    simulation.HANG_SECONDS = patience
 
 
 def arm(what) -> None:
@@ -131,30 +147,35 @@ def fail() -> None:
 
 
 def life(tally: Tally, home: Path) -> None:
-    """100,000 prompts in ten hours of simulated time: memory and time per step, at the start and at the end.
+    """100,000 goals of all kinds in ten hours of simulated time: memory and time per step, early and late.
 
-    One agent moves 300 bodies at once, two minutes each; a body that falls starts again. Now and then the agent reads
-    a sentence.
+    One agent moves 300 bodies at once, a minute each; a body that falls starts again. Now and then the agent reads a
+    sentence.
     """
     torch.set_num_threads(1)
+    for name in BODIES:
+        lives(tally, find_body(name))
+
+
+def lives(tally: Tally, body: Body) -> None:
     rng = np.random.default_rng(0)
-    steps = round(HOURS * 3600 / HUMANOID.control_seconds / BODIES) if tally.full else 40
-    every = steps * BODIES // 100_000 if tally.full else 4
-    agent = MotorAgent.from_pretrained(SHIPPED)
-    envs = make_vector_env(BODIES, 1, max_episode_steps=steps + 1, training_model=True)
+    steps = round(HOURS * 3600 / body.control_seconds / CROWD) if tally.full else 40
+    every = steps * CROWD // PROMPTS if tally.full else 4
+    agent = MotorAgent.from_pretrained(SHIPPED, body=body.name)
+    envs = make_vector_env(CROWD, 1, body.name, max_episode_steps=steps + 1, training_model=True)
     observations, _ = envs.reset(seed=0)
     agent.reset()
     memory, seconds, falls = [], [], 0
     for step in range(steps):
         begin = time.perf_counter()
         if step % every == 0:
-            agent.prompt([Goal(*map(float, command)).on_grid() for command in sample_commands(rng, BODIES, HUMANOID)])
-            tally.tried += BODIES
+            agent.prompt([random_goal(rng, body) for _ in range(CROWD)])
+            tally.tried += CROWD
         if step % (every * 20) == 0:
             agent.parse(f"walk forward for {rng.integers(1, 60)} seconds, then turn left")
         actions = agent.act(observations)
         seconds.append(time.perf_counter() - begin)
-        if not np.isfinite(actions).all() or np.abs(actions).max() > 0.4 + 1e-6:
+        if not np.isfinite(actions).all() or (np.abs(actions) > body.scale + 1e-6).any():
             tally.expect(False, f"an action out of range at step {step}")
         observations, _, fallen, _, _ = envs.step(actions)
         falls += int(fallen.sum())
@@ -169,8 +190,8 @@ def life(tally: Tally, home: Path) -> None:
         late < 1.25 * early or not tally.full, f"a step took {early * 1e3:.1f} ms, and later {late * 1e3:.1f} ms"
     )
     tally.notes.append(
-        f"{steps * BODIES * HUMANOID.control_seconds / 3600:.1f} h; {growth:+.2f} MB in the second half; "
-        f"{BODIES} bodies act in {early * 1e3:.1f} ms, in the second half {late * 1e3:.1f} ms; {falls} falls"
+        f"{body.name}: {steps * CROWD * body.control_seconds / 3600:.1f} h; {growth:+.2f} MB in the second half; "
+        f"{CROWD} bodies act in {early * 1e3:.1f} ms, in the second half {late * 1e3:.1f} ms; {falls} falls"
     )
 
 

@@ -15,7 +15,7 @@ ROWS = {
     "datasets": Row("odd episodes, empty datasets, shards that are gone", "datasets", files.datasets),
     "not_numbers": Row("NaN and infinity in observations, actions, rewards, gradients", "values", bodies.not_numbers),
     "physics": Row("physics that raises, hangs or diverges", "faults", bodies.physics),
-    "life": Row("100,000 prompts in 10 hours of simulated time", "prompts", bodies.life),
+    "life": Row("100,000 goals of all kinds in 10 hours of simulated time", "prompts", bodies.life),
     "instructions": Row("hostile and absurd instructions", "texts and actions", words.instructions),
     "arguments": Row("any argument of any script, by flag or YAML", "inputs", words.arguments),
     "overhead": Row("checkpoints that slow the training down", "configurations", overhead.overhead),

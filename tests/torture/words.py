@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from agent.artefacts.arguments import parse_arguments
+from agent.bodies import BODIES
 from agent.goals import GoalProgram
 from agent.motor_agent import MotorAgent
 from torture import Tally
@@ -30,24 +31,28 @@ HOSTILE = [
 
 def instructions(tally: Tally, home: Path) -> None:
     """Text of any kind: a valid program or a refusal, and actions that are finite and in range."""
-    agent = MotorAgent.from_pretrained(SHIPPED)
+    agents = [MotorAgent.from_pretrained(SHIPPED, body=name) for name in BODIES]
     rng = np.random.default_rng(0)
     pieces = ("walk", "turn", "left", "run", "-1", "0", "nan", "1e99", "metres", "seconds", "<end>", "转", "½", "not")
     words = st.lists(st.sampled_from(pieces))
     texts = st.one_of(st.text(), words.map(" ".join), st.sampled_from(HOSTILE))
 
-    @settings(QUIET, max_examples=tally.often(60, 2))
+    @settings(QUIET, max_examples=tally.often(40, 2))
     @hypothesis.given(st.lists(texts, min_size=40, max_size=40))
     def tried(batch: list[str]) -> None:
-        for text, program in zip(batch, agent.planner.parse_batch(batch), strict=True):
-            tally.expect(GoalProgram.from_tokens(program.tokens) == program, f"{text!r:.60}")
-            if not program.refused:
-                agent.prompt(program)
-                told = agent.command.velocity
-                tally.expect(agent.body.reach(told) <= 1 + 1e-6, f"{text!r:.60} told the transformer {told}")
-                action = agent.act(rng.normal(0, 100, 45).astype(np.float32))
-                bounded = np.isfinite(action).all() and np.abs(action).max() <= 0.4 + 1e-6
-                tally.expect(bool(bounded), f"{text!r:.60} moved the body by {action}")
+        for agent in agents:
+            for text, program in zip(batch, agent.planner.parse_batch(batch), strict=True):
+                check(agent, text, program)
+
+    def check(agent: MotorAgent, text: str, program: GoalProgram) -> None:
+        tally.expect(GoalProgram.from_tokens(program.tokens) == program, f"{text!r:.60}")
+        if not program.refused:
+            agent.prompt(program)
+            body, told = agent.body, agent.command.velocity
+            tally.expect(body.reach(told) <= 1 + 1e-6, f"{text!r:.60} told the transformer {told}")
+            action = agent.act(rng.normal(0, 100, body.observation_size).astype(np.float32))
+            bounded = np.isfinite(action).all() and (np.abs(action) <= body.scale + 1e-6).all()
+            tally.expect(bool(bounded), f"{text!r:.60} moved the body by {action}")
 
     tried()
 

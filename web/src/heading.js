@@ -24,14 +24,24 @@ export function headingObservation(qpos, qvel) {
     ...qpos.subarray(7),
     cos * qvel[0] + sin * qvel[1],
     cos * qvel[1] - sin * qvel[0],
-    ...qvel.subarray(2),
+    ...qvel.slice(2),
   ]);
+}
+
+const firstVelocity = (observation) => (observation.length - 11) / 2 + 5;
+
+// State during the step from one observation to the next: the mean of both, but of a mean angular velocity the next.
+export function between(before, after, averagesGyro) {
+  const state = Float64Array.from(after, (value, place) => (before[place] + value) / 2);
+  const gyro = firstVelocity(after) + 3;
+  if (averagesGyro) state.set(after.subarray(gyro, gyro + 3), gyro);
+  return state;
 }
 
 // Forward and left velocity in m/s, and change of the heading in rad/s, that an observation shows.
 export function observedMotion(observation) {
   const [, w, x, y, z] = observation;
-  const first = (observation.length - 11) / 2 + 5;
+  const first = firstVelocity(observation);
   const [vx, vy, , , pitchRate, yawRate] = observation.subarray(first, first + 6);
   const [up, over] = [2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]; // of the world's vertical in the body's frame
   return [vx, vy, (pitchRate * up + yawRate * over) / Math.max(up ** 2 + over ** 2, 1e-6)];

@@ -7,6 +7,8 @@ const { body } = tables;
 const DIVERGED_SPEED = 1e3; // no body reaches it: beyond it, even a finite simulation has diverged
 
 export class Physics {
+  #gyro; // angular velocity as it is observed, rad/s
+
   // mujoco: the module; xml: the robot's model.
   constructor(mujoco, xml) {
     this.mujoco = mujoco;
@@ -14,6 +16,7 @@ export class Physics {
     // MuJoCo would restart a diverged simulation silently; we want to see it.
     this.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET.value;
     this.data = new mujoco.MjData(this.model);
+    this.#gyro = new mujoco.DoubleBuffer(3);
     this.reset();
   }
 
@@ -31,16 +34,29 @@ export class Physics {
     this.data.qpos.set(qpos);
     this.data.qvel.set(qvel);
     this.mujoco.mj_forward(this.model, this.data);
+    this.#observeGyro();
   }
 
   // Advance by one control step under an action.
   step(action) {
+    const before = [...this.data.qpos.subarray(3, 7)];
     this.data.ctrl.set(action.map((value, actuator) => value + body.control_center[actuator]));
     for (let count = 0; count < body.frame_skip; count++) this.mujoco.mj_step(this.model, this.data);
+    this.#observeGyro(before);
+  }
+
+  // The angular velocity now, or its mean since an orientation `before`.
+  #observeGyro(before) {
+    const gyro = this.#gyro.GetView();
+    if (before && body.averages_gyro) {
+      this.mujoco.mju_subQuat(this.#gyro, [...this.data.qpos.subarray(3, 7)], before);
+      gyro.forEach((turn, axis) => (gyro[axis] = turn / body.control_seconds));
+    } else gyro.set(this.data.qvel.subarray(3, 6));
   }
 
   get observation() {
-    return headingObservation(this.data.qpos, this.data.qvel);
+    const { qpos, qvel } = this.data;
+    return headingObservation(qpos, [...qvel.subarray(0, 3), ...this.#gyro.GetView(), ...qvel.subarray(6)]);
   }
 
   get fell() {

@@ -3,14 +3,14 @@
 
 import { ORIGIN, after, degrees, rotate, roundEven, seenFrom, wrap } from "./geometry.js";
 import { HeadingGoal, HomeGoal, VelocityGoal } from "./goals.js";
-import { observedMotion } from "./heading.js";
+import { between, observedMotion } from "./heading.js";
 import tables from "./tables.js";
 
 const { goals: G, pursuit: P, body } = tables;
 const STEER_STEPS = roundEven(P.STEER_SECONDS / body.control_seconds);
 const STAND = new VelocityGoal();
 
-// Position and heading of a body, from its observations. The velocity during a step is the mean of its start and end.
+// Position and heading of a body, from its observations.
 class Odometry {
   #last = null;
 
@@ -20,12 +20,12 @@ class Odometry {
 
   // Integrate the step that led to an observation, and return its velocity.
   add(observation) {
-    const now = observedMotion(observation);
-    const [vx, vy, wz] = now.map((value, axis) => (((this.#last ?? now)[axis] + value) / 2) * body.control_seconds);
+    const during = between(this.#last ?? observation, observation, body.averages_gyro);
+    const [vx, vy, wz] = observedMotion(during).map((value) => value * body.control_seconds);
     const [x, y] = rotate(vx, vy, this.pose.heading + wz / 2);
     this.pose = { x: this.pose.x + x, y: this.pose.y + y, heading: this.pose.heading + wz };
-    this.#last = now;
-    return now;
+    this.#last = observation;
+    return observedMotion(observation);
   }
 }
 
