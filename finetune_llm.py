@@ -34,7 +34,14 @@ from agent.artefacts.arguments import option
 from agent.artefacts.callbacks import ProgressBar, SealedCheckpoints, StopOnSignal, checkpoint_step, last_checkpoint
 from agent.feedback import lessons
 from agent.language import feedback_turns
-from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer, model_files
+from agent.language.base_model import (
+    PACKAGED,
+    base_folder,
+    load_language_model,
+    load_tokenizer,
+    model_files,
+    quick_dtype,
+)
 from agent.language.corpus import generator, written
 from agent.language.corpus.written import Sentence
 from agent.language.planner import DTYPES, READ, Planner, Turn
@@ -68,7 +75,9 @@ class Arguments(arguments.TrainingArguments):
     learning_rate: float = 8e-4
     lora_rank: int = 16
     per_device_train_batch_size: int = 16
-    dtype: str = option("bfloat16", f"data type of the base model's weights: one of {', '.join(DTYPES)}")
+    dtype: str = option(
+        "bfloat16", f"data type of the weights: one of {', '.join(DTYPES)}; a CPU without AVX-512 computes in float32"
+    )
     gradient_checkpointing: bool = False
 
     eval_examples: int = option(200, "development sentences in the final evaluation; half of them during training")
@@ -224,8 +233,9 @@ def base_planner(args: Arguments, sources: Sources) -> Planner:
         config = Planner.read_config(sources.folders["init_from"], args.init_from)
         base_model, base_revision = config["base_model"], config["base_revision"]
     folder = sources.folders.get("base_model") or base_folder(base_model, base_revision)
-    model = load_language_model(folder, base_model, getattr(torch, args.dtype))
-    planner = Planner(model, load_tokenizer(folder, base_model), base_model=base_model, base_revision=base_revision)
+    model = load_language_model(folder, base_model, quick_dtype(args.dtype, PartialState().device))
+    names = {"base_model": base_model, "base_revision": base_revision, "dtype": args.dtype}
+    planner = Planner(model, load_tokenizer(folder, base_model), **names)
     if args.init_from:
         planner.model = PeftModel.from_pretrained(model, sources.folders["init_from"], is_trainable=True)
         planner.model.peft_config["default"].base_model_name_or_path = str(folder)  # or PEFT searches the Hub for it
@@ -270,8 +280,8 @@ def train(args: Arguments, planner: Planner, rows: Dataset, evaluation: TrainerC
         completion_only_loss=True,
         max_length=None,
         train_sampling_strategy="group_by_length",
-        bf16=args.dtype == "bfloat16",
-        fp16=args.dtype == "float16",
+        bf16=planner.model.dtype == torch.bfloat16,
+        fp16=planner.model.dtype == torch.float16,
         use_cpu=on_cpu,
         activation_checkpointing=args.gradient_checkpointing,
         dataloader_pin_memory=torch.cuda.is_available(),

@@ -42,6 +42,7 @@ from agent.language.base_model import (
     load_language_model,
     load_tokenizer,
     merge_adapter,
+    quick_dtype,
 )
 from agent.language.program import GRAMMAR, parse
 
@@ -141,6 +142,7 @@ class Planner:
         base_model: name, id or folder of the LM that an adapter belongs to; empty for one that is stored with its
             planner.
         base_revision: revision of that id.
+        dtype: data type that the weights are saved in; by default the model's. It computes in its own.
         least_confidence: programs with a lower probability are refused as unclear.
         body: name of the robot whose limits a program must keep.
     """
@@ -152,6 +154,7 @@ class Planner:
         *,
         base_model: str = "",
         base_revision: str = "",
+        dtype: str = "",
         least_confidence: float = 0.0,
         body: str = "humanoid",
     ):
@@ -159,7 +162,7 @@ class Planner:
             raise ValueError(f"least_confidence={least_confidence} must be from 0 to 1")
         self.model, self.tokenizer, self.chat = model.eval(), tokenizer, Chat(tokenizer)
         self.base_model, self.base_revision = base_model, base_revision
-        self.least_confidence = least_confidence
+        self.dtype, self.least_confidence = dtype or str(model.dtype).removeprefix("torch."), least_confidence
         self.body: Body = find_body(body)
         self.adapter: Path | None = None  # folder of the adapter that is merged into the model
         fast = cast(PreTrainedTokenizerFast, tokenizer)
@@ -192,11 +195,11 @@ class Planner:
             if hub.repo_cache(folder) and name != PACKAGED and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
                 raise ValueError(f"{path} names the base model {name!r}, which is no Hub repo: refused")
         base = base_folder(str(name), config["base_revision"], token)
-        model = load_language_model(base, name, config["dtype"])
+        model = load_language_model(base, name, quick_dtype(config["dtype"], device))
         if (folder / ADAPTER).is_file():
             model = merge_adapter(model, folder, path)
         try:
-            settings = {key: config[key] for key in ("base_model", "base_revision", "least_confidence")}
+            settings = {key: config[key] for key in ("base_model", "base_revision", "dtype", "least_confidence")}
             planner = cls(model.to(device), load_tokenizer(base, name), body=body, **settings)
             planner.adapter = folder if (folder / ADAPTER).is_file() else None
             planner.read_heads()
@@ -222,7 +225,7 @@ class Planner:
         return config
 
     def save_pretrained(self, path: str | Path, weights: dict[str, Tensor] | None = None) -> None:
-        """Save the adapter, in the model's own precision. A model without an adapter is saved whole, in base/.
+        """Save the adapter as `dtype`. A model without an adapter is saved whole, in base/.
 
         `weights` are those of the model by name, if it does not hold them itself.
         """
@@ -233,7 +236,7 @@ class Planner:
                 # Do not publish the base's local path, and keep PEFT from looking for the base on the Hub.
                 self.model.peft_config["default"].base_model_name_or_path = self.base_model or BASE
                 weights = weights or self.model.state_dict()
-                weights = {name: value.to(self.model.dtype) for name, value in weights.items()}
+                weights = {name: value.to(getattr(torch, self.dtype)) for name, value in weights.items()}
                 self.model.save_pretrained(new, state_dict=weights, save_embedding_layers=False)
             elif self.adapter:
                 for name in (ADAPTER, ADAPTER_WEIGHTS):
@@ -252,7 +255,7 @@ class Planner:
             "goal_version": GOAL_VERSION,
             "base_model": self.base_model,
             "base_revision": self.base_revision,
-            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "dtype": self.dtype,
             "least_confidence": self.least_confidence,
         }
 
