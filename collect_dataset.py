@@ -21,7 +21,8 @@ imitates it also learns to recover. The goals, with the heights and arm poses th
 
 A shard holds T steps of N bodies, beginning with a reset. It depends only on the seed and its number: a run that is
 killed loses only the unfinished shard, and a resumed run writes the same shards as an uninterrupted one. Under
-`accelerate launch`, the processes take turns at the shards.
+`accelerate launch`, the processes work in parallel, one shard each per round, and a killed run loses the unfinished
+round.
 
 With --proposals, the goals are those of programs that a planner proposed (evaluate.py --suite goals), one program
 after another. With --relabel, nothing is simulated: a dataset is rewritten with the goals that were achieved
@@ -135,7 +136,7 @@ def main(args: Arguments) -> None:
 
 
 def collect(args: Arguments, accelerator: Accelerator) -> None:
-    """Write shards until there are num_steps; the processes take turns."""
+    """Write shards until there are num_steps, in rounds of one shard per process."""
     started = time.perf_counter()
     torch.set_num_threads(1)  # the cores belong to the physics
     folder, ranks, rank = Path(args.output_dir), accelerator.num_processes, accelerator.process_index

@@ -1,6 +1,9 @@
-"""Evaluate an actor in simulation: command tracking, places, postures, falls, gait, language; propose data to collect.
+"""Evaluate an actor in simulation: a motor policy, a transformer, an MLP, or an agent, which also reads sentences.
 
-Reads   an agent, or a MotorPolicy or GoalDecisionTransformer on its own
+The suites measure command tracking, places, postures, falls, gait, language and more. The goals suite can also propose
+data to collect.
+
+Reads   an agent, or a MotorPolicy, GoalDecisionTransformer or GoalMLP on its own
 Writes  one JSON document (stdout or --json), an HTML report, and proposals   (collect_dataset.py)
 
     python evaluate.py --agent pretrained/agent --actor policy --suite commands --json out.json
@@ -62,8 +65,8 @@ class Arguments:
     suite: str = option("commands", f"one of {', '.join(SUITES)}")
     episodes: int = option(
         20,
-        "episodes per command, goal or program, with five places each; switches: episodes of --minutes; feedback: "
-        "instructions; native and adapt: in total (adapt is defined for 2048)",
+        "episodes per command, posture, goal or program; places: five random places per episode; switches: episodes "
+        "in total, of --minutes each; feedback: instructions; native and adapt: in total (ADAPT's protocol has 2048)",
     )
     minutes: int = option(1, "length of an episode of the switches suite")
     seed: int = 0

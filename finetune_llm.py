@@ -1,6 +1,7 @@
 """Fine-tune a causal language model with LoRA to turn instructions into goal programs, and assemble the agent.
 
-Reads   a base language model, or a planner to continue from (--init_from); with --dataset, a dataset of trajectories
+Reads   a base language model, or a planner to continue from (--init_from); with --dataset, a dataset of trajectories;
+        with --agent_dir, a MotorPolicy for each robot and a GoalDecisionTransformer
 Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole MotorAgent
 
     accelerate launch finetune_llm.py --config configs/llm/smollm2.yaml --output_dir runs/planner
@@ -71,7 +72,9 @@ class Arguments(arguments.TrainingArguments):
 
     written_epochs: int = option(4, "epochs over the hand-written sentences")
     generated_examples: int = option(12_000, "number of generated sentences")
-    feedback_examples: int = option(0, "outcomes to assess; misses are also corrected, plus a quarter as many tables")
+    feedback_examples: int = option(
+        0, "outcomes to assess, and to correct if missed; plus a quarter as many tables of scores to propose from"
+    )
     learning_rate: float = 8e-4
     lora_rank: int = 16
     per_device_train_batch_size: int = 16
@@ -358,7 +361,7 @@ class Evaluation(TrainerCallback):
 
 
 def evaluate(planner: Planner, sentences: list[Sentence]) -> dict[str, float]:
-    """How well the planner reads sentences; without a share that has no sentence."""
+    """How well the planner reads sentences, as shares. A share of a kind that no sentence has is left out."""
     meant = [parse(each.program, planner.body) for each in sentences]
     shares = score(planner.parse_batch([each.text for each in sentences]), meant)
     return {name: share for name, share in shares.items() if share is not None}

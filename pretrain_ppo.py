@@ -69,10 +69,12 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     difficulty: float = option(0.3, "initial share of the trained region that commands are drawn from")
     run_share: float = option(0.0, "share of the goals other than named skills that are runs")
     sidestep_share: float = option(
-        0.0, "share of those goals that are sidesteps, in addition to those drawn otherwise"
+        0.0, "share of the goals other than named skills that are sidesteps, in addition to those in the general mix"
     )
     skill_share: float = option(0.0, "share of the goals that are named skills, each at one of its speeds")
-    stand_share: float = option(0.0, "share of those goals that are standing, in addition to those drawn otherwise")
+    stand_share: float = option(
+        0.0, "share of the goals other than named skills that are standing, in addition to those in the general mix"
+    )
     low_share: float = option(0.0, "share of the goals in a crouch")
     arms_share: float = option(0.0, "share of the goals with an arm pose")
     push_speed: float = option(0.5, "m/s, maximum of the occasional shoves, at full difficulty")
@@ -80,10 +82,14 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     recovery_share: float = option(0.1, "share of episodes that start from another body's state, disturbed")
     retry_share: float = option(0.5, "share of the falls after which the last goal is retried from its start")
     episode_steps: int = option(MAX_EPISODE_STEPS, "maximum episode length; a shorter one practices starts more often")
-    start_crouch: bool = option(False, "start the crouch of init_from, which has none, from its body's crouch_offset")
-    assist: float = option(0.0, "initial share of forces that help to crouch; they fade while falls are rare")
-    kickstart_weight: float = option(0.0, "weight of the KL from the first policy on commands without posture")
-    kickstart_arms: bool = option(False, "apply that weight also to commands with an arm pose, but not to crouches")
+    start_crouch: bool = option(
+        False, "initialize the crouch of an init_from that has none, with the effect of its body's crouch_offset"
+    )
+    assist: float = option(0.0, "initial strength, 0 to 1, of forces that help to crouch; fades while falls are rare")
+    kickstart_weight: float = option(
+        0.0, "weight of a KL penalty toward the initial policy, on commands without a crouch or an arm pose"
+    )
+    kickstart_arms: bool = option(False, "apply kickstart_weight also to arm poses, but not to crouches")
     widths: str = option("128,128,64", "pairs of units in each hidden layer of a new policy")
 
     total_steps: int = 20_000_000
@@ -105,9 +111,11 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     gae_lambda: float = 0.95
     clip_coefficient: float = 0.2
     max_grad_norm: float = 1.0
-    critic_updates: int = option(0, "updates at the start that train only the critic, after --init_from")
+    critic_updates: int = option(0, "updates at the start that train only the critic, as after a change of the reward")
     first_std: float = option(0.0, "initial exploration noise; 0: that of init_from, or 0.35")
-    evaluate_every: int = option(100, "updates between evaluations, on the commands or the native suite")
+    evaluate_every: int = option(
+        100, "updates between evaluations on the commands suite (and postures, if trained) or the native suite"
+    )
     checkpoint_every: int = option(20, "updates between checkpoints")
 
     def validate_numbers(self):
@@ -395,8 +403,8 @@ def learning_batch(
         return critic(policy.normalize(state), even, odd) * critic.return_scale
 
     features, values = policy.normalize(rollout["observations"]), value("")
-    # The next value is after the shove or the new goal that comes between two steps, so that what comes unexpected
-    # still counts. Only an ended episode has a final state of its own.
+    # The next value is that of the next observation, which already shows a shove or a new goal that came between the
+    # two steps, so that such surprises count. Only where an episode ended is it the value of its final state.
     next_values = torch.cat([values[1:], value("last_")[None]])
     next_values[done] = value("final_", done)
     advantages = generalized_advantages(rewards, values, next_values, terminated, done, args.gamma, args.gae_lambda)

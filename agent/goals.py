@@ -1,7 +1,8 @@
 """The goal vocabulary: what a robot can be asked to do, in numbers, in names and in tokens.
 
-A goal is one of four kinds: a velocity, a place, the place where the program began (home), or the heading at which it
-began. Each kind is a class that defines its tokens, its text, its progress and the velocity that it asks for. Every
+A program is a sequence of goals that are pursued one after another. The goal being pursued is the goal in force.
+A goal is one of four kinds: a velocity, a place, the place where the program began (home), or the heading at which the
+program began. Each kind is a class that defines its tokens, its text, its end and the velocity that it asks for. Every
 goal also sets the height of the body and the pose of the arms. The rest of the project imports this file, which
 imports nothing from the project.
 
@@ -106,7 +107,7 @@ AXIS_IDS = {
     "arms": tuple(TOKEN_IDS[f"<arms={arms}>"] for arms in ARMS),
 }
 
-# How far a goal may be from its end and still count as reached.
+# How far from its end a goal may stop and still count as met. `Goal.reached`, which ends a goal, allows less.
 DISTANCE_TOLERANCE, DISTANCE_SHARE = 0.3, 0.15  # m, and share of the distance: the larger counts
 TURN_TOLERANCE = 15.0  # degrees
 TIME_TOLERANCE = 0.03  # s
@@ -811,8 +812,8 @@ def check_goal_version(found: str | None, source: str) -> None:
     """Raise ValueError unless an artifact uses this goal vocabulary."""
     if found != GOAL_VERSION:
         raise ValueError(
-            f"{source} speaks goal vocabulary {found}, this code {GOAL_VERSION}: "
-            f"make it again with this code, or load a revision that speaks {GOAL_VERSION}"
+            f"{source} uses goal vocabulary {found}, but this code uses {GOAL_VERSION}: "
+            f"recreate it with this code, or load a revision that uses {GOAL_VERSION}"
         )
 
 

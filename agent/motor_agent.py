@@ -252,12 +252,12 @@ class MotorAgent:
         feedback: bool = False,
         max_corrections: int = 2,
     ) -> RunResult:
-        """Pursue an instruction from where the body of `env` is now, until it is done, fails, or `max_seconds` or the
-        env's time limit are over.
+        """Pursue an instruction from where the body of `env` is now. Stops when the program is over, the body falls,
+        or `max_seconds` or the env's time limit has passed. A missed goal does not stop the program.
 
-        An open goal is pursued for 4 seconds. After a refusal nothing moves. Home is as in `prompt`; a reset of the
-        env makes it anew. With `feedback` the planner assesses each goal at its end; a missed goal is corrected before
-        the next one begins, at most `max_corrections` times.
+        An open goal is pursued for 4 seconds. A refused instruction moves nothing. Home is defined as in `prompt`;
+        after a reset of the env it is where the body starts. With `feedback` the planner assesses each goal at its
+        end; a missed goal is corrected before the next one begins, at most `max_corrections` times.
         """
         program = self._program(instruction, allow_refusal=True)
         if program.refused:

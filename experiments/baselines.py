@@ -1,13 +1,14 @@
-"""The planner compared with what a reader would try first, on sentences that nothing was trained on.
+"""The planner compared with simpler ways to read sentences, on sentences that none of them was trained on.
 
-    make baselines                # the development sentences, whose misses were looked at
+    make baselines                # the development sentences, which were used to choose settings
     make baselines SPLIT=test     # the test sentences, which are opened once
 
-Prints one table in Markdown. A column for each way to read a sentence:
+Prints one table in Markdown. Except for version 1, every answer is checked against the robot's limits. The columns:
 
-* base model: the same language model without an adapter, with the language explained in its prompt, under the grammar;
+* base model: the same language model without an adapter; its prompt explains the language of programs, and the grammar
+  constrains its answer;
 * LoRA alone: the trained adapter, without the grammar; text that is no program counts as a refusal;
-* planner: the same under the grammar, with the robot's limits and the least confidence;
+* planner: the trained adapter under the grammar; where it is unsure of its likeliest answer, it also samples others;
 * version 1: the planner of version 1, from this repository's history (it has no places, headings or postures);
 * keyword rules: words that name a motion, in each part of the sentence;
 * nearest neighbor: the program of the training sentence with the closest embedding (all-MiniLM-L6-v2, Reimers and

@@ -43,7 +43,10 @@ def main() -> None:
 
     policy = MotorPolicy.from_pretrained(args.policy).eval()
     if policy.config.frame != "world" or policy.body.native is None:
-        raise SystemExit(f"{args.policy} was not trained for a native reward: give --config configs/ppo/native.yaml")
+        raise SystemExit(
+            f"{args.policy} was not trained for a native reward: give a policy that pretrain_ppo.py trained with "
+            "--config configs/ppo/native.yaml"
+        )
     env_id = policy.body.native.env_id
     expert = measure(policy, env_id, seed=0)
     show("expert", expert, expert)

@@ -3,7 +3,7 @@
     PYTHONPATH=. python experiments/side_by_side.py pretrained/agent runs/side_by_side.mp4
     PYTHONPATH=. python experiments/side_by_side.py pretrained/agent docs/replay.gif "walk 2 metres, then wave"
 
-Prints for each sentence and robot what became of it. A robot that is done stands until the others are.
+Prints the outcome of each sentence for each robot. When one robot is done, its last frame is shown until all are done.
 """
 
 import sys

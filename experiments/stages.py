@@ -1,5 +1,5 @@
-"""The benefit of goal-blind pretraining, and the spread of seeds: stage 1 and then stage 2, compared to stage 2 alone,
-for the same number of steps in total.
+"""The benefit of goal-blind pretraining, and the spread of seeds: stage 1 (configs/ppo/blind.yaml) and then stage 2
+(configs/ppo/humanoid.yaml, which sees the goals), compared to stage 2 alone, for the same number of steps in total.
 
     make stages
 

@@ -34,8 +34,9 @@ UPDATES, BODIES, STEPS = 250, 256, 16  # per update: STEPS of BODIES, in EPOCHS 
 EPOCHS, LEARNING_RATE = 4, 5e-4
 LEAD = 0.15  # rad, by which a target is ahead of its joint: at 75 Nm/rad against a damping of 2 Nms/rad, 6 rad/s
 AWAY = 0.6  # rad; arms this far from their pose are led there, whatever the pose
-# How often each step counts in the statistics of the observations, next to millions of steps of arms at rest. If they
-# followed only in PPO, arms would seem to be elsewhere than where their poses were learned (docs/log.md).
+# How often each step counts in the statistics that normalize the observations, which come from millions of steps with
+# arms at rest. If the statistics adapted only later, in PPO, the normalized angles of the arms would move away from
+# those at which the poses were learned (docs/log.md).
 SEEN = 20
 CURRICULUM = Curriculum(arms_share=0.7, low_share=0.2, push_speed=0.3, stride_share=0.1, recovery_share=0.1)
 

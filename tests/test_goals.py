@@ -187,7 +187,7 @@ def test_the_json_of_a_place_has_no_velocity():
 
 def test_another_vocabulary_is_refused_with_both_versions():
     check_goal_version(GOAL_VERSION, "runs/ppo")
-    with pytest.raises(ValueError, match=rf"runs/ppo speaks goal vocabulary 0, this code {GOAL_VERSION}: "):
+    with pytest.raises(ValueError, match=rf"runs/ppo uses goal vocabulary 0, but this code uses {GOAL_VERSION}: "):
         check_goal_version("0", "runs/ppo")
     with pytest.raises(ValueError, match="vocabulary None"):
         check_goal_version(None, "runs/ppo")

@@ -116,9 +116,9 @@ def test_two_processes_train_a_planner_in_shards_to_the_same_weights(base, plann
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_launcher_that_starts_too_few_is_found_out(script, tmp_path, refusal, monkeypatch):
     flags = (*SCRIPTS[script], "--output_dir", tmp_path)
-    assert "num_processes=2 should have started, not 1" in refusal(script, *flags, "--num_processes", "2")
+    assert "num_processes=2, but 1 started" in refusal(script, *flags, "--num_processes", "2")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "num_processes=2 should have started, not 1" in refusal(script, *flags)
+    assert "num_processes=2, but 1 started" in refusal(script, *flags)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

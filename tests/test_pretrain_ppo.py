@@ -268,7 +268,7 @@ def test_a_training_goes_on_with_the_critic_next_to_the_policy(whole, tmp_path):
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     save_file({name: value[:1] for name, value in kept.items() if value.ndim}, tmp_path / pretrain_ppo.CRITIC)
     (tmp_path / pretrain_ppo.CRITIC).with_name(runs.MANIFEST).unlink()
-    with pytest.raises(ValueError, match=r"no fitting critic/model.safetensors .* remove it"):
+    with pytest.raises(ValueError, match=r"critic/model.safetensors of .* does not fit .* delete this file"):
         build_models(tiny(init_from=tmp_path), torch.device("cpu"), tmp_path)
 
 

@@ -110,8 +110,8 @@ def transformer_graph(model: GoalDecisionTransformer, body: str) -> onnx.ModelPr
     | states, actions | [T, S], [T, A] | of the steps that new tokens belong to |
     | clock | [T, 2] | sine and cosine of the phase of a waving arm in each of these steps |
     | times | [T] int64 | number of each of these steps in its context |
-    | order | [n] int64 | the new tokens: below 6 in the prefix, then T of each of its `config.step_tokens` |
-    | slots | [n] int64 | their positions |
+    | order | [n] int64 | the new tokens, as indices: 6 of the prefix, then T of each kind in `config.step_tokens` |
+    | slots | [n] int64 | indices of their position embeddings: the place in the prefix, or 6 + the kind |
     | past | [L, 2, h, p, d] | keys and values of earlier tokens |
 
     Outputs are the `action` [A] for the last token, in the robot's units, and the `present`.

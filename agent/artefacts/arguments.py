@@ -85,7 +85,7 @@ class StageArguments(PublishArguments):
         asked = self.num_processes or int(os.environ.get("WORLD_SIZE", 1))
         if started != asked:
             raise ValueError(
-                f"num_processes={asked} should have started, not {started}: launch with a file of configs/accelerate"
+                f"num_processes={asked}, but {started} started: launch with a config file from configs/accelerate"
             )
         # `accelerate launch --cpu --num_processes 2` sets a rendezvous port but starts one process.
         if {"ACCELERATE_USE_CPU", "MASTER_PORT"} <= os.environ.keys() and started == 1:
@@ -180,8 +180,8 @@ def _parse(kind: type[T], argv: list[str], config: dict[str, Any]) -> T:
 
 
 def check_numbers(arguments: object) -> None:
-    """Raise ValueError for a number that no script accepts: one that is not finite or negative, an integer
-    beyond 63 bits, or a seed beyond 32 bits.
+    """Raise ValueError for a number that no script accepts: one that is negative or not finite, an integer beyond 63
+    bits, or a seed beyond 32 bits.
     """
     for name, value in vars(arguments).items():
         if isinstance(value, float) and not math.isfinite(value):

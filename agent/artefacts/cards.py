@@ -192,8 +192,9 @@ for _ in range(1000):
 RESULTS = """
 Each command was measured in {episodes} episodes of 15 seconds with the deterministic policy. Errors are mean absolute
 differences between the command and the velocity averaged over a sliding second (m/s and rad/s). Survival is the share
-of steps before a fall. The return is that of the native reward, with its standard deviation between commands. Height
-and arms were normal and at rest; `evaluate.py --suite postures` measures the others.
+of steps before a fall. `native_return` is the return under the reward of Gymnasium's own env of this robot, if there
+is one; the card's metadata also has its standard deviation between commands. The height was normal and the arms were
+at rest; `evaluate.py --suite postures` measures the other postures.
 
 {table}
 """
@@ -202,9 +203,9 @@ It walks on flat ground and sees nothing. It follows commands; places and straig
 `agent.feedback.pursuit`. It was trained and measured in simulation only.
 """
 NATIVE_WHAT = """
-A Gaussian policy for the native reward of {env_id}: its observation [{size}], without the `include_*` parts, in,
-{controls} out. Its gait clock does not run. Trained by PPO: {steps:,} steps in {hours:.2f} hours. `curves.png`
-shows the training.
+A Gaussian policy for the native reward of {env_id}. Its input is the observation of that env [{size}], without the
+optional `include_*` parts. Its output is {controls}. Its gait clock does not run. Trained by PPO: {steps:,} steps in
+{hours:.2f} hours. `curves.png` shows the training.
 """
 NATIVE_USE = """
 from agent import MotorPolicy, make_vector_env
@@ -270,8 +271,8 @@ planner = Planner.from_pretrained("{name}")
 print(planner.parse("go to the spot 3 m ahead and 1 m left, then wave").text)
 """
 PLANNER_RESULTS = """
-On {examples} development sentences, on which nothing was trained. Settings were chosen on them, so sentences that are
-really new are read a little worse:
+Shares of {examples} development sentences, which were not used for training. Settings were chosen on them, so expect
+slightly lower results on unseen sentences:
 
 {table}
 """
@@ -317,8 +318,9 @@ def write_agent_card(
 
 
 AGENT_WHAT = """
-Moves the robots of {envs}. A language model turns a sentence into a goal program, odometry steers towards the goal
-in force, and a Decision Transformer that is prompted with its command moves the joints. Goal vocabulary: {version}.
+Moves the robots of {envs}. A language model turns a sentence into a goal program. A controller steers toward the
+current goal by odometry, and prompts a Decision Transformer with velocity commands. The transformer moves the joints.
+Goal vocabulary: {version}.
 
 | part | what it is |
 |---|---|

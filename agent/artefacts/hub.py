@@ -114,7 +114,7 @@ def load_pretrained(
         kind: the class of the model.
         load: its `from_pretrained` of transformers, called with a folder.
         name: a folder or a Hub repo.
-        sizes: values that a given config must have, by name.
+        sizes: takes the config, and returns the values that the config must have, by name.
         revision: of the repo.
         token: for the Hub.
         kwargs: for `load`.

@@ -81,8 +81,8 @@ class Body:
         torso_height: height of the torso in standing and walking, m; needed for a crouch.
         crouch_height: height of the torso in a crouch, m; None: the robot cannot be commanded to crouch.
         crouch_bend: least bend of each knee in a crouch, rad.
-        crouch_offset: offsets to entries of an observation, by `observation_names`. They make a policy that can only
-            walk upright crouch, because it senses its legs as straighter than they are.
+        crouch_offset: offsets to entries of an observation, by `observation_names`. When they are added, a policy that
+            was trained only for upright walking crouches, because it senses its legs as straighter than they are.
             experiments/crouch_search.py finds them; `MotorPolicy.start_crouch` uses them.
         low_speed: fastest forward command in a crouch, m/s.
         arm_joints: joints that pose the arms: all of the right arm, then their partners. Empty: no arm poses.
@@ -103,10 +103,10 @@ class Body:
             velocities, m/s, rad/s, rad/s, at a start in a disturbed state.
         start_height: height of the torso at a start, m; None: the model's own.
         start_at_rest: whether joints start at the rest pose; otherwise at the model's default.
-        averages_gyro: whether the observed angular velocity of the torso is its mean over the control step, as an IMU
-            that integrates between its readings gives it. Otherwise it is that of the end of the step, as in
-            Gymnasium's envs. A torso that shakes faster than the control rate needs the mean: sums of single readings
-            miss its turns.
+        averages_gyro: whether the observed angular velocity of the torso is the mean over the control step, as from an
+            IMU that integrates between its readings. Otherwise it is the value at the end of the step, as in
+            Gymnasium's envs. A torso that shakes faster than the control rate needs the mean: the integral of single
+            readings misses part of its rotation.
         native: the reward of Gymnasium's env for this robot, if there is one.
     """
 
@@ -195,7 +195,7 @@ class Body:
         for axis, (low, high) in zip(AXES, self.speed_limits, strict=True):
             if not GRID[axis][0] <= low <= 0 <= high <= GRID[axis][-1] or low == high:
                 raise ValueError(
-                    f"the speed limits {low:g} and {high:g} of body {self.name} along {axis} must not be both 0; the "
+                    f"the speed limits {low:g} and {high:g} of body {self.name} along {axis} must not both be 0; the "
                     f"first must be from {GRID[axis][0]:g} to 0, the second from 0 to {GRID[axis][-1]:g}"
                 )
         crouches = self.knees and self.low_speed > 0 and (self.crouch_height or 0) < self.torso_height
@@ -244,7 +244,8 @@ class Body:
             if name not in ("up", "out", "wave", "swing") or len(pose) != len(right):
                 raise ValueError(
                     f"arm pose {name!r} of body {self.name} has {len(pose)} angles: "
-                    f"give up, out and wave {len(right)} each, one for every joint of the right arm"
+                    f"the poses are up, out, wave and swing (`wave_swing`), each with {len(right)} angles, "
+                    "one for every joint of the right arm"
                 )
         if self.action_kind == "position":
             self._check_reach_of_arms()

@@ -79,7 +79,8 @@ def mjcf() -> str:
             for geom in geoms:
                 geom.meshname = name
     spec.compile()
-    return spec.to_xml().replace(' input="pos"', "")  # servo attribute; the default in the page's MuJoCo 3
+    # MuJoCo 4 writes this attribute of the servos; it is the default in the web page's MuJoCo 3.
+    return spec.to_xml().replace(' input="pos"', "")
 
 
 def _hull(model: mujoco.MjModel, mesh: int) -> np.ndarray:

@@ -8,7 +8,8 @@ A dataset is a folder in LeRobot's layout (https://huggingface.co/docs/lerobot/l
     meta/info.json  meta/stats.json
     README.md                                 the card, by which `datasets.load_dataset` finds the data
 
-Actions are in the env's own units. A dataset has one body, which meta/info.json names.
+Actions are in the env's own units. A dataset has one body, which meta/info.json names. The teacher is the motor
+policy that moved the body. Its mean action, before noise is added, is the label that a model learns to predict.
 
 Shapes: R rows of a shard, A actions, G = 5 numbers of a command (`agent.goals.COMMAND_AXES`).
 """

@@ -472,15 +472,15 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
     Half of the runs are disturbed: by a shove, by a goal other than the program's, or by an end too early or too late.
     Shares come with their number and a 95 % interval:
 
-    * `verdict`: runs whose success the planner judges as the simulator does; `which_goal`: failed runs in which it
-      names the first goal that was missed; `cause`: goals whose cause it names.
+    * `verdict`: runs whose success the planner judges as the rule does that it was trained on
+      (`agent.feedback.outcomes.judge`); `which_goal`: failed runs in which it names the first goal that was missed;
+      `cause`: goals for which it names the same cause as the rule.
     * `repaired_by_one`, `repaired_by_two`: goals missed without a fall that are met after one or two corrections.
     * `corrected_for_nothing`: runs that succeed without feedback, in which feedback corrects something; `spoiled`:
       runs that succeed without feedback and fail with it.
     * `right_without`, `right_with`: runs with every goal met, without and with feedback, in all and by disturbance.
 
-    Names that begin with `rule/` are of the rule that the planner learned from (`agent.feedback.outcomes.judge`), in
-    its place.
+    Names that begin with `rule/` are for the same runs with this rule correcting the goals instead of the planner.
     """
     instructions = draw_instructions(agent.planner, episodes, seed)
     none, *others = DISTURBANCES

@@ -1,9 +1,9 @@
 """Training examples for judging: recorded motion from a dataset, measured against goals that could have been given.
 
-Every stretch of an episode can be the outcome of many goals: of the commanded goal, ended in time, too early or too
+Every stretch of an episode can be the outcome of many goals: of the commanded goal, ended on time, too early or too
 late; of a different goal, as if the body pursued the wrong one; and of places and headings near the end of the stretch
-or far from it. The labels come from the simulator's numbers (`agent.feedback.outcomes.cause` and `repairs`), so one
-recorded step serves in many examples.
+or far from it. A lesson is one such outcome. Its labels are computed by rule (`agent.feedback.outcomes.cause` and
+`repairs`), so one recorded step serves in many examples.
 
 Shapes: T steps, S observation.
 """

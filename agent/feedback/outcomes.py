@@ -1,7 +1,8 @@
 """What a body did with a goal, in numbers and in plain words, and how to repair a miss.
 
-`judge`, `cause` and `repairs` are the simulator's own verdict. A language model that reads reports is trained on it.
-The verdict uses the rounded numbers of the report: meters, seconds and velocities in tenths, degrees in whole numbers.
+The numbers are measured from the body's observations, by odometry. `judge`, `cause` and `repairs` are a fixed rule on
+these numbers, and the language model that reads reports is trained to reproduce its verdicts. The rule uses the
+rounded numbers of the report: meters, seconds and velocities in tenths, degrees in whole numbers.
 """
 
 import math
@@ -30,7 +31,9 @@ POSTURE_SECONDS = 2.0  # to change posture; shorter goals need not hold theirs
 STUMBLE = 0.95  # uprightness below which a body that did not fall has stumbled: 18 degrees off the vertical
 STEADY_SECONDS = 1.0  # of standing after a stumble
 HOLD_SECONDS = 2.0  # for which a missed velocity is commanded again
-REPAIRED_SHARE = 0.5  # of a tolerance; from here on, a deviation is barely kept, and repaired if the goal is missed
+# Share of a tolerance. A deviation from here up to the tolerance is called "barely kept". It is not a miss, but if the
+# goal is missed because of another deviation, this one is repaired too.
+REPAIRED_SHARE = 0.5
 
 # What can be wrong with a goal.
 CAUSES = ("met", "fall", "end", "facing", "drift", "speed", "posture")
@@ -51,7 +54,8 @@ class Deviation:
     Args:
         cause: one of CAUSES.
         share: the deviation as a share of its tolerance; more than 1 is a miss.
-        amount: in seconds, meters, degrees, m/s or rad/s; negative for an end that was not reached, and to the right.
+        amount: in seconds, meters, degrees, m/s or rad/s. Negative if the end was not reached, if the body turned or
+            drifted to the right, or if the torso is too low.
         text: the amount in words, as "0.9 meters short".
     """
 
@@ -236,7 +240,7 @@ Judge = Callable[[GoalOutcome], tuple[Assessment, tuple[Goal, ...]]]
 
 
 def judge(outcome: GoalOutcome) -> tuple[Assessment, tuple[Goal, ...]]:
-    """The simulator's verdict on a goal, and goals that repair it."""
+    """The rule's verdict on a goal, and the goals that repair it."""
     return Assessment(cause(outcome), outcome.judged), repairs(outcome)
 
 

@@ -49,7 +49,9 @@ def shown(table: Sequence[Score]) -> list[Score]:
 
 
 def worst_first(rows: Sequence[Score]) -> list[tuple[int, list[VelocityGoal]]]:
-    """For 0, 1, 2 and more tenths, the goals that were met so often, until there are three goals or all of `rows`."""
+    """Pairs of a number of tenths, from 0 up, and the goals that were met in that many tenths of their tries. Stops
+    when there are at least three goals, or all of `rows`.
+    """
     levels: list[tuple[int, list[VelocityGoal]]] = []
     while sum(len(goals) for _, goals in levels) < min(WEAKEST, len(rows)):
         tenths = len(levels)

@@ -1,7 +1,7 @@
 """Trials: bodies pursue programs, in batches, while something disturbs them.
 
 The disturbance is a shove, a goal other than the program's, or an end that comes too early or too late. A planner's
-assessments and corrections are evaluated on the outcomes, which are measured in the simulator.
+assessments and corrections are evaluated on the outcomes, which are measured by the odometry of the simulated bodies.
 
 Shapes: N bodies.
 """

@@ -100,8 +100,8 @@ def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype
 def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> PreTrainedModel:
     """The model with the LoRA adapter in `folder` merged into its weights, as PEFT merges it.
 
-    PEFT takes longer than all other loading, and imports modules that a config names. Here only the weights determine
-    the change: W + alpha / r * B @ A (https://arxiv.org/abs/2106.09685).
+    PEFT takes longer than all other loading, and imports modules that a config names. Here each weight W becomes
+    W + scale * B @ A (https://arxiv.org/abs/2106.09685), where scale is alpha / r, or alpha / sqrt(r) for rsLoRA.
 
     Raises:
         ValueError: it is not a complete adapter for this model, has another rank than its weights, or is more than

@@ -1,4 +1,4 @@
-"""Training examples for feedback, as chat turns: recorded outcomes and random tables, with the simulator's answers."""
+"""Training examples for feedback, as chat turns: recorded outcomes and random tables, with answers made by rules."""
 
 import itertools
 from collections.abc import Sequence

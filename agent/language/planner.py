@@ -401,9 +401,10 @@ class _Row:
     ended: bool = False
 
     def draft(self, count: int) -> list[int]:
-        """Up to `count` draft tokens: those that the grammar forces, or those that follow the last token in the
-        prompt, because amounts are copied. The model reads them in one pass, and those that it would not have chosen
-        are dropped (prompt lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding).
+        """Up to `count` draft tokens: those that the grammar forces, or else a guess. Amounts are copied from the
+        prompt, so the guess is what follows the answer's last token where that token occurs in the prompt. The model
+        reads the draft in one pass, and tokens that it would not have chosen are dropped (prompt lookup decoding,
+        https://github.com/apoorvumang/prompt-lookup-decoding).
         """
         if not self.answer or not count:
             return []

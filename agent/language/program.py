@@ -1,4 +1,4 @@
-"""The target language of the planner: a readable program, one to one with goals.
+"""The target language of the planner: a readable program, with one part for each goal.
 
     walk forward slow six feet, low; turn left a quarter turn; go to 3 m ahead 2 m left, arms up
     refuse: unclear

@@ -3,9 +3,9 @@
 The Decision Transformer (Chen et al., 2021) reads the robot's own token and the five command tokens of the goal as a
 prefix, then the last steps as (state, action), and predicts the teacher's action from every state. Time is counted
 within the context, so episodes can have any length. For datasets of other projects, whose quality varies, a step can
-also begin with its return-to-go. It is the mean reward of a fixed number of steps, so it means the same at every time.
-While the goal asks an arm to wave, a state comes with the clock that the arm follows: an arm that has stopped halfway
-does not show which way it should go.
+also begin with its return-to-go. Here that is the mean reward of the next `return_horizon` steps, so it means the same
+at every time. While the goal asks an arm to wave, each state comes with the sine and cosine of the wave's phase,
+because the pose of the arm alone does not show in which direction it should move next.
 
 One model can move several robots. Each robot has its own projections of states and actions and its own statistics of
 the data; everything else is shared. As an actor, a model moves one of the robots (`select_body`).

@@ -1,6 +1,6 @@
 """Networks that are exactly equivariant under the left-right mirror.
 
-The humanoid is symmetric under the mirror y -> -y. Every vector splits into an even part, which the mirror keeps, and
+Every robot here is symmetric under the mirror y -> -y. A vector splits into an even part, which the mirror keeps, and
 an odd part, whose sign it changes. A linear map commutes with the mirror when it takes even to even and odd to odd; a
 pointwise nonlinearity does when it is applied to the pair (even + odd, even - odd), which the mirror swaps. A layer of
 W pairs has 2W units at half the multiplications of a dense one (the regular representation of Ordonez-Apraez et al.,

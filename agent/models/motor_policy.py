@@ -1,6 +1,8 @@
 """The motor policy: observation and goal in, actions out. It is the teacher of the later stages.
 
-Shapes: B batch (any leading axes), S body state, C = 5 command, A actions.
+Even and odd features are those that the left-right mirror keeps and those whose sign it changes (`mirror.py`).
+
+Shapes: B batch (any leading axes), S body state, C = 5 command, A actions, E even and O odd features.
 """
 
 from collections.abc import Sequence
@@ -37,7 +39,8 @@ class MotorPolicyConfig(PreTrainedConfig):
     Args:
         body: name of the robot that it moves.
         widths: pairs of units in each hidden layer.
-        goal_conditioned: false for goal-blind pretraining.
+        goal_conditioned: whether it sees the command. False: goal-blind pretraining, where it sees only the body state
+            and the clock.
         frame: what it observes, a key of `agent.simulation.heading.FRAMES`. A policy that was trained for the native
             reward, which counts motion along the world's x axis, observes the world frame.
         observation_size, action_size, action_scale: those of the body, for readers of config.json.
@@ -147,8 +150,8 @@ class MotorPolicy(PreTrainedModel):
         """Make the policy respond to a low command, which it has not learned yet, as if the `crouch_offset` of its
         body were added to its observation. This gives a crouch to start learning from.
 
-        The first layer is linear, so the offset is a constant there, and goes into the column of `low`. Nothing
-        changes for commands of normal height.
+        The first layer is linear, so the offset adds a constant to its output. This constant becomes the goal
+        embedding's weights for the feature `low`, so nothing changes for commands of normal height.
         """
         shift = self.even_basis @ torch.as_tensor(self.body.crouch_shift, device=self.device)
         shift /= (self.even_variance + 1e-6).sqrt()
@@ -299,7 +302,8 @@ class MotorPolicy(PreTrainedModel):
 class Critic(nn.Module):
     """Mirror-invariant value of a state, in units of the running standard deviation of returns.
 
-    It sees the observation and the state of the reward, so that its input determines the value.
+    Besides the body state, it sees `GoalTask.features`: the command, the clock and other quantities that the reward
+    depends on.
     """
 
     return_scale: Tensor
@@ -340,7 +344,9 @@ class Critic(nn.Module):
             self.load_state_dict(widen(load_file(path), self))
         except (RuntimeError, SafetensorError) as error:
             reason = checks.first_line(error)
-            raise ValueError(f"{name} has no fitting {CRITIC} ({reason}): remove it to start a new one") from error
+            raise ValueError(
+                f"{CRITIC} of {name} does not fit ({reason}): delete this file to start with a new critic"
+            ) from error
         checks.check_finite(self, name)
 
 

@@ -26,10 +26,9 @@ class Curriculum:
         goal_seconds: shortest and longest duration of a goal.
         stand_factor: factor on the duration of a standing goal, because a body that tips over slowly falls late.
         skill_share: share of the goals that are named skills.
-        run_share: share of the goals other than named skills that go straight ahead at 60 % or more of the fastest
-            speed.
-        sidestep_share, stand_share: the same for goals that go straight to a side, and for standing, in addition to
-            those drawn otherwise.
+        run_share, sidestep_share, stand_share: shares, among the goals that are not named skills, of goals straight
+            ahead at 60 % or more of the fastest speed, goals straight to one side, and standing. `sample_commands`
+            draws the rest, which has further goals of these kinds.
         low_share: share of the goals in a crouch, for bodies that can crouch.
         arms_share: share of the goals with an arm pose other than rest, for bodies that have one.
         on_grid: whether goals are rounded to those that have goal tokens.
@@ -127,8 +126,8 @@ def control_steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
 
 
 def at_height(velocities: np.ndarray, low: np.ndarray | bool, body: Body) -> np.ndarray:
-    """Velocities [..., 3] with the forward ones that are too fast for a crouch rescaled where `low` [...] is true, so
-    that not every crouch is at top speed.
+    """Velocities [..., 3], but where `low` [...] is true, forward ones above the body's `low_speed` are multiplied by
+    the ratio of `low_speed` to its top speed. Clipping would make them all equal.
     """
     slower = velocities.copy()
     too_fast = low & (slower[..., 0] > body.low_speed)
@@ -160,7 +159,8 @@ def snap_velocity(velocity: Sequence[float], body: Body, low: bool = False) -> t
 
 
 def sample_commands(rng: np.random.Generator, count: int, body: Body, difficulty: float = 1.0) -> np.ndarray:
-    """Commands [count, 3] float32 from the trained region: standing, straight, backward, turning, sidestepping, mixed.
+    """Commands [count, 3] float32 from the trained region: standing, straight ahead, backward, turning, sidestepping,
+    curves and mixed.
 
     `difficulty` in 0..1 widens the region from gentle commands to all of it.
     """

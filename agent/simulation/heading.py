@@ -111,8 +111,9 @@ def check_observation(observation: np.ndarray, size: int) -> None:
 
 
 def check_batch(observation: np.ndarray, prompted: tuple[int, ...], remembered: tuple[int, ...]) -> None:
-    """Raise ValueError unless observations [..., S] are of as many bodies as the actor was `prompted` for and has
-    `remembered`. Both are batch shapes [...], or () for what all bodies share.
+    """Raise ValueError unless the number of bodies in observations [..., S] matches the actor's prompts and history.
+
+    `prompted` and `remembered` are the batch shapes [...] of these two; () stands for one that all bodies share.
     """
     shape = np.shape(observation)
     if prompted not in ((), shape[:-1]):

@@ -130,7 +130,8 @@ class Physics:
 
         Raises:
             ValueError: `close` was called.
-            Exception: the error of the physics, if it fails for more than MAX_FAILED of the bodies at once.
+            Exception: the error of the physics, if it fails at once for more than one body and more than the share
+                MAX_FAILED of them.
         """
         if not self.close.alive:
             raise ValueError("this env was closed: make another one")

@@ -1,10 +1,11 @@
-"""The task: follow a goal, in step with a clock. This file has the reward, and the command that leads to a goal.
+"""The task: follow a goal, and step in time with a clock. This file has the reward, and the command, which approaches
+the goal at a limited rate.
 
 `GoalTask.step` gives the parts of the reward; those of the gait are `_in_step` and `_stride`.
 
 A command is five numbers, those of `agent.goals.COMMAND_AXES`: forward m/s, left m/s, yaw rate rad/s, height from 0
-(normal) to 1 (a crouch), and what the arms do, an index in `agent.goals.ARMS`. A phase is two numbers in cycles: that
-of the gait, whose cycle is two steps, and that of a waving arm.
+(normal) to 1 (a crouch), and what the arms do, an index in `agent.goals.ARMS`. The clock is a phase of two numbers, in
+cycles: that of the gait, whose cycle is two steps, and that of a waving arm.
 
 Shapes: N bodies, J joints, A actions, M arm joints.
 """
@@ -40,7 +41,7 @@ BEND_WIDTH = 0.62  # rad; knees this much straighter than `crouch_bend` get the 
 ASSIST_SPRING, ASSIST_DAMPING, ASSIST_DRAG, ASSIST_MOST = 25.0, 3.0, 3.75, 10.0
 ASSIST_TORQUE, ASSIST_TORQUE_DAMPING = 3.0, 0.12
 ASSIST_LEAN = 0.2  # rad, forward lean of the torso in a crouch
-ASSIST_FROM = 1 / 3  # of the way down, from where they act in full
+ASSIST_FROM = 1 / 3  # commanded height, from 0 (normal) to 1 (a crouch), from which these forces act in full
 ROUNDING = 1e-6  # m/s or rad/s, by which a float32 goal may exceed the limits of a body
 ARM_CODES = {name: index for index, name in enumerate(ARMS)}
 
@@ -60,7 +61,7 @@ class RewardWeights:
     gait_weight: float = 4.0
     stride_weight: float = 4.0
     slip_weight: float = 0.2
-    stature_weight: float = 0.0  # for bodies that tend to walk on bent knees
+    stature_weight: float = 0.0  # torso height without a crouch command, for robots that tend to walk on bent knees
     height_weight: float = 15.0
     bend_weight: float = 8.0
     arms_weight: float = 10.0
@@ -264,7 +265,7 @@ def feature_sizes(body: Body) -> tuple[int, int]:
 
 def assisting_forces(state: BodyState, commands: np.ndarray, body: Body, mass: float) -> np.ndarray:
     """Forces and torques [N, 6] in the world frame, N and Nm, for bodies of `mass` kg. They pull torsos to the height
-    and the velocity of low commands [N, 5] and hold them upright; they are zero for other commands.
+    and the velocity of low commands [N, 5] and turn them to a slight forward lean; they are zero for other commands.
     """
     low, heading = commands[:, 3], yaw(state.qpos)
     if body.crouch_height is None:
@@ -338,7 +339,9 @@ def posture_features(commands: Any, sin: Any, cos: Any) -> tuple[list, list]:
 
 
 def approach(commands: np.ndarray, goals: np.ndarray, body: Body) -> np.ndarray:
-    """Commands [..., 5] float32 one control step later, on their way to the goals [..., 5]. Poses change at once."""
+    """Commands [..., 5] float32 one control step later, on their way to the goals [..., 5]. The index of the arm pose
+    changes at once; `GoalTask.lead` moves the targets of the arm joints gradually.
+    """
     slower = np.abs(goals) < np.abs(commands)
     braking, acceleration = ((*rate, 1 / CROUCH_SECONDS, np.inf) for rate in (body.braking, body.acceleration))
     most = np.where(slower, braking, acceleration) * body.control_seconds

@@ -25,10 +25,11 @@ from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, assisti
 MAX_EPISODE_STEPS = 1000
 MAX_DIVERGED = 1e-3  # share of a run's steps that may diverge; more is an error
 NEVER = 2**62  # control steps
-# The task gets harder above this share of the largest tracking reward, and below these falls per minute.
+# `adapt`: below RARE_FALLS falls per minute, it subtracts FADED from the assistance. If the tracking reward is also
+# above the share FOLLOWED of its largest value, it adds WIDENED to the difficulty.
 FOLLOWED, RARE_FALLS = 0.55, 6.0
-WIDENED, FADED = 0.005, 0.01  # then added to the difficulty, and subtracted from the assistance
-UPRIGHT = 0.9  # cosine of the torso's tilt, above which other bodies may start from a state
+WIDENED, FADED = 0.005, 0.01
+UPRIGHT = 0.9  # smallest cosine of the torso's tilt at which the state of a body may become the start of another
 
 
 def make_vector_env(
@@ -192,7 +193,8 @@ class GoalVectorEnv(VectorEnv):
 
         Raises:
             ValueError: an action is not finite; MuJoCo would silently replace all of them by zeros.
-            Exception: the error of the physics, if it fails for more than a tenth of the bodies at once.
+            Exception: the error of the physics, if it fails at once for more than one body and more than a tenth of
+                them.
         """
         actions = np.asarray(actions, dtype=np.float64)
         if actions.shape != self.action_space.shape:

@@ -49,7 +49,7 @@ def make_rendering_env(body: str = "humanoid", max_episode_steps: int = NEVER) -
 
 
 class StickFigure(gymnasium.Wrapper):
-    """Draws the bones of the body from the side, without OpenGL."""
+    """Draws the geoms of the robot, almost from the side, without OpenGL."""
 
     render_mode = "rgb_array"
 

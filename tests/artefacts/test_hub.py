@@ -75,7 +75,7 @@ def test_auto_classes_load_from_the_hub_with_the_same_checks(server, saved):
     files = contents(saved)
     config = files["config.json"].replace(b'"goal_version": "2"', b'"goal_version": "0"')
     server.add(NAME, files | {"config.json": config})
-    with pytest.raises(ValueError, match="me/policy speaks goal vocabulary 0"):
+    with pytest.raises(ValueError, match="me/policy uses goal vocabulary 0"):
         AutoModel.from_pretrained(NAME)
 
 

@@ -145,7 +145,7 @@ def test_position_targets_are_relative_to_the_rest_pose():
         ({"hips": (), "knees": ()}, "crouch_height=1.15 of body humanoid needs knees"),
         ({"crouch_offset": {"tail": 0.1}}, "crouch_offset of body humanoid names 'tail': name one of .*height"),
         ({"arm_joints": HUMANOID.arm_joints[::-1][1:]}, "must be those of the right arm, then their partners"),
-        ({"arm_poses": {"up": (1.0, 2.0)}}, "arm pose 'up' of body humanoid has 2 angles: give up, out and wave 3"),
+        ({"arm_poses": {"up": (1.0, 2.0)}}, "arm pose 'up' of body humanoid has 2 angles: the poses are up, out"),
         ({"arm_poses": {"fist": (1.0, 2.0, 3.0)}}, "arm pose 'fist'"),
         ({"wave_swing": (0.4,)}, "arm pose 'swing' of body humanoid has 1 angles"),
         (

@@ -1,4 +1,4 @@
-"""The turns that teach feedback: answers of the simulator, in the grammar of their task."""
+"""The turns that teach feedback: the answers of the rule, in the grammar of their task."""
 
 import re
 

@@ -173,7 +173,7 @@ def test_a_policy_of_the_first_vocabulary_is_widened_to_train_on_and_acts_the_sa
     save_file(weights, tmp_path / "model.safetensors")
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"goal_version": "1"}))
-    with pytest.raises(ValueError, match="speaks goal vocabulary 1, this code 2"):
+    with pytest.raises(ValueError, match="uses goal vocabulary 1, but this code uses 2"):
         MotorPolicy.from_pretrained(tmp_path)
     widened = MotorPolicy.to_train_on(tmp_path, "old")
     assert widened.config.goal_version == GOAL_VERSION and widened.config.widths == [16, 8]
@@ -222,7 +222,7 @@ def test_a_policy_of_another_vocabulary_is_refused_with_both_versions(policy, tm
     (tmp_path / runs.MANIFEST).unlink()
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"goal_version": "0"}))
-    with pytest.raises(ValueError, match=f"speaks goal vocabulary 0, this code {GOAL_VERSION}"):
+    with pytest.raises(ValueError, match=f"uses goal vocabulary 0, but this code uses {GOAL_VERSION}"):
         MotorPolicy.from_pretrained(tmp_path)
 
 

@@ -30,7 +30,8 @@ export function headingObservation(qpos, qvel) {
 
 const firstVelocity = (observation) => (observation.length - 11) / 2 + 5;
 
-// State during the step from one observation to the next: the mean of both, but of a mean angular velocity the next.
+// State during the step from one observation to the next: the mean of both. If the observed angular velocity is
+// already a mean over the step (averagesGyro), it is that of the next observation.
 export function between(before, after, averagesGyro) {
   const state = Float64Array.from(after, (value, place) => (before[place] + value) / 2);
   const gyro = firstVelocity(after) + 3;

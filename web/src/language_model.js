@@ -1,5 +1,5 @@
-// Reads sentences: Planner.parse of agent/language/planner.py for one sentence, around the graph of web/graphs.py. Each
-// token is the likeliest of those that the grammar allows.
+// Reads a sentence as Planner.parse of agent/language/planner.py does, around the graph of web/graphs.py, but takes
+// only the greedy answer: each token is the likeliest of those that the grammar allows.
 
 import { Grammar } from "./grammar.js";
 import tables from "./tables.js";

@@ -14,7 +14,7 @@ const STAND = [new VelocityGoal()];
 export class Robot {
   #ordered = null; // goals to pursue from the next step on: the transformer may be in the middle of this one
   #lyingSteps = 0;
-  #fresh = true; // the first observation after a prompt is where the goal begins; each later one ends a step of it
+  #fresh = true; // no observation since the program began: the first is where it begins, each later one ends a step
 
   constructor(physics, transformer) {
     Object.assign(this, { physics, transformer, seconds: 0, velocity: [0, 0, 0] });
