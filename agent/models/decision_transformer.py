@@ -37,7 +37,7 @@ from transformers.utils import ModelOutput
 from agent.artefacts import checks, hub, runs
 from agent.bodies import BODIES, Body, find_body
 from agent.bodies.body import from_control, to_control
-from agent.goals import AXIS_IDS, COMMAND_AXES, GOAL_VERSION, TOKENS, Goal
+from agent.goals import AXIS_IDS, COMMAND_AXES, COMMAND_TOKENS, GOAL_VERSION, Goal
 from agent.simulation.heading import check_batch, check_observation
 from agent.simulation.task import ARM_CODES, goal_commands, wave_clock
 
@@ -80,7 +80,7 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     resid_pdrop: float | int = 0.0
     embd_pdrop: float | int = 0.0
     attn_pdrop: float | int = 0.0
-    vocab_size: int = len(TOKENS)
+    vocab_size: int = len(COMMAND_TOKENS)
     n_positions: int = PREFIX_TOKENS + len(STEP_TOKENS)
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
@@ -108,7 +108,7 @@ class GoalMLPConfig(PreTrainedConfig):
     goal_version: str = GOAL_VERSION
     hidden_size: int = 512
     n_layer: int = 3
-    vocab_size: int = len(TOKENS)
+    vocab_size: int = len(COMMAND_TOKENS)
 
     def __post_init__(self, **kwargs):
         _fill_in_sizes(self)
@@ -559,7 +559,7 @@ def _sizes(config: dict) -> dict[str, Any]:
     """Required entries of a model's config. A config without `bodies` is for the humanoid."""
     names = config.get("bodies", ["humanoid"])
     simulated = isinstance(names, list) and all(isinstance(name, str) and name in BODIES for name in names)
-    return {"vocab_size": len(TOKENS)} | (_body_sizes(names) if simulated else {})
+    return {"vocab_size": len(COMMAND_TOKENS)} | (_body_sizes(names) if simulated else {})
 
 
 def masked_square_error(prediction: Tensor, target: Tensor, mask: Tensor, count: Tensor | float) -> Tensor:
