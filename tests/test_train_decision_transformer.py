@@ -321,7 +321,7 @@ def test_a_dataset_of_another_vocabulary_is_refused(dataset, tmp_path):
     (tmp_path / "meta").mkdir()
     info = json.loads((dataset / "meta" / "info.json").read_text())
     (tmp_path / "meta" / "info.json").write_text(json.dumps(info | {"goal_version": "0"}))
-    with pytest.raises(ValueError, match="vocabulary 0, this code 2"):
+    with pytest.raises(ValueError, match="vocabulary 0, but this code uses 2"):
         train(tmp_path, tmp_path / "out")
 
 

@@ -75,11 +75,11 @@ def packaged_model() -> Path:
     return cache
 
 
-def quick_dtype(name: str, device: str | torch.device = "cpu") -> torch.dtype:
+def quick_dtype(name: str, device: str = "cpu") -> torch.dtype:
     """The data type of this name; float32 in place of a 16-bit one on a CPU without AVX-512, where PyTorch multiplies
     16-bit numbers about 80 times slower.
     """
-    slow = str(device) == "cpu" and torch.backends.cpu.get_cpu_capability() != "AVX512"
+    slow = device == "cpu" and torch.backends.cpu.get_cpu_capability() != "AVX512"
     return torch.float32 if slow else getattr(torch, name)
 
 

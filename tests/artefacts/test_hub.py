@@ -38,7 +38,7 @@ def test_what_is_neither_a_folder_nor_a_repo_is_named(name, tmp_path, monkeypatc
     ("change", "message"),
     [
         ({"model_type": "llama"}, "holds a llama: give a folder or repo of a motor_policy"),
-        ({"goal_version": "0"}, f"goal vocabulary 0, this code {GOAL_VERSION}"),
+        ({"goal_version": "0"}, f"goal vocabulary 0, but this code uses {GOAL_VERSION}"),
         ({"widths": [4]}, "cannot be loaded|other weights"),
     ],
 )

@@ -265,7 +265,7 @@ def test_a_file_without_rows_or_with_other_episodes_is_refused(dataset):
 def test_another_vocabulary_is_refused_with_both_versions(dataset):
     info = runs.read_json(dataset / "meta" / "info.json")
     runs.write_json(dataset / "meta" / "info.json", info | {"goal_version": "0"})
-    with pytest.raises(ValueError, match="vocabulary 0, this code 2"):
+    with pytest.raises(ValueError, match="vocabulary 0, but this code uses 2"):
         validate(dataset)
 
 

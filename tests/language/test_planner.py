@@ -179,7 +179,7 @@ def test_another_goal_vocabulary_is_refused_by_both_versions(planner, tmp_path):
     (tmp_path / runs.MANIFEST).unlink()
     config = json.loads((tmp_path / CONFIG).read_text()) | {"goal_version": "1"}
     (tmp_path / CONFIG).write_text(json.dumps(config))
-    with pytest.raises(ValueError, match=f"vocabulary 1, this code {GOAL_VERSION}"):
+    with pytest.raises(ValueError, match=f"vocabulary 1, but this code uses {GOAL_VERSION}"):
         Planner.from_pretrained(tmp_path)
 
 

@@ -158,7 +158,7 @@ def test_another_vocabulary_or_kind_of_model_is_refused_with_both_names(make, tm
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
     path.write_text(json.dumps(config | {"goal_version": "0"}))
-    with pytest.raises(ValueError, match="vocabulary 0, this code 2"):
+    with pytest.raises(ValueError, match="vocabulary 0, but this code uses 2"):
         type(model).from_pretrained(tmp_path)
     path.write_text(json.dumps(config | {"model_type": "bert"}))
     with pytest.raises(ValueError, match=f"bert.*{model.config.model_type}"):
