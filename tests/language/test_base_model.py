@@ -98,3 +98,12 @@ def test_the_packaged_weights_are_converted_once_and_then_load(monkeypatch, tmp_
     assert model.num_parameters() == pytest.approx(134.5e6, rel=0.01)
     monkeypatch.setattr(base_model.importlib.util, "find_spec", lambda name: None)
     assert base_model.packaged_model() == folder
+
+
+@pytest.mark.parametrize(
+    ("capability", "device", "dtype"),
+    [("AVX2", "cpu", torch.float32), ("AVX512", "cpu", torch.bfloat16), ("AVX2", "cuda", torch.bfloat16)],
+)
+def test_a_cpu_that_is_slow_with_16_bits_computes_with_32(monkeypatch, capability, device, dtype):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert base_model.quick_dtype("bfloat16", device) == dtype
