@@ -30,6 +30,8 @@ class Odometry:
     def __init__(self, body: Body, pose: Pose = Pose()):  # noqa: B008  it is a tuple
         self.body, self.pose = body, pose
         self._last: np.ndarray | None = None
+        first = body.observation_names.index("roll_rate")
+        self._mean = slice(first, first + 3 if body.averages_gyro else first)  # what is observed as a mean of the step
 
     def add(self, observations: np.ndarray) -> Iterator[tuple[Pose, Velocity]]:
         """Integrate the steps that led to observations [T, S], or the one that led to an observation [S].
@@ -41,9 +43,7 @@ class Odometry:
         before = np.vstack([states[:1] if self._last is None else self._last, states[:-1]])
         self._last = states[-1:]
         during = (before + states) / 2
-        if self.body.averages_gyro:
-            gyro = [self.body.observation_names.index(f"{axis}_rate") for axis in ("roll", "pitch", "yaw")]
-            during[:, gyro] = states[:, gyro]
+        during[:, self._mean] = states[:, self._mean]
         for step, now in zip(self._velocities(during), self._velocities(states), strict=True):
             vx, vy, wz = (value * self.body.control_seconds for value in step)
             x, y = rotate(vx, vy, self.pose.heading + wz / 2)
