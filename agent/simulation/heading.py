@@ -54,7 +54,7 @@ def yaw(qpos: np.ndarray) -> np.ndarray:
 
 
 def mean_angular_velocity(before: np.ndarray, after: np.ndarray, seconds: float) -> np.ndarray:
-    """Angular velocities [N, 3] in the body's frame, rad/s, that turn quaternions [N, 4] into others in so many seconds."""
+    """Angular velocities [N, 3] in the body's frame, rad/s, that turn quaternions [N, 4] into others in `seconds`."""
     turns = np.zeros((len(after), 3))
     for turn, start, end in zip(turns, before, after, strict=True):
         mujoco.mju_subQuat(turn, end, start)
