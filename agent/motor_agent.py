@@ -31,6 +31,7 @@ from agent.goals import (
     VelocityGoal,
 )
 from agent.simulation.env import env_id, goal_env, make_env
+from agent.simulation.heading import check_observation
 from agent.simulation.rollouts import Rollout, check_body
 from agent.simulation.vector_env import MAX_EPISODE_STEPS
 from agent.simulation.video import FRAME_EVERY, film
@@ -237,6 +238,7 @@ class MotorAgent:
             raise ValueError(
                 f"{len(rows)} bodies were observed, {len(self._pursuits)} were prompted: give one prompt per body"
             )
+        check_observation(observation, self.body.observation_size)  # before the odometry stores it
         # The first observation after a prompt is where the goal begins; each later one ends a step of it.
         if not self._fresh and any([pursuit.add(row) for pursuit, row in zip(self._pursuits, rows, strict=True)]):
             self.transformer.prompt(self.command)

@@ -68,24 +68,17 @@ def counted(tally: Tally, rng: np.random.Generator, home: Path) -> None:
     bodies = pretrain_ppo.build_envs(args, 0)
     for _ in range(tally.often(20, 1)):
         clean, _ = pretrain_ppo.collect(args, bodies, policy)
-        for name in (
-            "rewards",
-            "observations",
-            "final_observations",
-            "actions",
-            "log_probs",
-            "critic_even",
-            "commands",
-        ):
+        for name in ("rewards", "observations", "last_observations", "actions", "log_probs", "critic_even", "commands"):
             rollout = {key: tensor.clone() for key, tensor in clean.items()}
             value = float(rng.choice(NOT_FINITE))
-            rollout[name].view(-1)[rng.integers(rollout[name].numel())] = value
+            numbers = rollout[name][..., :3] if name == "commands" else rollout[name]  # a pose of the arms is no number
+            numbers[tuple(rng.integers(size) for size in numbers.shape)] = value
             row = pretrain_ppo.update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
             weights = [*policy.parameters(), *critic.parameters()]
             finite = all(bool(weight.isfinite().all()) for weight in weights)
             tally.expect(finite, f"weights are not finite after {name} of {value}")
             # Observations are clipped to ten deviations, and the ratio of probabilities near one: these are numbers.
-            clipped = np.isinf(value) and name in ("observations", "final_observations", "log_probs")
+            clipped = np.isinf(value) and name in ("observations", "last_observations", "log_probs")
             tally.expect(row["loss/skipped"] > 0 or clipped, f"{name} of {value} were not counted")
             critic.return_scale.fill_(1.0)
 
