@@ -17,7 +17,8 @@ imitates it also learns to recover. The goals, with the heights and arm poses th
   velocity, and half change both.
 * In `correction_share` of the episodes, short corrections interrupt the goals, as Pursuit's steering does. Between
   them the body goes straight, stands, or turns on the spot. A correction lasts 0.2 to 1 second and changes one or more
-  of vx and vy by 0.2 m/s and wz by 0.2 or 0.4 rad/s. In half of the cases, another one follows immediately.
+  of vx and vy by 0.2 m/s and wz by 0.2 or 0.4 rad/s; near full speed it may only slow the body down. In half of the
+  cases, another one follows immediately.
 
 A shard holds T steps of N bodies, beginning with a reset. It depends only on the seed and its number: a run that is
 killed loses only the unfinished shard, and a resumed run writes the same shards as an uninterrupted one. Under
@@ -32,6 +33,7 @@ Shapes: T steps of a shard, N parallel bodies, S body state, A actions; a goal i
 `agent.goals.COMMAND_AXES`.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -143,7 +145,9 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
     with accelerator.main_process_first():
         source = hub.folder(args.policy)
     policy = MotorPolicy.from_pretrained(source).to(accelerator.device)
-    policy.prompt(Goal())  # raises an error if it follows no goals
+    if not policy.config.goal_conditioned:
+        raise ValueError(f"{args.policy} is goal-blind: give the folder or Hub repo of a goal-conditioned policy")
+    policy.prompt(Goal())  # raises an error if it observes the world frame
     envs = build_envs(args, policy.body)
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
     lock = runs.claim(folder) if accelerator.is_main_process else None  # held by the process that counts
@@ -297,9 +301,16 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
     upstream = {"policy": hub.origin(args.policy, source), "policy_sha256": runs.digest(source / "model.safetensors")}
     if args.proposals:
         upstream["proposals_sha256"] = runs.digest(Path(args.proposals))
-    for number, path in enumerate(paths):
-        if path != (expected := folder / schema.DATA_PATH.format(**schema.place(number))):
-            raise ValueError(f"{expected} is missing: put it back, or remove those after it to collect them again")
+
+    def shard_path(number: int) -> Path:
+        return folder / schema.DATA_PATH.format(**schema.place(number))
+
+    missing = next(number for number in itertools.count() if shard_path(number) not in paths)
+    whole = missing // ranks
+    if paths and paths[-1] >= shard_path((whole + 1) * ranks):  # not of the unfinished round
+        raise ValueError(
+            f"{shard_path(missing)} is missing: put it back, or remove those after it to collect them again"
+        )
     if paths:
         runs.check(folder, may_lack=True)  # missing shards at the end are collected again
         runs.check_resume(folder, args, FREE)
@@ -309,7 +320,6 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
                 f"{folder} was collected with a policy other than {args.policy}, or for other proposals: "
                 "give another --output_dir"
             )
-    whole = len(paths) // ranks
     unfinished = [*paths[whole * ranks :], *sorted(folder.glob("meta/episodes/*/*.parquet"))[whole * ranks :]]
     if unfinished:
         (folder / runs.MANIFEST).unlink(missing_ok=True)
@@ -322,8 +332,7 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
         commands = table["goal.command"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
         tasks = add_tasks(tasks, [schema.occurring(commands)])
     schema.write_tasks(folder, tasks)
-    if not paths:
-        runs.record_provenance(folder, args, upstream)
+    runs.record_provenance(folder, args, upstream)
     return whole, episodes
 
 

@@ -115,13 +115,18 @@ def main(args: Arguments) -> None:
     instructions = read_instructions(args.instructions_file) if args.suite == "instructions" else []
     names = [args.agent, *args.against]
     actors = [load_actor(name, args.actor, args.body) for name in names]
-    if args.suite == "native" and not actors[0].body.native:
-        raise ValueError(f"body {actors[0].body.name} has no native reward to measure: give another suite")
+    if args.suite == "native" and (lacking := [actor.body.name for actor in actors if not actor.body.native]):
+        raise ValueError(f"body {lacking[0]} has no native reward to measure: give another suite")
     results: list[dict[str, Any]] = [
         {"agent": name, "body": actor.body.name, "actor": args.actor, "suite": args.suite, "seed": args.seed}
         | measure(actor, args, instructions)
         for name, actor in zip(names, actors, strict=True)
     ]
+    document = results if args.against else results[0]
+    if args.json:
+        runs.write_json(args.json, document)
+    else:
+        print(json.dumps(document, indent=2, allow_nan=False))
     if args.proposals:
         table = [proposals.Score(VelocityGoal(*row["command"]), row["met"]) for row in results[0]["rows"]]
         programs = actors[0].planner.propose(table, PROPOSED, args.seed)
@@ -130,11 +135,6 @@ def main(args: Arguments) -> None:
         from agent.evaluation import report  # loads matplotlib, which nothing else here needs
 
         report.write_report(args.report, results, [report.film(actor, args.seed) for actor in actors])
-    document = results if args.against else results[0]
-    if args.json:
-        runs.write_json(args.json, document)
-    else:
-        print(json.dumps(document, indent=2, allow_nan=False))
 
 
 def load_actor(name: str, kind: str, body: str) -> Any:

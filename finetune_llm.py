@@ -33,6 +33,7 @@ from trl import SFTConfig, SFTTrainer
 from agent.artefacts import arguments, cards, hub, runs
 from agent.artefacts.arguments import option
 from agent.artefacts.callbacks import ProgressBar, SealedCheckpoints, StopOnSignal, checkpoint_step, last_checkpoint
+from agent.data.windows import data_files
 from agent.feedback import lessons
 from agent.language import feedback_turns
 from agent.language.base_model import (
@@ -54,8 +55,8 @@ from agent.simulation.video import film
 
 START = ("base_model", "init_from")  # weights that a run starts from
 CHECKPOINTS = "checkpoints"
-# Arguments that may differ when a run is resumed. The weights it started from are recognized by their content.
-FREE = {*START, "base_revision", "eval_examples", "eval_steps", "save_steps"}
+# Arguments that may differ when a run is resumed. Weights it started from and data are recognized by their content.
+FREE = {*START, "dataset", "base_revision", "eval_examples", "eval_steps", "save_steps"}
 FREE |= {"agent_dir", "policy", "decision_transformer"} | arguments.ALWAYS_FREE
 
 
@@ -76,7 +77,7 @@ class Arguments(arguments.TrainingArguments):
         0, "outcomes to assess, and to correct if missed; plus a quarter as many tables of scores to propose from"
     )
     learning_rate: float = 8e-4
-    lora_rank: int = 16
+    lora_rank: int = option(16, "rank of a new adapter; that of init_from keeps its own")
     per_device_train_batch_size: int = 16
     dtype: str = option(
         "bfloat16", f"data type of the weights: one of {', '.join(DTYPES)}; a CPU without AVX-512 computes in float32"
@@ -99,8 +100,6 @@ class Arguments(arguments.TrainingArguments):
         arguments.check_counts(self, "eval_examples", "eval_steps", "save_steps")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype={self.dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
-        if min(self.written_epochs, self.generated_examples, self.feedback_examples) < 0:
-            raise ValueError("written_epochs, generated_examples and feedback_examples must be at least 0")
         if not self.written_epochs + self.generated_examples + self.feedback_examples:
             raise ValueError("nothing to train on: give --written_epochs, --generated_examples or --feedback_examples")
 
@@ -169,10 +168,17 @@ def find_sources(args: Arguments) -> Sources:
             for name, value in asked.items()
         }
         policies = [hub.folder(name) for name in args.policy]
-    if args.push_to_hub and args.base_model != PACKAGED and Path(args.base_model).is_dir():
-        raise ValueError(f"base_model={args.base_model} is a local folder: give a Hub repo to publish an adapter for")
+    base_model, agent = args.base_model, Path(args.agent_dir)
+    if args.init_from:
+        base_model = Planner.read_config(folders["init_from"], args.init_from)["base_model"]
+    if args.push_to_hub and base_model != PACKAGED and Path(base_model).is_dir():
+        raise ValueError(f"base_model={base_model} is a local folder: give a Hub repo to publish an adapter for")
     if args.init_from and Path(args.output_dir).resolve() == folders["init_from"].resolve():
         raise ValueError(f"init_from={args.init_from} would be overwritten: give another --output_dir")
+    if args.agent_dir and (Path(args.output_dir).resolve().is_relative_to(agent.resolve()) or not replaceable(agent)):
+        raise ValueError(
+            f"agent_dir={agent} would be replaced, with all that is in it: give a new folder, or that of an agent"
+        )
     upstream = {
         name: value if value == PACKAGED else hub.origin(value, folders[name]) for name, value in asked.items()
     }
@@ -184,7 +190,17 @@ def find_sources(args: Arguments) -> Sources:
     for name in START:
         if name in folders:
             upstream[f"{name}_sha256"] = runs.fingerprint(folders[name], model_files(folders[name]))
+    if args.dataset:
+        upstream["dataset_sha256"] = runs.fingerprint(folders["dataset"], data_files(folders["dataset"]))
     return Sources(folders, parts, upstream)
+
+
+def replaceable(folder: Path) -> bool:
+    """Whether a folder is missing or empty, or holds an agent."""
+    config = folder / "config.json"
+    if config.is_file():
+        return runs.read_json(config).get("model_type") == hub.AGENT_TYPE
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def policy_parts(policies: list[Path], transformer: Path) -> dict[str, Path]:
@@ -212,10 +228,11 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
     if args.resume:
         runs.check_resume(folder, args, FREE)
         before = runs.read_json(folder / runs.PROVENANCE)["upstream"]
-        for name in START:
+        for name in (*START, "dataset"):
             if before.get(f"{name}_sha256") != upstream.get(f"{name}_sha256"):
+                kind = "data" if name == "dataset" else "weights"
                 raise ValueError(
-                    f"{folder} cannot be resumed: it started from {name}={before.get(name, '')}, and the weights of "
+                    f"{folder} cannot be resumed: it started from {name}={before.get(name, '')}, and the {kind} of "
                     f"{name}={upstream.get(name, '')} differ: give what it started from"
                 )
     if not PartialState().is_main_process:
@@ -224,7 +241,7 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
     step = checkpoint_step(checkpoint) if checkpoint else 0
     metrics = runs.Metrics(folder, step if args.resume else None)
     if not args.resume:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # from an earlier run
+        runs.discard(folder, CHECKPOINTS, runs.SUMMARY)  # from an earlier run
         runs.record_provenance(folder, args, upstream)
     return metrics
 
@@ -232,6 +249,9 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
 def base_planner(args: Arguments, sources: Sources) -> Planner:
     """The language model, with the adapter of the planner to continue from. If there is none, `train` adds one."""
     base_model, base_revision = args.base_model, args.base_revision
+    if not Path(base_model).is_dir():
+        base_model, _, after = base_model.partition("@")
+        base_revision = base_revision or after
     if args.init_from:
         config = Planner.read_config(sources.folders["init_from"], args.init_from)
         base_model, base_revision = config["base_model"], config["base_revision"]
@@ -373,7 +393,9 @@ def finish(args: Arguments, sources: Sources, examples: int, results: dict[str, 
     provenance = runs.record_provenance(output, args, sources.upstream)
     name = args.push_to_hub or Path(args.agent_dir or output).name
     base = sources.upstream.get("base_model") or sources.upstream["init_from"]
-    cards.write_planner_card(output, name=name, base=base, examples=examples, results=results)
+    cards.write_planner_card(
+        output, name=output.name if args.agent_dir else name, base=base, examples=examples, results=results
+    )
     metric = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in results.items())
     print(f"development sentences: {metric}")
     if args.agent_dir:

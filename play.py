@@ -106,8 +106,8 @@ def parse(args: Arguments) -> None:
 
 
 def view(args: Arguments) -> None:
-    """Show the body in MuJoCo's viewer, where the mouse can pull it, until the window is closed."""
-    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
+    """Show the body in MuJoCo's viewer, where the mouse can pull its limbs, until the window is closed."""
+    if not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
         raise ValueError("--viewer needs a display, and there is none: give --video out.mp4, or run python app.py")
     import mujoco.viewer
 

@@ -124,6 +124,8 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
             *("episode_steps", "evaluate_every", "checkpoint_every"),
         )
+        if self.batch_size < 2:
+            raise ValueError("num_envs=1 with rollout_steps=1 is one step per update: give more of either")
         arguments.check_shares(self, "difficulty", "assist", "gamma", "gae_lambda")
         self.curriculum  # noqa: B018  it checks its own numbers
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
@@ -206,7 +208,7 @@ def main(args: Arguments) -> None:
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"] if found else None)
         if not args.resume:
-            shutil.rmtree(checkpoint, ignore_errors=True)  # from a different run
+            runs.discard(Path(args.output_dir), checkpoints.FOLDER)  # from a different run
             upstream = {"init_from": hub.origin(args.init_from, source)} if source else None
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
@@ -330,7 +332,7 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     std, noise = policy.std, torch.randn(args.rollout_steps, envs.num_envs, envs.body.action_size, device=device)
     rows: list[dict[str, np.ndarray]] = []
     happened: list[dict[str, np.ndarray]] = []  # [N] each
-    lengths: list[int] = []  # of the episodes that end
+    lengths: list[int] = []  # of the episodes that end; if none does, those that go on are averaged
     observations = envs.observe()
     for t in range(args.rollout_steps):
         state, commands = np.split(observations, [state_size], axis=1)
@@ -356,7 +358,7 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
             "lower push_speed or start from a sounder policy"
         )
     means["rollout/falls_per_minute"] = means.pop("rollout/falls") * 60 / envs.body.control_seconds
-    means["rollout/episode_seconds"] = float(np.mean(lengths or [0])) * envs.body.control_seconds
+    means["rollout/episode_seconds"] = float(np.mean(lengths or envs.episode_steps)) * envs.body.control_seconds
     means["policy/std"] = float(std.mean())
     rollout = {name: torch.from_numpy(np.stack([row[name] for row in rows])).to(device) for name in rows[0]}
     even, odd = envs.privileged

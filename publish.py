@@ -1,4 +1,5 @@
-"""Publish the output folder of a stage, as the stage's own --push_to_hub does.
+"""Publish the output folder of a stage, or an agent. Its card stays as it is: only a stage that was itself given
+--push_to_hub has a card with the name of the repo.
 
 Reads   any artefact of the four stages, or an agent
 Writes  a repo on the Hugging Face Hub
@@ -6,7 +7,7 @@ Writes  a repo on the Hugging Face Hub
     python publish.py --folder runs/ppo --push_to_hub me/humanoid-policy --private --tag v1
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from huggingface_hub.dataclasses import strict
 
@@ -16,7 +17,7 @@ from agent.artefacts import arguments, hub
 @strict
 @dataclass
 class Arguments(arguments.PublishArguments):
-    folder: str = field(default="", metadata={"help": "folder of the artefact"})
+    folder: str = arguments.option("", "folder of the artefact")
 
     def validate_folder(self):
         if not (self.folder and self.push_to_hub):

@@ -16,7 +16,6 @@ number, so a run that is resumed, or split over processes, sees the same ones.
 Shapes: B windows of an update over all processes, K steps of context.
 """
 
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -149,7 +148,7 @@ def main(args: Arguments) -> None:
         if source:
             upstream["init_from"] = hub.origin(args.init_from, source)
         if not args.resume:
-            shutil.rmtree(checkpoint, ignore_errors=True)  # from a different run
+            runs.discard(Path(args.output_dir), checkpoints.FOLDER)  # from a different run
             runs.record_provenance(args.output_dir, args, upstream)
         if args.init_from:
             # The model that the training starts from is the one to beat.

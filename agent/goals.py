@@ -503,7 +503,8 @@ class VelocityGoal(Goal):
             velocity[axis] = math.copysign(GRID_STEP, self.velocity[axis])
         if self.degrees is not None and velocity[2] == 0:
             velocity[2] = math.copysign(GRID_STEP, self.wz)
-        end = {kind: float(_spell(kind, amount)) for kind, amount in [self.end or ("", 0.0)] if kind}
+        kind, amount = self.end or ("", 0.0)
+        end = {kind: float(_spell(kind, amount))} if kind else {}
         return VelocityGoal(*velocity, **end, height=self.height, arms=self.arms)
 
     def _tokens(self) -> list[str]:

@@ -30,6 +30,7 @@ from agent.goals import (
     Pose,
     VelocityGoal,
 )
+from agent.language.program import parse
 from agent.simulation.env import env_id, goal_env, make_env
 from agent.simulation.heading import check_observation
 from agent.simulation.rollouts import Rollout, check_body
@@ -60,8 +61,7 @@ class RunResult:
     @property
     def success(self) -> bool:
         """Whether every goal of the program was met."""
-        met = [outcome.met for outcome in self.outcomes]
-        return bool(met) and len(met) == len(self.program.goals) and all(met)
+        return len(self.outcomes) == len(self.program.goals) > 0 and all(outcome.met for outcome in self.outcomes)
 
     @property
     def summary(self) -> str:
@@ -193,11 +193,12 @@ class MotorAgent:
         if not programs:
             raise ValueError("there is no instruction: give one, or one for each body")
         starts = self._starts(programs)
-        self._batched, self._fresh = not single, True
-        self._pursuits = [
+        pursuits = [
             Pursuit(program.goals, self.body, start=start) for program, start in zip(programs, starts, strict=True)
         ]
-        self.transformer.prompt(self.command)
+        commands = [pursuit.command for pursuit in pursuits]
+        self.transformer.prompt(commands[0] if single else commands)  # raises an error before anything has changed
+        self._pursuits, self._batched, self._fresh = pursuits, not single, True
 
     def _starts(self, programs: Sequence[GoalProgram]) -> list[Pose]:
         """Where each body is, seen from the home of its program."""
@@ -300,7 +301,7 @@ class MotorAgent:
         if isinstance(instruction, GoalProgram):
             program = instruction
         elif instruction in SKILLS or instruction in RETURN_SKILLS:
-            program = GoalProgram((Goal.from_skill(instruction),))
+            program = parse(instruction.replace("_", " "), self.body)  # within the robot's limits
         else:
             program = self.parse(instruction)
         if program.refused and not allow_refusal:
@@ -321,7 +322,7 @@ def choose_body(folder: Path, body: str, name: str | Path) -> str:
 
 
 def _leads_back(program: GoalProgram) -> bool:
-    return bool(program.goals) and isinstance(program.goals[0], HomeGoal | HeadingGoal)
+    return isinstance(program.goals[0], HomeGoal | HeadingGoal)
 
 
 def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> None:

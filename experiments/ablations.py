@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.artefacts import cards
+from agent.artefacts import cards, hub, runs
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "ablations"
@@ -47,6 +47,9 @@ def main(policy: str) -> None:
                 f"collect_dataset.py --config configs/dataset/humanoid.yaml --policy {policy} --num_steps {STEPS} "
                 f"--noise_levels {levels} --output_dir {RUNS / name}"
             )
+        collected = runs.read_json(RUNS / name / runs.PROVENANCE)["upstream"]["policy_sha256"]
+        if collected != runs.digest(hub.folder(policy) / "model.safetensors"):
+            raise SystemExit(f"{RUNS} has ablations of a policy other than {policy}: remove it, or move it away")
     rows = []
     for setting, (flags, dataset, seeds) in SETTINGS.items():
         measured = [measure(setting, flags, dataset, seed) for seed in range(seeds)]

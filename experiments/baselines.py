@@ -31,7 +31,7 @@ from agent.goals import Goal, GoalProgram
 from agent.language.amounts import AMOUNT
 from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer, quick_dtype
 from agent.language.corpus import generator, written
-from agent.language.planner import READ, Planner, Task
+from agent.language.planner import MAX_ANSWER_TOKENS, READ, Planner, Task
 from agent.language.program import GRAMMAR, parse, score
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,9 @@ def free(planner: Planner, texts: Sequence[str]) -> list[GoalProgram]:
     programs = []
     for text in texts:
         ids = torch.tensor([planner.chat.prompt_ids(READ, text)])
-        made = planner.model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=128)
+        made = planner.model.generate(
+            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=MAX_ANSWER_TOKENS
+        )
         answer = str(planner.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True))
         programs.append(parse(answer if re.fullmatch(GRAMMAR, answer) else "refuse: unclear", HUMANOID))
     return programs

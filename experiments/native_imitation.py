@@ -69,8 +69,8 @@ def make_env(env_id: str) -> gymnasium.Env:
 @torch.inference_mode()
 def measure(actor: Actor, env_id: str, seed: int) -> np.ndarray:
     """Returns [N] of whole episodes; what comes after a fall does not count."""
-    disabled = gymnasium.vector.AutoresetMode.DISABLED
-    envs = gymnasium.vector.SyncVectorEnv([lambda: make_env(env_id)] * MEASURED, autoreset_mode=disabled)
+    same_step = gymnasium.vector.AutoresetMode.SAME_STEP
+    envs = gymnasium.vector.SyncVectorEnv([lambda: make_env(env_id)] * MEASURED, autoreset_mode=same_step)
     observations, _ = envs.reset(seed=seed)
     actor.reset()
     total, going = np.zeros(MEASURED), np.ones(MEASURED, dtype=bool)

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium
-import matplotlib
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
@@ -27,9 +27,6 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from agent.artefacts import runs
-
-matplotlib.use("agg")
-from matplotlib import pyplot
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "native_returns"
@@ -75,8 +72,9 @@ def train(seed: int, minutes: float) -> list[Row]:
     """The curve of pretrain_ppo.py, which is interrupted when its time is up."""
     folder = RUNS / f"pretrain_ppo_{seed}"
     metrics = folder / "metrics.jsonl"
-    if not metrics.exists():
+    if not (folder / "summary.json").exists() and trained_hours(metrics) < minutes / 60:
         flags = f"--seed {seed} --evaluate_every {UPDATES} --output_dir {folder} --report_to none"
+        flags += " --resume" if (folder / "checkpoint").exists() else ""
         command = [sys.executable, "pretrain_ppo.py", "--config", "configs/ppo/native.yaml", *flags.split()]
         with subprocess.Popen(command, cwd=ROOT) as process:
             while process.poll() is None and trained_hours(metrics) < minutes / 60:
@@ -84,6 +82,8 @@ def train(seed: int, minutes: float) -> list[Row]:
             process.send_signal(signal.SIGTERM)
     evaluation = "evaluation/native_return"
     rows = [row for row in map(json.loads, metrics.read_text().splitlines()) if evaluation in row]
+    if not rows:
+        raise SystemExit(f"{folder} was trained for less than {UPDATES} updates: give more --minutes")
     return [
         {"minutes": 60 * row.get("time/hours", 0.0), "steps": row["step"], "return": row[evaluation]} for row in rows
     ]
@@ -116,7 +116,6 @@ def train_peer(name: str, make: Callable[[int], BaseAlgorithm], minutes: float) 
     if not file.exists():
         model, clock = make(0), Clock(minutes)
         model.learn(10**9, callback=clock)
-        RUNS.mkdir(parents=True, exist_ok=True)
         runs.write_json(file, {"rows": clock.rows})
     return runs.read_json(file)["rows"]
 
@@ -126,12 +125,12 @@ class Clock(BaseCallback):
 
     def __init__(self, minutes: float):
         super().__init__()
-        self.minutes, self.rows = minutes, [{"minutes": 0.0, "steps": 0, "return": float("nan")}]
+        self.minutes, self.rows = minutes, list[Row]()
         self._trained, self._since = 0.0, time.perf_counter()
 
     def _on_step(self) -> bool:
         trained = self._trained + (time.perf_counter() - self._since) / 60
-        if trained < len(self.rows) * self.minutes / EVALUATIONS:
+        if trained < (len(self.rows) + 1) * self.minutes / EVALUATIONS:
             return True
         self._trained = trained
         self.rows.append({"minutes": trained, "steps": self.num_timesteps, "return": self._measure()})
@@ -148,7 +147,8 @@ class Clock(BaseCallback):
 
 
 def draw(curves: dict[str, list[list[Row]]]) -> None:
-    figure, axes = pyplot.subplots(1, 2, figsize=(12, 4.5), sharey=True)
+    figure = Figure(figsize=(12, 4.5), layout="tight")
+    axes = figure.subplots(1, 2, sharey=True)
     for axis, (what, scale, title) in zip(
         axes, (("minutes", 1, "minutes of training on two cores"), ("steps", 1e6, "million steps")), strict=True
     ):
@@ -168,7 +168,6 @@ def draw(curves: dict[str, list[list[Row]]]) -> None:
         axes[1].annotate(f"{name}, {source}", place, xytext=(4, 2), textcoords="offset points", fontsize=7)
     axes[0].set(ylabel=f"return of {EPISODES} episodes, deterministic")
     axes[0].legend()
-    figure.tight_layout()
     figure.savefig(ROOT / "docs" / "native_returns.png", dpi=80)
 
 

@@ -54,7 +54,6 @@ def film(agent: MotorAgent, sentence: str, frame_seconds: float) -> list[np.ndar
     """Frames of an agent that follows a sentence, `frame_seconds` apart."""
     env = video.make_rendering_env(agent.body.name)
     env.reset(seed=0)
-    agent.reset()
     result = agent.run(sentence, env)
     env.close()
     if result.program.refused:

@@ -11,10 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("agg")
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "stages"
@@ -31,7 +28,8 @@ MEASURES = {"survival": "survival", "velocity_error": "velocity error, m/s", "ya
 
 
 def main() -> None:
-    figure, axes = pyplot.subplots(1, len(MEASURES), figsize=(12, 3.2))
+    figure = Figure(figsize=(12, 3.2), layout="tight")
+    axes = figure.subplots(1, len(MEASURES))
     for color, (arm, (seeds, stages)) in enumerate(ARMS.items()):
         for seed in seeds:
             rows = curve(stages, seed)
@@ -42,7 +40,6 @@ def main() -> None:
                 axis.plot(steps, values, marker=".", color=f"C{color}", label=arm if seed == seeds[0] else None)
                 axis.set(title=title, xlabel="million steps")
     axes[0].legend()
-    figure.tight_layout()
     figure.savefig(ROOT / "docs" / "stages.png", dpi=80)
 
 

@@ -312,6 +312,18 @@ def test_a_run_that_died_after_its_last_shard_is_finished(dataset, policy, tmp_p
     assert schema.read_info(tmp_path) == schema.read_info(dataset)
 
 
+def test_of_a_round_that_was_interrupted_any_shard_may_lack(dataset, policy, tmp_path):
+    shutil.copytree(dataset, tmp_path, dirs_exist_ok=True)
+    first, second, third = schema.shard_paths(tmp_path)
+    third.rename(third.with_name("file-003.parquet"))  # the second of two processes was faster
+    words = [word for name, value in (TINY | {"resume": True}).items() for word in (f"--{name}", str(value))]
+    arguments = parse_arguments(Arguments, ["--policy", str(policy), "--output_dir", str(tmp_path), *words])
+    with pytest.raises(ValueError, match=r"file-002\.parquet is missing: put it back"):
+        collect_dataset.begin(arguments, tmp_path, policy, 1)
+    assert collect_dataset.begin(arguments, tmp_path, policy, 2)[0] == 1
+    assert schema.shard_paths(tmp_path) == [first, second]
+
+
 def test_a_run_goes_on_with_its_policy_wherever_that_is(policy, tmp_path):
     collect(policy, tmp_path / "out", num_steps=240)
     moved = shutil.copytree(policy, tmp_path / "moved")
@@ -365,6 +377,12 @@ def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy, tmp_pat
 def test_wrong_input_is_refused_in_one_line(flags, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         collect_dataset.main(parse_arguments(Arguments, ["--output_dir", str(tmp_path / "out"), *flags]))
+
+
+def test_a_goal_blind_policy_is_refused(tmp_path):
+    MotorPolicy(MotorPolicyConfig(widths=[16, 8], goal_conditioned=False)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="is goal-blind: give the folder or Hub repo of a goal-conditioned policy"):
+        collect(tmp_path, tmp_path / "out")
 
 
 def test_proposals_that_are_not_there_are_refused(policy, tmp_path):

@@ -209,6 +209,7 @@ def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
     monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 150)
     monkeypatch.setattr(suites, "MINUTE", 10.5)
     monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)
+    monkeypatch.setattr("evaluate.PROPOSED", 4)
     monkeypatch.setattr(video, "SCENES", [(Goal(vx=1.0), 0.3)])
     script = importlib.import_module(name)
     gc.collect()  # the lock that a run before, in this process, has on its folder

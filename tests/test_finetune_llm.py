@@ -17,6 +17,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 import finetune_llm
 from agent.artefacts.arguments import parse_arguments
+from agent.bodies.humanoid import HUMANOID
+from agent.data import schema
 from agent.goals import GOAL_VERSION
 from agent.language.base_model import PACKAGED
 from agent.language.corpus.generator import examples
@@ -129,7 +131,7 @@ def test_feedback_turns_come_from_a_dataset(tmp_path):
     write_dataset(tmp_path)
     args = Arguments(written_epochs=0, generated_examples=4, feedback_examples=20, dataset=str(tmp_path))
     turns = training_turns(args, Sources({"dataset": tmp_path}, {}, {}))
-    assert {turn.task for turn in turns} == set(TASKS.values())
+    assert {turn.task for turn in turns} == set(TASKS)
 
 
 def test_a_run_resumes_only_from_the_weights_it_started_from_wherever_they_are(tmp_path, monkeypatch, refusal):
@@ -147,6 +149,42 @@ def test_a_run_resumes_only_from_the_weights_it_started_from_wherever_they_are(t
     assert "the weights of base_model=other differ: give what it started from" in refusal(
         *run, "--resume", "--base_model", tmp_path / "other"
     )
+
+
+def test_a_run_resumes_only_with_the_data_it_started_with_wherever_they_are(tmp_path, monkeypatch, refusal):
+    def stop(*args, **kwargs):
+        raise ValueError("it goes on")
+
+    monkeypatch.setattr(finetune_llm, "base_planner", stop)
+    data, moved = tmp_path / "rows", tmp_path / "moved"
+    write_dataset(data)
+    shutil.copytree(data, moved)
+    run = ("finetune_llm", *TINY, "--output_dir", tmp_path / "planner", "--base_model", write_base(tmp_path / "base"))
+    run += ("--feedback_examples", "4", "--dataset")
+    assert "it goes on" in refusal(*run, data)
+    assert "it goes on" in refusal(*run, moved, "--resume")
+    path = moved / schema.DATA_PATH.format(**schema.place(0))
+    shard = next(schema.read_shards(moved))
+    schema.write_shard(path, shard | {"next.reward": shard["next.reward"] + 1}, HUMANOID)
+    (moved / "manifest.json").unlink()
+    assert "the data of dataset=moved differ: give what it started from" in refusal(*run, moved, "--resume")
+
+
+def test_a_folder_of_other_things_is_not_replaced_by_an_agent(trained, tmp_path, refusal):
+    folder, kept = trained[0], tmp_path / "runs" / "ppo.txt"
+    kept.parent.mkdir()
+    kept.write_text("hours")
+    parts = ("--policy", folder / "policy", "--decision_transformer", folder / "decision_transformer")
+    flags = ("--base_model", folder / "base", "--agent_dir", kept.parent, *parts)
+    for output in (kept.parent / "planner", tmp_path / "elsewhere"):
+        line = refusal("finetune_llm", *TINY, *flags, "--output_dir", output)
+        assert "would be replaced, with all that is in it" in line and kept.exists()
+
+
+def test_a_revision_in_the_name_of_a_base_model_is_recorded_apart(tmp_path):
+    sources = Sources({"base_model": write_base(tmp_path / "base")}, {}, {})
+    planner = finetune_llm.base_planner(Arguments(base_model="them/base@v1"), sources)
+    assert (planner.base_model, planner.base_revision) == ("them/base", "v1")
 
 
 def test_a_planner_cannot_overwrite_the_one_it_continues_from(trained, refusal):

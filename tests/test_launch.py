@@ -42,6 +42,8 @@ def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
         "process_0.safetensors",
         "process_1.safetensors",
     }
+    first, second = (load_file(tmp_path / "checkpoint" / f"process_{rank}.safetensors") for rank in (0, 1))
+    assert not torch.equal(first["envs.physics"], second["envs.physics"]), "each has bodies of its own"
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert rows[0]["step"] == 2 * 4 * 16, "a rollout is that of both"
     card = (tmp_path / "README.md").read_text()

@@ -18,10 +18,34 @@ from agent.motor_agent import MotorAgent, describe
 from agent.simulation.env import make_env
 
 
+def of_body(name):
+    config = GoalDecisionTransformerConfig(bodies=[name], hidden_size=16, n_layer=1, n_head=2)
+    policy = MotorPolicy(MotorPolicyConfig(widths=[8], body=name))
+    return MotorAgent([policy], GoalDecisionTransformer(config).eval(), small_planner())
+
+
 @pytest.fixture(scope="module")
 def agent():
-    transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
-    return MotorAgent([MotorPolicy(MotorPolicyConfig(widths=[8]))], transformer.eval(), small_planner())
+    return of_body("humanoid")
+
+
+def test_a_skill_by_name_is_slowed_down_to_the_limit_of_the_robot(monkeypatch, agent):
+    monkeypatch.setitem(
+        BODIES, "slow", replace(HUMANOID, name="slow", speed_limits=((-0.6, 1.6), (-0.6, 0.6), (-1.2, 1.2)))
+    )
+    slow = of_body("slow")
+    slow.prompt("run_forward")
+    assert slow.goal == Goal(1.6)
+
+
+def test_a_goal_that_the_robot_cannot_take_leaves_what_runs(monkeypatch):
+    plain = replace(HUMANOID, name="plain", arm_joints=(), arm_poses={}, wave_swing=(), hands=())
+    monkeypatch.setitem(BODIES, "plain", plain)
+    agent = of_body("plain")
+    agent.prompt(Goal(1.0))
+    with pytest.raises(ValueError, match="arms"):
+        agent.prompt(Goal(arms="up"))
+    assert agent.goal == Goal(1.0)
 
 
 @pytest.fixture(scope="module")

@@ -201,6 +201,9 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
     steps = [value for name, value in rollout.items() if not name.startswith("last_")]
     assert all(torch.isfinite(value[valid]).all() for value in steps)
     assert all(np.isfinite(value) for value in row.values())
+    batch = learning_batch(args, accelerator, policy, copy.deepcopy(critic), rollout)
+    assert {len(value) for value in batch.values()} == {args.batch_size - 1}
+    assert torch.equal(batch["actions"], rollout["actions"][valid])
     before = {name: value.clone() for name, value in policy.state_dict().items()}
     assert all(
         np.isfinite(value)
@@ -209,6 +212,19 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
     policy.update_statistics(policy.moments(rollout["observations"]))
     assert all(torch.isfinite(value).all() for value in policy.state_dict().values())
     assert any((value != before[name]).any() for name, value in policy.state_dict().items())
+
+
+def test_gradients_become_the_mean_over_processes():
+    class Two:
+        num_processes = 2
+
+        def reduce(self, tensor, how):
+            return tensor / 2  # the gradients of the other process are 0
+
+    first, second, unused = (torch.nn.Parameter(torch.ones(shape)) for shape in ((2, 3), (2,), (1,)))
+    first.grad, second.grad = torch.full((2, 3), 4.0), torch.full((2,), 6.0)
+    pretrain_ppo.average_gradients([first, second, unused], Two())
+    assert (first.grad == 2).all() and (second.grad == 3).all() and unused.grad is None
 
 
 def test_a_run_stops_when_too_many_steps_diverge(learner, monkeypatch):

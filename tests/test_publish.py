@@ -20,6 +20,30 @@ FILES = {"README.md": b"# A policy\n", "config.json": b"{}", "model.safetensors"
 NAME = "me/policy"
 
 
+def test_blobs_that_repos_share_are_loaded_and_stay(server, made):
+    hub.push_folder(made, NAME)
+    blob = (hub.folder(NAME) / "model.safetensors").resolve()
+    shared = blob.parents[2] / "blobs" / "ab" / ("ab" * 32)
+    shared.parent.mkdir(parents=True)
+    blob.rename(shared)
+    blob.symlink_to(shared)
+    assert contents(hub.folder(NAME)) == FILES and shared.is_file()
+
+
+def test_many_files_are_one_commit_where_xet_is_installed(server, made, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.hf_api.is_xet_available", lambda: True)
+    (made / "model.safetensors").unlink()
+    for number in range(260):
+        (made / f"{number}.json").write_text(str(number))
+    hub.push_folder(made, NAME)
+    assert server.repo(NAME).messages == ["initial commit", "Publish"]
+
+
+def test_a_name_that_is_too_long_is_refused():
+    with pytest.raises(ValueError, match="neither a folder nor a Hub repo"):
+        hub.folder("a" * 300)
+
+
 @pytest.fixture
 def made(tmp_path):
     """A folder as a training leaves it."""

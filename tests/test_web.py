@@ -118,6 +118,11 @@ def spoken_programs(rng: np.random.Generator) -> list[str]:
         "go to",
         "face start, low",
         "stand at 1 m/s",
+        "walk forward at 0.05 m/s",
+        "walk forward a thousand miles",
+        "curve left fast at 20 degrees per second, low",
+        "turn left a three-quarter turn",
+        "refuse: constructor",
     ]
     for _ in range(400):
         goals = []

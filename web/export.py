@@ -89,9 +89,9 @@ def export_robot(transformer: GoalDecisionTransformer, xml: str, folder: Path, m
 def code_tables() -> dict:
     """The constants that the page's JavaScript shares with the Python code, by name."""
     names = (
-        *("GOAL_VERSION", "GRID_STEP", "GRID", "AXES", "UNITS", "HEIGHTS", "ARMS", "STILL", "RUN_SPEED", "SPEEDS"),
-        *("SKILLS", "PLACE_SKILLS", "REASONS", "MAX_GOALS", "AMOUNTS", "ENDS", "DIRECTIONS", "TOKENS", "COMMAND_AXES"),
-        *("PLACE_TOLERANCE", "HEADING_TOLERANCE", "ARRIVED", "FACED", "CRUISE", "HEADING_GAIN", "HEADING_RATE"),
+        *("GRID_STEP", "GRID", "AXES", "UNITS", "HEIGHTS", "ARMS", "STILL", "RUN_SPEED", "SPEEDS"),
+        *("SKILLS", "REASONS", "MAX_GOALS", "AMOUNTS", "DIRECTIONS", "TOKENS", "COMMAND_AXES"),
+        *("ARRIVED", "FACED", "CRUISE", "HEADING_GAIN", "HEADING_RATE"),
         *("LINE_GAIN", "LINE_SPEED", "AIM_GAIN", "AIM", "STAND_TURN", "TURN_GAIN", "TURN_RATE", "WALK_BEARING"),
         *("NEAR", "BRAKE_SECONDS", "ARRIVE_SECONDS"),
     )

@@ -6,7 +6,7 @@ agent, in a folder. A sealed folder has a manifest.json with the hash of every f
 runs.py         output folders: sealed, checked, locked and resumed; their provenance and metrics
 arguments.py    a dataclass of arguments from defaults, YAML and the command line
 cards.py        model and dataset cards
-checkpoints.py  checkpoints of PPO, for exact resume
+checkpoints.py  checkpoints of the policy's and the transformer's training, for exact resume
 checks.py       refuses damaged weights, pickles, code
 callbacks.py    additions to transformers' Trainer: sealed checkpoints, and a stop that saves
 hub.py          loading from a folder or the Hub, and publishing

@@ -35,14 +35,11 @@ def check_counts(arguments: object, *names: str) -> None:
             raise ValueError(f"{name}={getattr(arguments, name)} must be at least 1")
 
 
-def check_shares(arguments: object, *names: str, together: bool = False) -> None:
-    """Raise ValueError for an argument that is not from 0 to 1, or for several whose sum is above 1 if `together`."""
+def check_shares(arguments: object, *names: str) -> None:
+    """Raise ValueError for an argument that is not from 0 to 1."""
     for name in names:
         if not 0 <= getattr(arguments, name) <= 1:
             raise ValueError(f"{name}={getattr(arguments, name)} must be from 0 to 1")
-    if together and sum(getattr(arguments, name) for name in names) > 1:
-        given = " and ".join(f"{name}={getattr(arguments, name)}" for name in names)
-        raise ValueError(f"{given} must not add up to more than 1")
 
 
 def check_decay(arguments: Any) -> None:

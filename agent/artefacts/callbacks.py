@@ -34,8 +34,8 @@ class StopOnSignal(TrainerCallback):
         self.interruption = interruption
 
     def on_step_end(self, args, state, control, **kwargs):
-        self.interruption.signal = max(gather_object([self.interruption.signal]))
-        if self.interruption.signal:
+        if signal := max(gather_object([self.interruption.signal])):
+            self.interruption.signal = signal
             control.should_save = control.should_training_stop = True
 
 

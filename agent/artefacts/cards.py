@@ -372,9 +372,8 @@ def write_dataset_card(
     """
     provenance = runs.read_json(folder / runs.PROVENANCE)
     arguments = provenance["arguments"]
-    what = (
-        DATASET_RELABELED if arguments["relabel"] else DATASET_WHAT + DATASET_PROPOSED * bool(arguments["proposals"])
-    )
+    goals = DATASET_PROPOSED if arguments["proposals"] else DATASET_GOALS
+    what = DATASET_RELABELED if arguments["relabel"] else DATASET_WHAT + goals
     measures = [
         [measure.replace("_", " "), f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"]
         for measure, value in numbers.items()
@@ -406,9 +405,12 @@ def write_dataset_card(
 DATASET_WHAT = """
 Steps of `{env_id}` under a goal-conditioned motor policy. The policy is executed with Gaussian noise, whose standard
 deviation is one of {noise_levels} of the action range for a few seconds at a time. The label of a step is the policy's
-mean action in the same state. Goals change within episodes: {posture_share:.0%} of them have a crouch or an arm pose,
-and in {correction_share:.0%} of the episodes short corrections interrupt them. Bodies are shoved by up to {push_speed}
-m/s, and {recovery_share:.0%} of the episodes start disturbed.
+mean action in the same state. Bodies are shoved by up to {push_speed} m/s, and {recovery_share:.0%} of the episodes
+start disturbed.
+"""
+DATASET_GOALS = """
+Goals change within episodes: {posture_share:.0%} of them have a crouch or an arm pose, and in {correction_share:.0%}
+of the episodes short corrections interrupt them.
 """
 DATASET_PROPOSED = """
 The goals are those of programs that a planner proposed, to practice what an agent does worst.
@@ -479,7 +481,8 @@ def write_transformer_card(
     """
     texts = TRANSFORMER if bodies else FOREIGN_TRANSFORMER
     env_ids = " and ".join(envs)
-    data = model_data(name, results if bodies else {}, measured_on=env_ids, tags=(*bodies, "decision-transformer"))
+    method = "behavior-cloning" if model_class == "GoalMLP" else "decision-transformer"
+    data = model_data(name, results if bodies else {}, measured_on=env_ids, tags=(*bodies, method))
     if not bodies:
         data.tags = [tag for tag in data.tags or () if tag not in TAGS]
     facts = {

@@ -1,7 +1,7 @@
 """Checkpoints for exact resume: everything that the next update of a training depends on, as safetensors.
 
 A damaged checkpoint is refused with the name of the file (`find`; `runs.check` compares the hashes), and no older one
-is used instead. Non-finite gradients never reach a checkpoint: pretrain_ppo.py skips such minibatches.
+is used instead. Non-finite gradients never reach a checkpoint: the scripts skip such updates.
 """
 
 from collections.abc import Collection, Mapping

@@ -6,6 +6,7 @@ hash, and `checks` refuses what cannot be trusted.
 """
 
 import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -18,7 +19,15 @@ from typing import Any, TypeVar
 
 import httpx2
 import torch
-from huggingface_hub import HfApi, constants, get_token, snapshot_download, try_to_load_from_cache
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    constants,
+    get_token,
+    snapshot_download,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.hf_api import RepoFile
 
@@ -50,7 +59,7 @@ def folder(
     Raises:
         ValueError: neither a folder nor a repo that can be reached, or `checks.check_folder` refuses it.
     """
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # Path.is_dir raises an error for a name that is too long
         path = Path(name)
     else:
         repo_id, _, after = str(name).partition("@")
@@ -58,8 +67,9 @@ def folder(
         if revision and ".." in revision:
             raise ValueError(f"{name} has no revision {revision!r}: give a branch, a tag or a commit")
         path = _snapshot(repo_id, revision, token, repo_type)
-    # A file in the cache is a link to a blob next to the snapshots.
-    checks.check_folder(path, repo_cache(path) or path.resolve(), name)
+    # A file in the cache is a link to a blob next to the snapshots, or in the store that all repos share.
+    cache = repo_cache(path)
+    checks.check_folder(path, cache.parent if cache else path.resolve(), name)
     return path
 
 
@@ -226,10 +236,11 @@ def check_room(name: str, size: int) -> None:
 def drop_damaged(path: Path) -> list[str]:
     """Remove the damaged files of a snapshot from the cache, and return their names. Works without a connection."""
     links = [file for file in sorted(path.rglob("*")) if file.is_symlink()]
-    blobs = {link.resolve() for link in links}  # each is named by its hash
-    broken = {blob for blob in blobs if not (blob.is_file() and has_hash(blob, blob.name))}
-    damaged = [link for link in links if link.resolve() in broken]
-    for file in (*damaged, *broken):
+    # Each leads to a blob named by its hash, which may be a link to a file that several repos share.
+    blobs = {link: Path(os.path.normpath(link.parent / link.readlink())) for link in links}
+    broken = {blob for blob in blobs.values() if not (blob.is_file() and has_hash(blob, blob.name))}
+    damaged = [link for link in links if blobs[link] in broken]
+    for file in (*damaged, *[blob.resolve() for blob in broken], *broken):
         file.unlink(missing_ok=True)
     return [link.relative_to(path).as_posix() for link in damaged]
 
@@ -286,14 +297,13 @@ def push_folder(
             }
             if set(tagged) != set(files) or not all(has_hash(folder / file, tagged[file]) for file in files):
                 raise ValueError(f"it has a tag {tag} of other files: give another --tag")
-        commit = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=folder,
-            repo_type=repo_type,
-            allow_patterns=files,
-            delete_patterns="*",
-            commit_message=f"Publish {tag}".strip(),
-        )
+        # upload_folder would make several commits of many files, and of more than 20 after a failure.
+        gone = set(api.list_repo_files(repo_id, repo_type=repo_type)) - {*files, ".gitattributes"}
+        operations = [
+            *(CommitOperationDelete(file) for file in sorted(gone)),
+            *(CommitOperationAdd(file, folder / file) for file in files),
+        ]
+        commit = api.create_commit(repo_id, operations, commit_message=f"Publish {tag}".strip(), repo_type=repo_type)
         if tag:
             api.create_tag(repo_id, tag=tag, revision=commit.oid, repo_type=repo_type, exist_ok=True)
         return str(commit.commit_url)

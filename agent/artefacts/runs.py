@@ -309,7 +309,11 @@ def record_provenance(
 ) -> dict:
     """Record how `folder` was made: command, resolved arguments, library versions, and upstream artefacts."""
     provenance = {
-        "command": shlex.join([Path(sys.argv[0]).name, *map(strip_location, sys.argv[1:])]),
+        "command": re.sub(
+            r"(?i) --resume(=\S+| true)?(?= |$)",  # a new run has nothing to resume
+            "",
+            shlex.join([Path(sys.argv[0]).name, *map(strip_location, sys.argv[1:])]),
+        ),
         "arguments": resolved(arguments),
         "processes": started_processes(),
         "python": platform.python_version(),
@@ -429,6 +433,7 @@ def _remove(path: Path) -> None:
 
 
 def discard(folder: Path, *names: str) -> None:
-    """Remove these files and folders from `folder`, where they are."""
+    """Remove these files and folders from `folder`, with the old versions that `replacing` left."""
     for name in names:
+        _remove(_old(folder / name))
         _remove(folder / name)

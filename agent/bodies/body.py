@@ -149,7 +149,7 @@ class Body:
     wave_swing: tuple[float, ...] = ()
     wave_hertz: float = 0.0
     hands: tuple[str, ...] = ()
-    native: NativeReward | None = field(default=None)
+    native: NativeReward | None = None
     load_training_model: Callable[[], mujoco.MjModel] | None = None
     mjcf: Callable[[], str] | None = None
     ankles: tuple[str, ...] = ()
@@ -160,17 +160,9 @@ class Body:
             if not right:
                 value = operator.attrgetter(name)(self)
                 raise ValueError(f"{name}={value!r} of body {self.name} must be {remedy}")
-        named = (
-            self.actuated,
-            self.odd_joints,
-            self.rest_pose,
-            self.posture_joints,
-            self.hips,
-            self.knees,
-            self.ankles,
-            self.waist,
-        )
-        unknown = {name for names in (*named, self.arm_joints) for name in names} - set(self.joints)
+        named = {*self.actuated, *self.odd_joints, *self.rest_pose, *self.posture_joints, *self.waist}
+        named |= {*self.hips, *self.knees, *self.ankles, *self.arm_joints}
+        unknown = named - set(self.joints)
         if unknown:
             raise ValueError(f"body {self.name} has no joint {sorted(unknown)[0]!r}: name one of {self.joints}")
         unknown = set(self.crouch_offset) - set(self.observation_names)
@@ -247,6 +239,8 @@ class Body:
                     f"the poses are up, out, wave and swing (`wave_swing`), each with {len(right)} angles, "
                     "one for every joint of the right arm"
                 )
+        if "wave" in self.arm_poses and not (self.hands and any(self.wave_swing) and self.wave_hertz > 0):
+            raise ValueError(f"arm pose 'wave' of body {self.name} needs hands, a wave_swing and a wave_hertz")
         if self.action_kind == "position":
             self._check_reach_of_arms()
 

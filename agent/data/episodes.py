@@ -74,6 +74,8 @@ def read_episodes(folder: Path) -> Iterator[Episode]:
                 "give a folder with one body"
             )
         yield episode
+    if first is None:
+        raise ValueError(f"{folder} has no episodes: give the folder of a dataset with its data files")
 
 
 def _open(folder: Path) -> Iterator[Episode]:
@@ -97,7 +99,12 @@ def _read_blog(paths: list[Path]) -> Iterator[Episode]:
         _require(path, table, BLOG_COLUMNS)
         for row in range(len(table)):
             source = f"{path} row {row}"
-            columns = [_numbers(source, name, table[name][row].values) for name in BLOG_COLUMNS]
+            columns = []
+            for name in BLOG_COLUMNS:
+                values = table[name][row]
+                if not (isinstance(values, pa.ListScalar) and values.is_valid):
+                    raise ValueError(f"{source}: {name} is not a list: give one row per episode, with nested lists")
+                columns.append(_numbers(source, name, values.values))
             yield Episode(source, *columns)
 
 

@@ -64,7 +64,7 @@ def run_journeys(
     pursuits = [Pursuit(program, body) for program in programs]
     rollout = Rollout.start(actor, envs, seed, [pursuit.command for pursuit in pursuits])
     origins = [Pose(*pose) for pose in _poses(envs.state).tolist()]
-    poses, ways, last = [Pose()] * count, np.zeros(count), _poses(envs.state)
+    ways, last = np.zeros(count), _poses(envs.state)
     fell = np.zeros(count, dtype=bool)
     ends: list[list[Pose]] = [[] for _ in programs]
     found: dict[int, Journey] = {}
@@ -126,12 +126,16 @@ def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | No
         journeys = run_journeys(actor, group, seed, num_threads)
         everything += journeys
         row = {"text": name, "episodes": len(group), "survival": mean_of([not each.fell for each in journeys])}
+        standing = [each for each in journeys if not each.fell]
+        walked = [each for each in standing if not any(goal.timed_out for goal in each.pursuit.outcomes)]
         if name.startswith("places"):
             row |= _places_row(journeys)
-        elif name.startswith(("home", "square")):
-            row |= _home_row([each for each in journeys if not each.fell], len(group))
+        elif name.startswith("home"):
+            row |= _home_row(standing, len(group))
+        elif name.startswith("square"):
+            row |= _home_row(walked, len(group))
         else:
-            row |= _line_row([each for each in journeys if not each.fell], len(group))
+            row |= _line_row(walked, len(group))
         rows.append(row)
     done = [each for each in everything if not each.fell]
     off = [100 * math.hypot(each.drift.x, each.drift.y) / max(each.meters, 0.5) for each in done]

@@ -117,12 +117,12 @@ class Trace:
     @property
     def second_means(self) -> np.ndarray:
         """Velocities [T - window + 1, N, 3] averaged over the second that ends at steps window - 1, window, ..."""
-        return self.means(self.velocity)
+        return self.means(self.velocity, self.window)
 
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """Values [T, ...] averaged over the second that ends at steps window - 1, window, ..."""
+    def means(self, values: np.ndarray, window: int) -> np.ndarray:
+        """Values [T, ...] averaged over the `window` steps that end at steps window - 1, window, ..."""
         sums = np.cumsum(np.concatenate([np.zeros((1, *values.shape[1:])), values]), axis=0)
-        return (sums[self.window :] - sums[: -self.window]) / self.window
+        return (sums[window:] - sums[:-window]) / window
 
 
 def measure_commands(
@@ -315,7 +315,7 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     """How well every posture of the body is held while it stands, walks, sidesteps and turns, from POSED_SECONDS on.
 
     `height_error_m` is how far the torso is from the height of a crouch. `arm_error_rad` is how far the arm joints,
-    averaged over a sliding second because of waves, are from their pose. `wave_hertz` is the frequency of the joint
+    averaged over the period of a wave, are from their pose. `wave_hertz` is the frequency of the joint
     that moves most in the waving arm, `wave_m` how far its hand moves from end to end, seen from the torso, and
     `other_hand_m` the same for the other hand.
     """
@@ -329,13 +329,14 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     ]
     trace = roll_out(actor, {0: goals}, len(goals), episode_steps(body), seed, num_threads)
     first = round(POSED_SECONDS / body.control_seconds)
+    period = round(1 / (body.wave_hertz * body.control_seconds)) if body.wave_hertz else 1
     rows = []
     for index, (height, arms, name) in enumerate(cases):
         bodies = slice(index * episodes, (index + 1) * episodes)
         alive = trace.alive[first:, bodies]
         low = height == "low"
         off = np.abs(trace.height[first:, bodies] - (body.crouch_height or 0.0))[alive]
-        means = trace.means(trace.arms[:, bodies])[first - trace.window + 1 :]
+        means = trace.means(trace.arms[:, bodies], period)[first - period + 1 :]
         pose = np.abs(means - body.arm_angles[ARMS.index(arms)])[alive]
         whole = [row for row in range(bodies.start, bodies.stop) if trace.alive[-1, row]]
         waves = [_wave(trace.arms[first:, row], arms, body) for row in whole if arms.startswith("wave")]

@@ -98,9 +98,7 @@ class GoalOutcome:
 
     @property
     def met(self) -> bool:
-        """Whether the goal reached its end, or its velocity if it ends by time or by the next prompt. A straight goal
-        must also keep its course.
-        """
+        """Whether the body did not fall and every deviation is within its tolerance."""
         return cause(self) == "met"
 
     @property

@@ -203,10 +203,11 @@ class Pursuit:
 
     def advance(self) -> None:
         """End the goal in force, and begin the next one: a repair, or the next goal of the program."""
+        origin = self._course.end
         if not self._repairs:
-            self._repairs = self._judge_goal()
+            self._repairs, origin = self._judge_goal(), self.odometry.pose  # the judge measures from where the body is
         if self._repairs:
-            self._course = Course(self._repairs.pop(0), self.body, self._course.end, self.odometry.pose)
+            self._course = Course(self._repairs.pop(0), self.body, origin, self.odometry.pose)
         else:
             self.outcomes.append(self._measured.outcome())
             if not self.over:
@@ -250,7 +251,11 @@ def steer(goal: Goal, progress: Progress, body: Body, before: VelocityGoal | Non
     if before is not None:
         pairs = zip(wanted, before.velocity, strict=True)
         wanted = tuple(old if abs(new - old) <= HOLD_STEPS * GRID_STEP else new for new, old in pairs)
-    velocity = snap_velocity(wanted, body, goal.height == "low")
+    low, turn = goal.height == "low", math.copysign(GRID_STEP, wanted[2])
+    velocity = snap_velocity(wanted, body, low)
+    share = 1 - float(body.reach((0.0, 0.0, turn)))  # of the reach that the smallest turn leaves
+    if velocity[2] == 0 and abs(wanted[2]) >= GRID_STEP / 2 and share > 0:  # near full speed: slow down and turn
+        velocity = snap_velocity((share * velocity[0], share * velocity[1], turn), body, low)
     return VelocityGoal(*velocity, height=goal.height, arms=goal.arms)
 
 

@@ -16,7 +16,18 @@ from tqdm import tqdm
 from agent.bodies import Body
 from agent.feedback.outcomes import Judge
 from agent.feedback.pursuit import Pursuit
-from agent.goals import PLACE_SKILLS, SKILLS, SPEEDS, Goal, PlaceGoal, Pose, Progress, VelocityGoal
+from agent.goals import (
+    PLACE_SKILLS,
+    SKILLS,
+    SPEEDS,
+    TURN_RATE,
+    Goal,
+    HomeGoal,
+    PlaceGoal,
+    Pose,
+    Progress,
+    VelocityGoal,
+)
 from agent.simulation.curriculum import WITHIN
 from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.vector_env import NEVER, make_vector_env, planar
@@ -94,6 +105,11 @@ def expected_seconds(goal: Goal) -> float:
     return goal.expected_seconds(START)
 
 
+def _least_seconds(goal: Goal) -> float:
+    """The expected time, without the half turn of a goal that leads to a place: it may not need it."""
+    return expected_seconds(goal) - (math.pi / TURN_RATE if isinstance(goal, PlaceGoal | HomeGoal) else 0.0)
+
+
 def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
     """A trial in which a random one of the goals is disturbed in this way. All goals must have an end."""
     rng = np.random.default_rng(seed)
@@ -101,7 +117,7 @@ def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
     goal = executed[number]
     trial = Trial(tuple(goals), tuple(goals), disturbance, seed)
     if disturbance == "shove":
-        seconds = sum(map(expected_seconds, goals[:number])) + rng.uniform(0.3, 1.0) * max(expected_seconds(goal), 1.0)
+        seconds = sum(map(_least_seconds, goals[:number])) + rng.uniform(0.3, 1.0) * max(_least_seconds(goal), 1.0)
         direction, speed = rng.uniform(0, 2 * math.pi), rng.uniform(*SHOVE_SPEED)
         x, y = planar(speed, direction).tolist()
         return replace(trial, shove_seconds=seconds, shove=(x, y))

@@ -131,6 +131,7 @@ def _words(words: list[str]) -> float:
             if place == 0 or words[place - 1] not in (*PARTS, "of"):  # not "half a", "a quarter of a"
                 total, run, counted = total + run, 1.0, True
         elif word in WORD_VALUES:
+            run = 0.0 if place and words[place - 1] in ("a", "an") else run  # "a three-quarter turn"
             hundreds = 0 < run < 10 and WORD_VALUES[word] >= 10  # "one eighty"
             run, counted = run * (100 if hundreds else 1) + WORD_VALUES[word], True
         elif word == "and" and any(later in PARTS for later in words[place + 1 :]):

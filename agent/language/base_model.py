@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import cast
 
+import filelock
 import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -52,8 +53,15 @@ def packaged_model() -> Path:
         ValueError: the package is not installed.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motor-agents" / PACKAGED
-    if (cache / "config.json").is_file():
-        return cache
+    if not (cache / "config.json").is_file():
+        lock = cache.with_name(f"{PACKAGED}.lock")
+        with runs.writing(lock), filelock.FileLock(lock):
+            if not (cache / "config.json").is_file():  # another process may have made it while this one waited
+                _convert(cache)
+    return cache
+
+
+def _convert(cache: Path) -> None:
     package = importlib.util.find_spec(PACKAGE)
     if package is None or package.origin is None or importlib.util.find_spec("gguf") is None:
         raise ValueError(f"the weights of {PACKAGED} are not installed: {INSTALL}")
@@ -68,11 +76,9 @@ def packaged_model() -> Path:
     config.pop("quantization_config", None)
     model = type(quantized)(type(quantized.config)(**config)).to(torch.bfloat16)
     model.load_state_dict(quantized.state_dict())
-    cache.parent.mkdir(parents=True, exist_ok=True)
     with runs.replacing(cache) as new:
         model.save_pretrained(new)
         tokenizer.save_pretrained(new)
-    return cache
 
 
 def quick_dtype(name: str, device: str = "cpu") -> torch.dtype:

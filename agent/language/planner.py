@@ -69,7 +69,7 @@ CORRECT = Task("Write a program that repairs the goal.", GRAMMAR)
 _GOALS = "|".join(goal.text for goal in GOALS)
 _WORST = "(?:; ".join(f"{tenths} (?:none|(?:{_GOALS})(?:, (?:{_GOALS})){{0,7}})" for tenths in range(10)) + ")?" * 9
 PROPOSE = Task("Name the worst goals and write a program that practices them.", f"{_WORST}: {GRAMMAR}")
-TASKS = {"read": READ, "assess": ASSESS, "correct": CORRECT, "propose": PROPOSE}
+TASKS = (READ, ASSESS, CORRECT, PROPOSE)
 
 
 class Turn(NamedTuple):
@@ -170,7 +170,7 @@ class Planner:
         if largest >= known:  # the model lacks such a token, and llguidance would make a table of all ids
             raise ValueError(f"the tokenizer has ids up to {largest:,}, the language model has {known:,}")
         self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
-        grammars = {task: LLMatcher.grammar_from_regex(task.grammar) for task in TASKS.values()}
+        grammars = {task: LLMatcher.grammar_from_regex(task.grammar) for task in TASKS}
         self._matchers = {task: LLMatcher(self._vocabulary, grammar) for task, grammar in grammars.items()}
         if errors := [matcher.get_error() for matcher in self._matchers.values() if matcher.is_error()]:
             raise ValueError(f"this tokenizer cannot write the grammar of programs: {errors[0]}")
@@ -199,7 +199,7 @@ class Planner:
         if (folder / ADAPTER).is_file():
             model = merge_adapter(model, folder, path)
         try:
-            settings = {key: config[key] for key in ("base_model", "base_revision", "dtype", "least_confidence")}
+            settings = {key: config[key] for key in CONFIG_TYPES}
             planner = cls(model.to(device), load_tokenizer(base, name), body=body, **settings)
             planner.adapter = folder if (folder / ADAPTER).is_file() else None
             planner.read_heads()
@@ -348,7 +348,7 @@ class Planner:
     @torch.inference_mode()
     def read_heads(self) -> None:
         """Cache the common start of each task's prompts. The weights must not change afterwards."""
-        for task in TASKS.values():
+        for task in TASKS:
             head, _ = self.chat.frame(task)
             ids, self._heads[task] = torch.tensor([head], device=self.model.device), DynamicCache()
             self.model(input_ids=ids, cache=self._heads[task], use_cache=True, logits_to_keep=1)

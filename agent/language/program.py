@@ -18,6 +18,7 @@ from agent import goals
 from agent.bodies import Body
 from agent.goals import MAX_GOALS, REASONS, SKILLS, SPEEDS, UNITS, Goal, GoalProgram, VelocityGoal, main_axis, snap
 from agent.language.amounts import AMOUNT, SPEED, amount, amount_pattern, speed, speed_pattern
+from agent.simulation.curriculum import WITHIN
 
 DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # ends of a goal without an amount, if another goal follows
 # Axis -> what the robot does in its negative and its positive direction.
@@ -141,24 +142,26 @@ def _place(text: str) -> tuple[float, float]:
 
 
 def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) -> list[float]:
-    """(vx, vy, wz): as said in numbers; otherwise the skill's velocity, clipped to the limits of the robot."""
-    velocity = list(SKILLS[skill][SPEEDS.index(pace)])
-    axis = main_axis(skill)
+    """(vx, vy, wz): the skill's velocity, clipped to the limits of the robot, and what was said in numbers."""
+    named = SKILLS[skill][SPEEDS.index(pace)]
+    velocity, axis = list(named), main_axis(skill)
+    low, high = body.speed_limits[axis]
+    most = min(high, body.low_speed) if height == "low" and axis == 0 else high
+    velocity[axis] = min(max(velocity[axis], low), most)
+    while velocity[axis] and body.reach(velocity) > WITHIN:  # the turn of a curve takes its share of the reach
+        velocity[axis] = round(velocity[axis] - math.copysign(goals.GRID_STEP, velocity[axis]), 1)
     if not said:
-        low, high = body.speed_limits[axis]
-        most = min(high, body.low_speed) if height == "low" and axis == 0 else high
-        velocity[axis] = min(max(velocity[axis], low), most)
         return velocity
     if skill == "stand":
         raise ValueError("standing has no speed")
     for spelled, way in VELOCITY_PARTS.findall(said):
         unit, value = speed(spelled)
         place = 2 if unit == "rad/s" else {"forward": 0, "backward": 0, "left": 1, "right": 1}.get(way, axis)
-        if place == 2 and not velocity[2] and not way:
+        if place == 2 and not named[2] and not way:
             raise ValueError(f"{skill} has no yaw rate")
         if place != 2 and axis == 2:
             raise ValueError(f"{skill} has no speed in m/s")
-        sign = {"backward": -1, "right": -1}.get(way) or (1 if way else -1 if velocity[place] < 0 else 1)
+        sign = {"backward": -1, "right": -1}.get(way) or (1 if way else -1 if named[place] < 0 else 1)
         velocity[place] = sign * value
     check_velocity(velocity, height, body)
     for place, unit in enumerate(UNITS):
@@ -171,7 +174,7 @@ def _snapped(value: float, kind: str) -> float:
     nearest = snap(value, kind)
     if nearest is None:
         steps = goals.GRID["vx" if kind == "m/s" else "wz"]
-        least, *_, most = goals.AMOUNTS.get(kind, (goals.GRID_STEP, steps[-1]))
+        least, *_, most = goals.AMOUNTS.get(kind, (f"{goals.GRID_STEP:g}", f"{steps[-1]:g}"))
         raise BeyondLimit(f"{value:g} {kind} is out of range: from {least} to {most} {kind}")
     return nearest
 

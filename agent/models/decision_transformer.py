@@ -310,7 +310,7 @@ class GoalPrompted(PreTrainedModel):
         check_observation(observation, size)
         rows = np.reshape(observation, (-1, np.shape(observation)[-1]))
         check_batch(rows, self._goal_ids.shape[:-1], self._waved.shape)
-        states = torch.as_tensor(rows[:, None, :size], dtype=torch.float32, device=self.device)
+        states = torch.tensor(rows[:, None, :size], dtype=torch.float32, device=self.device)
         goal_ids = np.broadcast_to(self._goal_ids, (len(rows), len(COMMAND_AXES)))
         self._waved = np.where(np.isin(goal_ids[:, -1], WAVES), self._waved + 1, -1)
         clock = wave_clock(self._waved, self.body) if self._body in BODIES else np.zeros((len(rows), 2), np.float32)

@@ -206,21 +206,20 @@ class MotorPolicy(PreTrainedModel):
         """
         self.save_pretrained(folder)
         critic.save(Path(folder))
-        trained = {"name": name, "steps": steps, "seconds": seconds}
-        cards.write_policy_card(Path(folder), **self.description, **trained, evaluation=evaluation)
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """Entries of its card: see `cards.write_policy_card`."""
         body, native = self.body, self.config.frame == "world"
-        return {
-            "body": body.name,
-            "env_id": body.native.env_id if native and body.native else env_id(body.name),
-            "observation_size": body.observation_size,
-            "controls": body.controls,
-            "native": native,
-            "stage": "goal-conditioned" if self.config.goal_conditioned else "goal-blind",
-        }
+        cards.write_policy_card(
+            Path(folder),
+            name=name,
+            body=body.name,
+            env_id=body.native.env_id if native and body.native else env_id(body.name),
+            observation_size=body.observation_size,
+            controls=body.controls,
+            native=native,
+            stage="goal-conditioned" if self.config.goal_conditioned else "goal-blind",
+            steps=steps,
+            seconds=seconds,
+            evaluation=evaluation,
+        )
 
     @property
     def std(self) -> Tensor:

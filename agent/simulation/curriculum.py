@@ -122,7 +122,8 @@ class Curriculum:
 
 def control_steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
     """A range of times in control steps."""
-    return round(seconds[0] / body.control_seconds), round(seconds[1] / body.control_seconds)
+    shortest = max(1, round(seconds[0] / body.control_seconds))
+    return shortest, max(shortest + 1, round(seconds[1] / body.control_seconds))
 
 
 def at_height(velocities: np.ndarray, low: np.ndarray | bool, body: Body) -> np.ndarray:
@@ -141,7 +142,7 @@ def nearest_on_grid(velocities: np.ndarray, body: Body, low: np.ndarray | bool =
     """
     wanted = np.asarray(velocities, dtype=float)
     most = np.broadcast_to(body.limits[1], wanted.shape).copy()
-    most[..., 0] = np.where(low, min(body.low_speed, body.limits[1, 0]), most[..., 0])
+    most[..., 0] = np.where(low, body.low_speed, most[..., 0])
     bounds = (np.trunc(bound / GRID_STEP + np.sign(bound) * 1e-6) for bound in (body.limits[0], most))
     steps = np.clip(np.rint(wanted / GRID_STEP), *bounds)
     while (beyond := body.reach(steps * GRID_STEP) > WITHIN).any():
@@ -227,14 +228,13 @@ def stride_poses(rng: np.random.Generator, count: int, body: Body, start: np.nda
     qpos[:, 6] = np.sin(half_turn) * np.cos(half_pitch)
     qpos[:, 7:] = start[7:] + rng.normal(0, 0.03, (count, joints))
     apart, ahead = rng.uniform(0.1, 0.4, count), rng.choice([-1.0, 1.0], count)
-    (right_hip, left_hip), (right_knee, left_knee) = body.joint_indices(body.hips), body.joint_indices(body.knees)
-    rear = np.where(ahead > 0, right_knee, left_knee)
-    for hip, knee, side in ((right_hip, right_knee, ahead), (left_hip, left_knee, -ahead)):
+    hips, knees, ankles = map(body.joint_indices, (body.hips, body.knees, body.ankles))
+    for hip, knee, side in zip(hips, knees, (ahead, -ahead), strict=True):
         qpos[:, hip] = start[hip] - 0.1 + side * apart
         qpos[:, knee] = start[knee] + 0.1 * body.knee_bend
+    rear = np.where(ahead > 0, *knees)
     qpos[np.arange(count), rear] += body.knee_bend * rng.uniform(0, 0.6, count)
     if body.ankles:
-        hips, knees, ankles = map(body.joint_indices, (body.hips, body.knees, body.ankles))
         leg = qpos[:, hips] + qpos[:, knees] - start[hips] - start[knees] + 2 * half_pitch[:, None]
         qpos[:, ankles] = start[ankles] - leg  # level feet
     speed = rng.uniform(0, body.gentle_speed, count)

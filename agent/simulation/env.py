@@ -10,7 +10,6 @@ height or the simulation diverges. Shapes: S = 11 + 2 J body state (`heading.py`
 """
 
 import os
-import sys
 from typing import Any
 
 import gymnasium
@@ -118,7 +117,7 @@ class GoalEnv(gymnasium.Env):
         if self.render_mode is None:
             return None
         if self.mujoco_renderer is None:
-            if sys.platform == "linux" and "DISPLAY" not in os.environ:
+            if "DISPLAY" not in os.environ:
                 os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a display
             camera = {"distance": self.body.camera_distance, "azimuth": 120.0, "elevation": -12.0}
             self.mujoco_renderer = MujocoRenderer(self.model, self.data, camera, FRAME_SIZE, FRAME_SIZE, camera_id=-1)

@@ -23,7 +23,7 @@ from agent.simulation.physics import BodyState, Physics
 from agent.simulation.task import COMMAND_SIZE, GoalTask, RewardWeights, assisting_forces, goal_commands
 
 MAX_EPISODE_STEPS = 1000
-MAX_DIVERGED = 1e-3  # share of a run's steps that may diverge; more is an error
+MAX_DIVERGED = 1e-3  # share of the steps of a rollout or a shard that may diverge; more is an error
 NEVER = 2**62  # control steps
 # `adapt`: below RARE_FALLS falls per minute, it subtracts FADED from the assistance. If the tracking reward is also
 # above the share FOLLOWED of its largest value, it adds WIDENED to the difficulty.
@@ -141,6 +141,7 @@ class GoalVectorEnv(VectorEnv):
             raise ValueError(f"{len(commands)} goals for {self.num_envs} bodies: give one for each, or one Goal")
         self.task.goals = np.broadcast_to(commands, (self.num_envs, COMMAND_SIZE)).copy()
         self.goal_left[:] = NEVER
+        self._goal_start = np.hstack([self.state.qpos, self.state.qvel])
 
     @property
     def phase(self) -> np.ndarray:
@@ -340,7 +341,9 @@ class GoalVectorEnv(VectorEnv):
         striding = rows[kind < curriculum.stride_share] if self.body.hips else rows[:0]
         if len(striding):
             qpos, qvel = stride_poses(rng, len(striding), self.body, self._start_qpos)
-            qpos[:, 7:] = qpos[:, 7:].clip(*self.physics.model.jnt_range[1:].T)
+            model = self.physics.model
+            ranges = np.where(model.jnt_limited[1:, None], model.jnt_range[1:], (-np.inf, np.inf))
+            qpos[:, 7:] = qpos[:, 7:].clip(*ranges.T)
             self.physics.set_state(striding, qpos, qvel)
             qpos[:, 2] -= self.state.feet[striding, :, 2].min(1) - self.body.sole_height  # lower foot on the ground
             self.set_state(striding, qpos, qvel)

@@ -68,14 +68,8 @@ class StickFigure(gymnasium.Wrapper):
 
         draw.line([(0, ground), (FRAME_SIZE, ground)], fill="gray", width=2)
         for meter in np.arange(-3, 4) - (data.qpos[:2] @ side) % 1:
-            draw.line(
-                [
-                    (FRAME_SIZE / 2 + PIXELS_PER_METER * meter, ground),
-                    (FRAME_SIZE / 2 + PIXELS_PER_METER * meter, ground + 12),
-                ],
-                fill="gray",
-                width=2,
-            )
+            x = FRAME_SIZE / 2 + PIXELS_PER_METER * meter
+            draw.line([(x, ground), (x, ground + 12)], fill="gray", width=2)
         for geom in range(model.ngeom):
             radius = model.geom_size[geom, 0] * PIXELS_PER_METER
             center, axes = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)

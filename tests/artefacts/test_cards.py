@@ -82,5 +82,10 @@ def test_the_card_of_a_planner_names_its_base_and_the_sentences_it_was_measured_
     runs.write_json(tmp_path / runs.PROVENANCE, PROVENANCE)
     cards.write_planner_card(tmp_path, name="me/planner", base="a/model", examples=200, results={"exact": 0.5})
     text = (tmp_path / "README.md").read_text()
-    for part in ("adapter on a/model.", "Shares of 200 development sentences", "| exact | 0.500 |", "train.py --seed 3"):
+    for part in (
+        "adapter on a/model.",
+        "Shares of 200 development sentences",
+        "| exact | 0.500 |",
+        "train.py --seed 3",
+    ):
         assert part in " ".join(text.split())

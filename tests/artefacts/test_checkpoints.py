@@ -1,4 +1,4 @@
-"""Checkpoints of PPO: restored to the last bit, and refused where they are damaged."""
+"""Checkpoints: restored to the last bit, and refused where they are damaged."""
 
 from dataclasses import dataclass
 

@@ -331,7 +331,7 @@ def test_curves_are_drawn_from_rows_with_different_columns(tmp_path):
     assert (tmp_path / runs.CURVES).read_bytes().startswith(b"\x89PNG")
 
 
-def test_provenance_says_what_made_a_folder(tmp_path):
+def test_provenance_says_what_made_a_folder(tmp_path, monkeypatch):
     @dataclass
     class Arguments:
         seed: int = 3
@@ -341,6 +341,8 @@ def test_provenance_says_what_made_a_folder(tmp_path):
     assert (written["arguments"], written["processes"]) == ({"seed": 3}, 1)
     assert written["upstream"] == {"init_from": "runs/blind"}
     assert set(written["libraries"]) == set(runs.LIBRARIES)
+    monkeypatch.setattr(sys, "argv", ["train.py", "--resume", "--seed", "3"])
+    assert runs.record_provenance(tmp_path, Arguments())["command"] == "train.py --seed 3"
 
 
 def test_the_table_of_a_pipeline_has_a_line_for_each_stage(tmp_path):

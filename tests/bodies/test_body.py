@@ -148,6 +148,8 @@ def test_position_targets_are_relative_to_the_rest_pose():
         ({"arm_poses": {"up": (1.0, 2.0)}}, "arm pose 'up' of body humanoid has 2 angles: the poses are up, out"),
         ({"arm_poses": {"fist": (1.0, 2.0, 3.0)}}, "arm pose 'fist'"),
         ({"wave_swing": (0.4,)}, "arm pose 'swing' of body humanoid has 1 angles"),
+        ({"hands": ()}, "arm pose 'wave' of body humanoid needs hands, a wave_swing and a wave_hertz"),
+        ({"wave_hertz": 0.0}, "arm pose 'wave' of body humanoid needs hands"),
         (
             {"action_kind": "position"},
             "body humanoid take right_shoulder1 .* rad from its rest pose, but its actions only reach 0.40: give",

@@ -117,6 +117,13 @@ def test_its_env_is_one_of_gymnasium():
     assert env.spec.id == "agent/BipedGoal-v0" and env.action_space.high.max() == np.float32(0.6)
 
 
+def test_it_starts_in_mid_stride_though_its_joints_have_no_ranges():
+    envs = GoalVectorEnv(20, 1, "biped", curriculum=Curriculum(stride_share=1.0, recovery_share=0.0))
+    envs.reset(seed=0)
+    right, left = envs.state.qpos[:, BIPED.joint_indices(BIPED.hips)].T
+    assert (np.abs(right - left) > 0.15).all()
+
+
 def test_it_is_asked_for_no_crouch_and_no_arm_poses():
     assert (BIPED.heights, BIPED.arms) == (("normal",), ("rest",))
     envs = GoalVectorEnv(20, 1, "biped", curriculum=Curriculum(low_share=1.0, arms_share=1.0))

@@ -141,10 +141,15 @@ def test_lists_that_are_no_vectors_and_columns_of_other_lengths_are_refused(tmp_
         ({"actions": [1.0, 2.0]}, r"row 0: actions are float64 of shape \(2,\), not numbers in 2 axes"),
         ({"rewards": [0.0]}, "row 0 has 1 rewards and 2 steps"),
         ({name: [] for name in row}, "row 0"),
+        ({"rewards": 0.0}, "row 0: rewards is not a list: give one row per episode"),
+        ({"actions": None}, "row 0: actions is not a list"),
     ):
         parquet.write_table(pa.Table.from_pylist([row | changes]), path)
         with pytest.raises(ValueError, match=rf"episodes\.parquet {message}"):
             list(read_episodes(tmp_path))
+    parquet.write_table(pa.Table.from_pylist([row]).slice(1), path)
+    with pytest.raises(ValueError, match="has no episodes: give the folder of a dataset with its data files"):
+        list(read_episodes(tmp_path))
     parquet.write_table(pa.table({"text": ["walk"]}), path)
     with pytest.raises(ValueError, match=r"episodes\.parquet has no column 'observations': it has text"):
         list(read_episodes(tmp_path))

@@ -66,6 +66,17 @@ def plane(monkeypatch):
     monkeypatch.setattr(journeys, "make_vector_env", Plane)
 
 
+class Still(Obedient):
+    def act(self, observation):
+        return np.zeros_like(self.told)
+
+
+@pytest.mark.slow
+def test_a_body_that_stands_keeps_no_line_and_walks_no_square():
+    _, line, *_, square = measure_places(Still(), episodes=1, seed=0)["rows"]
+    assert line["kept"] == square["reached"] == 0.0
+
+
 def test_a_journey_is_measured_at_the_end_of_each_goal_and_at_rest():
     goals = Goal(1.0, meters=2), Goal(0.0, 0.0, 0.8, degrees=90), Goal.home()
     (journey,) = run_journeys(Obedient(), [goals], 0)

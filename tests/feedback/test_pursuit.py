@@ -175,6 +175,14 @@ def test_what_is_told_is_held_until_the_goal_wants_something_else_by_more_than_h
     assert [steer(goal, each, HUMANOID, goal).wz for each in off] == [0.0, pytest.approx(0.2), pytest.approx(0.4)]
 
 
+@pytest.mark.parametrize("heading", [-0.1, -0.2, 0.4])
+def test_at_full_speed_it_slows_down_to_turn(heading):
+    told = steer(VelocityGoal(3.0), Progress(1.0, Pose(heading=heading), Pose(), 0.0, 1.0), HUMANOID)
+    assert told.wz * heading < 0 and HUMANOID.reach(told.velocity) <= 1 + 1e-6
+    begin = Progress(0.0, Pose(), Pose(), 0.0, 0.0)
+    assert steer(VelocityGoal(3.0, wz=0.4, degrees=90), begin, HUMANOID).wz > 0
+
+
 def test_nothing_is_told_beyond_the_reach_of_the_body():
     for told in (
         steer(VelocityGoal(3.0), Progress(1.0, Pose(heading=-0.2), Pose(), 0.0, 0.0), HUMANOID),
@@ -204,6 +212,16 @@ def test_a_place_that_was_missed_is_gone_to_again():
     walker = Walker(pursuit).go()
     assert pursuit.success and math.hypot(walker.pose.x - 2, walker.pose.y - 1) < 0.3
     assert pursuit.corrections[0].goals[0].skill == "go_to"
+
+
+def test_a_drift_is_repaired_from_where_the_body_is():
+    pursuit = Pursuit((Goal(1.0, meters=2.0),), HUMANOID, judge=judge, max_corrections=1)
+    while not pursuit.corrections:
+        pursuit.add(observation(forward=1.0, sideways=0.2))
+    assert pursuit.goal == Goal(0.0, -0.4, meters=0.4)
+    while not pursuit.over:
+        pursuit.add(observation(sideways=-0.4))
+    assert pursuit.success
 
 
 def test_a_repair_without_an_end_is_left_out():

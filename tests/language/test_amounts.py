@@ -19,6 +19,8 @@ AMOUNTS = {
     "a couple of steps": ("meters", 1.0),
     "a quarter turn": ("degrees", 90.0),
     "three quarters of a turn": ("degrees", 270.0),
+    "a three-quarter turn": ("degrees", 270.0),
+    "a full ten seconds": ("seconds", 10.0),
     "an eighth of a turn": ("degrees", 45.0),
     "two and a half turns": ("degrees", 900.0),
     "a full turn": ("degrees", 360.0),

@@ -1,6 +1,7 @@
 """Loading a language model and its adapter: nothing that is not what it says it is."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -93,7 +94,11 @@ def test_the_packaged_weights_are_asked_for_by_the_line_that_installs_them(monke
 @pytest.mark.slow
 def test_the_packaged_weights_are_converted_once_and_then_load(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = base_model.packaged_model()
+    convert, converted = base_model._convert, []
+    monkeypatch.setattr(base_model, "_convert", lambda cache: converted.append(cache) or convert(cache))
+    with ThreadPoolExecutor(2) as both:
+        folder, same = both.map(lambda _: base_model.packaged_model(), range(2))
+    assert folder == same and converted == [folder]
     model = load_language_model(folder, "smollm2", "bfloat16")
     assert model.num_parameters() == pytest.approx(134.5e6, rel=0.01)
     monkeypatch.setattr(base_model.importlib.util, "find_spec", lambda name: None)

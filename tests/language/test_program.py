@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.bodies import find_body
-from agent.goals import Goal, GoalProgram
+from agent.goals import SKILLS, Goal, GoalProgram
 from agent.language.program import GRAMMAR, BeyondLimit, check_posture, check_velocity, parse, score
 
-HUMANOID = find_body("humanoid")
+HUMANOID, G1 = find_body("humanoid"), find_body("g1")
 PLAIN = replace(HUMANOID, arm_joints=(), arm_poses={}, wave_swing=(), crouch_height=None)
 
 PROGRAMS = {
@@ -26,6 +26,7 @@ PROGRAMS = {
     "go to 3 m ahead 2 m left; go home fast; face start": (Goal.to(3, 2), Goal.home("fast"), Goal.face_start()),
     "go to slow five feet behind": (Goal.to(-1.524, 0, "slow").on_grid(),),
     "curve left 360 degrees": (Goal(1.0, wz=0.4, degrees=360),),
+    "curve left fast at 20 degrees per second, low": (Goal(1.0, wz=0.4, height="low"),),
 }
 LIMITS = {
     "run forward at 40 km/h": "3 m/s",
@@ -33,6 +34,7 @@ LIMITS = {
     "stand 3 hours": "600 seconds",
     "go to 30 m ahead": "20 m",
     "sidestep left at 2 m/s": "0.6 m/s",
+    "walk forward at 0.05 m/s": "from 0.2 to 3 m/s",
 }
 
 
@@ -46,6 +48,14 @@ def test_a_readable_program_becomes_goals_with_what_it_leaves_open(text):
 def test_what_is_beyond_the_robot_is_refused_with_its_limit(text):
     program = parse(text, HUMANOID)
     assert program.refusal == "limit" and LIMITS[text] in program.reason, program.reason
+
+
+@pytest.mark.parametrize("pace", ["", " fast"])
+@pytest.mark.parametrize("skill", SKILLS)
+def test_a_named_skill_is_within_the_reach_of_every_robot(skill, pace):
+    for body in (HUMANOID, G1):
+        (goal,) = parse(skill.replace("_", " ") + pace, body).goals
+        assert body.reach(goal.velocity) <= 1 + 1e-6 and any(goal.velocity) == (skill != "stand")
 
 
 NONSENSE = ["turn left 3 meters", "stand 90 degrees", "go to", "walk forward 3 m ahead 2 m left", "nonsense", ""]

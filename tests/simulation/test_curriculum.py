@@ -255,3 +255,8 @@ def test_shoves_come_at_random_times_and_change_only_the_velocity_in_the_plane(d
     shoves = np.array(speeds)[np.array(speeds) > 0]
     assert 40 * 20 / 8 * 0.8 < len(shoves) < 40 * 20 / 4 * 1.2
     assert 0.6 * difficulty < shoves.max() <= 0.8 * difficulty + 1e-9
+
+
+def test_a_range_of_less_than_a_control_step_can_be_drawn():
+    times = {"goal_seconds": (0.3, 0.304), "push_seconds": (0.005, 0.01)}
+    GoalVectorEnv(2, 1, curriculum=Curriculum(**times)).reset(seed=0)

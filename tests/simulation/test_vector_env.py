@@ -35,6 +35,18 @@ EVERYTHING = Curriculum(
 )
 
 
+def test_a_retry_starts_where_a_given_goal_began():
+    envs = GoalVectorEnv(2, 1, curriculum=Curriculum(retry_share=1.0, stride_share=0.0, recovery_share=0.0))
+    envs.reset(seed=0, options={"goal": Goal(1.0)})
+    begun = envs.state.qpos[0].copy()
+    lying = begun.copy()
+    lying[2] = 0.3
+    envs.set_state(np.arange(1), lying[None], np.zeros((1, envs.physics.model.nv)))
+    *_, terminated, _, _ = envs.step(np.zeros((2, 17)))
+    assert terminated.tolist() == [True, False]
+    np.testing.assert_array_equal(envs.state.qpos[0], begun)
+
+
 def actions_for(seed: int, steps: int, bodies: int) -> np.ndarray:
     return RNG(seed).uniform(-0.4, 0.4, (steps, bodies, 17)).astype(np.float32)
 

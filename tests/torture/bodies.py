@@ -68,10 +68,20 @@ def counted(tally: Tally, rng: np.random.Generator, home: Path) -> None:
     bodies = pretrain_ppo.build_envs(args, 0)
     for _ in range(tally.often(20, 1)):
         clean, _ = pretrain_ppo.collect(args, bodies, policy)
-        for name in ("rewards", "observations", "last_observations", "actions", "log_probs", "critic_even", "commands"):
+        for name in (
+            "rewards",
+            "observations",
+            "last_observations",
+            "actions",
+            "log_probs",
+            "critic_even",
+            "commands",
+        ):
             rollout = {key: tensor.clone() for key, tensor in clean.items()}
             value = float(rng.choice(NOT_FINITE))
-            numbers = rollout[name][..., :3] if name == "commands" else rollout[name]  # a pose of the arms is no number
+            numbers = (
+                rollout[name][..., :3] if name == "commands" else rollout[name]
+            )  # a pose of the arms is no number
             numbers[tuple(rng.integers(size) for size in numbers.shape)] = value
             row = pretrain_ppo.update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
             weights = [*policy.parameters(), *critic.parameters()]

@@ -115,7 +115,7 @@ class Stage:
             return any(not (path / runs.MANIFEST).exists() for path in begun)
         if self.script == "collect_dataset":
             return any(folder.glob("*/*/.*.new")) or any(folder.glob("meta/*/*/.*.new"))
-        return any((folder / name).exists() for name in (".checkpoint.new", "checkpoint.part", ".new"))
+        return any((folder / name).exists() for name in (".checkpoint.new", ".new"))
 
     def progress(self, folder: Path) -> int:
         """How far what lies there has come, after a look at whether it loads.

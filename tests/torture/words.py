@@ -97,7 +97,7 @@ def fuzz(tally: Tally, kind: type, needed: list[str], path: Path | None) -> None
             numbers = {name: value for name, value in vars(taken).items() if isinstance(value, int | float)}
             sound = all(abs(value) < 2**63 for value in numbers.values() if isinstance(value, int))
             sound &= all(math.isfinite(value) for value in numbers.values())
-            sound &= all(value >= 0 for name, value in numbers.items() if not name.endswith("_weight"))
+            sound &= all(value >= 0 for value in numbers.values())
             tally.expect(bool(sound), f"{kind} takes {given}")
 
     tried()

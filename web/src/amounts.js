@@ -47,6 +47,7 @@ function sumOfWords(words) {
       total += run;
       [run, counted] = [1, true];
     } else if (word in WORD_VALUES) {
+      if (before === "a" || before === "an") run = 0; // "a three-quarter turn"
       const hundreds = 0 < run && run < 10 && WORD_VALUES[word] >= 10; // "one eighty"
       run = run * (hundreds ? 100 : 1) + WORD_VALUES[word];
       counted = true;

@@ -29,11 +29,6 @@ class Goal {
     return false;
   }
 
-  // Whether its end has come. Overridden by goals that end within a tolerance.
-  reached(progress) {
-    return !this.open && this.ending(progress).left <= 1e-9;
-  }
-
   // The nearest goal that has a spelling in tokens.
   onGrid() {
     return this;
@@ -99,11 +94,13 @@ export class VelocityGoal extends Goal {
     return G.SPEEDS[off.indexOf(Math.min(...off))];
   }
 
-  ending(progress) {
+  // Whether its end has come.
+  reached(progress) {
+    if (this.open) return false;
     const [unit, amount] = this.end;
-    if (unit === "meters") return { unit, left: amount - this.#gone(progress) };
-    if (unit === "degrees") return { unit, left: amount - progress.degrees * Math.sign(this.velocity[2]) };
-    return { unit, left: amount - progress.seconds };
+    const turned = progress.degrees * Math.sign(this.velocity[2]);
+    const done = { seconds: progress.seconds, meters: this.#gone(progress), degrees: turned }[unit];
+    return amount - done <= 1e-9;
   }
 
   // Distance along the goal's line; along the body's own path if the goal turns.
@@ -215,21 +212,14 @@ class Destination extends Goal {
     return [Math.hypot(x, y), Math.atan2(y, x)];
   }
 
-  ending(progress) {
-    return { unit: "meters", left: this.#bearing(progress)[0] };
-  }
-
   reached(progress) {
     return this.#bearing(progress)[0] <= G.ARRIVED;
   }
 
   wanted(progress) {
     const [distance, bearing] = this.#bearing(progress);
-    let speed = Math.min(G.CRUISE[this.pace], Math.max(G.GRID_STEP, distance / G.ARRIVE_SECONDS));
-    if (distance <= G.NEAR) {
-      speed = Math.min(speed, G.CRUISE.slow);
-      return [speed * Math.cos(bearing), speed * Math.sin(bearing), 0];
-    }
+    const speed = Math.min(G.CRUISE[this.pace], Math.max(G.GRID_STEP, distance / G.ARRIVE_SECONDS));
+    if (distance <= G.NEAR) return [speed * Math.cos(bearing), speed * Math.sin(bearing), 0];
     const turn = clamp(G.TURN_GAIN * bearing, G.TURN_RATE);
     return Math.abs(bearing) > G.WALK_BEARING ? [0, 0, turn] : [speed * Math.cos(bearing), 0, turn];
   }
@@ -321,12 +311,8 @@ export class HeadingGoal extends Goal {
     return wrap(home.heading - pose.heading);
   }
 
-  ending(progress) {
-    return { unit: "degrees", left: Math.abs(degrees(this.#error(progress))) };
-  }
-
   reached(progress) {
-    return this.ending(progress).left <= G.FACED;
+    return Math.abs(degrees(this.#error(progress))) <= G.FACED;
   }
 
   wanted(progress) {
@@ -374,7 +360,11 @@ export const said = (name) => name.replaceAll("_", " ");
 export const mainAxis = (skill) => ({ turn: 2, sidestep: 1 })[skill.split("_")[0]] ?? 0;
 
 // As Python's format "g".
-export const short = (value) => String(Number(value.toPrecision(6)));
+export const short = (value) => {
+  const [digits, power] = value.toExponential(5).split("e");
+  if (power > -5 && power < 6) return String(Number(value.toPrecision(6)));
+  return `${Number(digits)}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+};
 
 const amountText = (amount, kind) => `${short(amount)} ${amount === 1 ? kind.replace(/s$/, "") : kind}`;
 const spell = (kind, amount) => G.AMOUNTS[kind][nearestPlace(VALUES[kind], amount)];

@@ -29,13 +29,15 @@ export class LanguageModel {
       const best = allowed.reduce((one, other) => (logits.data[other] > logits.data[one] ? other : one));
       const all = allowed.reduce((sum, each) => sum + Math.exp(logits.data[each] - logits.data[best]), 0);
       confidence /= all;
-      if (best === this.end) break;
+      if (best === this.end) {
+        if (confidence < this.settings.least_confidence) break;
+        return new TextDecoder().decode(Uint8Array.from(answer, (character) => character.charCodeAt()));
+      }
       answer += this.texts[best];
       state = this.grammar.after(state, this.texts[best]);
       ({ logits, present } = await this.#run([this.settings.answer[best]], present));
     }
-    if (confidence < this.settings.least_confidence) return "refuse: unclear";
-    return new TextDecoder().decode(Uint8Array.from(answer, (character) => character.charCodeAt()));
+    return "refuse: unclear"; // not sure enough, or cut off
   }
 
   #run(ids, past) {

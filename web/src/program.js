@@ -3,6 +3,7 @@
 
 import { amount, speed } from "./amounts.js";
 import { GoalError, HeadingGoal, HomeGoal, PlaceGoal, VelocityGoal, mainAxis, said, short, snap } from "./goals.js";
+import { reach } from "./pursuit.js";
 import tables from "./tables.js";
 
 const { goals: G, program: P, limits: L, body } = tables;
@@ -17,7 +18,7 @@ class BeyondLimit extends GoalError {}
 export function parse(text) {
   if (text.startsWith("refuse: ")) {
     const refusal = text.slice("refuse: ".length);
-    return refused(refusal in G.REASONS ? refusal : "unclear");
+    return refused(Object.hasOwn(G.REASONS, refusal) ? refusal : "unclear");
   }
   try {
     const goals = text.split("; ").map(parseGoal);
@@ -87,23 +88,25 @@ function parsePlace(text) {
   return [at.ahead - at.behind, at.left - at.right];
 }
 
-// (vx, vy, wz): as said in numbers; otherwise the skill's velocity, clipped to the limits of the robot.
+// (vx, vy, wz): the skill's velocity, clipped to the limits of the robot, and what was said in numbers.
 function parseVelocity(skill, pace, spoken, height) {
-  const velocity = [...G.SKILLS[skill][G.SPEEDS.indexOf(pace)]];
-  const axis = mainAxis(skill);
-  if (!spoken) {
-    const [low, high] = body.speed_limits[axis];
-    const most = height === "low" && axis === 0 ? Math.min(high, body.low_speed) : high;
-    velocity[axis] = Math.min(Math.max(velocity[axis], low), most);
-    return velocity;
+  const named = G.SKILLS[skill][G.SPEEDS.indexOf(pace)];
+  const [velocity, axis] = [[...named], mainAxis(skill)];
+  const [low, high] = body.speed_limits[axis];
+  const most = height === "low" && axis === 0 ? Math.min(high, body.low_speed) : high;
+  velocity[axis] = Math.min(Math.max(velocity[axis], low), most);
+  // The turn of a curve takes its share of the reach.
+  while (velocity[axis] && reach(velocity) > tables.pursuit.WITHIN) {
+    velocity[axis] = Math.round(10 * (velocity[axis] - Math.sign(velocity[axis]) * G.GRID_STEP)) / 10;
   }
+  if (!spoken) return velocity;
   if (skill === "stand") throw new GoalError("standing has no speed");
   for (const [, spelled, way] of spoken.matchAll(VELOCITY_PARTS)) {
     const [unit, value] = speed(spelled);
     const place = unit === "rad/s" ? 2 : ({ forward: 0, backward: 0, left: 1, right: 1 }[way] ?? axis);
-    if (place === 2 && !velocity[2] && !way) throw new GoalError(`${skill} has no yaw rate`);
+    if (place === 2 && !named[2] && !way) throw new GoalError(`${skill} has no yaw rate`);
     if (place !== 2 && axis === 2) throw new GoalError(`${skill} has no speed in m/s`);
-    const sign = { backward: -1, right: -1 }[way] ?? (way ? 1 : velocity[place] < 0 ? -1 : 1);
+    const sign = { backward: -1, right: -1 }[way] ?? (way ? 1 : named[place] < 0 ? -1 : 1);
     velocity[place] = sign * value;
   }
   checkVelocity(velocity, height);

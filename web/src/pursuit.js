@@ -83,7 +83,7 @@ export class Pursuit {
 
   constructor(goals, start = ORIGIN) {
     this.goals = goals;
-    this.outcomes = []; // {goal, seconds, timedOut} of those that are over
+    this.outcomes = []; // {seconds, timedOut} of those that are over
     this.#odometry = new Odometry(start);
     this.#begin(start);
   }
@@ -111,7 +111,7 @@ export class Pursuit {
 
   #advance() {
     const { goal, progress } = this.#course;
-    this.outcomes.push({ goal, seconds: progress.seconds, timedOut: !goal.reached(progress) });
+    this.outcomes.push({ seconds: progress.seconds, timedOut: !goal.reached(progress) });
     if (this.over) this.command = STAND;
     else this.#begin(this.#course.end);
   }
@@ -132,7 +132,13 @@ function steer(goal, progress, before = null) {
   const wanted = goal
     .wanted(progress)
     .map((now, axis) => (before && Math.abs(now - before.velocity[axis]) <= hold ? before.velocity[axis] : now));
-  return new VelocityGoal(nearestOnGrid(wanted, goal.height === "low"), { height: goal.height, arms: goal.arms });
+  const [low, turn] = [goal.height === "low", (wanted[2] < 0 ? -1 : 1) * G.GRID_STEP];
+  let velocity = nearestOnGrid(wanted, low);
+  const share = 1 - reach([0, 0, turn]); // of the reach that the smallest turn leaves
+  if (velocity[2] === 0 && Math.abs(wanted[2]) >= G.GRID_STEP / 2 && share > 0) {
+    velocity = nearestOnGrid([share * velocity[0], share * velocity[1], turn], low); // near full speed: slow down and turn
+  }
+  return new VelocityGoal(velocity, { height: goal.height, arms: goal.arms });
 }
 
 function sameCommand(one, other) {
@@ -161,7 +167,7 @@ function nearestOnGrid(wanted, low) {
 }
 
 // Share of the robot's limits that a velocity takes.
-function reach(velocity) {
+export function reach(velocity) {
   return velocity.reduce((sum, value, axis) => {
     const limit = body.speed_limits[axis][value >= 0 ? 1 : 0];
     return sum + (value === 0 ? 0 : limit === 0 ? Infinity : value / limit);

@@ -3,7 +3,6 @@
 
 import { roundEven } from "./geometry.js";
 import { VelocityGoal } from "./goals.js";
-import { observedMotion } from "./heading.js";
 import { load } from "./load.js";
 import tables from "./tables.js";
 
@@ -39,11 +38,19 @@ async function runEpisode({ physics, transformer }, command) {
   for (let step = 0; step < STEPS; step++) {
     physics.step(await transformer.act(physics.observation));
     if (physics.fell) break;
-    past.push(observedMotion(physics.observation));
+    past.push(observedVelocity(physics.observation));
     if (past.length < WINDOW) continue;
     const off = command.map((value, axis) => mean(past.slice(-WINDOW).map((each) => each[axis])) - value);
     errors.velocity.push(Math.hypot(off[0], off[1]));
     errors.yaw.push(Math.abs(off[2]));
   }
   return { survival: past.length / STEPS, ...errors };
+}
+
+// Forward and left velocity in m/s and yaw rate in rad/s: observed_velocity of agent/simulation/heading.py.
+function observedVelocity(observation) {
+  const [, w, x, y, z] = observation;
+  const first = (observation.length - 11) / 2 + 5;
+  const [vx, vy, , roll, pitch, yaw] = observation.subarray(first, first + 6);
+  return [vx, vy, 2 * (x * z - w * y) * roll + 2 * (y * z + w * x) * pitch + (1 - 2 * (x * x + y * y)) * yaw];
 }

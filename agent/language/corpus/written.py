@@ -16,7 +16,7 @@ class Sentence(NamedTuple):
 
 
 def sentences(split: str, count: int | None = None) -> list[Sentence]:
-    """The sentences of a split (train, development or test), or `count` of them, evenly from beginning to end."""
+    """The sentences of a split (the name of a file in written/), or `count` of them, evenly from beginning to end."""
     lines = (Path(__file__).with_suffix("") / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
     if count is not None and count < len(lines):
         lines = [lines[place * len(lines) // count] for place in range(count)]
