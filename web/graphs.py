@@ -49,9 +49,7 @@ class Graph:
         return name
 
     def byte_linear(self, value: Value, weight: Tensor) -> Value:
-        """value [n, in] times weight [out, in], in 8 bits: one scale for each row of both. The first token of a text
-        has numbers a hundred times larger than the others.
-        """
+        """value [n, in] times weight [out, in], in 8 bits, with one scale for each row of both."""
         scale = weight.abs().amax(1).clamp_min(1e-8) / 127
         rows = (weight / scale[:, None]).round().to(torch.int8)
         step = self.Div(self.Max(self.ReduceMax(self.Abs(value), [-1], keepdims=1), 1e-8), 127.0)
