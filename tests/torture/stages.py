@@ -114,7 +114,7 @@ class Stage:
             begun = (folder / finetune_llm.CHECKPOINTS).glob("checkpoint-*")
             return any(not (path / runs.MANIFEST).exists() for path in begun)
         if self.script == "collect_dataset":
-            return any(folder.glob("*/*/.*.new")) or any(folder.glob("meta/*/*/.*.new"))
+            return any(folder.glob("data/*/.*.new")) or any(folder.glob("meta/*/*/.*.new"))
         return any((folder / name).exists() for name in (".checkpoint.new", ".new"))
 
     def progress(self, folder: Path) -> int:
