@@ -1,5 +1,5 @@
-"""Compare the speed of simulation, training, collection, window sampling, parsing and acting with MuJoCo alone and
-with other libraries.
+"""Compare the speed of simulation, training, collection, parsing and acting with MuJoCo alone and with other
+libraries.
 
     make benchmark
 
@@ -8,7 +8,6 @@ with other libraries.
   one process per core, which share the bodies; on several cores also one process with as many threads.
 * Collecting: one process per core collects and writes a whole shard with the defaults of collect_dataset.py, while
   `mj_step` alone goes through the same states and actions.
-* Windows: sampled from a million steps on disk.
 * Parsing: one sentence of two goals and 100 hand-written ones, by the shipped planner and by `generate` of the same
   model without its grammar; how long a planner takes to load in a new process, and its memory.
 * Acting: the shipped transformer for one body and for 64, and transformers' own model of its size, which computes the
@@ -39,24 +38,18 @@ import envpool
 import gymnasium
 import mujoco
 import numpy as np
-import pyarrow
 import torch
 from accelerate import Accelerator
-from datasets import Dataset, load_dataset
-from pyarrow import parquet
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 from transformers import DecisionTransformerConfig, DecisionTransformerModel, GenerationConfig
 
 import collect_dataset
-from agent.artefacts import runs
 from agent.bodies import find_body
 from agent.data import schema
-from agent.data.windows import open_steps, sample_windows, take_windows
-from agent.goals import COMMAND_AXES, Goal
+from agent.goals import Goal
 from agent.language.corpus import written
 from agent.language.planner import MAX_ANSWER_TOKENS, READ, Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
@@ -71,9 +64,7 @@ SLICE_STEPS = 8  # steps of all bodies before the next peer has its turn
 ENV_ROUNDS = 30
 TRAINING_ROUNDS = 12
 COLLECTED_SLICE = 40  # steps of all bodies
-DATASET_SHARDS, SHARD_EPISODES, EPISODE_STEPS = 10, 100, 1000
-WINDOWS, CONTEXT = 64, 20  # windows of an update, and steps of a window
-WINDOW_ROUNDS = 30
+CONTEXT = 20  # steps that transformers' own model computes
 PARSING_ROUNDS = 10
 ACTING_ROUNDS = 10
 LATENCIES, PARSINGS = 2000, 50
@@ -104,9 +95,6 @@ def main() -> None:
         in_a_process(measure, cores[:used])
         with tempfile.TemporaryDirectory() as folder:
             in_a_process(measure_collecting, cores[:used], Path(folder))
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"  # read when the process imports datasets
-        in_a_process(measure_windows, cores[:1], Path(folder))
     in_a_process(measure_parsing, cores)
     in_a_process(measure_acting, cores[:1], 1)
     in_a_process(measure_acting, cores, BODIES)
@@ -154,19 +142,6 @@ def measure_collecting(cores: list[int], folder: Path) -> None:
         name: [len(cores) * rate for rate in own] for name, own in zip(names, zip(*measured, strict=True), strict=True)
     }
     print_table(f"collecting, {len(cores)} core(s)", rates, "collect_dataset.py", "steps/s")
-
-
-def measure_windows(cores: list[int], folder: Path) -> None:
-    os.sched_setaffinity(0, cores)
-    torch.set_num_threads(1)
-    write_dataset(folder)
-    dataset = load_dataset("parquet", data_dir=str(folder / "data"), split="train")
-    peers = {
-        "agent.data.windows": memory_mapped_windows(folder),
-        "slices of datasets": sliced_windows(dataset),
-        "DataLoader": loaded_windows(dataset),
-    }
-    print_rates(f"windows of {CONTEXT} steps, 1 core", peers, "agent.data.windows", WINDOW_ROUNDS, "windows/s")
 
 
 def measure_parsing(cores: list[int]) -> None:
@@ -411,89 +386,6 @@ def stable_baselines_steps() -> Slice:
     def run() -> int:
         model.learn(args.batch_size, reset_num_timesteps=False)
         return args.batch_size
-
-    return run
-
-
-def write_dataset(folder: Path) -> None:
-    """A dataset of a million steps of noise."""
-    rng = np.random.default_rng(0)
-    steps = SHARD_EPISODES * EPISODE_STEPS
-    frame = np.tile(np.arange(EPISODE_STEPS), SHARD_EPISODES)
-    done = frame == EPISODE_STEPS - 1
-    commands = np.zeros((steps, len(COMMAND_AXES)))
-    tasks = schema.occurring(commands)
-    shard = {
-        "observation.state": rng.standard_normal((steps, BODY.observation_size), dtype=np.float32),
-        "action": rng.uniform(-BODY.scale, BODY.scale, (steps, BODY.action_size)),
-        "teacher.action": rng.uniform(-BODY.scale, BODY.scale, (steps, BODY.action_size)),
-        "goal.command": commands,
-        "next.reward": rng.standard_normal(steps),
-        "next.done": done,
-        "next.terminated": np.zeros(steps, dtype=bool),
-        "next.truncated": done,
-        "timestamp": frame * BODY.control_seconds,
-        "frame_index": frame,
-        "task_index": schema.task_indices(commands, tasks),
-    }
-    for number in range(DATASET_SHARDS):
-        index = number * steps + np.arange(steps)
-        first = index[::EPISODE_STEPS]
-        episodes = {
-            "episode_index": first // EPISODE_STEPS,
-            "length": np.full(SHARD_EPISODES, EPISODE_STEPS),
-            "dataset_from_index": first,
-            "dataset_to_index": first + EPISODE_STEPS,
-        }
-        place = schema.place(number)
-        with runs.replacing(folder / schema.EPISODES_PATH.format(**place)) as new:
-            parquet.write_table(pyarrow.table(episodes), new)
-        with runs.replacing(folder / schema.DATA_PATH.format(**place)) as new:
-            schema.write_shard(new, shard | {"index": index, "episode_index": index // EPISODE_STEPS}, BODY)
-    schema.write_tasks(folder, tasks)
-    schema.write_info(folder, BODY, DATASET_SHARDS * steps, DATASET_SHARDS * SHARD_EPISODES)
-
-
-def memory_mapped_windows(folder: Path) -> Slice:
-    steps = open_steps(folder)
-    returns_to_go = steps.returns_to_go(60)
-    rng = np.random.default_rng(0)
-
-    def run() -> int:
-        for _ in range(100):
-            take_windows(steps, returns_to_go, sample_windows(rng, steps, WINDOWS, CONTEXT), CONTEXT)
-        return 100 * WINDOWS
-
-    return run
-
-
-def sliced_windows(dataset: Dataset) -> Slice:
-    """The rows of each window as arrays, without further processing."""
-    dataset = dataset.with_format("numpy")
-    rng = np.random.default_rng(0)
-
-    def run() -> int:
-        for first in rng.integers(0, len(dataset) - CONTEXT, WINDOWS):
-            dataset[first : first + CONTEXT]
-        return WINDOWS
-
-    return run
-
-
-def loaded_windows(dataset: Dataset) -> Slice:
-    """The rows of a batch of windows by `__getitems__`, collated as torch does by default."""
-    rng = np.random.default_rng(0)
-
-    def batches() -> Iterator[list[int]]:
-        while True:
-            first = rng.integers(0, len(dataset) - CONTEXT, WINDOWS)
-            yield (first[:, None] + np.arange(CONTEXT)).ravel().tolist()
-
-    batch = iter(DataLoader(dataset.with_format("torch"), batch_sampler=batches()))
-
-    def run() -> int:
-        next(batch)
-        return WINDOWS
 
     return run
 

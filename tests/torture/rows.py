@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from torture import Row, Tally, bodies, files, kills, overhead, words
+from torture import Row, Tally, bodies, files, kills, words
 
 ROWS = {
     "kill": Row("SIGKILL at any moment, in every stage", "checks of kills and of what came of them", kills.kill),
@@ -18,7 +18,6 @@ ROWS = {
     "life": Row("100,000 goals of all kinds in 10 hours of simulated time", "prompts", bodies.life),
     "instructions": Row("hostile and absurd instructions", "texts and actions", words.instructions),
     "arguments": Row("any argument of any script, by flag or YAML", "inputs", words.arguments),
-    "overhead": Row("checkpoints that slow the training down", "configurations", overhead.overhead),
 }
 
 
