@@ -81,6 +81,7 @@ class Body:
         torso_height: height of the torso in standing and walking, m; needed for a crouch.
         crouch_height: height of the torso in a crouch, m; None: the robot cannot be commanded to crouch.
         crouch_bend: least bend of each knee in a crouch, rad.
+        crouch_seconds: time that the command takes to go down to a crouch.
         crouch_offset: offsets to entries of an observation, by `observation_names`. When they are added, a policy that
             was trained only for upright walking crouches, because it senses its legs as straighter than they are.
             experiments/crouch_search.py finds them; `MotorPolicy.start_crouch` uses them.
@@ -142,6 +143,7 @@ class Body:
     torso_height: float = 0.0
     crouch_height: float | None = None
     crouch_bend: float = 0.0
+    crouch_seconds: float = 0.8
     crouch_offset: dict[str, float] = field(default_factory=dict)
     low_speed: float = 0.0
     arm_joints: tuple[str, ...] = ()
@@ -212,6 +214,7 @@ class Body:
         for name in ("acceleration", "braking"):
             rates = getattr(self, name)
             yield name, len(rates) == 3 and _positive(*rates), "three positive numbers: ahead, sideways, yaw"
+        yield "crouch_seconds", _positive(self.crouch_seconds), "a positive number of seconds"
         height = self.healthy_height
         yield (
             "healthy_height",

@@ -28,7 +28,7 @@ STRIDE_SHARE = 0.8  # of a step's length that separates the feet; the rest is fl
 # Share of the stance width: a body that starts with its left foot this far ahead steps with the right one first.
 ASTRIDE = 0.25
 SLIDING = 2.0  # m/s; faster slipping costs no more
-CROUCH_SECONDS = 0.8  # the command takes this long from one height to the other
+RISE_SECONDS = 0.8  # the command takes this long to leave a crouch
 ARM_SPEED = 4.0  # rad/s, speed of the arm targets from one pose to another
 # The rewards for height and arms fall with the error, like `closeness`: a kernel of this width and a line that is 0 at
 # this error, m and rad.
@@ -343,7 +343,8 @@ def approach(commands: np.ndarray, goals: np.ndarray, body: Body) -> np.ndarray:
     changes at once; `GoalTask.lead` moves the targets of the arm joints gradually.
     """
     slower = np.abs(goals) < np.abs(commands)
-    braking, acceleration = ((*rate, 1 / CROUCH_SECONDS, np.inf) for rate in (body.braking, body.acceleration))
+    braking = *body.braking, 1 / RISE_SECONDS, np.inf
+    acceleration = *body.acceleration, 1 / body.crouch_seconds, np.inf
     most = np.where(slower, braking, acceleration) * body.control_seconds
     return np.clip(goals, commands - most, commands + most).astype(np.float32)
 

@@ -11,6 +11,7 @@ from agent.goals import ARMS, Goal, GoalProgram
 from agent.simulation.heading import yaw
 from agent.simulation.physics import BodyState
 from agent.simulation.task import (
+    RISE_SECONDS,
     GoalTask,
     RewardWeights,
     advance_phase,
@@ -196,15 +197,16 @@ def test_left_and_right_earn_the_same_and_are_remembered_in_the_mirror():
 
 
 def test_commands_go_to_a_goal_at_a_rate_and_more_slowly_to_a_stop():
-    commands = np.zeros((4, 5), dtype=np.float32)
+    commands = np.zeros((5, 5), dtype=np.float32)
     goals = commands.copy()
     goals[0, :3], commands[1, 0], goals[2, 0], commands[2, 0], goals[3, 3:] = (2.8, 0.4, -0.8), 2.8, 1.0, 1.0, (1, 4)
-    seconds = np.zeros(4)
+    commands[4, 3] = 1  # in a crouch
+    seconds = np.zeros(5)
     while not np.array_equal(commands, goals):
         seconds += HUMANOID.control_seconds * (commands != goals).any(1)
         commands = approach(commands, goals, HUMANOID)
         assert commands[3, 4] == 4, "arms change at once"
-    expected = [2.8 / HUMANOID.acceleration[0], 2.8 / HUMANOID.braking[0], 0.0, 0.8]
+    expected = [2.8 / HUMANOID.acceleration[0], 2.8 / HUMANOID.braking[0], 0.0, HUMANOID.crouch_seconds, RISE_SECONDS]
     np.testing.assert_allclose(seconds, expected, atol=HUMANOID.control_seconds)
 
 
