@@ -454,17 +454,23 @@ def finish(args: Arguments, folder: Path, seconds: float) -> None:
         "mean_reward": float((reward * length).sum() / length.sum()),
         "megabytes": sum(path.stat().st_size for path in folder.glob("data/*/*.parquet")) / 1e6,
     }
-    cards.write_dataset_card(
+    measures = {name: f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" for name, value in numbers.items()}
+    columns = [
+        (f"`{name}`", f"{column.dtype} {list(column.shape)}", column.meaning)
+        for name, column in schema.columns(body).items()
+    ]
+    goals = cards.PROPOSED_DATASET if args.proposals else cards.DATASET
+    cards.write_card(
         folder,
+        cards.RELABELED_DATASET if args.relabel else goals,
+        cards.dataset_data(env_id(body.name)),
         name=args.push_to_hub or folder.name,
         env_id=env_id(body.name),
-        step_seconds=body.control_seconds,
+        milliseconds=1000 * body.control_seconds,
         film_seconds=FILM_SECONDS,
-        numbers=numbers,
-        columns=[
-            (name, f"{column.dtype} {list(column.shape)}", column.meaning)
-            for name, column in schema.columns(body).items()
-        ],
+        numbers=cards.measures(measures),
+        columns=cards.table([("column", "type", "meaning"), *columns]),
+        **runs.resolved(args),
     )
     made = f"{numbers['steps']:,} steps in {numbers['episodes']:,} episodes"
     metric = f"{numbers['falls_per_minute']:.2f} falls per minute under noise"

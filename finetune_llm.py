@@ -393,8 +393,16 @@ def finish(args: Arguments, sources: Sources, examples: int, results: dict[str, 
     provenance = runs.record_provenance(output, args, sources.upstream)
     name = args.push_to_hub or Path(args.agent_dir or output).name
     base = sources.upstream.get("base_model") or sources.upstream["init_from"]
-    cards.write_planner_card(
-        output, name=output.name if args.agent_dir else name, base=base, examples=examples, results=results
+    own_name = output.name if args.agent_dir else name
+    tags = (*cards.TAGS, "planner", "lora")
+    cards.write_card(
+        output,
+        cards.PLANNER,
+        cards.model_data(own_name, results, measured_on=cards.SENTENCES, pipeline_tag="text-generation", tags=tags),
+        name=own_name,
+        base=base,
+        examples=examples,
+        table=cards.measures(results, "share"),
     )
     metric = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in results.items())
     print(f"development sentences: {metric}")

@@ -330,20 +330,27 @@ def publish(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress
     model.save_pretrained(args.output_dir)
     first, simulated = next(iter(bodies.values())), all(name in BODIES for name in bodies)
     observation_size, action_size = first.sizes
-    cards.write_transformer_card(
+    name = args.push_to_hub or Path(args.output_dir).name
+    envs = " and ".join(map(env_id, bodies))
+    method = "behavior-cloning" if args.model == "mlp" else "decision-transformer"
+    tags = (*cards.TAGS, *bodies, method) if simulated else (method,)
+    cards.write_card(
         Path(args.output_dir),
-        name=args.push_to_hub or Path(args.output_dir).name,
+        cards.TRANSFORMER if simulated else cards.FOREIGN_TRANSFORMER,
+        cards.model_data(name, progress["best"] if simulated else {}, measured_on=envs, tags=tags),
+        name=name,
         model_class=type(model).__name__,
-        bodies=list(bodies) if simulated else [],
-        envs=list(map(env_id, bodies)) if simulated else [],
+        body=next(iter(bodies)),
+        envs=envs,
+        motion="motor policies" if len(bodies) > 1 else "a motor policy",
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         steps=sum(map(len, bodies.values())),
         observation_size=observation_size,
         action_size=action_size,
         largest_action=max(first.action_scale),
-        results=progress["best"],
         update=progress["best_update"],
         measured=args.evaluation_episodes if simulated else LOSS_WINDOWS,
+        table=cards.table([("measure", "value"), *progress["best"].items()]),
     )
 
 

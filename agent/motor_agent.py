@@ -337,5 +337,14 @@ def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> Non
     with runs.placing(folder) as new:
         config = {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION, "bodies": bodies}
         runs.write_json(new / "config.json", config)
-    envs = {env_id(body): find_body(body).controls for body in bodies}
-    cards.write_agent_card(folder, name=name, bodies=bodies, envs=envs, results=results)
+    tags = (*cards.TAGS, *bodies, "decision-transformer")
+    cards.write_card(
+        folder,
+        cards.AGENT,
+        cards.model_data(name, results, measured_on=cards.SENTENCES, tags=tags),
+        name=name,
+        envs=" and ".join(f"`{env_id(body)}`" for body in bodies),
+        controls=" or ".join(dict.fromkeys(find_body(body).controls for body in bodies)),
+        other=f'  # or body="{bodies[1]}"' if len(bodies) > 1 else "",
+        results=cards.agent_results(folder, results),
+    )

@@ -88,6 +88,14 @@ def test_it_writes_an_adapter_that_loads_and_prints_its_score(trained):
     assert (folder / "planner/provenance.json").exists() and (folder / "planner/curves.png").exists()
 
 
+def test_the_card_of_a_planner_names_its_base_and_the_sentences_it_was_measured_on(tmp_path):
+    args = parse_arguments(Arguments, ["--output_dir", str(tmp_path), "--seed", "3"])
+    finetune_llm.finish(args, Sources({}, {}, {"base_model": "a/model"}), 200, {"exact": 0.5}, 0.0)
+    text = " ".join((tmp_path / "README.md").read_text().split())
+    for part in ("adapter on a/model.", "Shares of 200 development sentences", "| exact | 0.500 |", "Seed 3;"):
+        assert part in text
+
+
 def test_progress_goes_to_stderr_and_only_the_result_to_stdout(trained):
     _, done = trained
     assert len(done.stdout.splitlines()) == 1 and "exact" in done.stdout

@@ -101,6 +101,22 @@ def test_an_agent_pushed_from_python_is_filmed_and_keeps_the_records_of_its_part
     np.testing.assert_array_equal(pulled.act(observation), agent.act(observation))
 
 
+def test_the_card_of_an_agent_says_what_it_can_do_and_what_its_shares_are_of(tmp_path):
+    (tmp_path / "decision_transformer").mkdir()
+    (tmp_path / "decision_transformer/config.json").write_text('{"bodies": ["humanoid", "g1"]}')
+    describe(tmp_path, "me/agent", {})
+    text = (tmp_path / "README.md").read_text()
+    assert "## Results\n\nNot measured." in text and "## Reproduce\n\nSee the cards of its parts." in text
+    describe(tmp_path, "me/agent", {"exact": 0.5})
+    card = ModelCard.load(tmp_path / "README.md")
+    assert "The planner, on development sentences:\n\n| measure | share |\n|---|---|\n| exact | 0.500 |" in card.text
+    assert {result.dataset_name for result in card.data.eval_results} == {"development sentences"}
+    assert "robots of `agent/HumanoidGoal-v0` and `agent/G1Goal-v0`" in card.text
+    assert "17 torques or 29 joint targets out" in card.text and '"me/agent")  # or body="g1"' in card.text
+    assert {"humanoid", "g1"} <= set(card.data.tags)
+    assert "go to a place, return, face the way it started, crouch" in card.text.replace("\n", " ")
+
+
 def test_goals_follow_one_another_as_the_body_reaches_their_ends(agent):
     agent.reset()
     agent.prompt(GoalProgram((Goal(1.0, meters=0.5), Goal(0.0, 0.0, 0.8, seconds=0.15))))

@@ -207,18 +207,22 @@ class MotorPolicy(PreTrainedModel):
         self.save_pretrained(folder)
         critic.save(Path(folder))
         body, native = self.body, self.config.frame == "world"
-        cards.write_policy_card(
+        env = body.native.env_id if native and body.native else env_id(body.name)
+        results, table = cards.policy_results(evaluation)
+        cards.write_card(
             Path(folder),
+            cards.NATIVE_POLICY if native else cards.POLICY,
+            cards.model_data(name, results, measured_on=env, tags=(*cards.TAGS, body.name, "ppo")),
             name=name,
             body=body.name,
-            env_id=body.native.env_id if native and body.native else env_id(body.name),
-            observation_size=body.observation_size,
+            env_id=env,
+            size=body.observation_size,
             controls=body.controls,
-            native=native,
             stage="goal-conditioned" if self.config.goal_conditioned else "goal-blind",
             steps=steps,
-            seconds=seconds,
-            evaluation=evaluation,
+            hours=seconds / 3600,
+            episodes=evaluation["rows"][0].get("episodes"),
+            table=table,
         )
 
     @property
