@@ -3,7 +3,7 @@
 Reads   a MotorPolicy               (pretrain_ppo.py)
 Writes  a dataset of trajectories   (train_decision_transformer.py, finetune_llm.py)
 
-    python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/crouch --output_dir runs/rollouts
+    python collect_dataset.py --config configs/dataset/humanoid.yaml --policy runs/balance --output_dir runs/rollouts
     python collect_dataset.py --policy pretrained/agent/policy/humanoid --proposals runs/proposals.jsonl \
         --output_dir runs/proposed
     python collect_dataset.py --relabel runs/proposed --output_dir runs/relabelled

@@ -89,7 +89,6 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     kickstart_weight: float = option(
         0.0, "weight of a KL penalty toward the initial policy, on commands without a crouch or an arm pose"
     )
-    kickstart_arms: bool = option(False, "apply kickstart_weight also to arm poses, but not to crouches")
     widths: str = option("128,128,64", "pairs of units in each hidden layer of a new policy")
 
     total_steps: int = 20_000_000
@@ -374,8 +373,7 @@ def kickstart(first_policy: MotorPolicy, rollout: dict[str, Tensor], args: Argum
     """
     mean, _ = first_policy(rollout["observations"], rollout["commands"], rollout["phase"])
     _, _, _, low, arms = rollout["commands"].unbind(-1)
-    known = (low == 0) & ((arms == 0) | args.kickstart_arms)
-    return {"first_actions": mean, "first_weight": args.kickstart_weight * known}
+    return {"first_actions": mean, "first_weight": args.kickstart_weight * ((low == 0) & (arms == 0))}
 
 
 def generalized_advantages(

@@ -325,8 +325,7 @@ def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):
     assert not torch.equal(kept[head], checkpoint[f"policy.{head}"])
 
 
-@pytest.mark.parametrize("arms", [False, True])
-def test_kickstarting_holds_a_policy_to_the_first_one_on_commands_that_it_knows(learner, arms):
+def test_kickstarting_holds_a_policy_to_the_first_one_on_commands_without_a_posture(learner):
     args, accelerator, policy, critic, optimizer, envs = learner
     first = copy.deepcopy(policy)
     with torch.no_grad():
@@ -334,9 +333,9 @@ def test_kickstarting_holds_a_policy_to_the_first_one_on_commands_that_it_knows(
     rollout, _ = collect(args, envs, policy)
     rollout["commands"][:, 0, 3], rollout["commands"][:, 1, 4] = 1.0, 2.0
     rollout["rewards"][:] = 0.0
-    args = dataclasses.replace(args, kickstart_weight=50.0, kickstart_arms=arms)
+    args = dataclasses.replace(args, kickstart_weight=50.0)
     rollout |= kickstart(first, rollout, args)
-    expected = torch.tensor([0.0, 50.0 * arms, 50.0, 50.0]).expand(args.rollout_steps, -1)
+    expected = torch.tensor([0.0, 0.0, 50.0, 50.0]).expand(args.rollout_steps, -1)
     assert torch.equal(rollout["first_weight"], expected)
 
     def apart() -> torch.Tensor:
