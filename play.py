@@ -16,6 +16,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -111,79 +112,61 @@ def view(args: Arguments) -> None:
         raise ValueError("--viewer needs a display, and there is none: give --video out.mp4, or run python app.py")
     import mujoco.viewer
 
-    live = LiveAgent(MotorAgent.from_pretrained(args.agent, args.body), args.seed)
+    agent, programs = MotorAgent.from_pretrained(args.agent, args.body), SimpleQueue[GoalProgram]()
+    env = agent.make_env()
+    observation, _ = env.reset(seed=args.seed)
+    steps = live(agent, env, observation, programs)
     if args.instruction:
-        live.instruct(args.instruction)
-    threading.Thread(target=lambda: [live.instruct(line) for line in sys.stdin], daemon=True).start()
+        listen(agent, [args.instruction], programs)
+    threading.Thread(target=listen, args=(agent, sys.stdin, programs), daemon=True).start()
+    model, data = goal_env(env).model, goal_env(env).data
     due = time.monotonic()
-    with mujoco.viewer.launch_passive(live.model, live.data) as window:
-        window.cam.type, window.cam.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, live.model.jnt_bodyid[0]
+    with mujoco.viewer.launch_passive(model, data) as window:
+        window.cam.type, window.cam.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, model.jnt_bodyid[0]
         while window.is_running():
             for _ in range(video.FRAME_EVERY):
-                live.step()
+                next(steps)
             window.sync()
-            due += video.FRAME_EVERY * live.seconds
+            due += video.FRAME_EVERY * agent.body.control_seconds
             late = time.monotonic() - due
             if late > PATIENCE:
                 due += late
             time.sleep(max(0.0, -late))
 
 
-class LiveAgent:
-    """An agent that runs step by step. A new instruction takes over from the body's current state, and after a fall
-    the body is put back on its feet. Events are printed to stderr.
-
-    One thread calls `step`; others call only `instruct`.
-    """
-
-    def __init__(self, agent: MotorAgent, seed: int):
-        self._agent, self._env = agent, agent.make_env()
-        self._observation, _ = self._env.reset(seed=seed)
-        self.model, self.data = goal_env(self._env).model, goal_env(self._env).data
-        self.seconds = agent.body.control_seconds  # of a step
-        self._programs: SimpleQueue[GoalProgram] = SimpleQueue()
-        self._goals = 1
-        self._lying_steps = 0
-
-    def instruct(self, text: str) -> None:
-        """Pursue an instruction from the next step on. If it is refused, the current program continues."""
-        program = self._agent.parse(text)
+def listen(agent: MotorAgent, texts: Iterable[str], programs: SimpleQueue[GoalProgram]) -> None:
+    """Queue the program of each text. If one is refused, say why on stderr."""
+    for text in texts:
+        program = agent.parse(text)
         if program.refused:
-            self._say(f"Refused: {program.reason}.")
+            print(f"Refused: {program.reason}.", file=sys.stderr)
         else:
-            self._programs.put(program)
+            programs.put(program)
 
-    def step(self) -> None:
-        """One control step."""
-        while not self._programs.empty():
-            program = self._programs.get()
-            self._agent.prompt(program)
-            self._goals = len(program.goals)
-        if self._lying_steps:
-            self._lie()
-        else:
-            self._move()
 
-    def _move(self) -> None:
-        over = self._agent.done
-        self._observation, _, fell, _, _ = self._env.step(self._agent.act(self._observation))
+def live(
+    agent: MotorAgent, env: gymnasium.Env, observation: np.ndarray, programs: SimpleQueue[GoalProgram]
+) -> Iterator[None]:
+    """Move without end, one control step per item. Each new program takes over from the body's current state. After a
+    fall the body lies for a moment and is put back on its feet. Events are printed to stderr.
+    """
+    while True:
+        while not programs.empty():
+            agent.prompt(programs.get())
+        over = agent.done
+        observation, _, fell, *_ = env.step(agent.act(observation))
         if fell:
-            self._agent.reset()
-            self._lying_steps = round(LYING_SECONDS / self.seconds)
-            self._say("It fell. It will stand up and wait.")
-        elif self._agent.done and not over:
-            self._say(f"It stands: {verdict(self._agent.outcomes[0], self._goals)}.")
-
-    def _lie(self) -> None:
-        """Lie until the body is put back on its feet."""
-        self._observation, *_ = self._env.step(np.zeros_like(self._agent.body.scale))
-        self._lying_steps -= 1
-        if not self._lying_steps:
-            self._observation, _ = self._env.reset()
-            self._say("It fell, and stands again. Tell it what to do.")
-
-    def _say(self, text: str) -> None:
-        print(text, file=sys.stderr)
+            print("It fell. It will stand up and wait.", file=sys.stderr)
+            for _ in range(round(LYING_SECONDS / agent.body.control_seconds)):
+                yield
+                env.step(np.zeros_like(agent.body.scale))
+            agent.reset()
+            observation, _ = env.reset()
+            print("It fell, and stands again. Tell it what to do.", file=sys.stderr)
+        elif agent.done and not over:
+            (outcomes,) = agent.outcomes
+            print(f"It stands: {verdict(outcomes, len(outcomes))}.", file=sys.stderr)
+        yield
 
 
 def move(args: Arguments) -> None:

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+from queue import SimpleQueue
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,6 +17,7 @@ from PIL import Image
 import play
 from agent.motor_agent import MotorAgent
 from agent.simulation import video
+from agent.simulation.env import goal_env
 from agent.simulation.heading import heading_velocity
 
 
@@ -76,14 +79,22 @@ def test_a_shove_and_its_correction_become_a_strip_of_frames(tmp_path):
 
 @pytest.fixture
 def live():
-    """A body that moves, before its first step."""
-    return play.LiveAgent(MotorAgent.from_pretrained(SHIPPED), seed=0)
+    """What the viewer shows, before its first step: the body's state, its steps, and how to instruct it."""
+    agent, programs = MotorAgent.from_pretrained(SHIPPED), SimpleQueue()
+    env = agent.make_env()
+    observation, _ = env.reset(seed=0)
+    return SimpleNamespace(
+        data=goal_env(env).data,
+        step_seconds=agent.body.control_seconds,
+        steps=play.live(agent, env, observation, programs),
+        instruct=lambda text: play.listen(agent, [text], programs),
+    )
 
 
-def move_on(live: play.LiveAgent, seconds: float) -> np.ndarray:
+def move_on(live: SimpleNamespace, seconds: float) -> np.ndarray:
     """Forward, sideways and yaw velocity, `seconds` later."""
-    for _ in range(round(seconds / live.seconds)):
-        live.step()
+    for _ in range(round(seconds / live.step_seconds)):
+        next(live.steps)
     return heading_velocity(live.data.qpos, live.data.qvel)
 
 

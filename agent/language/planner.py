@@ -7,7 +7,7 @@ the text; the robot's limits are checked afterwards (`agent.language.program`).
 `Chat` turns a text into token ids of the language model. These are not the goal tokens that prompt the transformer:
 program.py makes goals of the model's answer, and agent/goals.py has their tokens.
 
-Shapes: B texts, P prompt tokens, V vocabulary of the language model.
+Shapes: B texts, T columns of the cache (tokens and padding), V vocabulary of the language model.
 """
 
 import copy
@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from llguidance import LLMatcher
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from agent.artefacts import hub, runs
@@ -355,38 +354,78 @@ class Planner:
 
     @torch.inference_mode()
     def _decode(self, task: Task, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[tuple[str, float]]:
+        """`answer` for prompts that are decoded together. An answer that is cut off counts as empty.
+
+        In each pass the model reads the last token of every unfinished answer, or at first the prompt, and a draft of
+        what may follow. What it rejects of the draft is hidden from the next passes.
+        """
         rows = [_Row(prompt, self._matchers[task].deep_copy()) for prompt in prompts]
         for row, seed in zip(rows, seeds, strict=bool(seeds)):
             row.generator = torch.Generator().manual_seed(seed)
-        cache = copy.deepcopy(self._heads.get(task, DynamicCache()))
-        cache.batch_repeat_interleave(len(rows))
-        mask = torch.ones(len(rows), cache.get_seq_length(), dtype=torch.long)
-        unread = [prompt[mask.shape[1] :] for prompt in prompts]
-        going = rows
+        batch = _Batch(self.model, self._heads.get(task, DynamicCache()), len(rows))
+        going, unread = rows, [prompt[batch.length :] for prompt in prompts]
         while going:
             drafts = [row.draft(DRAFT_TOKENS // len(going)) for row in going]
-            new = [torch.tensor([*ids, *draft]) for ids, draft in zip(unread, drafts, strict=True)]
-            ids, seen = (pad_sequence(each, True, padding_side="left") for each in (new, [*map(torch.ones_like, new)]))
-            mask = torch.cat([mask, seen], dim=1)
-            positions = (mask.cumsum(-1) - 1).clamp_min(0)[:, -ids.shape[1] :]
-            logits = self.model(
-                input_ids=ids.to(self.model.device),
-                attention_mask=mask.to(self.model.device),
-                position_ids=positions.to(self.model.device),
-                cache=cache,
-                use_cache=True,
-                logits_to_keep=1 + max(map(len, drafts)),
-            ).logits.cpu()
+            new = [[*ids, *draft] for ids, draft in zip(unread, drafts, strict=True)]
+            logits = batch.read(new, 1 + max(map(len, drafts)))
             for place, (row, draft) in enumerate(zip(going, drafts, strict=True)):
-                right = row.take(draft, logits[place, -1 - len(draft) :], self.chat.end)
-                mask[place, mask.shape[1] - len(draft) + right :] = 0  # hide the wrong guesses that the model has read
+                accepted = row.take(draft, logits[place, -1 - len(draft) :], self.chat.end)
+                batch.hide_last(place, len(draft) - accepted)
             kept = [place for place, row in enumerate(going) if not row.ended]
-            if len(kept) < len(going):
-                cache.batch_select_indices(torch.tensor(kept, dtype=torch.long))
-                mask, going = mask[kept], [going[place] for place in kept]
+            batch.keep(kept)
+            going = [going[place] for place in kept]
             unread = [row.answer[-1:] for row in going]
-        answers = [row.answer[:-1] if row.answer[-1] == self.chat.end else [] for row in rows]  # empty if cut off
+        answers = [row.answer[:-1] if row.answer[-1] == self.chat.end else [] for row in rows]
         return [(str(self.tokenizer.decode(ids)), row.confidence) for ids, row in zip(answers, rows, strict=True)]
+
+
+class _Batch:
+    """B texts that the model reads together, a few tokens at a time.
+
+    Its cache has T columns, one for each token that it has read. The mask [B, T] is 0 where a text has padding or a
+    hidden token instead: later tokens neither attend to it nor count it in their positions.
+
+    Args:
+        model: the LM.
+        head: keys and values of the start that all texts share; it is copied.
+        texts: their number, B.
+    """
+
+    def __init__(self, model: PreTrainedModel, head: DynamicCache, texts: int):
+        self._model, self._cache = model, copy.deepcopy(head)
+        self._cache.batch_repeat_interleave(texts)
+        self._mask = torch.ones(texts, self._cache.get_seq_length(), dtype=torch.long)
+
+    @property
+    def length(self) -> int:
+        """The number of columns, T."""
+        return self._mask.shape[1]
+
+    def read(self, texts: Sequence[list[int]], last: int) -> Tensor:
+        """Read the next tokens of each text, padded on the left. Returns logits [B, last, V] of the last columns."""
+        width = max(map(len, texts))
+        ids = torch.tensor([[0] * (width - len(text)) + text for text in texts])  # [B, width]
+        seen = torch.tensor([[0] * (width - len(text)) + [1] * len(text) for text in texts])
+        self._mask = torch.cat([self._mask, seen], dim=1)
+        positions = (self._mask.cumsum(-1) - 1).clamp_min(0)[:, -width:]
+        return self._model(
+            input_ids=ids.to(self._model.device),
+            attention_mask=self._mask.to(self._model.device),
+            position_ids=positions.to(self._model.device),
+            cache=self._cache,
+            use_cache=True,
+            logits_to_keep=last,
+        ).logits.cpu()
+
+    def hide_last(self, place: int, count: int) -> None:
+        """Hide the last `count` tokens of the text at `place` from the tokens that follow."""
+        self._mask[place, self.length - count :] = 0
+
+    def keep(self, places: list[int]) -> None:
+        """Drop all texts but those at `places`."""
+        if len(places) < len(self._mask):
+            self._cache.batch_select_indices(torch.tensor(places, dtype=torch.long))
+            self._mask = self._mask[places]
 
 
 @dataclass
