@@ -301,39 +301,66 @@ def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int,
     upstream = {"policy": hub.origin(args.policy, source), "policy_sha256": runs.digest(source / "model.safetensors")}
     if args.proposals:
         upstream["proposals_sha256"] = runs.digest(Path(args.proposals))
+    rounds = complete_rounds(folder, paths, ranks)
+    if paths:
+        check_same_run(args, folder, upstream)
+    remove_shards(folder, rounds * ranks)
+    episodes, tasks = count(paths[: rounds * ranks])
+    schema.write_tasks(folder, tasks)
+    runs.record_provenance(folder, args, upstream)
+    return rounds, episodes
+
+
+def complete_rounds(folder: Path, paths: Sequence[Path], ranks: int) -> int:
+    """How many rounds have all of their shards.
+
+    Raises:
+        ValueError: a shard is missing from a round that is not the last one.
+    """
 
     def shard_path(number: int) -> Path:
         return folder / schema.DATA_PATH.format(**schema.place(number))
 
     missing = next(number for number in itertools.count() if shard_path(number) not in paths)
-    whole = missing // ranks
-    if paths and paths[-1] >= shard_path((whole + 1) * ranks):  # not of the unfinished round
+    rounds = missing // ranks
+    if paths and paths[-1] >= shard_path((rounds + 1) * ranks):  # not of the unfinished round
         raise ValueError(
             f"{shard_path(missing)} is missing: put it back, or remove those after it to collect them again"
         )
+    return rounds
+
+
+def check_same_run(args: Arguments, folder: Path, upstream: dict[str, str]) -> None:
+    """Raise ValueError if the shards in the folder are damaged, or were collected in another way."""
+    runs.check(folder, may_lack=True)  # missing shards at the end are collected again
+    runs.check_resume(folder, args, FREE)
+    before = runs.read_json(folder / runs.PROVENANCE)["upstream"]
+    if before | {"policy": upstream["policy"]} != upstream:  # its location may change, its weights may not
+        raise ValueError(
+            f"{folder} was collected with a policy other than {args.policy}, or for other proposals: "
+            "give another --output_dir"
+        )
+
+
+def remove_shards(folder: Path, first: int) -> None:
+    """Remove the shards from number `first` on, and the tables of their episodes."""
+    patterns = "data/chunk-*/file-*.parquet", "meta/episodes/*/*.parquet"
+    paths = [path for pattern in patterns for path in sorted(folder.glob(pattern))[first:]]
     if paths:
-        runs.check(folder, may_lack=True)  # missing shards at the end are collected again
-        runs.check_resume(folder, args, FREE)
-        before = runs.read_json(folder / runs.PROVENANCE)["upstream"]
-        if before | {"policy": upstream["policy"]} != upstream:  # its location may change, its weights may not
-            raise ValueError(
-                f"{folder} was collected with a policy other than {args.policy}, or for other proposals: "
-                "give another --output_dir"
-            )
-    unfinished = [*paths[whole * ranks :], *sorted(folder.glob("meta/episodes/*/*.parquet"))[whole * ranks :]]
-    if unfinished:
         (folder / runs.MANIFEST).unlink(missing_ok=True)
-    for path in unfinished:
+    for path in paths:
         path.unlink()
+
+
+def count(paths: Iterable[Path]) -> tuple[int, list[int]]:
+    """How many episodes the shards have, and their tasks."""
     episodes, tasks = 0, []
-    for path in paths[: whole * ranks]:
+    for path in paths:
         table = parquet.read_table(path, columns=["next.done", "goal.command"])
         episodes += int(table["next.done"].to_numpy().sum())
         commands = table["goal.command"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
         tasks = add_tasks(tasks, [schema.occurring(commands)])
-    schema.write_tasks(folder, tasks)
-    runs.record_provenance(folder, args, upstream)
-    return whole, episodes
+    return episodes, tasks
 
 
 @torch.no_grad()

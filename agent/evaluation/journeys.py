@@ -6,7 +6,6 @@ Everything is measured by the simulator's ground truth, not by the odometry that
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
@@ -42,66 +41,87 @@ ADAPT_BATCH = 256  # bodies at a time
 ADAPT_PLACES = 0.3  # share of the goals
 
 
-@dataclass(frozen=True)
 class Journey:
-    """One body's execution of a program, by ground truth. Poses are seen from where it began."""
+    """One body's pursuit of a program, by ground truth, until it rests. Poses are seen from where it began."""
 
-    pursuit: Pursuit
-    fell: bool  # before it came to rest
-    ends: list[Pose]  # at the end of each goal
-    rest: Pose  # REST_SECONDS after the last
-    seconds: float  # of the program
-    meters: float  # of the path
-    drift: Pose  # error of the odometry at the end of the program
+    def __init__(self, pursuit: Pursuit, pose: Pose):
+        self.pursuit = pursuit
+        self.fell = False
+        self.ends: list[Pose] = []  # at the end of each goal
+        self.meters = 0.0  # of the program's path
+        self._start = self._pose = pose  # in the world
+        self._steps = 0  # of the program
+        self._rest_steps = round(REST_SECONDS / pursuit.body.control_seconds)  # still to come after the program
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the program."""
+        return self._steps * self.pursuit.body.control_seconds
+
+    @property
+    def drift(self) -> Pose:
+        """Error of the odometry at the end of the program."""
+        return Pose(*np.subtract(self.pursuit.odometry.pose, self.ends[-1]).tolist())
+
+    @property
+    def rested(self) -> bool:
+        """Whether REST_SECONDS have passed since the end of the program."""
+        return self._rest_steps == 0
+
+    @property
+    def rest(self) -> Pose:
+        """Where it rests; until then, where it is."""
+        return self._pose.seen_from(self._start)
+
+    def add(self, observation: np.ndarray, pose: Pose, fell: bool) -> bool:
+        """Count a step that led to an observation [S] and a pose in the world. Returns whether the command changes."""
+        if self.rested:
+            return False
+        before, self._pose = self._pose, _continued(self._pose, pose)
+        self.fell |= fell
+        if self.pursuit.over:
+            self._rest_steps -= 1
+            return False
+        self._steps += 1
+        self.meters += math.sqrt((self._pose.x - before.x) ** 2 + (self._pose.y - before.y) ** 2)
+        changed = self.pursuit.add(observation, fell)
+        if len(self.pursuit.outcomes) > len(self.ends):
+            self.ends.append(self.rest)
+        return changed
+
+
+def _continued(before: Pose, now: Pose) -> Pose:
+    """The pose `now` after the pose `before`, with a heading that may go beyond ±pi. A simulation that diverged leaves
+    a body where it was.
+    """
+    x, y, heading = (new if math.isfinite(new) else old for new, old in zip(now, before, strict=True))
+    return Pose(x, y, before.heading + (heading - before.heading + math.pi) % math.tau - math.pi)
 
 
 def run_journeys(
     actor: Actor, programs: Sequence[Sequence[Goal]], seed: int, num_threads: int | None = None
 ) -> list[Journey]:
     """Let one body pursue each program, and record its true poses."""
-    body, count = actor.body, len(programs)
-    envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
+    body = actor.body
+    envs = make_vector_env(len(programs), num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
     pursuits = [Pursuit(program, body) for program in programs]
     rollout = Rollout.start(actor, envs, seed, [pursuit.command for pursuit in pursuits])
-    origins = [Pose(*pose) for pose in _poses(envs.state).tolist()]
-    ways, last = np.zeros(count), _poses(envs.state)
-    fell = np.zeros(count, dtype=bool)
-    ends: list[list[Pose]] = [[] for _ in programs]
-    found: dict[int, Journey] = {}
-    over: dict[int, int] = {}  # body -> step at which its program ended
-    rest = round(REST_SECONDS / body.control_seconds)
-    for number in tqdm(range(round(JOURNEY_SECONDS / body.control_seconds)), desc="measure", unit="step", leave=False):
+    journeys = [Journey(pursuit, pose) for pursuit, pose in zip(pursuits, _poses(envs.state), strict=True)]
+    for _ in tqdm(range(round(JOURNEY_SECONDS / body.control_seconds)), desc="measure", unit="step", leave=False):
         step = rollout.step()
-        fell |= step.fell
-        now = _poses(envs.final_state)
-        now = np.where(np.isfinite(now), now, last)  # after a simulation that diverged
-        now[:, 2] = last[:, 2] + np.remainder(now[:, 2] - last[:, 2] + math.pi, math.tau) - math.pi
-        ways += np.linalg.norm(now[:, :2] - last[:, :2], axis=1)
-        last, changed = now, False
-        poses = [Pose(*pose).seen_from(origin) for pose, origin in zip(now.tolist(), origins, strict=True)]
-        for row, pursuit in enumerate(pursuits):
-            if row not in over:
-                changed |= pursuit.add(step.observation[row], bool(step.fell[row]))
-                ends[row] += [poses[row]] * (len(pursuit.outcomes) - len(ends[row]))
-                if pursuit.over:
-                    over[row] = number
-                    drift = Pose(*np.subtract(pursuit.odometry.pose, poses[row]).tolist())
-                    seconds = (number + 1) * body.control_seconds
-                    meters = float(ways[row])
-                    found[row] = Journey(pursuit, bool(fell[row]), ends[row], poses[row], seconds, meters, drift)
-            elif number == over[row] + rest:
-                found[row] = replace(found[row], fell=bool(fell[row]), rest=poses[row])
-        if len(over) == count and number >= max(over.values()) + rest:
+        found = zip(journeys, step.observation, _poses(envs.final_state), step.fell.tolist(), strict=True)
+        changed = any([journey.add(*each) for journey, *each in found])  # a list: every body counts the step
+        if all(journey.rested for journey in journeys):
             break
         if changed:
             rollout.prompt([pursuit.command for pursuit in pursuits])
     envs.close()
-    return [found[row] for row in sorted(found)]
+    return [journey for journey in journeys if journey.pursuit.over]
 
 
-def _poses(state: BodyState) -> np.ndarray:
-    """Where the bodies are [N, 3] in the world: m, m, rad."""
-    return np.column_stack([state.qpos[:, :2], yaw(state.qpos)])
+def _poses(state: BodyState) -> list[Pose]:
+    """Where the bodies are in the world."""
+    return [Pose(*row) for row in np.column_stack([state.qpos[:, :2], yaw(state.qpos)]).tolist()]
 
 
 def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
