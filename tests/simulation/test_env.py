@@ -75,7 +75,7 @@ def test_goals_are_drawn_or_given_and_the_command_follows_them():
     observation, _ = env.reset(seed=0, options={"goal": Goal(vy=0.4)})
     assert env.unwrapped.goal == Goal(vy=0.4)
     env.unwrapped.goal = Goal(wz=-0.8, height="low", arms="wave_right")
-    for _ in range(60):
+    for _ in range(130):
         observation, *_ = env.step(STILL)
     np.testing.assert_allclose(observation[45:], [0, 0, -0.8, 1, 4], atol=1e-6)
     for _ in range(300):

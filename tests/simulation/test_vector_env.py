@@ -130,7 +130,7 @@ def test_an_observation_is_the_body_and_then_its_command_on_the_way_to_its_goal(
     assert observations.shape == (2, 50) and observations.dtype == np.float32
     assert envs.observation_space.contains(observations)
     command = observations[:, 45:]
-    np.testing.assert_allclose(command[:, 0], [8.0 * 0.015, 0], atol=0.02)  # from the little motion of its start
+    np.testing.assert_allclose(command[:, 0], [4.0 * 0.015, 0], atol=0.02)  # from the little motion of its start
     for _ in range(10):
         observations, *_ = envs.step(still(2))
         np.testing.assert_array_equal(observations[:, 45:], approach(command, envs.goals, envs.body))
@@ -139,7 +139,7 @@ def test_an_observation_is_the_body_and_then_its_command_on_the_way_to_its_goal(
         np.testing.assert_array_equal(observations[:, :45], expected)
     np.testing.assert_array_equal(observations, envs.observe())
     np.testing.assert_allclose(command[1], [0, -0.4, 0, 0, 0], atol=1e-6)
-    assert 1.2 < command[0, 0] < 1.5
+    assert 0.6 < command[0, 0] < 0.75
 
 
 def test_the_reward_counts_the_command_that_was_observed():
