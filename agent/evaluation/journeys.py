@@ -110,7 +110,8 @@ def run_journeys(
     for _ in tqdm(range(round(JOURNEY_SECONDS / body.control_seconds)), desc="measure", unit="step", leave=False):
         step = rollout.step()
         found = zip(journeys, step.observation, _poses(envs.final_state), step.fell.tolist(), strict=True)
-        changed = any([journey.add(*each) for journey, *each in found])  # a list: every body counts the step
+        # A list, because every body counts the step.
+        changed = any([journey.add(seen, pose, fell) for journey, seen, pose, fell in found])
         if all(journey.rested for journey in journeys):
             break
         if changed:
