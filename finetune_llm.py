@@ -119,9 +119,10 @@ class Arguments(arguments.TrainingArguments):
 class Sources(NamedTuple):
     """What a run starts from."""
 
-    folders: dict[str, Path]  # of what it trains with, by argument
+    start: Path  # folder of the base model, or of the planner to continue from
+    dataset: Path | None
     parts: dict[str, Path]  # subfolder of the agent, as policy/humanoid -> folder to copy it from
-    upstream: dict[str, str]  # origins of both, for the provenance
+    upstream: dict[str, str]  # origins of all of them, for the provenance
 
 
 def main(args: Arguments) -> None:
@@ -135,8 +136,8 @@ def main(args: Arguments) -> None:
     metrics = begin(args, output, sources.upstream)
     process.wait_for_everyone()
 
-    planner = base_planner(args, sources)
-    rows = tokenized(planner, training_turns(args, sources))
+    planner = base_planner(args, sources.start)
+    rows = tokenized(planner, training_turns(args, sources.dataset))
     development = written.sentences("development", args.eval_examples)
     weights = train(args, planner, rows, Evaluation(args, planner, development[::2], metrics))
     if process.is_main_process:
@@ -152,47 +153,41 @@ def main(args: Arguments) -> None:
 
 
 def find_sources(args: Arguments) -> Sources:
-    """The folder of each artefact that the arguments name.
+    """The artefacts that the arguments name.
 
     Raises:
-        ValueError: one of them is missing or not what it should be.
+        ValueError: one of them is missing or not what it should be, or the outputs would replace something else.
     """
-    asked = {name: getattr(args, name) for name in (*START, "dataset", "decision_transformer") if getattr(args, name)}
-    if args.init_from:
-        asked.pop("base_model", None)
     with PartialState().main_process_first():
-        folders = {
-            name: base_folder(value, args.base_revision)
-            if name == "base_model"
-            else hub.folder(value, repo_type="dataset" if name == "dataset" else "model")
-            for name, value in asked.items()
-        }
+        start = hub.folder(args.init_from) if args.init_from else base_folder(args.base_model, args.base_revision)
+        dataset = hub.folder(args.dataset, repo_type="dataset") if args.dataset else None
+        transformer = hub.folder(args.decision_transformer) if args.agent_dir else None
         policies = [hub.folder(name) for name in args.policy]
-    base_model, agent = args.base_model, Path(args.agent_dir)
+    check_outputs(args, start)
+    parts = agent_parts(transformer, policies) if transformer else {}
+
+    upstream = record(args, "init_from" if args.init_from else "base_model", start, model_files(start))
+    if dataset:
+        upstream |= record(args, "dataset", dataset, data_files(dataset))
+    if transformer:
+        upstream["decision_transformer"] = hub.origin(args.decision_transformer, transformer)
+        upstream["policy"] = ", ".join(map(hub.origin, args.policy, policies))
+    return Sources(start, dataset, parts, upstream)
+
+
+def check_outputs(args: Arguments, start: Path) -> None:
+    """Raise ValueError if the outputs cannot be published, or would replace something else."""
+    base_model, output, agent = args.base_model, Path(args.output_dir).resolve(), Path(args.agent_dir)
     if args.init_from:
-        base_model = Planner.read_config(folders["init_from"], args.init_from)["base_model"]
+        base_model = Planner.read_config(start, args.init_from)["base_model"]
     if args.push_to_hub and base_model != PACKAGED and Path(base_model).is_dir():
         raise ValueError(f"base_model={base_model} is a local folder: give a Hub repo to publish an adapter for")
-    if args.init_from and Path(args.output_dir).resolve() == folders["init_from"].resolve():
+    if args.init_from and output == start.resolve():
         raise ValueError(f"init_from={args.init_from} would be overwritten: give another --output_dir")
-    if args.agent_dir and (Path(args.output_dir).resolve().is_relative_to(agent.resolve()) or not replaceable(agent)):
+    if args.agent_dir and (output.is_relative_to(agent.resolve()) or not replaceable(agent)):
         raise ValueError(
             f"agent_dir={agent} would be replaced, with all that is in it: give a new folder, or that of an agent"
         )
-    upstream = {
-        name: value if value == PACKAGED else hub.origin(value, folders[name]) for name, value in asked.items()
-    }
-    parts = {}
-    if args.agent_dir:
-        upstream["policy"] = ", ".join(map(hub.origin, args.policy, policies))
-        parts = {"decision_transformer": folders.pop("decision_transformer")}
-        parts |= policy_parts(policies, parts["decision_transformer"])
-    for name in START:
-        if name in folders:
-            upstream[f"{name}_sha256"] = runs.fingerprint(folders[name], model_files(folders[name]))
-    if args.dataset:
-        upstream["dataset_sha256"] = runs.fingerprint(folders["dataset"], data_files(folders["dataset"]))
-    return Sources(folders, parts, upstream)
 
 
 def replaceable(folder: Path) -> bool:
@@ -203,8 +198,8 @@ def replaceable(folder: Path) -> bool:
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
-def policy_parts(policies: list[Path], transformer: Path) -> dict[str, Path]:
-    """Subfolder of the agent -> policy to copy there, one for each robot of the transformer.
+def agent_parts(transformer: Path, policies: list[Path]) -> dict[str, Path]:
+    """Subfolder of the agent -> artefact to copy there: the transformer, and a policy for each of its robots.
 
     Raises:
         ValueError: there is not exactly one policy for each robot of the transformer, or an artefact is damaged.
@@ -216,7 +211,13 @@ def policy_parts(policies: list[Path], transformer: Path) -> dict[str, Path]:
             f"--policy names policies for {', '.join(found)}, and the transformer moves {', '.join(needed)}: give one "
             "policy for each of its robots"
         )
-    return {f"policy/{body}": folder for body, folder in zip(found, policies, strict=True)}
+    named = {f"policy/{body}": folder for body, folder in zip(found, policies, strict=True)}
+    return {"decision_transformer": transformer} | named
+
+
+def record(args: Arguments, name: str, folder: Path, files: list[Path]) -> dict[str, str]:
+    """Origin and content of the artefact in argument `name`, for the provenance."""
+    return {name: hub.origin(getattr(args, name), folder), f"{name}_sha256": runs.fingerprint(folder, files)}
 
 
 def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metrics | None:
@@ -246,31 +247,32 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
     return metrics
 
 
-def base_planner(args: Arguments, sources: Sources) -> Planner:
+def base_planner(args: Arguments, start: Path) -> Planner:
     """The language model, with the adapter of the planner to continue from. If there is none, `train` adds one."""
-    base_model, base_revision = args.base_model, args.base_revision
-    if not Path(base_model).is_dir():
-        base_model, _, after = base_model.partition("@")
-        base_revision = base_revision or after
     if args.init_from:
-        config = Planner.read_config(sources.folders["init_from"], args.init_from)
+        config = Planner.read_config(start, args.init_from)
         base_model, base_revision = config["base_model"], config["base_revision"]
-    folder = sources.folders.get("base_model") or base_folder(base_model, base_revision)
+        folder = base_folder(base_model, base_revision)
+    else:
+        base_model, base_revision, folder = args.base_model, args.base_revision, start
+        if not Path(base_model).is_dir():
+            base_model, _, after = base_model.partition("@")
+            base_revision = base_revision or after
     model = load_language_model(folder, base_model, quick_dtype(args.dtype, str(PartialState().device)))
     tokenizer = load_tokenizer(folder, base_model)
     planner = Planner(model, tokenizer, base_model=base_model, base_revision=base_revision, dtype=args.dtype)
     if args.init_from:
-        planner.model = PeftModel.from_pretrained(model, sources.folders["init_from"], is_trainable=True)
+        planner.model = PeftModel.from_pretrained(model, start, is_trainable=True)
         planner.model.peft_config["default"].base_model_name_or_path = str(folder)  # or PEFT searches the Hub for it
     return planner
 
 
-def training_turns(args: Arguments, sources: Sources) -> list[Turn]:
+def training_turns(args: Arguments, dataset: Path | None) -> list[Turn]:
     """The training examples, shuffled: sentences with their programs, and feedback."""
     turns = [Turn(READ, each.text, each.program) for each in written.sentences("train")] * args.written_epochs
     turns += [Turn(READ, each.text, each.program) for each in generator.examples(args.generated_examples, args.seed)]
-    if args.dataset:
-        outcomes = lessons.draw(sources.folders["dataset"], args.feedback_examples, args.seed)
+    if dataset:
+        outcomes = lessons.draw(dataset, args.feedback_examples, args.seed)
         turns += feedback_turns.examples(outcomes, args.seed)
     random.Random(args.seed).shuffle(turns)
     return turns

@@ -90,7 +90,7 @@ def test_it_writes_an_adapter_that_loads_and_prints_its_score(trained):
 
 def test_the_card_of_a_planner_names_its_base_and_the_sentences_it_was_measured_on(tmp_path):
     args = parse_arguments(Arguments, ["--output_dir", str(tmp_path), "--seed", "3"])
-    finetune_llm.finish(args, Sources({}, {}, {"base_model": "a/model"}), 200, {"exact": 0.5}, 0.0)
+    finetune_llm.finish(args, Sources(tmp_path, None, {}, {"base_model": "a/model"}), 200, {"exact": 0.5}, 0.0)
     text = " ".join((tmp_path / "README.md").read_text().split())
     for part in ("adapter on a/model.", "Shares of 200 development sentences", "| exact | 0.500 |", "Seed 3;"):
         assert part in text
@@ -138,7 +138,7 @@ def test_a_planner_goes_on_with_its_adapter_and_learns_feedback_from_a_dataset(t
 def test_feedback_turns_come_from_a_dataset(tmp_path):
     write_dataset(tmp_path)
     args = Arguments(written_epochs=0, generated_examples=4, feedback_examples=20, dataset=str(tmp_path))
-    turns = training_turns(args, Sources({"dataset": tmp_path}, {}, {}))
+    turns = training_turns(args, tmp_path)
     assert {turn.task for turn in turns} == set(TASKS)
 
 
@@ -190,8 +190,7 @@ def test_a_folder_of_other_things_is_not_replaced_by_an_agent(trained, tmp_path,
 
 
 def test_a_revision_in_the_name_of_a_base_model_is_recorded_apart(tmp_path):
-    sources = Sources({"base_model": write_base(tmp_path / "base")}, {}, {})
-    planner = finetune_llm.base_planner(Arguments(base_model="them/base@v1"), sources)
+    planner = finetune_llm.base_planner(Arguments(base_model="them/base@v1"), write_base(tmp_path / "base"))
     assert (planner.base_model, planner.base_revision) == ("them/base", "v1")
 
 
