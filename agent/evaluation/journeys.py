@@ -83,7 +83,7 @@ class Journey:
             self._rest_steps -= 1
             return False
         self._steps += 1
-        self.meters += math.sqrt((self._pose.x - before.x) ** 2 + (self._pose.y - before.y) ** 2)
+        self.meters += math.hypot(self._pose.x - before.x, self._pose.y - before.y)
         changed = self.pursuit.add(observation, fell)
         if len(self.pursuit.outcomes) > len(self.ends):
             self.ends.append(self.rest)
@@ -95,7 +95,7 @@ def _continued(before: Pose, now: Pose) -> Pose:
     a body where it was.
     """
     x, y, heading = (new if math.isfinite(new) else old for new, old in zip(now, before, strict=True))
-    return Pose(x, y, before.heading + (heading - before.heading + math.pi) % math.tau - math.pi)
+    return Pose(x, y, before.heading + wrap(heading - before.heading))
 
 
 def run_journeys(
