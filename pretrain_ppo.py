@@ -89,6 +89,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     kickstart_weight: float = option(
         0.0, "weight of a KL penalty toward the initial policy, on commands without a crouch or an arm pose"
     )
+    initial_share: float = option(0.0, "share of the weights of init_from in the policy that is evaluated and saved")
     widths: str = option("128,128,64", "pairs of units in each hidden layer of a new policy")
 
     total_steps: int = 20_000_000
@@ -125,7 +126,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         )
         if self.batch_size < 2:
             raise ValueError("num_envs=1 with rollout_steps=1 is one step per update: give more of either")
-        arguments.check_shares(self, "difficulty", "assist", "gamma", "gae_lambda")
+        arguments.check_shares(self, "difficulty", "assist", "gamma", "gae_lambda", "initial_share")
         self.curriculum  # noqa: B018  it checks its own numbers
         if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
             raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 128,128,64")
@@ -184,6 +185,8 @@ def main(args: Arguments) -> None:
         source = hub.folder(args.init_from) if args.init_from else None
     if args.start_crouch and not (source or args.resume):
         raise ValueError("--start_crouch changes a policy that can walk: give --init_from")
+    if args.initial_share and not (source or args.resume):
+        raise ValueError(f"initial_share={args.initial_share} is a share of a trained policy: give --init_from")
     checkpoint = Path(args.output_dir) / checkpoints.FOLDER
     found = checkpoints.find(args.output_dir, args, FREE) if args.resume else None
     progress: dict = runs.read_json(found / "progress.json") if found else {}
@@ -191,7 +194,7 @@ def main(args: Arguments) -> None:
     average_policy = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(args.average_decay))
     first_policy = copy.deepcopy(policy).requires_grad_(False)
     modules = {"policy": policy, "average": average_policy, "critic": critic}
-    if args.kickstart_weight:
+    if args.kickstart_weight or args.initial_share:
         modules["first"] = first_policy
     rates = (policy, args.learning_rate), (critic, args.critic_learning_rate)
     groups = [{"params": model.parameters(), "lr": rate} for model, rate in rates]
@@ -257,7 +260,7 @@ def main(args: Arguments) -> None:
             done = progress["step"] >= args.total_steps
             evaluated = done or progress["update"] % args.evaluate_every == 0
             if accelerator.is_main_process and evaluated:
-                averaged = cast(MotorPolicy, average_policy.module)
+                averaged = interpolate(cast(MotorPolicy, average_policy.module), first_policy, args.initial_share)
                 averaged.save_pretrained(Path(args.output_dir) / "last")
                 row |= keep_if_best(averaged, critic, args, progress)
             if accelerator.log_with:
@@ -497,6 +500,18 @@ def update(
 def compiled(function: Callable, device_type: str) -> Callable:
     """The function compiled to fused kernels; on a GPU launched as one CUDA graph."""
     return torch.compile(function, mode="reduce-overhead" if device_type == "cuda" else "default")
+
+
+@torch.no_grad()
+def interpolate(policy: MotorPolicy, first_policy: MotorPolicy, initial_share: float) -> MotorPolicy:
+    """A policy between the two: `initial_share` of its weights and statistics are those of `first_policy`. It may be
+    better than either (WiSE-FT: Wortsman et al., 2022, arXiv:2109.01903).
+    """
+    between = copy.deepcopy(policy)
+    first = first_policy.state_dict()
+    for name, value in between.state_dict().items():
+        value.lerp_(first[name], initial_share)
+    return between
 
 
 def average(accelerator: Accelerator, row: dict[str, float]) -> dict[str, float]:

@@ -51,6 +51,7 @@ TINY = {
 }
 
 NATIVE = {"reward": "native", "goal_conditioned": "false"}
+MODELS = "checkpoint/models.safetensors"
 
 
 def flags(**changes) -> list[str]:
@@ -318,7 +319,7 @@ def test_a_training_goes_on_from_a_policy_that_knows_no_heights_and_arms(tmp_pat
 
 
 def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):
-    kept, checkpoint = load_file(whole / "last/model.safetensors"), load_file(whole / "checkpoint/models.safetensors")
+    kept, checkpoint = load_file(whole / "last/model.safetensors"), load_file(whole / MODELS)
     for name, value in kept.items():
         assert torch.equal(value, checkpoint[f"average.module.{name}"]), name
     head = "network.head.even.weight"
@@ -375,6 +376,20 @@ def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, mo
     )
     assert 0 < moved < 0.1, "from there, not from anew"
     assert json.loads((folder / "provenance.json").read_text())["upstream"]["init_from"] == "blind"
+
+
+def test_the_policy_that_is_kept_may_lie_between_the_first_and_the_trained_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
+    MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8])).save_pretrained(tmp_path / "first")
+    pretrain_ppo.main(tiny(init_from=tmp_path / "first", output_dir=tmp_path / "run", initial_share=0.25))
+    kept, checkpoint = (load_file(tmp_path / "run" / name) for name in ("last/model.safetensors", MODELS))
+    for name, value in kept.items():
+        trained, first = checkpoint[f"average.module.{name}"], checkpoint[f"first.{name}"]
+        torch.testing.assert_close(value, 0.75 * trained + 0.25 * first)
+    head = "network.head.even.weight"
+    assert not torch.equal(checkpoint[f"average.module.{head}"], checkpoint[f"first.{head}"])
+    with pytest.raises(ValueError, match=r"initial_share=0.25 is a share of a trained policy: give --init_from"):
+        pretrain_ppo.main(tiny(output_dir=tmp_path / "new", initial_share=0.25))
 
 
 def test_the_native_reward_is_that_of_the_env_and_seen_in_the_world_s_frame(monkeypatch):
@@ -442,7 +457,7 @@ def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupt
     assert result.returncode == 0, result.stderr
 
     assert curves(tmp_path) == curves(whole)
-    for file in ("model.safetensors", "checkpoint/models.safetensors", "checkpoint/process_0.safetensors"):
+    for file in ("model.safetensors", MODELS, "checkpoint/process_0.safetensors"):
         assert (tmp_path / file).read_bytes() == (whole / file).read_bytes(), file
     progress = [json.loads((folder / "checkpoint/progress.json").read_text()) for folder in (whole, tmp_path)]
     assert progress[0] | {"seconds": 0} == progress[1] | {"seconds": 0}
