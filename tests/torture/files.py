@@ -76,8 +76,9 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
 
 def damage(tally: Tally, home: Path) -> None:
     """One bit, or the end, of a file of each kind of artefact; and of every YAML."""
-    rng = random.Random(0)
-    prepare(home)
+    rng, lengths = random.Random(0), [30] * 8
+    write_dataset(home / "dataset", episodes(lengths, zeros=False), lengths)
+    runs.seal(home / "dataset")
     agent = home / "agent"
     shutil.copytree(SHIPPED, agent)
     with runs.replacing(home / "checkpoint") as beside:
