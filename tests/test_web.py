@@ -460,13 +460,17 @@ def test_a_link_carries_an_instruction_that_waits_for_the_language_model(page, a
     expect(page.locator("#notice.refused")).to_contain_text("Load the language model")
 
 
+def check_that_it_is_labelled_and_fits(page: Page, width: int) -> None:
+    found = Axe().run(page).response["violations"]
+    assert not [(each["id"], each["nodes"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @needs_browser
 @pytest.mark.parametrize("width", [1280, 400])
 def test_everything_is_labelled_and_fits(page, width):
     page.set_viewport_size({"width": width, "height": 900})
-    found = Axe().run(page).response["violations"]
-    assert not [(each["id"], each["nodes"]) for each in found if each["impact"] in ("serious", "critical")]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    check_that_it_is_labelled_and_fits(page, width)
 
 
 @needs_browser
