@@ -34,7 +34,7 @@ TINY = {
     "collect_dataset": "--num_envs 4 --num_threads 1 --shard_steps 60 --num_steps 240",
     "train_decision_transformer": "--updates 2 --batch_size 4 --evaluation_episodes 1",
     "finetune_llm": (
-        "--written_epochs 0 --generated_examples 16 --per_device_train_batch_size 16 --eval_examples 5 "
+        "--written_epochs 0 --generated_examples 16 --per_device_train_batch_size 16 --eval_examples 2 "
         "--report_to none"
     ),
     "play": "",

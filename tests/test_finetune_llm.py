@@ -31,7 +31,7 @@ from finetune_llm import Arguments, Sources, lora, tokenized, training_turns
 
 TINY = [
     *("--dtype", "float32", "--written_epochs", "0", "--generated_examples", "32"),
-    *("--per_device_train_batch_size", "8", "--eval_examples", "10", "--eval_steps", "2", "--save_steps", "2"),
+    *("--per_device_train_batch_size", "8", "--eval_examples", "2", "--eval_steps", "2", "--save_steps", "2"),
     *("--report_to", "none", "--lora_rank", "2"),
 ]
 SHIPPED = "pretrained/agent"
