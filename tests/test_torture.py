@@ -4,6 +4,8 @@ import pytest
 from torture.rows import ROWS, run
 
 QUICK = {"damage", "not_numbers", "physics"}
+# As much work as the other rows: `--dist loadscope` gives the tests of a class to one process.
+HALF = QUICK | {"kill", "interrupt", "arguments"}
 
 
 @pytest.fixture(scope="module")
@@ -12,10 +14,24 @@ def home(tmp_path_factory):
     return tmp_path_factory.mktemp("torture")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ROWS]
-)
-def test_no_fault_loses_anything(name, home):
+def rows(names):
+    marked = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ROWS if name in names]
+    return pytest.mark.parametrize("name", marked)
+
+
+def check(name, home):
     tally = run(name, home, full=False)
     assert tally.tried > 0
     assert not tally.lost
+
+
+class TestOneHalf:
+    @rows(HALF)
+    def test_no_fault_loses_anything(self, name, home):
+        check(name, home)
+
+
+class TestOtherHalf:
+    @rows(ROWS.keys() - HALF)
+    def test_no_fault_loses_anything(self, name, home):
+        check(name, home)
