@@ -1,5 +1,6 @@
-"""What several tests start from: untrained planners, and a dataset of bodies that follow their commands."""
+"""What several tests start from: untrained planners and agents, and a dataset of bodies that follow their commands."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from agent.data import schema
 from agent.goals import GOAL_VERSION, Goal
 from agent.language.corpus.generator import examples
 from agent.language.planner import Planner
+from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
+from agent.motor_agent import MotorAgent
 from agent.simulation.curriculum import sample_commands
 
 EPISODES, STEPS = 40, 450
@@ -25,8 +29,9 @@ BODY = find_body("humanoid")
 CHAT_TEMPLATE = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>\n{% endfor %}<s>assistant\n"
 
 
-def small_tokenizer(chat: bool = True) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer, with or without a chat template."""
+@functools.cache
+def trained_tokenizer() -> str:
+    """A byte-level BPE tokenizer, as JSON."""
     tokenizer = Tokenizer(models.BPE())
     digits = pre_tokenizers.Split(Regex("[0-9]"), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
@@ -36,9 +41,13 @@ def small_tokenizer(chat: bool = True) -> PreTrainedTokenizerFast:
         vocab_size=700, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator((each.program for each in examples(300, seed=5)), trainer)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
-    )
+    return tokenizer.to_str()
+
+
+def small_tokenizer(chat: bool = True) -> PreTrainedTokenizerFast:
+    """The tokenizer, with or without a chat template."""
+    trained = Tokenizer.from_str(trained_tokenizer())
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=trained, bos_token="<s>", eos_token="</s>", pad_token="</s>")
     tokenizer.chat_template = CHAT_TEMPLATE if chat else None
     return tokenizer
 
@@ -57,6 +66,13 @@ def small_planner(chat: bool = True) -> Planner:
         initializer_range=0.5,
     )
     return Planner(LlamaForCausalLM(config), tokenizer)
+
+
+def small_agent(body: str = "humanoid", planner: Planner | None = None) -> MotorAgent:
+    """An untrained agent of a robot."""
+    config = GoalDecisionTransformerConfig(bodies=[body], hidden_size=16, n_layer=1, n_head=2)
+    policy = MotorPolicy(MotorPolicyConfig(widths=[8], body=body))
+    return MotorAgent([policy], GoalDecisionTransformer(config).eval(), planner or small_planner())
 
 
 def write_base(folder: Path) -> Path:

@@ -34,7 +34,7 @@ TRANSFORMER = [
 ]
 LANGUAGE = [
     *("--dtype", "float32", "--written_epochs", "0", "--generated_examples", "16", "--lora_rank", "2"),
-    *("--per_device_train_batch_size", "8", "--eval_examples", "5"),
+    *("--per_device_train_batch_size", "8", "--eval_examples", "2"),
 ]
 BASE = "them/base"  # a repo with the base language model, which the stages did not push
 ACT = """

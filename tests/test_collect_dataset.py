@@ -2,10 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from itertools import pairwise, product
 
@@ -14,7 +10,6 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from conftest import ROOT, run_script
 from datasets import load_dataset
 from pyarrow import parquet
 
@@ -331,24 +326,6 @@ def test_a_run_goes_on_with_its_policy_wherever_that_is(policy, tmp_path):
     assert len(schema.shard_paths(tmp_path / "out")) == 2
 
 
-def test_a_run_that_was_killed_leaves_whole_shards_and_goes_on(dataset, policy, tmp_path):
-    words = [word for name, value in (TINY | {"num_steps": 10**6}).items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "collect_dataset.py", "--policy", str(policy), "--output_dir", str(tmp_path), *words]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        while len(list(tmp_path.glob("data/*/file-*.parquet"))) < 2:
-            assert process.poll() is None, "the run ended by itself"
-            time.sleep(0.01)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    shards = schema.shard_paths(tmp_path)
-    assert {parquet.read_table(path).num_rows for path in shards} == {240}
-    collect(policy, tmp_path, resume=True, num_steps=240 * max(3, len(shards)))
-    schema.validate(tmp_path)
-    whole, resumed = columns_of(dataset), columns_of(tmp_path)
-    for name, values in whole.items():
-        np.testing.assert_array_equal(resumed[name][:720], values, err_msg=name)
-
-
 def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy, tmp_path):
     with pytest.raises(ValueError, match="3 shards already: give --resume"):
         collect(policy, dataset)
@@ -364,7 +341,6 @@ def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy, tmp_pat
     ("flags", "message"),
     [
         ([], "--policy is missing"),
-        (["--policy", "no/such/folder"], "no/such/folder is neither a folder nor a Hub repo"),
         (["--policy", "x", "--noise_levels", "0,loud"], "noise_levels='0,loud'"),
         (["--policy", "x", "--num_steps", "0"], "num_steps=0 must be at least 1"),
         (["--relabel", "x", "--policy", "y"], "give it without --policy, --proposals and --resume"),
@@ -388,10 +364,3 @@ def test_a_goal_blind_policy_is_refused(tmp_path):
 def test_proposals_that_are_not_there_are_refused(policy, tmp_path):
     with pytest.raises(ValueError, match="cannot read proposals=no/such"):
         collect(policy, tmp_path / "out", proposals="no/such")
-
-
-def test_the_script_exits_with_2_and_one_line_for_wrong_input(tmp_path):
-    result = run_script("collect_dataset.py", "--policy", tmp_path / "nothing", "--output_dir", tmp_path / "out")
-    assert result.returncode == 2
-    assert "nothing" in result.stderr.strip().splitlines()[-1]
-    assert "Traceback" not in result.stderr

@@ -23,10 +23,8 @@ from test_finetune_llm import write_base
 
 from agent import Goal, GoalProgram
 from agent.artefacts import arguments
-from agent.evaluation import suites
 from agent.feedback.proposals import write_programs
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
-from agent.simulation import video
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCHERS = ("python", "accelerate launch", "docker run")
@@ -36,12 +34,28 @@ TINY = {
     "collect_dataset": "--num_envs 4 --num_threads 1 --shard_steps 60 --num_steps 240",
     "train_decision_transformer": "--updates 2 --batch_size 4 --evaluation_episodes 1",
     "finetune_llm": (
-        "--written_epochs 0 --generated_examples 16 --per_device_train_batch_size 16 --eval_examples 5 "
+        "--written_epochs 0 --generated_examples 16 --per_device_train_batch_size 16 --eval_examples 2 "
         "--report_to none"
     ),
     "play": "",
     "evaluate": "--episodes 1 --num_threads 1",
     "publish": "",
+}
+# What the suites measure and a replay shows, much shorter.
+SHORT = {
+    "agent.evaluation.suites.EPISODE_SECONDS": 2.25,
+    "agent.evaluation.suites.MAX_EPISODE_STEPS": 150,
+    "agent.evaluation.suites.MINUTE": 10.5,
+    "agent.evaluation.suites.BEFORE_SECONDS": 0.3,
+    "agent.evaluation.suites.GOAL_SECONDS": 0.3,
+    "agent.evaluation.journeys.LINES": (Goal(vx=1.0, meters=0.5),),
+    "agent.evaluation.journeys.SQUARE": (Goal(vx=1.0, meters=0.5),),
+    "agent.evaluation.journeys.PLACES": 1,
+    "agent.evaluation.journeys.FURTHEST": 0.6,
+    "agent.feedback.trials.FURTHEST": 0.6,
+    "agent.feedback.trials.ENDS": {"seconds": (0.3, 0.6), "meters": (0.3, 0.6), "degrees": (10, 20)},
+    "agent.simulation.video.SCENES": [(Goal(vx=1.0), 0.3)],
+    "evaluate.PROPOSED": 2,
 }
 NO_FEEDBACK = "--dataset '' --feedback_examples 0"  # it needs longer episodes
 FEW = "tests/instructions/few.jsonl"  # instructions, in place of those that take minutes
@@ -56,10 +70,28 @@ ELSEWHERE = {
         )
         for suite in ("places", "postures", "adapt")
     },
+    **{
+        f"python evaluate.py {actor} --suite commands": (
+            "test_evaluate.py::test_the_commands_suite_has_a_row_per_command_and_a_mean"
+        )
+        for actor in ("--actor transformer", "--agent pretrained/agent --actor policy")
+    },
+    **{
+        f"python play.py {flags}--parse_only": (
+            "test_chain.py::test_a_sentence_is_read_by_the_agent_of_a_name_and_a_revision"
+        )
+        for flags in ("", "--agent pretrained/agent ")
+    },
     "python play.py --agent runs/agent": "test_docs.py::test_a_command_does_what_it_says",
-    'python play.py --instruction "walk forward 2 metres" --feedback': (
-        "test_play.py::test_a_shove_and_its_correction_become_a_strip_of_frames"
-    ),
+    **{
+        f"python play.py {flags}": (
+            "test_play.py::test_a_walk_with_a_shove_and_feedback_becomes_a_video_that_plays_everywhere_and_a_strip"
+        )
+        for flags in (
+            '--agent pretrained/agent --instruction "walk forward for 2 seconds" --video',
+            '--instruction "walk forward 2 metres" --feedback',
+        )
+    },
     "make test": ".ci/run",  # and test-all
     "make torture": "test_torture.py::test_no_fault_loses_anything",
     'python -c "from agent.artefacts import runs; runs.seal(': (
@@ -72,7 +104,7 @@ ELSEWHERE = {
         "test_play.py::test_the_viewer_takes_instructions_from_the_terminal"
     ),
     "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml pretrain_ppo.py": (
-        "test_launch.py::test_two_processes_train_a_policy_on_the_bodies_of_both"
+        "test_launch.py::test_two_machines_train_a_policy_on_the_bodies_of_both"
     ),
     "ACCELERATE_USE_CPU=true accelerate launch --config_file configs/accelerate/two_cpu.yaml collect_dataset.py": (
         "test_launch.py::test_two_processes_collect_what_one_does"
@@ -135,7 +167,8 @@ def lines_to_run() -> list[tuple[str, ...]]:
     typed += [command for _, command in commands() if not begins(command, ELSEWHERE | NOT_RUN)]
     words = [shlex.split(line) for line in typed if re.match(r"(python|accelerate launch) \w+\.py ", line)]
     lines = [tuple(line[2 if line[0] == "accelerate" else 1 :]) for line in words]
-    return sorted(dict.fromkeys(lines), key=lambda line: [*TINY].index(Path(line[0]).stem))
+    lines = {frozenset(" ".join(line).split(" --")): line for line in lines}  # in whatever order its flags are
+    return sorted(lines.values(), key=lambda line: [*TINY].index(Path(line[0]).stem))
 
 
 def anchors(page: Path) -> set[str]:
@@ -200,30 +233,36 @@ def test_a_command_does_what_it_says(line, clone, monkeypatch, server):
     flags = [*line, *TINY[name].split()]
     if name == "finetune_llm":
         flags += shlex.split(NO_FEEDBACK) + ["--base_model", "base"] * ("--init_from" not in flags)
-    if "--video" in flags:
+    if {"--video", "--strip"} & set(flags):
         flags += ["--instruction", "walk forward for half a second"]
+    if "--shove_at" in flags:
+        flags += ["--shove_at", "0.3"]
     if "--instructions_file" in flags:
         flags += ["--instructions_file", FEW]
     monkeypatch.chdir(clone)
     monkeypatch.setattr(sys, "argv", flags)
-    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 150)
-    monkeypatch.setattr(suites, "MINUTE", 10.5)
-    monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)
-    monkeypatch.setattr("evaluate.PROPOSED", 4)
-    monkeypatch.setattr(video, "SCENES", [(Goal(vx=1.0), 0.3)])
+    for constant, value in SHORT.items():
+        monkeypatch.setattr(constant, value)
     script = importlib.import_module(name)
     gc.collect()  # the lock that a run before, in this process, has on its folder
     with pytest.raises(SystemExit) as exited:
         arguments.run(script.main, script.Arguments)
     assert exited.value.code == 0
-    made = [
-        flags[flags.index(flag) + 1] for flag in ("--output_dir", "--video", "--report", "--json") if flag in flags
-    ]
+    outputs = ("--output_dir", "--video", "--strip", "--report", "--json")
+    made = [flags[flags.index(flag) + 1] for flag in outputs if flag in flags]
     assert all((clone / path).exists() for path in made)
     assert name != "publish" or server.repo(flags[flags.index("--push_to_hub") + 1]).private
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+def pages_with_python():
+    """Each page that has some; those that load a planner take longer."""
+    for page in PAGES:
+        if code := "\n".join(blocks(page, "python")):
+            slow = bool(re.search("MotorAgent|Planner", code))
+            yield pytest.param(page, marks=[pytest.mark.slow] * slow, id=page.stem)
+
+
+@pytest.mark.parametrize("page", pages_with_python())
 def test_the_python_of_a_page_runs(page, monkeypatch):
     code = compile("\n".join(blocks(page, "python")), page.name, "exec")
     if str(page.relative_to(ROOT)) not in PYTHON_NOT_RUN:

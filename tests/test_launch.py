@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from samples import write_base
 from test_chain import DATASET, LANGUAGE, PPO
 
+import collect_dataset
+from agent.artefacts.arguments import parse_arguments
 from agent.data import schema
 from agent.language.base_model import ADAPTER_WEIGHTS
 from agent.language.planner import Planner
@@ -35,8 +37,20 @@ def launch(*command, config="two_cpu", **environment):
 
 
 @pytest.mark.slow
-def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
-    launch("pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path, ACCELERATE_USE_CPU="true")
+def test_two_machines_train_a_policy_on_the_bodies_of_both(tmp_path):
+    """Each starts its own launcher, with its rank and the address of the first; here both are this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+
+    def machine(rank: str) -> None:
+        place = ("--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
+        flags = (*place, "--num_processes", "2", "--mixed_precision", "no")
+        script = ("pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path)
+        launch(*flags, *script, config="multi_node", ACCELERATE_USE_CPU="true")
+
+    with ThreadPoolExecutor() as machines:
+        list(machines.map(machine, "01"))
     MotorPolicy.from_pretrained(tmp_path)
     assert {path.name for path in (tmp_path / "checkpoint").glob("process_*")} == {
         "process_0.safetensors",
@@ -51,32 +65,12 @@ def test_two_processes_train_a_policy_on_the_bodies_of_both(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_machines_train_a_policy_together(tmp_path):
-    """Each starts its own launcher, with its rank and the address of the first; here both are this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-
-    def machine(rank: str) -> None:
-        place = ("--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
-        flags = (*place, "--num_processes", "2", "--mixed_precision", "no")
-        script = ("pretrain_ppo.py", *PPO, *QUIET, "--output_dir", tmp_path)
-        launch(*flags, *script, config="multi_node", ACCELERATE_USE_CPU="true")
-
-    with ThreadPoolExecutor() as machines:
-        list(machines.map(machine, "01"))
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert rows[0]["step"] == 2 * 4 * 16, "a rollout is that of both"
-    assert "Seed 0; 2 processes;" in (tmp_path / "README.md").read_text()
-
-
-@pytest.mark.slow
 def test_two_processes_collect_what_one_does(tmp_path):
     policy, one, two = (tmp_path / name for name in ("policy", "one", "two"))
     MotorPolicy(MotorPolicyConfig(widths=[16, 8])).save_pretrained(policy)
-    command = ("collect_dataset.py", *DATASET, "--policy", policy, "--num_steps", "480")
-    assert run_script(*command, "--output_dir", one).returncode == 0
-    launch(*command, "--output_dir", two, ACCELERATE_USE_CPU="true")
+    flags = (*DATASET, "--policy", str(policy), "--num_steps", "480", "--output_dir")
+    collect_dataset.main(parse_arguments(collect_dataset.Arguments, [*flags, str(one)]))
+    launch("collect_dataset.py", *flags, two, ACCELERATE_USE_CPU="true")
     schema.validate(two)
     (alone, alone_two), (first, second) = schema.read_shards(one), schema.read_shards(two)
     for name in alone:

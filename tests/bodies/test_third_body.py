@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 from datasets import load_dataset
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
 import collect_dataset
@@ -113,7 +114,10 @@ def test_its_servos_hold_the_rest_pose_and_move_to_targets_relative_to_it():
 def test_its_env_is_one_of_gymnasium():
     env = make_env("biped", max_episode_steps=30)
     check_env(env.unwrapped, skip_render_check=True)
-    assert gymnasium.make(env.spec).spec == env.spec
+    again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()))
+    assert again.spec == env.spec and again.unwrapped.body is BIPED
+    envs = gymnasium.make_vec(env.spec.id, num_envs=2, vectorization_mode="vector_entry_point", num_threads=1)
+    assert envs.unwrapped.body is BIPED
     assert env.spec.id == "agent/BipedGoal-v0" and env.action_space.high.max() == np.float32(0.6)
 
 
@@ -149,6 +153,7 @@ def chain(biped, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     for module in (suites, train_decision_transformer):
         patch.setattr(module, "COMMANDS", ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0)))  # that they evaluate
+    patch.setattr(suites, "EPISODE_SECONDS", 2.0)
     patch.setattr(collect_dataset, "FILM_SECONDS", 0.4)
     common = {"report_to": "none", "seed": 1}
     pretrain_ppo.main(

@@ -83,7 +83,7 @@ def datasets_and_contexts(draw):
 @given(datasets_and_contexts())
 def test_a_window_holds_consecutive_steps_of_one_episode_and_trains_those_of_its_goal(case):
     steps, context, seed = case
-    first = sample_windows(np.random.default_rng(seed), steps, 32, context)
+    first = sample_windows(np.random.default_rng(seed), steps, 8, context)
     window = take_windows(steps, steps.returns_to_go(4), first, context)
     for begin, *parts in zip(first, *window.values(), strict=True):
         one = dict(zip(window, parts, strict=True))

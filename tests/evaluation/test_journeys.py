@@ -1,5 +1,6 @@
 """Places, lines and the way back, with a body that goes exactly where it is told: no physics."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,8 +73,11 @@ class Still(Obedient):
 
 
 @pytest.mark.slow
-def test_a_body_that_stands_keeps_no_line_and_walks_no_square():
-    _, line, *_, square = measure_places(Still(), episodes=1, seed=0)["rows"]
+def test_a_body_that_stands_keeps_no_line_and_walks_no_square(monkeypatch):
+    monkeypatch.setattr(journeys, "PLACES", 1)
+    monkeypatch.setattr(journeys, "LINES", (Goal(1.0, meters=1),))
+    monkeypatch.setattr(journeys, "SQUARE", journeys.SQUARE[:2])
+    _, line, _, square = measure_places(Still(), episodes=1, seed=0)["rows"]
     assert line["kept"] == square["reached"] == 0.0
 
 
@@ -90,6 +94,7 @@ def test_a_journey_is_measured_at_the_end_of_each_goal_and_at_rest():
 
 def test_a_body_that_does_as_it_is_told_reaches_every_place_and_keeps_every_line(monkeypatch):
     monkeypatch.setattr(journeys, "PLACES", 4)
+    monkeypatch.setattr(journeys, "LINES", tuple(replace(line, meters=2) for line in journeys.LINES))
     found = measure_places(Obedient(), episodes=2, seed=0)
     places, *lines, home, square = found["rows"]
     assert places["reached"] == home["reached"] == square["reached"] == 1.0

@@ -22,11 +22,11 @@ def test_lessons_hold_goals_that_were_met_and_missed_in_many_ways(folder):
     assert len(found) == 200
     assert 0.3 < causes["met"] / 200 < 0.6
     assert {"met", "fall", "end", "speed"} <= set(causes)
-    assert found == lessons.draw(folder, 200, seed=0) != lessons.draw(folder, 200, seed=1)
+    assert found[:20] == lessons.draw(folder, 20, seed=0) != lessons.draw(folder, 20, seed=1)
 
 
 def test_what_is_held_out_is_of_other_episodes(folder):
-    held_out, trained = (lessons.draw(folder, 100, seed=0, held_out=each) for each in (True, False))
+    held_out, trained = (lessons.draw(folder, 50, seed=0, held_out=each) for each in (True, False))
     assert not {each.velocity for each in held_out} & {each.velocity for each in trained}
 
 

@@ -1,6 +1,8 @@
 """Loading a language model and its adapter: nothing that is not what it says it is."""
 
+import copy
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,14 +15,20 @@ from agent.language import base_model
 from agent.language.base_model import ADAPTER, INSTALL, load_language_model, load_tokenizer, merge_adapter
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder, planner = tmp_path_factory.mktemp("saved"), small_planner()
+    planner.model.save_pretrained(folder / "base")
+    planner.tokenizer.save_pretrained(folder / "base")
+    with_adapter(planner, "base").save_pretrained(folder / "adapter")
+    (folder / "adapter" / "manifest.json").unlink()
+    return folder
+
+
 @pytest.fixture
-def adapted(tmp_path):
+def adapted(saved, tmp_path):
     """Folders of a base model and of an adapter for it."""
-    planner = small_planner()
-    planner.model.save_pretrained(tmp_path / "base")
-    planner.tokenizer.save_pretrained(tmp_path / "base")
-    with_adapter(planner, str(tmp_path / "base")).save_pretrained(tmp_path / "adapter")
-    (tmp_path / "adapter" / "manifest.json").unlink()
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     return tmp_path / "base", tmp_path / "adapter"
 
 
@@ -36,11 +44,12 @@ def test_a_merged_adapter_changes_the_model_and_is_finite(adapted):
 @pytest.mark.parametrize("scale", ["r", "root of r"])
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_an_adapter_is_merged_as_peft_merges_it(architecture, scale, tmp_path):
+    model = small_planner().model
+    if architecture == "gpt2":
+        model = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=2))
+
     def base():
-        torch.manual_seed(0)
-        if architecture == "llama":
-            return small_planner().model
-        return GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=2))
+        return copy.deepcopy(model)
 
     settings = LoraConfig(
         r=3,

@@ -217,15 +217,6 @@ def test_a_goal_without_a_command_is_refused(policy):
         policy.prompt(Goal.to(1.0))
 
 
-def test_a_policy_of_another_vocabulary_is_refused_with_both_versions(policy, tmp_path):
-    policy.save_pretrained(tmp_path)
-    (tmp_path / runs.MANIFEST).unlink()
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | {"goal_version": "0"}))
-    with pytest.raises(ValueError, match=f"uses goal vocabulary 0, but this code uses {GOAL_VERSION}"):
-        MotorPolicy.from_pretrained(tmp_path)
-
-
 def test_statistics_of_parts_are_those_of_the_whole(policy):
     fresh = MotorPolicy(MotorPolicyConfig(widths=(16, 8)))
     observations = torch.randn(300, 45) * torch.linspace(0.1, 3, 45) + torch.linspace(-2, 2, 45)

@@ -27,15 +27,10 @@ EVERYONE = np.arange(5000)
 @pytest.mark.parametrize("difficulty", [0.0, 0.3, 1.0])
 def test_sampled_commands_lie_inside_the_trained_region(difficulty):
     commands = sample_commands(RNG(0), 5000, HUMANOID, difficulty).astype(float)
-    assert max(HUMANOID.reach(command) for command in commands) <= 1 + 1e-6
+    assert HUMANOID.reach(commands).max() <= 1 + 1e-6
     assert commands[:, 0].max() <= 1.2 + (3.0 - 1.2) * difficulty + 1e-6
     assert 0.07 < (np.abs(commands).max(1) == 0).mean() < 0.13, "a tenth is standing"
     np.testing.assert_allclose(commands[:, 1:].mean(0), 0, atol=0.03)
-
-
-def test_the_same_seed_samples_the_same_commands():
-    first, again = (sample_commands(RNG(7), 50, HUMANOID) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
 
 
 @pytest.mark.parametrize(("difficulty", "fastest"), [(0.0, 1.2), (1.0, 3.0)])

@@ -61,7 +61,7 @@ def roll(envs: GoalVectorEnv, actions: np.ndarray) -> list[np.ndarray]:
     return [np.column_stack([o, r, a, b, *info.values()]) for o, r, a, b, info in steps]
 
 
-def test_the_same_actions_give_the_states_of_humanoid_v5_over_a_thousand_steps_with_restarts():
+def test_the_same_actions_give_the_states_of_humanoid_v5_over_many_restarts():
     bodies, seed = 2, 11
     envs = make_vector_env(bodies, num_threads=2, reward="native")
     envs.reset(seed=seed)
@@ -69,7 +69,7 @@ def test_the_same_actions_give_the_states_of_humanoid_v5_over_a_thousand_steps_w
     for index, native in enumerate(natives):
         native.reset(seed=seed + index)
     restarts = 0
-    for step, actions in enumerate(actions_for(0, 1000, bodies)):
+    for step, actions in enumerate(actions_for(0, 300, bodies)):
         _, rewards, terminated, truncated, info = envs.step(actions)
         for index, native in enumerate(natives):
             _, reward, native_terminated, native_truncated, native_info = native.step(actions[index])
@@ -84,7 +84,7 @@ def test_the_same_actions_give_the_states_of_humanoid_v5_over_a_thousand_steps_w
                 native.reset()
                 restarts += 1
                 np.testing.assert_allclose(envs.state.qpos[index], data.qpos, rtol=0, atol=1e-9)
-    assert restarts > 50
+    assert restarts > 15
 
 
 def test_in_the_frame_of_the_world_bodies_observe_what_humanoid_v5_does():
@@ -461,17 +461,17 @@ def test_a_body_put_into_a_state_forgets_its_past():
 @pytest.mark.parametrize("curriculum", [None, EVERYTHING], ids=["given goals", "curriculum"])
 @pytest.mark.parametrize("reward", ["goal", "native"])
 def test_a_saved_state_continues_bit_for_bit_in_another_env(curriculum, reward):
-    settings = {"max_episode_steps": 70, "curriculum": curriculum, "reward": reward}
+    settings = {"max_episode_steps": 25, "curriculum": curriculum, "reward": reward}
     envs = make_vector_env(3, 2, **settings)
     envs.reset(seed=0, options={} if curriculum else {"goal": Goal(1.0)})
-    roll(envs, actions_for(4, 50, 3))
+    roll(envs, actions_for(4, 20, 3))
     envs.push(np.array([0]), np.array([[0.2, 0.1]]))
     saved = envs.state_dict()
-    observed, expected = envs.observe(), roll(envs, actions_for(5, 100, 3))
+    observed, expected = envs.observe(), roll(envs, actions_for(5, 50, 3))
     other = make_vector_env(3, 1, **settings)
     other.reset(seed=99)
     np.testing.assert_array_equal(other.load_state_dict(saved), observed)
-    np.testing.assert_array_equal(roll(other, actions_for(5, 100, 3)), expected)
+    np.testing.assert_array_equal(roll(other, actions_for(5, 50, 3)), expected)
     for name, value in other.state_dict().items():
         np.testing.assert_array_equal(value, envs.state_dict()[name], err_msg=name)
 

@@ -11,10 +11,11 @@ import mujoco
 import numpy as np
 import torch
 from accelerate import Accelerator
+from samples import small_agent
 
 import pretrain_ppo
 from agent.artefacts.arguments import parse_arguments
-from agent.bodies import BODIES, Body, find_body
+from agent.bodies import BODIES
 from agent.feedback.trials import random_goal
 from agent.motor_agent import MotorAgent
 from agent.simulation import physics as simulation
@@ -40,7 +41,7 @@ def not_numbers(tally: Tally, home: Path) -> None:
 
 def refused(tally: Tally, rng: np.random.Generator, name: str) -> None:
     """What envs and actors of a robot do with numbers that are not finite."""
-    agent, env, envs = MotorAgent.from_pretrained(SHIPPED, body=name), make_env(name), make_vector_env(3, 1, name)
+    agent, env, envs = small_agent(name), make_env(name), make_vector_env(3, 1, name)
     body = agent.body
     env.reset(seed=0)
     envs.reset(seed=0)
@@ -156,24 +157,26 @@ def life(tally: Tally, home: Path) -> None:
     sentence.
     """
     torch.set_num_threads(1)
+    agent = MotorAgent.from_pretrained(SHIPPED)
     for name in BODIES:
-        lives(tally, find_body(name))
+        agent.transformer.select_body(name)
+        lives(tally, agent)
 
 
-def lives(tally: Tally, body: Body) -> None:
-    rng = np.random.default_rng(0)
-    steps = round(HOURS * 3600 / body.control_seconds / CROWD) if tally.full else 40
-    every = steps * CROWD // PROMPTS if tally.full else 4
-    agent = MotorAgent.from_pretrained(SHIPPED, body=body.name)
-    envs = make_vector_env(CROWD, 1, body.name, max_episode_steps=steps + 1, training_model=True)
+def lives(tally: Tally, agent: MotorAgent) -> None:
+    """The life of the robot that the agent moves."""
+    rng, body, crowd = np.random.default_rng(0), agent.body, tally.often(CROWD, 50)
+    steps = round(HOURS * 3600 / body.control_seconds / crowd) if tally.full else 40
+    every = steps * crowd // PROMPTS if tally.full else 4
+    envs = make_vector_env(crowd, 1, body.name, max_episode_steps=steps + 1, training_model=True)
     observations, _ = envs.reset(seed=0)
     agent.reset()
     memory, seconds, falls = [], [], 0
     for step in range(steps):
         begin = time.perf_counter()
         if step % every == 0:
-            agent.prompt([random_goal(rng, body) for _ in range(CROWD)])
-            tally.tried += CROWD
+            agent.prompt([random_goal(rng, body) for _ in range(crowd)])
+            tally.tried += crowd
         if step % (every * 20) == 0:
             agent.parse(f"walk forward for {rng.integers(1, 60)} seconds, then turn left")
         actions = agent.act(observations)
@@ -193,8 +196,8 @@ def lives(tally: Tally, body: Body) -> None:
         late < 1.25 * early or not tally.full, f"a step took {early * 1e3:.1f} ms, and later {late * 1e3:.1f} ms"
     )
     tally.notes.append(
-        f"{body.name}: {steps * CROWD * body.control_seconds / 3600:.1f} h; {growth:+.2f} MB in the second half; "
-        f"{CROWD} bodies act in {early * 1e3:.1f} ms, in the second half {late * 1e3:.1f} ms; {falls} falls"
+        f"{body.name}: {steps * crowd * body.control_seconds / 3600:.1f} h; {growth:+.2f} MB in the second half; "
+        f"{crowd} bodies act in {early * 1e3:.1f} ms, in the second half {late * 1e3:.1f} ms; {falls} falls"
     )
 
 

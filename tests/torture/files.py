@@ -76,8 +76,9 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
 
 def damage(tally: Tally, home: Path) -> None:
     """One bit, or the end, of a file of each kind of artefact; and of every YAML."""
-    rng = random.Random(0)
-    prepare(home)
+    rng, lengths = random.Random(0), [30] * 8
+    write_dataset(home / "episodes", episodes(lengths, zeros=False), lengths)
+    runs.seal(home / "episodes")
     agent = home / "agent"
     shutil.copytree(SHIPPED, agent)
     with runs.replacing(home / "checkpoint") as beside:
@@ -85,7 +86,7 @@ def damage(tally: Tally, home: Path) -> None:
         for name in ("models.safetensors", "process_0.safetensors", "progress.json"):
             (beside / name).write_bytes(rng.randbytes(2000))
     loads = [(agent / part, kind.from_pretrained) for part, kind in LOADERS.items()]
-    loads += [(agent, MotorAgent.from_pretrained), (home / "dataset", runs.check), (home / "checkpoint", runs.newest)]
+    loads += [(agent, MotorAgent.from_pretrained), (home / "episodes", runs.check), (home / "checkpoint", runs.newest)]
     for folder, load in loads:
         files = [folder / name for name in (*runs.read_manifest(folder), runs.MANIFEST)]
         for _ in range(tally.often(250, 4)):

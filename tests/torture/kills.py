@@ -16,9 +16,10 @@ PATIENCE = 60.0  # seconds in which a run that was asked to stop must have saved
 LONGEST = 8.0  # seconds until a kill
 
 
-def whole_run(stage: Stage, folder: Path) -> tuple[dict[str, str], float]:
+@functools.cache
+def whole_run(stage: Stage) -> tuple[dict[str, str], float]:
     """What an uninterrupted run makes, and how many seconds it takes."""
-    begin = time.monotonic()
+    folder, begin = stage.home / f"{stage.script}_whole", time.monotonic()
     code, line = stage.run(folder)
     assert code == 0, f"{stage.script}: {line}"
     return stage.result(folder), time.monotonic() - begin
@@ -32,7 +33,7 @@ def kill(tally: Tally, home: Path) -> None:
     rng = random.Random(0)
     amid = 0
     for stage in prepare(home):
-        expected, seconds = whole_run(stage, home / f"{stage.script}_whole")
+        expected, seconds = whole_run(stage)
         folder, before, kills, wanted = home / f"{stage.script}_killed", 0, 0, tally.often(55, 2)
         while True:
             last = kills == wanted
@@ -75,7 +76,7 @@ def interrupt(tally: Tally, home: Path) -> None:
     rng = random.Random(1)
     slowest = 0.0
     for stage in prepare(home):
-        expected, seconds = whole_run(stage, home / f"{stage.script}_uninterrupted")
+        expected, seconds = whole_run(stage)
         folder, before = home / f"{stage.script}_interrupted", 0
         for number in [signal.SIGTERM, signal.SIGINT] * tally.often(4, 1):
             twice = rng.random() < 0.3

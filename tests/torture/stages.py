@@ -39,7 +39,7 @@ FLAGS = {
     },
     "finetune_llm": {
         **{"dtype": "float32", "written_epochs": 0, "generated_examples": 64, "per_device_train_batch_size": 8},
-        **{"eval_examples": 10, "eval_steps": 100, "save_steps": 1, "report_to": "none", "lora_rank": 2},
+        **{"eval_examples": 2, "eval_steps": 100, "save_steps": 1, "report_to": "none", "lora_rank": 2},
     },
 }
 

@@ -37,8 +37,10 @@ def instructions(tally: Tally, home: Path) -> None:
     words = st.lists(st.sampled_from(pieces))
     texts = st.one_of(st.text(), words.map(" ".join), st.sampled_from(HOSTILE))
 
+    count = tally.often(40, 12)  # at once
+
     @settings(QUIET, max_examples=tally.often(40, 2))
-    @hypothesis.given(st.lists(texts, min_size=40, max_size=40))
+    @hypothesis.given(st.lists(texts, min_size=count, max_size=count))
     def tried(batch: list[str]) -> None:
         for agent in agents:
             for text, program in zip(batch, agent.planner.parse_batch(batch), strict=True):

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from agent.language.corpus import phrases
 
 TABLES = {name: table for topic in (*phrases.TOPICS, "refusals") for name, table in vars(phrases.read(topic)).items()}
@@ -21,9 +19,8 @@ def templates(value):
             yield from templates(each)
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_brackets_are_balanced(name):
-    for text in templates(TABLES[name]):
+def test_brackets_are_balanced():
+    for text in templates(list(TABLES.values())):
         depth = 0
         for character in text:
             depth += {"[": 1, "]": -1}.get(character, 0)
