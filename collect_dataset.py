@@ -490,7 +490,7 @@ def finish(args: Arguments, folder: Path, seconds: float) -> None:
     cards.write_card(
         folder,
         cards.RELABELED_DATASET if args.relabel else goals,
-        cards.dataset_data(env_id(body.name)),
+        cards.dataset_data(env_id(body.name), body.name),
         name=args.push_to_hub or folder.name,
         env_id=env_id(body.name),
         milliseconds=1000 * body.control_seconds,

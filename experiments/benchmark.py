@@ -16,7 +16,7 @@ libraries.
 The programs take turns in short slices, so that noise of the machine affects all of them alike. A ratio is the median
 over the rounds of the ratios within one round.
 
-Shapes: N = 64 bodies, A = 17 action.
+Shapes: N = 64 bodies, A = 17 actions.
 """
 
 import multiprocessing

@@ -44,6 +44,7 @@ PUBLISHED: dict[str, tuple[float | None, float, str]] = {
     "JAT's expert (v4)": (None, 6_281, "arXiv 2402.09844"),
     "Sample-Factory PPO (v4)": (10.0, 5_439, "samplefactory.dev"),
 }
+LABEL_SPACING = 450  # of returns, between the labels of published points
 Row = dict[str, float]
 
 
@@ -159,13 +160,17 @@ def draw(curves: dict[str, list[list[Row]]]) -> None:
                 axis.plot(places, values, marker=".", color=f"C{color}", label=None if seed else f"{name} (v5)")
         axis.set(xlabel=title)
         axis.grid(alpha=0.3)
-    for name, (steps, value, source) in PUBLISHED.items():
+    label_at, right = 0.0, 10.5
+    axes[1].set_xlim(right=right)
+    for name, (steps, value, source) in sorted(PUBLISHED.items(), key=lambda item: item[1][1]):
         if steps is None:
             axes[1].axhline(value, color="gray", linestyle=":", linewidth=0.8)
         else:
             axes[1].plot(steps, value, "k*")
-        place = (steps or axes[1].get_xlim()[1] / 2, value)
-        axes[1].annotate(f"{name}, {source}", place, xytext=(4, 2), textcoords="offset points", fontsize=7)
+        label_at = max(value, label_at + LABEL_SPACING)
+        line = {"arrowstyle": "-", "color": "gray", "linewidth": 0.5}
+        text = f" {name}, {source}"
+        axes[1].annotate(text, (steps or right, value), (right, label_at), fontsize=7, va="center", arrowprops=line)
     axes[0].set(ylabel=f"return of {EPISODES} episodes, deterministic")
     axes[0].legend()
     figure.savefig(ROOT / "docs" / "native_returns.png", dpi=80)

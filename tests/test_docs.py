@@ -28,6 +28,7 @@ from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCHERS = ("python", "accelerate launch", "docker run")
+INLINE = ("python", "accelerate launch", "make", "pip install", "pytest", "PYTHONPATH=.")  # commands within a sentence
 # Script -> flags with which it has little to do, in the order in which the scripts need one another.
 TINY = {
     "pretrain_ppo": "--num_envs 4 --num_threads 1 --rollout_steps 16 --total_steps 64 --minibatch_size 32 --epochs 1",
@@ -94,6 +95,8 @@ ELSEWHERE = {
     },
     "make test": ".ci/run",  # and test-all
     "make torture": "test_torture.py::test_no_fault_loses_anything",
+    "pytest tests/test_torture.py": ".ci/run",
+    "pytest tests/bodies/test_body.py": ".ci/run",
     'python -c "from agent.artefacts import runs; runs.seal(': (
         "artefacts/test_runs.py::test_a_file_that_was_changed_on_purpose_is_taken_once_the_folder_is_sealed_anew"
     ),
@@ -124,6 +127,10 @@ NOT_RUN = {
     "PYTHONPATH=. python experiments/teach_arms.py": "five minutes; tests/bodies/test_teach_arms.py trains a tiny one",
     "PYTHONPATH=. python experiments/held_out_feedback.py": "minutes, and a dataset of a million steps",
     "make benchmark": "minutes on an idle machine, and packages of peers",
+    "make baselines": "more than ten minutes",
+    "make ablations": "an hour and a half",
+    "make stages": "three hours",
+    "PYTHONPATH=. python experiments/native_returns.py": "75 minutes, and packages of peers",
     "python experiments/page_speed.py": "it wants an idle machine; test_web.py visits the same page",
     "PYTHONPATH=. python experiments/page_sentences.py": "minutes; test_web.py compares a few sentences",
     "python experiments/page_suite.py": (
@@ -147,7 +154,7 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
         lines = "\n".join(blocks(page, "bash")).replace("\\\n", " ").splitlines()
-        inline = re.findall(r"`((?:python|accelerate launch) [^`]+)`", page.read_text())
+        inline = re.findall(rf"`((?:{'|'.join(INLINE)}) [^`]+)`", page.read_text())
         found += [(str(page.relative_to(ROOT)), line.split("  # ")[0].strip()) for line in [*lines, *inline]]
     for script in sorted(ROOT.glob("*.py")):
         lines = (ast.get_docstring(ast.parse(script.read_text())) or "").replace("\\\n", " ").splitlines()

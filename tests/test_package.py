@@ -5,7 +5,7 @@ from conftest import run_script
 
 import agent
 
-TRAINING_LIBRARIES = {"trl", "datasets", "tensorboard", "accelerate", "matplotlib", "pandas", "pyarrow"}
+TRAINING_LIBRARIES = {"trl", "datasets", "tensorboard", "accelerate", "matplotlib", "pandas", "peft", "pyarrow"}
 
 
 ACT = """

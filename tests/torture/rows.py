@@ -22,7 +22,7 @@ ROWS = {
 
 
 def run(name: str, home: Path, full: bool) -> Tally:
-    """Try the row in the empty folder `home`."""
+    """Try the row, with files in the folder `home`, which other rows may use too."""
     tally = Tally(full)
     ROWS[name].run(tally, home)
     return tally
