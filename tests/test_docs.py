@@ -269,7 +269,7 @@ def pages_with_python():
             yield pytest.param(page, marks=[pytest.mark.slow] * slow, id=page.stem)
 
 
-@pytest.mark.parametrize("page", pages_with_python())
+@pytest.mark.parametrize("page", list(pages_with_python()))
 def test_the_python_of_a_page_runs(page, monkeypatch):
     code = compile("\n".join(blocks(page, "python")), page.name, "exec")
     if str(page.relative_to(ROOT)) not in PYTHON_NOT_RUN:

@@ -25,7 +25,11 @@ FRAME_EVERY = 2  # control steps
 CLIP_SECONDS = 10.0  # longest clip that the web page can ask for
 PIXELS_PER_METER = 150
 # What a replay shows, as far as the body supports it: goals, and the seconds of each.
-SCENES = [(VelocityGoal(*SKILLS[skill][1]), 1.5) for skill in ("walk_forward", "turn_left", "run_forward", "stand")]
+SCENES = [  # goals and their seconds
+    *((VelocityGoal(*SKILLS[skill][1]), 1.5) for skill in ("walk_forward", "turn_left", "run_forward")),
+    (VelocityGoal(0.4, height="low"), 3.0),
+    (VelocityGoal(arms="wave_right"), 3.0),
+]
 STRIP_FRAMES, STRIP_SIZE, CAPTION_HEIGHT = 8, 180, 32  # of a strip; sizes in pixels
 REMEDY = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
@@ -105,7 +109,11 @@ def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
 
 def scenes(body: Body) -> list[tuple[VelocityGoal, float]]:
     """The SCENES that the body supports."""
-    return [(goal, seconds) for goal, seconds in SCENES if body.reach(goal.velocity) <= WITHIN]
+    return [
+        (goal, seconds)
+        for goal, seconds in SCENES
+        if body.reach(goal.velocity) <= WITHIN and goal.height in body.heights and goal.arms in body.arms
+    ]
 
 
 def perform(actor: Actor, seed: int = 0) -> Generator[np.ndarray]:

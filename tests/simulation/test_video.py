@@ -97,7 +97,9 @@ def test_a_video_without_frames_is_refused(tmp_path):
 def test_a_body_shows_only_what_it_can_do():
     assert video.scenes(HUMANOID) == video.SCENES
     slow = replace(HUMANOID, speed_limits=((-0.6, 1.0), (-0.6, 0.6), (-0.4, 0.4)), gentle_speed=1.0)
-    assert [goal.skill for goal, _ in video.scenes(slow)] == ["walk_forward", "stand"]
+    assert [goal.skill for goal, _ in video.scenes(slow)] == ["walk_forward", "walk_forward", "stand"]
+    plain = replace(slow, crouch_height=None, arm_joints=(), arm_poses={}, wave_swing=())
+    assert [goal.skill for goal, _ in video.scenes(plain)] == ["walk_forward"]
 
 
 def test_a_replay_that_is_not_watched_to_its_end_closes_its_env(monkeypatch):
