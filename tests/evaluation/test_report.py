@@ -63,4 +63,4 @@ def test_a_clip_shows_an_actor_going_through_the_scenes(tmp_path, monkeypatch):
     (tmp_path / "clip.mp4").write_bytes(report.film(MotorPolicy.from_pretrained(SHIPPED / "policy" / "humanoid"), 0))
     with av.open(str(tmp_path / "clip.mp4")) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    assert len(frames) == 20 and np.abs(frames[-1].astype(int) - frames[0]).max() > 20
+    assert len(frames) == 25 and np.abs(frames[-1].astype(int) - frames[0]).max() > 20
