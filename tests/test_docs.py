@@ -130,6 +130,7 @@ NOT_RUN = {
     "make baselines": "more than ten minutes",
     "make ablations": "an hour and a half",
     "make stages": "three hours",
+    "PYTHONPATH=. python experiments/side_by_side.py": "minutes of drawing",
     "PYTHONPATH=. python experiments/native_returns.py": "75 minutes, and packages of peers",
     "python experiments/page_speed.py": "it wants an idle machine; test_web.py visits the same page",
     "PYTHONPATH=. python experiments/page_sentences.py": "minutes; test_web.py compares a few sentences",
