@@ -401,7 +401,7 @@ class Body:
 
     def check_model(self, model: mujoco.MjModel, training: bool = False) -> None:
         """Raise ValueError if the model (with `training`, the training model) does not match this body."""
-        name = f"the model of body {self.name}"
+        name = f"the {'training ' if training else ''}model of body {self.name}"
         kinds = [mujoco.mjtJoint.mjJNT_FREE, *[mujoco.mjtJoint.mjJNT_HINGE] * (model.njnt - 1)]
         if list(model.jnt_type) != kinds:
             raise ValueError(f"{name} must have a free joint and then hinges only")
@@ -417,7 +417,7 @@ class Body:
         steps = self.control_seconds / model.opt.timestep
         if abs(steps - round(steps)) > 1e-6:
             raise ValueError(
-                f"{name} for training has a timestep of {model.opt.timestep} s, which must divide its control step, "
+                f"{name} has a timestep of {model.opt.timestep} s, which must divide its control step, "
                 f"{self.control_seconds:g} s"
             )
         for geom in (*self.feet, *self.hands):

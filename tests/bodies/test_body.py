@@ -21,6 +21,8 @@ every_body = pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_body_describes_its_model(body):
     model = body.load_model()
     body.check_model(model)
+    if body.load_training_model:
+        body.check_model(body.load_training_model(), training=True)
     assert (model.nq, model.nv, model.nu) == (7 + len(body.joints), 6 + len(body.joints), body.action_size)
     assert len(body.start_qpos(model)) == model.nq
     assert body.scale.shape == (body.action_size,) and (body.scale > 0).all()
@@ -252,6 +254,12 @@ def changed_humanoid(change: Callable[[mujoco.MjSpec], object]) -> mujoco.MjMode
 def test_a_model_that_its_body_does_not_fit_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         HUMANOID.check_model(changed_humanoid(change))
+
+
+def test_a_training_model_that_its_body_does_not_fit_is_refused():
+    model = changed_humanoid(lambda spec: setattr(spec.geom("right_hand"), "name", ""))
+    with pytest.raises(ValueError, match="the training model of body humanoid has no geom 'right_hand': name its"):
+        HUMANOID.check_model(model, training=True)
 
 
 def test_partners_by_name_that_are_none_in_the_model_are_refused():
