@@ -1,60 +1,30 @@
 """Amounts in words, and what they are in meters, seconds, degrees, m/s and rad/s.
 
 The language model copies an amount as it was said ("six feet", "half a minute", "a quarter turn"); this file converts
-it. The patterns are also part of the grammar that the model decodes under.
+it, with the words in amounts.yaml. The patterns are also part of the grammar that the model decodes under.
 """
 
 import math
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
-STEP_METERS = 0.5  # one step of the robot, in any direction
+import yaml
 
-ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-TEENS = ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-# What a word adds; `hundred` and `thousand` multiply, `of` and `and` only join.
-WORD_VALUES = {word: float(value) for value, word in enumerate(ONES + TEENS)}
-WORD_VALUES |= {word: 10.0 * value for value, word in enumerate(TENS, start=2)}
-WORD_VALUES |= {"a": 1.0, "an": 1.0}
-PARTS = {"half": 1 / 2, "third": 1 / 3, "thirds": 1 / 3, "quarter": 1 / 4, "quarters": 1 / 4}
-PARTS |= {f"{name}{plural}": 1 / n for n, name in ((5, "fifth"), (6, "sixth"), (8, "eighth")) for plural in ("", "s")}
-MULTIPLES = {"couple": 2.0, "dozen": 12.0, "hundred": 100.0, "thousand": 1000.0}
-JOINS = ("and", "of", "point")
-WHOLE = ("full", "whole", "complete")
+_TABLES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+WORD_VALUES = {word: float(value) for word, value in _TABLES["word_values"].items()}
+MULTIPLES = {word: float(value) for word, value in _TABLES["multiples"].items()}
+PARTS = {word: 1 / count for word, count in _TABLES["parts"].items()}
+JOINS, WHOLE = _TABLES["joins"], _TABLES["whole"]
 
-# How a unit may be written -> kind of amount, and factor to the vocabulary's unit.
-UNITS = {
-    **dict.fromkeys(("milliseconds", "ms"), ("seconds", 0.001)),
-    **dict.fromkeys(("seconds", "second", "secs", "sec", "s"), ("seconds", 1.0)),
-    **dict.fromkeys(("minutes", "minute", "mins", "min"), ("seconds", 60.0)),
-    **dict.fromkeys(("hours", "hour", "hrs", "hr", "h"), ("seconds", 3600.0)),
-    **dict.fromkeys(("millimetres", "millimetre", "millimeters", "millimeter", "mm"), ("meters", 0.001)),
-    **dict.fromkeys(("centimetres", "centimetre", "centimeters", "centimeter", "cms", "cm"), ("meters", 0.01)),
-    **dict.fromkeys(("metres", "metre", "meters", "meter", "mtrs", "mtr", "m"), ("meters", 1.0)),
-    **dict.fromkeys(("kilometres", "kilometre", "kilometers", "kilometer", "kms", "km"), ("meters", 1000.0)),
-    **dict.fromkeys(("inches", "inch", "in", '"'), ("meters", 0.0254)),
-    **dict.fromkeys(("feet", "foot", "ft", "'"), ("meters", 0.3048)),
-    **dict.fromkeys(("yards", "yard", "yds", "yd"), ("meters", 0.9144)),
-    **dict.fromkeys(("miles", "mile"), ("meters", 1609.344)),
-    **dict.fromkeys(("nautical miles", "nautical mile"), ("meters", 1852.0)),
-    **dict.fromkeys(("steps", "step", "paces", "pace", "strides", "stride"), ("meters", STEP_METERS)),
-    **dict.fromkeys(("degrees", "degree", "degs", "deg", "°"), ("degrees", 1.0)),
-    **dict.fromkeys(("radians", "radian", "rads", "rad"), ("degrees", 180 / math.pi)),
-    **dict.fromkeys(("turns", "turn", "revolutions", "revolution", "rotations", "rotation"), ("degrees", 360.0)),
-    **dict.fromkeys(("circles", "circle", "laps", "lap", "spins", "spin"), ("degrees", 360.0)),
-}
-SPEED_UNITS = {
-    **dict.fromkeys(("m/s", "mps"), ("m/s", 1.0)),
-    "cm/s": ("m/s", 0.01),
-    **dict.fromkeys(("km/h", "kmh", "kph", "km/hr"), ("m/s", 1 / 3.6)),
-    "mph": ("m/s", 0.44704),
-    **dict.fromkeys(("ft/s", "fps"), ("m/s", 0.3048)),
-    **dict.fromkeys(("knots", "knot"), ("m/s", 0.514444)),
-    **dict.fromkeys(("deg/s", "°/s", "degrees/s"), ("rad/s", math.pi / 180)),
-    "rad/s": ("rad/s", 1.0),
-}
-PER = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "h": 3600.0}
+
+def _by_spelling(units: dict[str, list[list]]) -> dict[str, tuple[str, float]]:
+    """How a unit may be written -> kind of amount, and factor to the vocabulary's unit."""
+    return {word: (kind, float(each)) for kind, rows in units.items() for each, *words in rows for word in words}
+
+
+UNITS, SPEED_UNITS = _by_spelling(_TABLES["units"]), _by_spelling(_TABLES["speed_units"])
+PER = {word: float(seconds) for word, seconds in _TABLES["per"].items()}
 
 
 def _either(words: Iterable[str]) -> str:
@@ -93,11 +63,7 @@ PARSE_SPEED = re.compile(rf"({NUMBER}) ?(?:({_either(SPEED_UNITS)})|({_LENGTH_UN
 
 
 def number(text: str) -> float:
-    """The value of a number in digits or words: "2.5", "forty five", "one and a half", "three quarters of a".
-
-    Raises:
-        ValueError: it is not a number.
-    """
+    """The value of a number: "2.5", "forty five", "three quarters of a". Raises ValueError for what is no number."""
     if re.fullmatch(DIGITS, text):
         # 1,000 is a thousand, 1,5 and 0,500 are less.
         *whole, last = re.sub(r"(?<!^0),(?=[0-9]{3}$)", "", text).replace(",", ".").split()
@@ -145,9 +111,7 @@ def _words(words: list[str]) -> float:
 
 def amount(text: str) -> tuple[str, float]:
     """Kind (seconds, meters or degrees) and value of an amount as it was said: "1 minute 30 seconds" is 90 seconds.
-
-    Raises:
-        ValueError: it is not an amount, or adds amounts of two kinds.
+    Raises ValueError for what is no amount, or adds amounts of two kinds.
     """
     kinds, total, end = set(), 0.0, 0
     for match in PARSE_SINGLE.finditer(text):
@@ -164,11 +128,7 @@ def amount(text: str) -> tuple[str, float]:
 
 
 def speed(text: str) -> tuple[str, float]:
-    """Unit (m/s or rad/s) and value of a speed: "3 km/h", "thirty degrees per second".
-
-    Raises:
-        ValueError: it is not a speed.
-    """
+    """Unit (m/s or rad/s) and value of a speed, such as "3 km/h". Raises ValueError for what is no speed."""
     match = PARSE_SPEED.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is no speed: say a number and a unit, such as 0.8 m/s")
