@@ -22,13 +22,14 @@ from agent.language import amounts
 from agent.language.corpus import phrases
 from agent.language.corpus.written import Sentence
 
-P = phrases.read(*phrases.TOPICS, "refusals")
+P = phrases.read()
+for table in (P.motions, P.plain, P.measures, P.nouns, P.foreign, P.with_amount):  # the left serves the right too
+    table.update({motion.replace("left", "right"): words for motion, words in table.items() if "left" in motion})
 IMPERATIVE, GERUND, PARTICIPLE = range(3)
 OTHER_SIDE = {"left": "right", "right": "left"}
 STYLES = {"plain": 42, "texter": 10, "transcript": 13, "foreign": 8, "polite": 9, "exact": 9, "casual": 9}
 HOME = ("go home", "face start")
 STRAIGHT = ["walk forward", "walk backward", "run forward", "sidestep left", "sidestep right"]
-POSTURES = ("low", "arms up", "arms out", "wave left", "wave right")
 LENGTHS = {"single": range(1, 2), "few": range(2, 5), "long": range(5, MAX_GOALS + 1)}  # numbers of goals
 
 
@@ -43,7 +44,7 @@ class GoalWords(NamedTuple):
 
     def __str__(self):
         words = [self.motion, self.speed, self.amount, self.velocity and f"at {self.velocity}"]
-        return ", ".join([" ".join(filter(None, words)), *sorted(set(self.postures), key=POSTURES.index)])
+        return ", ".join([" ".join(filter(None, words)), *(each for each in P.manners if each in self.postures)])
 
 
 class Block(NamedTuple):
@@ -51,7 +52,7 @@ class Block(NamedTuple):
 
     text: str
     events: tuple
-    form: str = "verb"  # "verb", "noun" (two steps back: it can follow "after") or "fixed" (only plain joints)
+    form: str = "fixed"  # "verb", "noun" (two steps back: it can follow "after") or "fixed" (only plain joints)
     noun: str = ""  # what a correction calls it: scratch the turn
 
 
@@ -62,9 +63,19 @@ class Amount(NamedTuple):
     unit: str  # in the plural
     kind: str
 
+    def times(self, factor: float) -> str:
+        """A multiple of it in digits."""
+        value, unit = self.value * factor, self.unit.strip()
+        unit = P.short_units.get(unit, unit)
+        if "min" in unit and value < 1:
+            value, unit = value * 60, "seconds"
+        if value == 1:
+            unit = {"feet": "foot", "inches": "inch"}.get(unit, unit if len(unit) < 3 else unit.removesuffix("s"))
+        return f"{value:.10g} {unit}"
+
 
 class Speaker(NamedTuple):
-    """Who speaks: the random generator, and habits that stay the same within a sentence."""
+    """Who speaks: the random generator, habits that stay the same within a sentence, and how amounts are said."""
 
     rng: random.Random
     style: str
@@ -95,6 +106,43 @@ class Speaker(NamedTuple):
         while "[" in text:
             text = re.sub(r"\[([^\[\]]*)\]", lambda match: self.pick(match[1].split("|")), text)
         return text
+
+    def numeral(self, number: float, digits: bool = False) -> str:
+        """A number as this speaker says it."""
+        if digits or not self.chance(self.words):
+            if number % 1 == 0.5 and not digits and self.chance(0.06):
+                return f"{int(number)} 1/2" if number > 1 else "1/2"
+            return f"{number:.2f}" if number % 1 and self.chance(0.06) else f"{number:g}"
+        if number % 1 == 0:
+            words = in_words(int(number)).replace("-", self.pick(["-", "-", " "]))
+            words = re.sub(r"hundred (?=\w)", "hundred and ", words) if self.chance(0.5) else words
+            return words.replace("one hundred", "a hundred") if self.chance(0.3) else words
+        if number % 1 == 0.5 and number > 1 and self.chance(0.7):
+            return f"{in_words(int(number))} and a half"
+        whole, decimals = f"{number:g}".split(".")
+        return f"{in_words(int(whole))} point {' '.join(P.small_numbers[int(digit)] for digit in decimals)}"
+
+    def new_amount(self, kinds: str | Sequence[str], plain: bool = False) -> Amount:
+        """An amount of one of some kinds, as it is said. `plain` leaves out whole phrases such as half a minute."""
+        kind = kinds if isinstance(kinds, str) else self.pick(kinds)
+        if not plain and self.chance(0.14):
+            text, value, unit = self.pick(P.idioms[kind])
+            return Amount(text, text.rpartition(" ")[0], value, f" {unit}", kind)
+        one, more, numbers, _ = self.units[kind] if self.chance(0.8) else self.weighted(P.units[kind])
+        value = self.pick(numbers_for(numbers))
+        # 3 m, not three m
+        number = self.numeral(value, digits=not more.startswith(" ") or (len(more) < 5 and self.chance(0.85)))
+        if self.style == "foreign" and self.chance(0.15):
+            more = one  # 3 meter
+        return Amount(number + (one if value == 1 else more), number, value, more, kind)
+
+    def new_velocity(self, motion: str) -> str:
+        row = self.pick(P.velocities["turn" if motion.startswith("turn") else "ahead"])
+        unit = self.say(row["unit"])
+        return self.numeral(self.pick(row["numbers"]), digits=unit[0] != " ") + unit
+
+    def joined(self, parts: list[str]) -> str:
+        return self.say(P.lists).join(parts[:-1]) + self.say(P.last_in_list) + parts[-1]
 
 
 def examples(count: int, seed: int) -> list[Sentence]:
@@ -134,28 +182,8 @@ def tidy(text: str) -> str:
     return re.sub(r",(?=[,.;:?!])|(?<=[;:,?!]),", "", text)
 
 
-def fixed(text: str, *goals: GoalWords, noun: str = "") -> Block:
-    """A block that only plain joints can follow or precede."""
-    return Block(text, goals, "fixed", noun)
-
-
-def as_word(text: str) -> str:
-    """A pattern of the text where it is not a part of a word."""
-    return rf"\b{re.escape(text)}(?![\w/])"
-
-
 def events_of(blocks: Sequence[Block]) -> tuple:
     return tuple(event for block in blocks for event in block.events)
-
-
-def left_of(motion: str) -> str:
-    """The name under which the tables hold a motion: that of its left side."""
-    return motion.replace("right", "left")
-
-
-def rows(table: dict[str, list[str]], speeds: Sequence[str] = ("", "slow", "fast")) -> list[tuple[str, str]]:
-    """The templates of a motion, each with the speed that it implies."""
-    return [(speed, template) for speed in speeds for template in table.get(speed, [])]
 
 
 @functools.cache
@@ -179,61 +207,14 @@ def in_words(number: int) -> str:
     return P.small_numbers[number]
 
 
-def numeral(speaker: Speaker, number: float, digits: bool = False) -> str:
-    """A number as this speaker says it."""
-    if digits or not speaker.chance(speaker.words):
-        if number % 1 == 0.5 and not digits and speaker.chance(0.06):
-            return f"{int(number)} 1/2" if number > 1 else "1/2"
-        return f"{number:.2f}" if number % 1 and speaker.chance(0.06) else f"{number:g}"
-    if number % 1 == 0:
-        words = in_words(int(number)).replace("-", speaker.pick(["-", "-", " "]))
-        words = re.sub(r"hundred (?=\w)", "hundred and ", words) if speaker.chance(0.5) else words
-        return words.replace("one hundred", "a hundred") if speaker.chance(0.3) else words
-    if number % 1 == 0.5 and number > 1 and speaker.chance(0.7):
-        return f"{in_words(int(number))} and a half"
-    whole, decimals = f"{number:g}".split(".")
-    return f"{in_words(int(whole))} point {' '.join(P.small_numbers[int(digit)] for digit in decimals)}"
-
-
-def new_amount(speaker: Speaker, kinds: str | Sequence[str], plain: bool = False) -> Amount:
-    """An amount of one of some kinds, as it is said. `plain` leaves out whole phrases such as half a minute."""
-    kind = kinds if isinstance(kinds, str) else speaker.pick(kinds)
-    if not plain and speaker.chance(0.14):
-        text, value, unit = speaker.pick(P.idioms[kind])
-        return Amount(text, text.rpartition(" ")[0], value, f" {unit}", kind)
-    one, more, numbers, _ = speaker.units[kind] if speaker.chance(0.8) else speaker.weighted(P.units[kind])
-    value = speaker.pick(numbers_for(numbers))
-    # 3 m, not three m
-    number = numeral(speaker, value, digits=not more.startswith(" ") or (len(more) < 5 and speaker.chance(0.85)))
-    if speaker.style == "foreign" and speaker.chance(0.15):
-        more = one  # 3 meter
-    return Amount(number + (one if value == 1 else more), number, value, more, kind)
-
-
-def times(factor: float, amount: Amount) -> str:
-    """A computed amount: in digits."""
-    value, unit = amount.value * factor, amount.unit.strip()
-    unit = P.short_units.get(unit, unit)
-    if "min" in unit and value < 1:
-        value, unit = value * 60, "seconds"
-    if value == 1:
-        unit = {"feet": "foot", "inches": "inch"}.get(unit, unit if len(unit) < 3 else unit.removesuffix("s"))
-    return f"{value:.10g} {unit}"
-
-
-def mended(speaker: Speaker, wrong: str, right: str) -> str:
-    """The slip of a tongue: the last word counts."""
-    return wrong + speaker.say(P.mend) + right + (speaker.say(P.mended_ends) if speaker.chance(0.05) else "")
-
-
 def around_amount(speaker: Speaker, motion: str, amount: Amount, speed: str) -> Block | None:
     """A phrase built around its amount: three slow steps back, a 90 degree turn, or a learner's word order."""
-    base, side, said = left_of(motion), motion.split()[-1], amount.text
-    goal, noun = GoalWords(motion, speed, said), P.nouns[base]
+    side, said = motion.split()[-1], amount.text
+    goal, noun = GoalWords(motion, speed, said), P.nouns[motion]
     if speaker.style == "foreign" and not speed and speaker.chance(0.5):
-        return fixed(speaker.say(P.foreign[base], a=said, side=side), goal, noun=noun)
+        return Block(speaker.say(P.foreign[motion], a=said, side=side), (goal,), noun=noun)
     kind = "turn" if said.endswith("turn") else "degrees" if said.endswith((" degrees", " deg", "°")) else amount.kind
-    fits = [r for r in P.with_amount[base] if r["speed"] in ("any", speed) and r["kind"] in ("", kind, amount.kind)]
+    fits = [r for r in P.with_amount[motion] if r["speed"] in ("any", speed) and r["kind"] in ("", kind, amount.kind)]
     if not fits or speaker.chance(0.7 if speaker.style == "exact" else 0.82):
         return None
     number, _, unit = said.rpartition(" ")
@@ -255,9 +236,9 @@ def move(
 ) -> Block:
     """One motion in words. `last` allows an endless motion."""
     motion = motion or speaker.weighted(list(P.frequency.items()))[0]
-    base, still = left_of(motion), motion in ("stand", *HOME)
+    still = motion in ("stand", *HOME)
     if amount is None and speaker.chance(measured):
-        amount = new_amount(speaker, P.measures[base])
+        amount = speaker.new_amount(P.measures[motion])
     speed = speaker.weighted([("", 66), ("slow", 18), ("fast", 16)])[0] if speed is None else speed
     speed = "" if motion in ("stand", "face start") else speed
     made = around_amount(speaker, motion, amount, speed) if amount else None
@@ -278,7 +259,7 @@ def move(
         draw = speaker.rng.random()
         tail.append(speaker.say(P.endless if last and draw < 0.09 else P.vague if draw < 0.1 * measured else ""))
     if not speed and not still and speaker.chance(0.07):
-        velocity = new_velocity(speaker, base)
+        velocity = speaker.new_velocity(motion)
         words = f"{speaker.say(P.at)} {velocity}"
         if not leading and speaker.chance(0.12):
             leading = f"{words}, "  # at 1.5 m/s, run 12 m
@@ -286,16 +267,16 @@ def move(
             tail.insert(speaker.rng.randint(0, len(tail)), words)
     text = " ".join([leading + text.replace("_", ""), *tail]).strip()
     goal = GoalWords(motion, speed, amount.text if amount else "", velocity)
-    made = Block(text, (goal,), "fixed" if leading else "verb", P.nouns[base])
+    made = Block(text, (goal,), "fixed" if leading else "verb", P.nouns[motion])
     return with_manner(speaker, made) if speaker.chance(manner) else made
 
 
 def verb_phrase(speaker: Speaker, motion: str, speed: str) -> tuple[str, str]:
     """The speed that the verb of a motion implies, and the verb with its direction."""
-    base, side = left_of(motion), motion.split()[-1]
-    table = P.plain if base in P.plain and speaker.chance(0.4) else P.motions
-    implied, template = speaker.pick(rows(table[base], ["", speed]))
-    unsaid = side == "left" and not base.startswith("side") and speaker.chance(0.12)
+    side = motion.split()[-1]
+    table = (P.plain if motion in P.plain and speaker.chance(0.4) else P.motions)[motion]
+    implied, template = speaker.pick([(each, template) for each in ("", speed) for template in table.get(each, [])])
+    unsaid = motion in ("turn left", "curve left") and speaker.chance(0.12)
     to, clock = ("", "") if unsaid else (P.directions.get(side, ""), P.clockwise.get(side, ""))
     return implied, speaker.say(template, to=to, side=side, clock=clock)
 
@@ -325,12 +306,6 @@ def measured_move(speaker: Speaker, motions: Sequence[str], amount: Amount, spee
             return made
 
 
-def new_velocity(speaker: Speaker, base: str) -> str:
-    row = speaker.pick(P.velocities["turn" if base == "turn left" else "ahead"])
-    unit = speaker.say(row["unit"])
-    return numeral(speaker, speaker.pick(row["numbers"]), digits=unit[0] != " ") + unit
-
-
 def whole_turn(speaker: Speaker) -> Block:
     """turn around, spin, face left, walk in a circle, do two laps to the right"""
     row = speaker.weighted(P.whole_turns)
@@ -346,7 +321,7 @@ def whole_turn(speaker: Speaker) -> Block:
 def place(speaker: Speaker) -> Block:
     """go to the spot three metres ahead and one to the left"""
     kind, side, ahead = speaker.pick(["length", "length", "steps"]), speaker.side(), speaker.pick(P.ends)
-    first, second = new_amount(speaker, kind), new_amount(speaker, kind, plain=True)
+    first, second = speaker.new_amount(kind), speaker.new_amount(kind, plain=True)
     bare = first.unit == second.unit and second.value != 1 and speaker.chance(0.45)
     values = {"a": first.text, "b": second.text, "also": second.number if bare else second.text}
     values |= {"front": P.ahead_of[ahead], "beside": P.beside, "side": side, "ahead": ahead}
@@ -373,9 +348,9 @@ def with_manner(speaker: Speaker, block: Block) -> Block:
 
 def wave(speaker: Speaker) -> Block:
     posture = speaker.pick(["wave left", "wave left", "wave right", "wave right", "wave right"])
-    said = new_amount(speaker, "time").text if speaker.chance(0.3) else ""
+    said = speaker.new_amount("time").text if speaker.chance(0.3) else ""
     text = speaker.say(P.waves[posture], hand=posture.split()[-1]) + (f" for {said}" if said else "")
-    return Block(text, (GoalWords("stand", "", said, "", (posture,)),), "verb", "wave")
+    return Block(text, (GoalWords("stand", amount=said, postures=(posture,)),), "verb", "wave")
 
 
 def pose(speaker: Speaker) -> Block:
@@ -384,20 +359,21 @@ def pose(speaker: Speaker) -> Block:
     event, noun = GoalWords("", postures=postures), P.nouns.get(" and ".join(postures), "")
     if len(postures) == 1 and speaker.chance(0.2):
         return Block(speaker.say(P.nominal_poses[postures[0]]), (event,), "noun", noun)
-    return Block(" and ".join(speaker.say(P.poses[posture]) for posture in postures), (event,), noun=noun)
+    return Block(" and ".join(speaker.say(P.poses[posture]) for posture in postures), (event,), "verb", noun)
 
 
 def timed_pose(speaker: Speaker) -> Block:
     """hold your arms up for five seconds"""
-    posture, said = speaker.pick(list(P.poses)), new_amount(speaker, "time").text
+    posture, said = speaker.pick(list(P.poses)), speaker.new_amount("time").text
     text = speaker.say(P.poses[posture] + P.held, a=said)
     if speaker.chance(0.3):
         text = speaker.say(P.standing, speaker.say(P.manners[posture]), a=said)
-    return Block(text, (GoalWords("stand", "", said, "", (posture,)),))
+    return Block(text, (GoalWords("stand", amount=said, postures=(posture,)),), "verb")
 
 
 def release(speaker: Speaker, postures: tuple[str, ...]) -> Block:
-    return Block(" and ".join(speaker.say(P.releases[posture.split()[0]]) for posture in postures), (GoalWords(""),))
+    text = " and ".join(speaker.say(P.releases[posture.split()[0]]) for posture in postures)
+    return Block(text, (GoalWords(""),), "verb")
 
 
 def program_of(events: tuple) -> str | None:
@@ -415,35 +391,31 @@ def program_of(events: tuple) -> str | None:
     return "; ".join(map(str, goals)) if len(goals) <= MAX_GOALS else "refuse: limit"
 
 
-def joined(speaker: Speaker, parts: list[str]) -> str:
-    return speaker.say(P.lists).join(parts[:-1]) + speaker.say(P.last_in_list) + parts[-1]
-
-
 def shared(speaker: Speaker) -> Block:
     """left then right, two steps each"""
     row = speaker.pick(P.sharers)
-    amount = new_amount(speaker, row["kinds"])
+    amount = speaker.new_amount(row["kinds"])
     parts = [speaker.say(words) for words in row["moves"].values()]
     values = {"a": amount.text, "for": {"time": "for", "angle": "by"}.get(amount.kind, "")}
-    text = speaker.say(P.shared, list=joined(speaker, parts), **values)
-    return fixed(text, *(GoalWords(motion, "", amount.text) for motion in row["moves"]))
+    text = speaker.say(P.shared, list=speaker.joined(parts), **values)
+    return Block(text, tuple(GoalWords(motion, amount=amount.text) for motion in row["moves"]))
 
 
 def ratio(speaker: Speaker) -> Block:
     """walk for 4 s, then twice as long backwards"""
-    amount = new_amount(speaker, ["length", "length", "time", "time", "steps", "angle"])
+    amount = speaker.new_amount(["length", "length", "time", "time", "steps", "angle"])
     motions = ["turn left", "turn right"] if amount.kind == "angle" else STRAIGHT
     made = measured_move(speaker, motions, amount)
     factor = speaker.pick([2, 2, 2, 0.5, 0.5, 0.5, 3, 0.25, 1, 1, 1])
-    (first,), words, said = made.events, speaker.say(P.ratios[factor][amount.kind]), times(factor, amount)
+    (first,), words, said = made.events, speaker.say(P.ratios[factor][amount.kind]), amount.times(factor)
     if factor != 1 and speaker.chance(0.1):
-        return fixed(inflect(made.text) + speaker.say(P.multiply) + words, first._replace(amount=said))
+        return Block(inflect(made.text) + speaker.say(P.multiply) + words, (first._replace(amount=said),))
     motion = speaker.pick([name for name in motions if name != first.motion])
     second, text = GoalWords(motion, amount=said), f"{words} {speaker.say(P.ways[motion])}"
     if amount.kind != "angle" and (motion == "run forward" or speaker.chance(0.6)):
         other = move(speaker, motion, measured=0, manner=0)
         second, text = other.events[0]._replace(amount=said), f"{other.text} {words}"
-    return fixed(made.text + speaker.say(P.ratio_joints) + text, first, second)
+    return Block(made.text + speaker.say(P.ratio_joints) + text, (first, second))
 
 
 def echo(speaker: Speaker, first: bool) -> Block:
@@ -451,23 +423,23 @@ def echo(speaker: Speaker, first: bool) -> Block:
     Coming back may also be `go home`, if this block is the `first`.
     """
     row = speaker.pick(P.echoes if first else P.echoes[:-1])
-    amount = new_amount(speaker, row["kinds"])
+    amount = speaker.new_amount(row["kinds"])
     made = measured_move(speaker, row["motions"], amount)
     way, _, side = made.events[0].motion.partition(" ")
     other = OTHER_SIDE.get(side, "")
     then = GoalWords(row["then"]) if row["then"] else made.events[0]._replace(motion=f"{way} {other}")
-    then = then._replace(amount={"": "", "said": amount.text, "same": times(1, amount)}[row["amount"]])
-    return fixed(speaker.say(row["say"], made.text, a=amount.text, side=other), *made.events, then)
+    then = then._replace(amount={"": "", "said": amount.text, "same": amount.times(1)}[row["amount"]])
+    return Block(speaker.say(row["say"], made.text, a=amount.text, side=other), (*made.events, then))
 
 
 def halves(speaker: Speaker) -> Block:
     """run 10 s, the first half slowly"""
-    amount = new_amount(speaker, ["length", "time", "time"], plain=speaker.chance(0.7))
+    amount = speaker.new_amount(["length", "time", "time"], plain=speaker.chance(0.7))
     made = measured_move(speaker, STRAIGHT, amount, speed="")
     named, template = speaker.pick(P.halves)
     x, y = speaker.pick(P.half_pairs[named])
     text = speaker.say(template, made.text, x=P.half_speeds[x], y=P.half_speeds[y])
-    return fixed(text, *(GoalWords(made.events[0].motion, speed, times(0.5, amount)) for speed in (x, y)))
+    return Block(text, tuple(GoalWords(made.events[0].motion, speed, amount.times(0.5)) for speed in (x, y)))
 
 
 def ladder(speaker: Speaker) -> Block:
@@ -476,33 +448,33 @@ def ladder(speaker: Speaker) -> Block:
     kind = speaker.pick(["length", "steps", "time"])
     more, parts, goals = speaker.weighted(P.units[kind])[1], [], []
     for speed, posture, words in speaker.rng.sample(P.ladders, speaker.pick([2, 2, 3])):
-        number = numeral(speaker, speaker.rng.randint(2, 12), digits=len(more) < 5)
+        number = speaker.numeral(speaker.rng.randint(2, 12), digits=len(more) < 5)
         said = number if parts and more.startswith(" ") and speaker.chance(0.5) else number + more
         said = f"for {said}" if kind == "time" else said
         parts.append(("" if parts else verb) + speaker.say("[ {0} {1}| {1} {0}]", said, speaker.say(words)))
         goals.append(GoalWords(motion, speed, number + more, "", (posture,) if posture else ()))
-    return fixed(speaker.say(P.ladder_joints).join(parts), *goals)
+    return Block(speaker.say(P.ladder_joints).join(parts), tuple(goals))
 
 
 def ellipsis(speaker: Speaker, count: int) -> Block:
     """Legs without their unit or verb: two steps left, three right; three metres, turn left and two more."""
     kind = speaker.pick(["length", "steps"])
     more = speaker.weighted(P.units[kind])[1]
-    numbers = [numeral(speaker, speaker.rng.randint(2, 12), digits=len(more) < 5) for _ in range(count)]
+    numbers = [speaker.numeral(speaker.rng.randint(2, 12), digits=len(more) < 5) for _ in range(count)]
     if speaker.chance(0.35):
         motions, verb = speaker.rng.sample(list(P.ways)[:4], count), P.take if kind == "steps" else "go/going/gone"
         parts = [f"{number} {speaker.say(P.ways[motion])}" for number, motion in zip(numbers, motions, strict=True)]
         parts[0] = speaker.say(f"[{verb}|] {numbers[0]}{more} {P.ways[motions[0]]}")
-        goals = [GoalWords(motion, "", number + more) for number, motion in zip(numbers, motions, strict=True)]
-        return fixed(joined(speaker, parts), *goals)
+        goals = [GoalWords(motion, amount=number + more) for number, motion in zip(numbers, motions, strict=True)]
+        return Block(speaker.joined(parts), tuple(goals))
     speed, verb = speaker.pick(P.marches)
     parts, goals = [f"{verb} {numbers[0]}{more}"], [GoalWords("walk forward", speed, numbers[0] + more)]
     for number in numbers[1:]:
-        values = {"side": speaker.side(), "n": numeral(speaker, speaker.pick([90, 90, 45, 60]))}
-        words, motion, said = (filled(speaker.say(each), values) for each in speaker.pick(P.turnings))
+        values = {"side": speaker.side(), "n": speaker.numeral(speaker.pick([90, 90, 45, 60]))}
+        words, motion, said = (speaker.say(each, **values) for each in speaker.pick(P.turnings))
         parts += [words, speaker.say(P.marches_on, number, verb, more)]
-        goals += [GoalWords(motion, "", said), GoalWords("walk forward", speed, number + more)]
-    return fixed(joined(speaker, parts), *goals)
+        goals += [GoalWords(motion, amount=said), GoalWords("walk forward", speed, number + more)]
+    return Block(speaker.joined(parts), tuple(goals))
 
 
 def repetition(speaker: Speaker, fits: bool = True) -> Block:
@@ -513,31 +485,31 @@ def repetition(speaker: Speaker, fits: bool = True) -> Block:
     few = [speaker.make(*makers) for _ in range(count)]
     text, events = speaker.pick([", ", " and ", ", then "]).join(inflect(block.text) for block in few), events_of(few)
     if fits and speaker.chance(0.25):
-        return fixed(speaker.say(P.again, text), *events * 2)
+        return Block(speaker.say(P.again, text), events * 2)
     count = speaker.pick([count for count in P.times if (count * len(few) <= MAX_GOALS) == fits])
     said = speaker.say(P.times[count])
     if len(few) == 1 and count < 5 and events[0].motion != "stand" and speaker.chance(0.5):
-        pause = new_amount(speaker, "time", plain=True).text
+        pause = speaker.new_amount("time", plain=True).text
         between = speaker.say(P.between, a=pause)
-        stop = GoalWords("stand", "", pause if pause in between else "")
-        return fixed(f"{text} {said} {between}", *(*events, stop) * (count - 1), *events)
-    return fixed(speaker.say(P.repeats, text, t=said), *events * count)
+        stop = GoalWords("stand", amount=pause if pause in between else "")
+        return Block(f"{text} {said} {between}", ((*events, stop) * count)[:-1])
+    return Block(speaker.say(P.repeats, text, t=said), events * count)
 
 
 def circles(speaker: Speaker) -> Block:
     """a figure eight; a circle and another the other way"""
     side, template = speaker.side(), speaker.pick(P.circles)
-    side = side if "{0}" in template else "left"
-    text = speaker.say(template, side, OTHER_SIDE[side])
-    goals = (GoalWords(f"curve {way}", "", "360 degrees") for way in (side, OTHER_SIDE[side]))
-    return Block(text, tuple(goals), "verb" if "/" in text else "noun", "eight")
+    sides = (side, OTHER_SIDE[side]) if "{0}" in template else ("left", "right")
+    text = speaker.say(template, *sides)
+    goals = tuple(GoalWords(f"curve {way}", amount="360 degrees") for way in sides)
+    return Block(text, goals, "verb" if "/" in text else "noun", "eight")
 
 
 def shape(speaker: Speaker) -> Block:
     """walk a square with sides of two metres"""
     side, kind = speaker.pick(["left", "left", "right"]), speaker.pick(["square", "square", "triangle", "rectangle"])
-    size, verb = new_amount(speaker, ["length", "length", "steps"]), speaker.say(P.shape)
-    other = new_amount(speaker, size.kind, plain=True) if kind == "rectangle" else size
+    size, verb = speaker.new_amount(["length", "length", "steps"]), speaker.say(P.shape)
+    other = speaker.new_amount(size.kind, plain=True) if kind == "rectangle" else size
     sizes, angle = ([size.text] * 3, 120) if kind == "triangle" else ([size.text, other.text] * 2, 90)
     words = speaker.say(P.shapes[kind], a=size.text, b=other.text)
     if kind != "rectangle" and speaker.chance(0.15):
@@ -546,9 +518,9 @@ def shape(speaker: Speaker) -> Block:
     if side == "right" or speaker.chance(0.5):
         corners = speaker.say(P.corners, side=side, clock=P.clockwise[side])
     motion = "run forward" if verb.startswith("run") else "walk forward"
-    turn = GoalWords(f"turn {side}", "", f"{angle} degrees")
-    goals = tuple(goal for size in sizes for goal in (GoalWords(motion, "", size), turn))
-    return Block(f"{verb} a {speaker.say(P.sizes)} {words} {corners}", goals)
+    turn = GoalWords(f"turn {side}", amount=f"{angle} degrees")
+    goals = tuple(goal for size in sizes for goal in (GoalWords(motion, amount=size), turn))
+    return Block(f"{verb} a {speaker.say(P.sizes)} {words} {corners}", goals, "verb")
 
 
 def telegram(speaker: Speaker, count: int) -> Block:
@@ -559,7 +531,7 @@ def telegram(speaker: Speaker, count: int) -> Block:
         row, side, said = speaker.weighted(P.codes), speaker.side(), ""
         values = {"side": side, "S": side[0] if lower and glue else side[0].upper()}
         words, kind = speaker.say(row["say"], **values), speaker.pick(row["kinds"])
-        motion, meant, posture = (filled(each, values) for each in row["goal"])
+        motion, meant, posture = (speaker.say(each, **values) for each in row["goal"])
         if (held and motion and posture) or (kind == "time" and not words):
             continue
         if not motion:
@@ -568,19 +540,19 @@ def telegram(speaker: Speaker, count: int) -> Block:
             words, posture = (speaker.say(P.code_releases[held]), "") if held else (words, posture)
             held = posture
         elif kind == "angle" and speaker.chance(0.7):  # R 90, or only R
-            said = numeral(speaker, speaker.pick(P.code_angles), digits=len(words) == 1)
+            said = speaker.numeral(speaker.pick(P.code_angles), digits=len(words) == 1)
             meant = f"{said} degrees"
             if motion.startswith("turn") and speaker.chance(0.2):  # without an angle: a corner, between two others
                 said, meant = "", "90 degrees" if events and goals < count - 1 else ""
         elif kind:
-            said = meant = new_amount(speaker, kind, plain=True).text
+            said = meant = speaker.new_amount(kind, plain=True).text
         if motion == "go to":
-            way, where = (filled(each, values) for each in speaker.pick(P.code_places))
+            way, where = (speaker.say(each, **values) for each in speaker.pick(P.code_places))
             said, meant = f"{said} {way}", f"{meant} {where}"
         parts.append(words + ("" if glue and len(words) == 1 else " ") + said)
         events.append(GoalWords(motion, "", meant, "", (posture,) if posture else ()))
     text = speaker.say(P.code_joints).join(part.strip() for part in parts)
-    return fixed(text.lower() if lower else text.upper() if speaker.chance(0.04) else text, *events)
+    return Block(text.lower() if lower else text.upper() if speaker.chance(0.04) else text, tuple(events))
 
 
 def allowed(template: str, first: Block, second: Block) -> bool:
@@ -597,9 +569,9 @@ def paired(speaker: Speaker, first: Block, second: Block) -> Block:
     ordered = speaker.chance(0.42) and "fixed" not in (first.form, second.form)
     templates = P.ordered if ordered else P.pairs
     template = speaker.pick([template for template in templates if allowed(template, first, second)])
-    marks = [("", IMPERATIVE), ("g", GERUND), ("p", PARTICIPLE)]
+    forms = {"": IMPERATIVE, "g": GERUND, "p": PARTICIPLE}.items()
     blocks = enumerate((first, second))
-    text = filled(template, {f"{i}{mark}": inflect(block.text, form) for i, block in blocks for mark, form in marks})
+    text = filled(template, {f"{i}{mark}": inflect(block.text, form) for i, block in blocks for mark, form in forms})
     form = {"{0}": first.form, "{1}": second.form}.get(template[:3], "fixed")
     return Block(text, first.events + second.events, "fixed" if ". " in template else form)
 
@@ -613,7 +585,7 @@ def chain(speaker: Speaker, blocks: Sequence[Block]) -> Block:
     blocks, events = list(blocks), events_of(blocks)
     if speaker.chance(0.12) and len(blocks) <= 8:
         text = "{}".join(speaker.pick(P.numbered).split("{}")[: len(blocks)]) + "{}"
-        return fixed(text.format(*(inflect(block.text) for block in blocks)), *events)
+        return Block(text.format(*(inflect(block.text) for block in blocks)), events)
     same = speaker.chance(0.6)
     joints = [speaker.pick(P.joints)] * len(blocks) if same else speaker.rng.choices(P.joints, k=len(blocks))
     joints = [speaker.say(joint) for joint in joints][1:]
@@ -641,7 +613,7 @@ def single(speaker: Speaker) -> Block:
 
 def negative(speaker: Speaker) -> Block:
     row = speaker.pick(P.negatives)
-    return fixed(speaker.say(row["say"]), GoalWords(row["motion"]))
+    return Block(speaker.say(row["say"]), (GoalWords(row["motion"]),))
 
 
 def few_blocks(speaker: Speaker, count: int) -> list[Block]:
@@ -671,12 +643,12 @@ def few_blocks(speaker: Speaker, count: int) -> list[Block]:
 def dropped(speaker: Speaker, blocks: list[Block]) -> Block | None:
     """One of the blocks is taken back: walk 2 m and turn left, scratch the turn."""
     nouns = [block.noun for block in blocks]
-    choices = [index for index, noun in enumerate(nouns) if noun and nouns.count(noun) == 1]
+    choices = [block for block in blocks if block.noun and nouns.count(block.noun) == 1]
     if not choices or len(blocks) < 2 or any(len(block.events) > 1 for block in blocks):
         return None
-    index = speaker.pick(choices)
-    rest = events_of(blocks[:index] + blocks[index + 1 :])
-    return fixed(speaker.say(P.dropped, chain(speaker, blocks).text, n=nouns[index]), *rest)
+    less = speaker.pick(choices)
+    text = speaker.say(P.dropped, chain(speaker, blocks).text, n=less.noun)
+    return Block(text, events_of([block for block in blocks if block is not less]))
 
 
 def replaced(speaker: Speaker) -> Block | None:
@@ -685,7 +657,7 @@ def replaced(speaker: Speaker) -> Block | None:
     if (wrong.form, right.form) != ("verb", "verb") or wrong.events[0].motion == right.events[0].motion:
         return None
     values = {"0g": inflect(wrong.text, GERUND), "mend": speaker.say(P.mend)}
-    return fixed(speaker.say(P.instead, inflect(wrong.text), inflect(right.text), **values), *right.events)
+    return Block(speaker.say(P.instead, inflect(wrong.text), inflect(right.text), **values), right.events)
 
 
 def slipped(speaker: Speaker) -> Block | None:
@@ -693,17 +665,22 @@ def slipped(speaker: Speaker) -> Block | None:
     made = speaker.make((lambda s: move(s, measured=0.9, manner=0), 30), (place, 5), (wave, 4), (pose, 4))
     text, goal, pairs = made.text, made.events[0], list(P.slips.items())
     for right in re.findall(amounts.AMOUNT, goal.amount):
-        wrong = new_amount(speaker, P.kinds[amounts.amount(right)[0]])
+        wrong = speaker.new_amount(P.kinds[amounts.amount(right)[0]])
         pairs += [(right, wrong.text), (right, wrong.text), (right, wrong.number)]
     if goal.velocity:
-        pairs.append((goal.velocity, new_velocity(speaker, left_of(goal.motion))))
-    found = [pair for pair in pairs if pair[1] not in pair[0] and re.search(as_word(pair[0]), text)]
+        pairs.append((goal.velocity, speaker.new_velocity(goal.motion)))
+    words = [
+        (re.search(rf"\b{re.escape(right)}(?![\w/])", text), wrong) for right, wrong in pairs if wrong not in right
+    ]
+    found = [(word, wrong) for word, wrong in words if word]
     if not found:
         return None
-    right, wrong = speaker.pick(found)
-    end = speaker.say(P.mend) + right if speaker.chance(0.2) else ""
-    said = wrong if end else mended(speaker, wrong, right)
-    return made._replace(text=re.sub(as_word(right), lambda _: said, text, count=1) + end)
+    word, wrong = speaker.pick(found)
+    before, right, after = text[: word.start()], word[0], text[word.end() :]
+    if speaker.chance(0.2):
+        return made._replace(text=before + wrong + after + speaker.say(P.mend) + right)
+    said = wrong + speaker.say(P.mend) + right + (speaker.say(P.mended_ends) if speaker.chance(0.05) else "")
+    return made._replace(text=before + said + after)
 
 
 def corrected(speaker: Speaker, alone: bool) -> Block | None:
@@ -716,18 +693,19 @@ def corrected(speaker: Speaker, alone: bool) -> Block | None:
     if kind in kinds:
         action, name = speaker.pick(P.taken_back)
         text = speaker.say(getattr(P, kind), chain(speaker, blocks).text, s=P.stay, a=action, n=name)
-        return fixed(text, *([GoalWords("stand")] if kind == "nevermind" else events_of(blocks)))
+        return Block(text, (GoalWords("stand"),) if kind == "nevermind" else events_of(blocks))
     made = replaced(speaker) if kind == "replaced" else slipped(speaker)
     if made is None or alone:
         return made
     made, index = made._replace(text=inflect(made.text), form="fixed"), speaker.rng.randrange(len(blocks))
     if kind == "slipped":
-        return chain(speaker, [*blocks[:index], made, *blocks[index + 1 :]])
+        blocks[index] = made
+        return chain(speaker, blocks)
     if len(blocks) == 1:
         return made
     # what is replaced comes first, so that it is clear
     text = made.text + speaker.say(P.strong_joints) + chain(speaker, blocks[1:]).text
-    return fixed(text, *made.events, *events_of(blocks[1:]))
+    return Block(text, events_of([made, *blocks[1:]]))
 
 
 def instruction(speaker: Speaker, kind: str) -> tuple[str, str]:
@@ -760,17 +738,12 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
         blocks += [simple_block(speaker)] if speaker.chance(0.35) else []
     made = chain(speaker, blocks)
     posed = any(not event.motion or event.postures for event in made.events)
-    if len(made.events) > 1 and not posed and speaker.chance(0.08):
-        return throughout(speaker, made), False
-    return made, True
-
-
-def throughout(speaker: Speaker, made: Block) -> Block:
-    """A sentence with one posture for all of its goals."""
-    posture = speaker.pick(list(P.throughout))
+    if len(made.events) == 1 or posed or not speaker.chance(0.08):
+        return made, True
+    posture = speaker.pick(list(P.throughout))  # one for all goals
     words = speaker.say(P.throughout[posture])
     text = f"{words}: {made.text}" if speaker.chance(0.4) else f"{made.text}, {words}"
-    return fixed(text, *(goal._replace(postures=(posture,)) for goal in made.events))
+    return Block(text, tuple(goal._replace(postures=(posture,)) for goal in made.events)), False
 
 
 def finished(speaker: Speaker, made: Block, framed: bool = True) -> str:
@@ -875,11 +848,11 @@ def beyond_the_body(speaker: Speaker) -> str:
     """An action that the robot lacks, alone or among ones that it has."""
     side = speaker.side()
     fill = {name: speaker.say(getattr(P, name)) for name in ("thing", "place", "person")} | {"side": side}
-    fill |= {name: new_amount(speaker, kind).text for name, kind in (("a", "length"), ("t", "time"), ("d", "angle"))}
+    fill |= {name: speaker.new_amount(kind).text for name, kind in (("a", "length"), ("t", "time"), ("d", "angle"))}
     text = speaker.say(P.body, **fill)
     if speaker.chance(0.35):
         blocks = few_blocks(speaker, speaker.pick([1, 1, 2]))
-        blocks.insert(speaker.pick([0, len(blocks), len(blocks)]), fixed(text))
+        blocks.insert(speaker.pick([0, len(blocks), len(blocks)]), Block(text, ()))
         text = chain(speaker, blocks).text
     elif speaker.chance(0.25):
         text += speaker.say(P.body_notes, side=side)
@@ -891,9 +864,9 @@ def not_an_order(speaker: Speaker) -> str:
     number = str(speaker.rng.randint(2, 60))
     if speaker.chance(0.14):
         return written(speaker._replace(style="plain"), speaker.say(P.other_languages, n=number).strip())
-    walked = measured_move(speaker, STRAIGHT[:3], new_amount(speaker, "time"))
+    walked = measured_move(speaker, STRAIGHT[:3], speaker.new_amount("time"))
     made = speaker.pick([walked, move(speaker, "turn right", speed="", manner=0), whole_turn(speaker)])
-    values = {"subject": speaker.say(P.subject), "a": new_amount(speaker, "length").text, "n": number}
+    values = {"subject": speaker.say(P.subject), "a": speaker.new_amount("length").text, "n": number}
     values |= {"dot": speaker.pick(["", ".", "."]), "bang": speaker.pick(["", "", ".", "!"])}
     values |= {"command": tidy(inflect(made.text)), "participle": tidy(inflect(made.text, PARTICIPLE))}
     text = speaker.say(P.unclear, **values)
@@ -924,10 +897,10 @@ def new_rules(speaker: Speaker) -> str:
 
 def too_long(speaker: Speaker) -> str:
     """More than eight goals."""
-    size = new_amount(speaker, "length").text
+    size = speaker.new_amount("length").text
     makers = [(lambda s: repetition(s, fits=False), 5), (lambda s: telegram(s, s.rng.randint(9, 13)), 2)]
     makers += [(lambda s: chain(s, [simple_block(s) for _ in range(s.rng.randint(9, 11))]), 2)]
-    makers += [(lambda s: Block(s.say(P.limit, a=size), (GoalWords("stand"),) * 9), 2)]
+    makers += [(lambda s: Block(s.say(P.limit, a=size), (GoalWords("stand"),) * 9, "verb"), 2)]
     while True:
         made = speaker.make(*makers)
         if program_of(made.events) == "refuse: limit":
