@@ -14,13 +14,16 @@ trained on.
 """
 
 import gc
+import itertools
 import random
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType, parse_flag_from_env, set_seed
@@ -34,19 +37,13 @@ from agent.artefacts import arguments, cards, hub, runs
 from agent.artefacts.arguments import option
 from agent.artefacts.callbacks import ProgressBar, SealedCheckpoints, StopOnSignal, checkpoint_step, last_checkpoint
 from agent.data.windows import data_files
-from agent.feedback import lessons
-from agent.language import feedback_turns
-from agent.language.base_model import (
-    PACKAGED,
-    base_folder,
-    load_language_model,
-    load_tokenizer,
-    model_files,
-    quick_dtype,
-)
+from agent.feedback import lessons, proposals
+from agent.feedback.outcomes import GoalOutcome, cause, repairs
+from agent.goals import GoalProgram
+from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer, model_files
 from agent.language.corpus import generator, written
 from agent.language.corpus.written import Sentence
-from agent.language.planner import DTYPES, READ, Planner, Turn
+from agent.language.planner import ASSESS, CORRECT, DTYPES, PROPOSE, READ, Planner, Turn, report_text, table_text
 from agent.language.program import parse, score
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
@@ -153,10 +150,8 @@ def main(args: Arguments) -> None:
 
 
 def find_sources(args: Arguments) -> Sources:
-    """The artefacts that the arguments name.
-
-    Raises:
-        ValueError: one of them is missing or not what it should be, or the outputs would replace something else.
+    """The artefacts that the arguments name. Raises ValueError if one of them is missing or not what it should be, or
+    if the outputs would replace something else.
     """
     with PartialState().main_process_first():
         start = hub.folder(args.init_from) if args.init_from else base_folder(args.base_model, args.base_revision)
@@ -199,10 +194,8 @@ def replaceable(folder: Path) -> bool:
 
 
 def agent_parts(transformer: Path, policies: list[Path]) -> dict[str, Path]:
-    """Subfolder of the agent -> artefact to copy there: the transformer, and a policy for each of its robots.
-
-    Raises:
-        ValueError: there is not exactly one policy for each robot of the transformer, or an artefact is damaged.
+    """Subfolder of the agent -> artefact to copy there: the transformer, and a policy for each of its robots. Raises
+    ValueError if there is not exactly one policy for each of them, or an artefact is damaged.
     """
     needed = GoalDecisionTransformer.from_pretrained(transformer).config.bodies
     found = [MotorPolicy.from_pretrained(folder).body.name for folder in policies]
@@ -222,9 +215,7 @@ def record(args: Arguments, name: str, folder: Path, files: list[Path]) -> dict[
 
 def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metrics | None:
     """Lock the folder of a run and record its arguments. Returns its metrics on the main process, elsewhere None.
-
-    Raises:
-        ValueError: another run is using it, or the run to resume had other arguments or other initial weights.
+    Raises ValueError if another run is using it, or if the run to resume had other arguments, weights or data.
     """
     if args.resume:
         runs.check_resume(folder, args, FREE)
@@ -238,12 +229,12 @@ def begin(args: Arguments, folder: Path, upstream: dict[str, str]) -> runs.Metri
                 )
     if not PartialState().is_main_process:
         return None
-    checkpoint = last_checkpoint(folder / CHECKPOINTS) if args.resume else None
-    step = checkpoint_step(checkpoint) if checkpoint else 0
-    metrics = runs.Metrics(folder, step if args.resume else None)
-    if not args.resume:
-        runs.discard(folder, CHECKPOINTS, runs.SUMMARY)  # from an earlier run
-        runs.record_provenance(folder, args, upstream)
+    if args.resume:
+        checkpoint = last_checkpoint(folder / CHECKPOINTS)
+        return runs.Metrics(folder, checkpoint_step(checkpoint) if checkpoint else 0)
+    metrics = runs.Metrics(folder)
+    runs.discard(folder, CHECKPOINTS, runs.SUMMARY)  # from an earlier run
+    runs.record_provenance(folder, args, upstream)
     return metrics
 
 
@@ -258,7 +249,7 @@ def base_planner(args: Arguments, start: Path) -> Planner:
         if not Path(base_model).is_dir():
             base_model, _, after = base_model.partition("@")
             base_revision = base_revision or after
-    model = load_language_model(folder, base_model, quick_dtype(args.dtype, str(PartialState().device)))
+    model = load_language_model(folder, base_model, args.dtype, str(PartialState().device))
     tokenizer = load_tokenizer(folder, base_model)
     planner = Planner(model, tokenizer, base_model=base_model, base_revision=base_revision, dtype=args.dtype)
     if args.init_from:
@@ -269,12 +260,36 @@ def base_planner(args: Arguments, start: Path) -> Planner:
 
 def training_turns(args: Arguments, dataset: Path | None) -> list[Turn]:
     """The training examples, shuffled: sentences with their programs, and feedback."""
-    turns = [Turn(READ, each.text, each.program) for each in written.sentences("train")] * args.written_epochs
-    turns += [Turn(READ, each.text, each.program) for each in generator.examples(args.generated_examples, args.seed)]
+    sentences = written.sentences("train") * args.written_epochs
+    sentences += generator.examples(args.generated_examples, args.seed)
+    turns = [Turn(READ, each.text, each.program) for each in sentences]
     if dataset:
         outcomes = lessons.draw(dataset, args.feedback_examples, args.seed)
-        turns += feedback_turns.examples(outcomes, args.seed)
+        turns += feedback_turns(outcomes, args.seed)
     random.Random(args.seed).shuffle(turns)
+    return turns
+
+
+def feedback_turns(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
+    """The verdict on each outcome, the repair of each missed one, and a quarter as many proposals for random tables.
+    The answers are made by rules.
+    """
+    turns = []
+    for outcome in outcomes:
+        assessment = ": ".join(filter(None, (outcome.judged, cause(outcome))))
+        turns.append(Turn(ASSESS, report_text(outcome.report, outcome.off), assessment))
+        if found := repairs(outcome):
+            turns.append(Turn(CORRECT, report_text(outcome.report, outcome.judged), GoalProgram(found).text))
+    rng = np.random.default_rng(seed)
+    for table in itertools.islice(proposals.draw_tables(seed), len(outcomes) // 4):
+        rows = proposals.shown(table)
+        told = [rows[place] for place in rng.permutation(len(rows))]
+        worst = [
+            f"{tenths} {', '.join(goal.text for goal in goals) or 'none'}"
+            for tenths, goals in proposals.worst_first(told)
+        ]
+        answer = f"{'; '.join(worst)}: {proposals.example(table, rng).text}"
+        turns.append(Turn(PROPOSE, table_text(told), answer))
     return turns
 
 
@@ -397,15 +412,9 @@ def finish(args: Arguments, sources: Sources, examples: int, results: dict[str, 
     base = sources.upstream.get("base_model") or sources.upstream["init_from"]
     own_name = output.name if args.agent_dir else name
     tags = (*cards.TAGS, "planner", "lora")
-    cards.write_card(
-        output,
-        cards.PLANNER,
-        cards.model_data(own_name, results, measured_on=cards.SENTENCES, pipeline_tag="text-generation", tags=tags),
-        name=own_name,
-        base=base,
-        examples=examples,
-        table=cards.measures(results, "share"),
-    )
+    data = cards.model_data(own_name, results, measured_on=cards.SENTENCES, pipeline_tag="text-generation", tags=tags)
+    facts = {"name": own_name, "base": base, "examples": examples, "table": cards.measures(results, "share")}
+    cards.write_card(output, cards.PLANNER, data, **facts)
     metric = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in results.items())
     print(f"development sentences: {metric}")
     if args.agent_dir:

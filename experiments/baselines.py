@@ -29,7 +29,7 @@ from transformers import AutoModel, PreTrainedTokenizerFast
 from agent.bodies import find_body
 from agent.goals import Goal, GoalProgram
 from agent.language.amounts import AMOUNT
-from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer, quick_dtype
+from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer
 from agent.language.corpus import generator, written
 from agent.language.planner import MAX_ANSWER_TOKENS, READ, Planner, Task
 from agent.language.program import GRAMMAR, parse, score
@@ -105,7 +105,7 @@ def table(answers: dict[str, list[GoalProgram]], meant: Sequence[GoalProgram]) -
 def base_model(texts: Sequence[str]) -> list[GoalProgram]:
     """What the language model writes without an adapter, told the language, under the grammar."""
     folder = base_folder(PACKAGED)
-    planner = Planner(load_language_model(folder, PACKAGED, quick_dtype("bfloat16")), load_tokenizer(folder, PACKAGED))
+    planner = Planner(load_language_model(folder, PACKAGED, "bfloat16"), load_tokenizer(folder, PACKAGED))
     prompts = [planner.chat.prompt_ids(Task(EXPLAINED, GRAMMAR), text) for text in texts]
     return [parse(answer, HUMANOID) for answer, _ in planner.answer(READ, prompts)]
 

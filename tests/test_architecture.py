@@ -17,7 +17,7 @@ ORDER: dict[str, list[str]] = {
     "feedback": ["outcomes", "pursuit", "proposals", "trials", "lessons"],
     "language": [
         *("amounts", "program", "corpus.phrases", "corpus.written", "corpus.generator"),
-        *("base_model", "planner", "feedback_turns"),
+        *("base_model", "planner"),
     ],
     "evaluation": ["suites", "journeys", "report"],
     "motor_agent": [],

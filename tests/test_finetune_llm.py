@@ -4,6 +4,7 @@ import contextlib
 import gc
 import io
 import json
+import re
 import shutil
 
 import numpy as np
@@ -20,14 +21,15 @@ import finetune_llm
 from agent.artefacts.arguments import parse_arguments
 from agent.bodies.humanoid import HUMANOID
 from agent.data import schema
+from agent.feedback import lessons
 from agent.goals import GOAL_VERSION
 from agent.language.base_model import PACKAGED
 from agent.language.corpus.generator import examples
-from agent.language.planner import READ, TASKS, Planner, Turn
+from agent.language.planner import ASSESS, CORRECT, PROPOSE, READ, TASKS, Planner, Turn
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent
-from finetune_llm import Arguments, Sources, lora, tokenized, training_turns
+from finetune_llm import Arguments, Sources, feedback_turns, lora, tokenized, training_turns
 
 TINY = [
     *("--dtype", "float32", "--written_epochs", "0", "--generated_examples", "32"),
@@ -145,6 +147,15 @@ def test_feedback_turns_come_from_a_dataset(tmp_path):
     args = Arguments(written_epochs=0, generated_examples=4, feedback_examples=20, dataset=str(tmp_path))
     turns = training_turns(args, tmp_path)
     assert {turn.task for turn in turns} == set(TASKS)
+
+
+def test_every_feedback_answer_is_in_the_grammar_of_its_task(tmp_path):
+    write_dataset(tmp_path)
+    turns = feedback_turns(lessons.draw(tmp_path, 60, seed=0), seed=0)
+    assert {turn.task for turn in turns} == {ASSESS, CORRECT, PROPOSE}
+    for turn in turns:
+        assert re.fullmatch(turn.task.grammar, turn.answer), turn
+        assert turn.text
 
 
 def test_a_run_resumes_only_from_the_weights_it_started_from_wherever_they_are(tmp_path, monkeypatch, refusal):

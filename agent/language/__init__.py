@@ -4,6 +4,5 @@ planner.py          the language model: reads, assesses, corrects and proposes, 
 program.py          the readable programs that it writes, their grammar, the goals they mean, and the robot's limits
 amounts.py          amounts in words: six feet, half a minute, a quarter turn
 base_model.py       loads a base model and its adapter
-feedback_turns.py   training examples for feedback
 corpus/             the sentences that the model learns to read
 """

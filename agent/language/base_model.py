@@ -38,19 +38,13 @@ PLAIN_LORA = {  # settings that must have PEFT's defaults
 
 
 def base_folder(name: str, revision: str = "", token: str | None = None) -> Path:
-    """The folder of a base model from the package, a local folder, or the Hub.
-
-    Raises:
-        ValueError: the package is not installed, or there is no such model.
-    """
+    """The folder of a base model from the package, a local folder, or the Hub. Raises ValueError if there is none."""
     return packaged_model() if name == PACKAGED else hub.folder(name, revision=revision or None, token=token)
 
 
 def packaged_model() -> Path:
     """SmolLM2-135M-Instruct as safetensors, converted from the package's GGUF file the first time (20 s, 270 MB).
-
-    Raises:
-        ValueError: the package is not installed.
+    Raises ValueError if the package is not installed.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motor-agents" / PACKAGED
     if not (cache / "config.json").is_file():
@@ -89,18 +83,16 @@ def quick_dtype(name: str, device: str = "cpu") -> torch.dtype:
     return torch.float32 if slow else getattr(torch, name)
 
 
-def load_language_model(folder: Path, name: str | Path, dtype: str | torch.dtype) -> PreTrainedModel:
-    """The causal LM in `folder`, after checks.
-
-    Raises:
-        ValueError: it is pickled, needs code of its own, declares more than its weights, is damaged, or not finite.
+def load_language_model(folder: Path, name: str | Path, dtype: str, device: str = "cpu") -> PreTrainedModel:
+    """The causal LM in `folder`, in the `quick_dtype` for the device it is to go to. Raises ValueError if it is
+    pickled, needs code of its own, declares more than its weights, is damaged, or not finite.
     """
-    kind, own_code = AutoModelForCausalLM, {"trust_remote_code": False}
+    kind, safe = AutoModelForCausalLM, {"trust_remote_code": False}
     checks.check_artefact(folder, name)
-    checks.check_sizes(
-        folder, name, lambda: kind.from_config(AutoConfig.from_pretrained(folder, **own_code), **own_code)
+    checks.check_sizes(folder, name, lambda: kind.from_config(AutoConfig.from_pretrained(folder, **safe), **safe))
+    return checks.load_weights(
+        kind.from_pretrained, folder, name, surplus=True, dtype=quick_dtype(dtype, device), **safe
     )
-    return checks.load_weights(kind.from_pretrained, folder, name, surplus=True, dtype=dtype, **own_code)
 
 
 def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> PreTrainedModel:
@@ -108,10 +100,7 @@ def merge_adapter(model: PreTrainedModel, folder: Path, name: str | Path) -> Pre
 
     PEFT takes longer than all other loading, and imports modules that a config names. Here each weight W becomes
     W + scale * B @ A (https://arxiv.org/abs/2106.09685), where scale is alpha / r, or alpha / sqrt(r) for rsLoRA.
-
-    Raises:
-        ValueError: it is not a complete adapter for this model, has another rank than its weights, or is more than
-            plain LoRA.
+    Raises ValueError for what is not a complete adapter for this model, or is more than plain LoRA.
     """
     config = checks.check_artefact(folder, name, ADAPTER)
     for key, value in config.items():

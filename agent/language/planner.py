@@ -2,10 +2,7 @@
 
 Every task is one chat turn of the same model with the same LoRA adapter: read a sentence, assess an outcome, correct
 it, propose what to practice. Decoding is constrained by a grammar, so the answer is always a valid program, whatever
-the text; the robot's limits are checked afterwards (`agent.language.program`).
-
-`Chat` turns a text into token ids of the language model. These are not the goal tokens that prompt the transformer:
-program.py makes goals of the model's answer, and agent/goals.py has their tokens.
+the text. program.py makes goals of it, and checks the robot's limits.
 
 Shapes: B texts, T columns of the cache (tokens and padding), V vocabulary of the language model.
 """
@@ -31,7 +28,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase,
 from agent.artefacts import hub, runs
 from agent.bodies import Body, find_body
 from agent.feedback.outcomes import CAUSES, Assessment, GoalOutcome
-from agent.feedback.proposals import GOALS, Score, shown, worst_first
+from agent.feedback.proposals import GOALS, Score, shown
 from agent.goals import GOAL_VERSION, Goal, GoalProgram, check_goal_version
 from agent.language.base_model import (
     ADAPTER,
@@ -41,7 +38,6 @@ from agent.language.base_model import (
     load_language_model,
     load_tokenizer,
     merge_adapter,
-    quick_dtype,
 )
 from agent.language.program import GRAMMAR, parse
 
@@ -97,7 +93,8 @@ class Parse(NamedTuple):
 
 
 class Chat:
-    """Formats chat turns as token ids. The user's text can never become a special token.
+    """Formats chat turns as token ids of the language model; goal tokens are others (agent/goals.py). The user's text
+    can never become a special token.
 
     A model without a chat template gets the system message, the text and the answer on separate lines.
     """
@@ -138,8 +135,7 @@ class Planner:
     Args:
         model: the LM, with any adapter merged or attached.
         tokenizer: its tokenizer.
-        base_model: name, id or folder of the LM that an adapter belongs to; empty for one that is stored with its
-            planner.
+        base_model: name, id or folder of the LM that an adapter belongs to; empty for one stored with its planner.
         base_revision: revision of that id.
         dtype: data type that the weights are saved in; by default the model's. It computes in its own.
         least_confidence: programs with a lower probability are refused as unclear.
@@ -168,9 +164,8 @@ class Planner:
         largest, known = max(fast.get_vocab().values(), default=0), model.config.vocab_size
         if largest >= known:  # the model lacks such a token, and llguidance would make a table of all ids
             raise ValueError(f"the tokenizer has ids up to {largest:,}, the language model has {known:,}")
-        self._vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=model.config.vocab_size)
-        grammars = {task: LLMatcher.grammar_from_regex(task.grammar) for task in TASKS}
-        self._matchers = {task: LLMatcher(self._vocabulary, grammar) for task, grammar in grammars.items()}
+        vocabulary = llguidance.hf.from_tokenizer(fast, n_vocab=known)
+        self._matchers = {task: LLMatcher(vocabulary, LLMatcher.grammar_from_regex(task.grammar)) for task in TASKS}
         if errors := [matcher.get_error() for matcher in self._matchers.values() if matcher.is_error()]:
             raise ValueError(f"this tokenizer cannot write the grammar of programs: {errors[0]}")
         self._heads: dict[Task, DynamicCache] = {}  # keys and values of the start of each task's prompts
@@ -194,7 +189,7 @@ class Planner:
             if hub.repo_cache(folder) and name != PACKAGED and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
                 raise ValueError(f"{path} names the base model {name!r}, which is no Hub repo: refused")
         base = base_folder(str(name), config["base_revision"], token)
-        model = load_language_model(base, name, quick_dtype(config["dtype"], device))
+        model = load_language_model(base, name, config["dtype"], device)
         if (folder / ADAPTER).is_file():
             model = merge_adapter(model, folder, path)
         try:
@@ -250,13 +245,7 @@ class Planner:
     @property
     def config(self) -> dict:
         """What planner.json holds."""
-        return {
-            "goal_version": GOAL_VERSION,
-            "base_model": self.base_model,
-            "base_revision": self.base_revision,
-            "dtype": self.dtype,
-            "least_confidence": self.least_confidence,
-        }
+        return {"goal_version": GOAL_VERSION} | {name: getattr(self, name) for name in CONFIG_TYPES}
 
     def parse(self, text: str) -> GoalProgram:
         """The program that `text` asks for. It is always a valid one, or a refusal."""
@@ -313,10 +302,8 @@ class Planner:
         return assessment, self.correct([outcome], [assessment.judged])[0]
 
     def propose(self, table: Sequence[Score], count: int, seed: int = 0) -> list[GoalProgram]:
-        """Sample `count` programs that practice the worst goals of a table.
-
-        Raises:
-            ValueError: too few of the sampled programs are ones that the robot can do.
+        """Sample `count` programs that practice the worst goals of a table. Raises ValueError if too few of them are
+        ones that the robot can do.
         """
         prompt = self.chat.prompt_ids(PROPOSE, table_text(shown(table)))
         rng, programs = random.Random(seed), list[GoalProgram]()
@@ -382,13 +369,9 @@ class Planner:
 class _Batch:
     """B texts that the model reads together, a few tokens at a time.
 
-    Its cache has T columns, one for each token that it has read. The mask [B, T] is 0 where a text has padding or a
-    hidden token instead: later tokens neither attend to it nor count it in their positions.
-
-    Args:
-        model: the LM.
-        head: keys and values of the start that all texts share; it is copied.
-        texts: their number, B.
+    Its cache has T columns, one for each token that it has read; `head` has those of the start that all texts share.
+    The mask [B, T] is 0 where a text has padding or a hidden token instead: later tokens neither attend to it nor
+    count it in their positions.
     """
 
     def __init__(self, model: PreTrainedModel, head: DynamicCache, texts: int):
@@ -408,14 +391,9 @@ class _Batch:
         seen = torch.tensor([[0] * (width - len(text)) + [1] * len(text) for text in texts])
         self._mask = torch.cat([self._mask, seen], dim=1)
         positions = (self._mask.cumsum(-1) - 1).clamp_min(0)[:, -width:]
-        return self._model(
-            input_ids=ids.to(self._model.device),
-            attention_mask=self._mask.to(self._model.device),
-            position_ids=positions.to(self._model.device),
-            cache=self._cache,
-            use_cache=True,
-            logits_to_keep=last,
-        ).logits.cpu()
+        inputs = {"input_ids": ids, "attention_mask": self._mask, "position_ids": positions}
+        inputs = {name: each.to(self._model.device) for name, each in inputs.items()}
+        return self._model(**inputs, cache=self._cache, use_cache=True, logits_to_keep=last).logits.cpu()
 
     def hide_last(self, place: int, count: int) -> None:
         """Hide the last `count` tokens of the text at `place` from the tokens that follow."""
@@ -484,10 +462,3 @@ def report_text(report: str, off: str) -> str:
 def table_text(rows: Sequence[Score]) -> str:
     """The text that asks for a proposal: how often each goal was met."""
     return "tenths met: " + "; ".join(f"{score.tenths} {score.goal.text}" for score in rows)
-
-
-def worst_text(rows: Sequence[Score]) -> str:
-    """The worst goals of a table in words, as they precede a proposal."""
-    return "; ".join(
-        f"{tenths} {', '.join(goal.text for goal in goals) or 'none'}" for tenths, goals in worst_first(rows)
-    )

@@ -87,11 +87,8 @@ def parse(text: str, body: Body) -> GoalProgram:
 
 
 def parse_goal(text: str, body: Body) -> Goal:
-    """One goal of a readable program.
-
-    Raises:
-        BeyondLimit: an amount is out of range.
-        ValueError: it is not a goal, or its amount does not suit its motion.
+    """One goal of a readable program. Raises BeyondLimit for an amount out of range, ValueError for what is no goal or
+    has an amount that does not suit its motion.
     """
     match = GOAL_PARTS.fullmatch(text)
     if not match:
@@ -101,12 +98,10 @@ def parse_goal(text: str, body: Body) -> Goal:
     pace, skill = match["speed"] or "normal", match["motion"].replace(" ", "_")
     if bool(match["place"]) != (skill == "go_to"):
         raise ValueError(f"{text!r} is no goal: a place stands after 'go to', and only there")
-    if skill == "face_start":
-        return Goal.face_start(**settings)
-    if skill == "go_home":
-        return Goal.home(pace, **settings)
     if skill == "go_to":
         return Goal.to(*_place(match["place"]), pace, **settings)
+    if skill in goals.RETURN_SKILLS:
+        return Goal.from_skill(skill, pace, **settings)
     velocity = _velocity(skill, pace, match["velocity"], settings["height"], body)
     if match["amount"]:
         kind, value = amount(match["amount"])
