@@ -53,7 +53,7 @@ from agent.simulation.video import film
 START = ("base_model", "init_from")  # weights that a run starts from
 CHECKPOINTS = "checkpoints"
 # Arguments that may differ when a run is resumed. Weights it started from and data are recognized by their content.
-FREE = {*START, "dataset", "base_revision", "eval_examples", "eval_steps", "save_steps"}
+FREE = {*START, "dataset", "eval_examples", "eval_steps", "save_steps"}
 FREE |= {"agent_dir", "policy", "decision_transformer"} | arguments.ALWAYS_FREE
 
 
@@ -62,7 +62,6 @@ FREE |= {"agent_dir", "policy", "decision_transformer"} | arguments.ALWAYS_FREE
 class Arguments(arguments.TrainingArguments):
     output_dir: str = option("runs/planner", "folder of the planner, its checkpoints and its curves")
     base_model: str = option(PACKAGED, "folder or Hub repo of a causal LM; by default the one installed as a package")
-    base_revision: str = option("", "revision of the Hub repo in base_model")
     init_from: str = option("", "folder or Hub repo of a planner to continue from")
     dataset: str = option("", "folder or Hub repo of a dataset of trajectories, to learn feedback from")
     resume: bool = option(False, "continue from the last checkpoint in output_dir")
@@ -101,10 +100,8 @@ class Arguments(arguments.TrainingArguments):
             raise ValueError("nothing to train on: give --written_epochs, --generated_examples or --feedback_examples")
 
     def validate_sources(self):
-        if self.init_from and (self.base_model != PACKAGED or self.base_revision):
-            raise ValueError("--init_from brings its own base model: leave out --base_model and --base_revision")
-        if self.base_revision and self.base_model == PACKAGED:
-            raise ValueError(f"base_revision={self.base_revision!r} is of a Hub repo: give its --base_model too")
+        if self.init_from and self.base_model != PACKAGED:
+            raise ValueError("--init_from brings its own base model: leave out --base_model")
         if bool(self.dataset) != bool(self.feedback_examples):
             raise ValueError("--dataset and --feedback_examples go together: give both, or neither")
         if self.agent_dir and not (self.policy and self.decision_transformer):
@@ -154,7 +151,7 @@ def find_sources(args: Arguments) -> Sources:
     if the outputs would replace something else.
     """
     with PartialState().main_process_first():
-        start = hub.folder(args.init_from) if args.init_from else base_folder(args.base_model, args.base_revision)
+        start = hub.folder(args.init_from) if args.init_from else base_folder(args.base_model)
         dataset = hub.folder(args.dataset, repo_type="dataset") if args.dataset else None
         transformer = hub.folder(args.decision_transformer) if args.agent_dir else None
         policies = [hub.folder(name) for name in args.policy]
@@ -245,10 +242,9 @@ def base_planner(args: Arguments, start: Path) -> Planner:
         base_model, base_revision = config["base_model"], config["base_revision"]
         folder = base_folder(base_model, base_revision)
     else:
-        base_model, base_revision, folder = args.base_model, args.base_revision, start
+        base_model, base_revision, folder = args.base_model, "", start
         if not Path(base_model).is_dir():
-            base_model, _, after = base_model.partition("@")
-            base_revision = base_revision or after
+            base_model, _, base_revision = base_model.partition("@")
     model = load_language_model(folder, base_model, args.dtype, str(PartialState().device))
     tokenizer = load_tokenizer(folder, base_model)
     planner = Planner(model, tokenizer, base_model=base_model, base_revision=base_revision, dtype=args.dtype)
