@@ -65,11 +65,17 @@ ELSEWHERE = {
     "python evaluate.py --suite feedback": (
         "test_evaluate.py::test_feedback_is_compared_with_the_same_runs_without_it"
     ),
+    "python evaluate.py --suite goals": (
+        "test_evaluate.py::test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes"
+    ),
+    "python evaluate.py --suite gait --against": (
+        "test_evaluate.py::test_any_number_of_agents_are_compared_in_a_page"
+    ),
     **{
-        f"python evaluate.py --actor transformer --suite {suite}": (
+        f"python evaluate.py {flags}--actor transformer --suite {suite}": (
             "test_evaluate.py::test_an_untrained_policy_is_measured_by_the_suites_of_goals_and_postures"
         )
-        for suite in ("places", "postures", "adapt")
+        for flags, suite in (("", "places"), ("--body g1 ", "places"), ("", "postures"), ("", "adapt"))
     },
     **{
         f"python evaluate.py {actor} --suite commands": (
@@ -91,6 +97,7 @@ ELSEWHERE = {
         for flags in (
             '--agent pretrained/agent --instruction "walk forward for 2 seconds" --video',
             '--instruction "walk forward 2 metres" --feedback',
+            '--instruction "walk backwards 2 metres" --feedback --shove_at',
         )
     },
     "make test": ".ci/run",  # and test-all
