@@ -72,7 +72,7 @@ web/dist/agents.json:
 PLANNER := --planner true
 web: web/node_modules
 	PYTHONPATH=. $(BIN)/python web/export.py --agent $(SHIPPED) $(PLANNER)
-	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build.js
+	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build.ts
 
 web/node_modules: web/package-lock.json .venv/.web
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix web --ignore-scripts

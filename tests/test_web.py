@@ -256,7 +256,7 @@ def test_the_parts_that_are_drawn_lie_where_the_links_are(body, export):
 def run_in_node(name: str, records: Path, agent: Path = Path()) -> None:
     """Run tests of web/tests against records, for an exported agent."""
     environment = os.environ | {"RECORDS": str(records), "AGENT": str(agent)}
-    command = [NODE, "--test", str(WEB / "tests" / f"{name}.test.js")]
+    command = [NODE, "--test", str(WEB / "tests" / f"{name}.test.ts")]
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -271,7 +271,7 @@ def run_in_node(name: str, records: Path, agent: Path = Path()) -> None:
         pytest.param("language_model", marks=[needs_planner, pytest.mark.slow]),
     ],
 )
-def test_javascript_gives_what_python_gives(name, records):
+def test_typescript_gives_what_python_gives(name, records):
     if name == "language_model":
         (records / "readings.json").write_text(json.dumps(readings()))
     run_in_node(name, records, AGENT)

@@ -87,7 +87,7 @@ def export_robot(transformer: GoalDecisionTransformer, xml: str, folder: Path, m
 
 
 def code_tables() -> dict:
-    """The constants that the page's JavaScript shares with the Python code, by name."""
+    """The constants that the page shares with the Python code, by name."""
     names = (
         *("GRID_STEP", "GRID", "AXES", "UNITS", "HEIGHTS", "ARMS", "STILL", "RUN_SPEED", "SPEEDS"),
         *("SKILLS", "REASONS", "MAX_GOALS", "AMOUNTS", "DIRECTIONS", "TOKENS", "COMMAND_AXES"),

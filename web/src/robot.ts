@@ -1,11 +1,11 @@
 // A body that runs step by step. A new program takes over from its current state, and after a fall it is put back on its
 // feet. As in play.py --viewer.
 
-import { ORIGIN, roundEven, seenFrom } from "./geometry.js";
-import { VelocityGoal } from "./goals.js";
-import { observedMotion } from "./heading.js";
-import { Pursuit, leadsBack } from "./pursuit.js";
-import tables from "./tables.js";
+import { ORIGIN, roundEven, seenFrom } from "./geometry.ts";
+import { VelocityGoal } from "./goals.ts";
+import { observedMotion } from "./heading.ts";
+import { Pursuit, leadsBack } from "./pursuit.ts";
+import tables from "./tables.ts";
 
 const { body, pursuit: P } = tables;
 const LYING_SECONDS = 1.5; // from a fall until the body is put back on its feet

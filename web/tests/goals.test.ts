@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { programTokens } from "../src/goals.js";
-import { parse } from "../src/program.js";
-import { records } from "./records.js";
+import { programTokens } from "../src/goals.ts";
+import { parse } from "../src/program.ts";
+import { records } from "./records.ts";
 
 test("every goal has Python's text, tokens and command", () => {
   for (const { text, tokens, command } of records("goals")) {

@@ -1,9 +1,9 @@
 // Reads a sentence as Planner.parse of agent/language/planner.py does, around the graph of web/graphs.py, but takes
 // only the greedy answer: each token is the likeliest of those that the grammar allows.
 
-import { Grammar } from "./grammar.js";
-import tables from "./tables.js";
-import { Tokenizer } from "./tokenizer.js";
+import { Grammar } from "./grammar.ts";
+import tables from "./tables.ts";
+import { Tokenizer } from "./tokenizer.ts";
 
 export class LanguageModel {
   // ort: onnxruntime-web; session: of planner.onnx; settings: planner.json; past: planner_past.bin as a Float32Array.

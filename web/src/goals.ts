@@ -1,9 +1,9 @@
 // What the robot can be asked to do. The same classes as in agent/goals.py, which says what each number means.
 //
-// `progress` is {seconds, pose, home, degrees, meters}: see Course in pursuit.js.
+// `progress` is {seconds, pose, home, degrees, meters}: see Course in pursuit.ts.
 
-import { ORIGIN, clamp, degrees, radians, rotate, seenFrom, wrap } from "./geometry.js";
-import tables from "./tables.js";
+import { ORIGIN, clamp, degrees, radians, rotate, seenFrom, wrap } from "./geometry.ts";
+import tables from "./tables.ts";
 
 const G = tables.goals;
 const TOKEN_IDS = new Map(G.TOKENS.map((token, id) => [token, id]));

@@ -2,11 +2,11 @@
 
 import loadMujoco from "@mujoco/mujoco";
 
-import { agentBytes, agentText } from "./agents.js";
-import { fetchBytes } from "./files.js";
-import { loadModel, ort } from "./onnx.js";
-import { Physics } from "./physics.js";
-import { Transformer } from "./transformer.js";
+import { agentBytes, agentText } from "./agents.ts";
+import { fetchBytes } from "./files.ts";
+import { loadModel, ort } from "./onnx.ts";
+import { Physics } from "./physics.ts";
+import { Transformer } from "./transformer.ts";
 
 export async function load() {
   const [wasmBinary, xml, session] = await Promise.all([

@@ -1,7 +1,7 @@
 // The Decision Transformer as an actor: GoalDecisionTransformer.act of agent/models/decision_transformer.py, with the
 // same growing context and the same cache, around the graph of web/graphs.py.
 
-import tables from "./tables.js";
+import tables from "./tables.ts";
 
 const { body, transformer: T } = tables;
 const [PREFIX, STEP] = [T.prefix_tokens, T.step_tokens];

@@ -1,4 +1,4 @@
-// Bundles the page into dist/, with the agents that export.py wrote into generated/: node build.js
+// Bundles the page into dist/, with the agents that export.py wrote into generated/: node build.ts
 
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
@@ -14,7 +14,7 @@ rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 await build({
   absWorkingDir: import.meta.dirname, // esbuild keeps the folder in which node was started
-  entryPoints: ["src/start.js", "src/planner_worker.js", "src/suite.js"],
+  entryPoints: ["src/start.ts", "src/planner_worker.ts", "src/suite.ts"],
   outdir: "dist",
   bundle: true,
   splitting: true, // what several of them need is in a file of its own

@@ -2,6 +2,6 @@
 // code, which are part of the page, and those of the agent and its robot.
 
 import code from "../generated/tables.json" with { type: "json" };
-import { agentText } from "./agents.js";
+import { agentText } from "./agents.ts";
 
 export default { ...code, ...JSON.parse(await agentText("agent.json")) };

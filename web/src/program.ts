@@ -1,10 +1,10 @@
 // Readable programs, "walk forward slow six feet, low; turn left a quarter turn", as goals. As in
 // agent/language/program.py, whose patterns it reads.
 
-import { amount, speed } from "./amounts.js";
-import { GoalError, HeadingGoal, HomeGoal, PlaceGoal, VelocityGoal, mainAxis, said, short, snap } from "./goals.js";
-import { reach } from "./pursuit.js";
-import tables from "./tables.js";
+import { amount, speed } from "./amounts.ts";
+import { GoalError, HeadingGoal, HomeGoal, PlaceGoal, VelocityGoal, mainAxis, said, short, snap } from "./goals.ts";
+import { reach } from "./pursuit.ts";
+import tables from "./tables.ts";
 
 const { goals: G, program: P, limits: L, body } = tables;
 const GOAL_PARTS = new RegExp(`^(?:${P.GOAL_PARTS})$`);

@@ -2,7 +2,7 @@
 
 import * as ort from "onnxruntime-web/wasm";
 
-import { fetchBytes } from "./files.js";
+import { fetchBytes } from "./files.ts";
 
 export { ort };
 

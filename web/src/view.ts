@@ -1,7 +1,7 @@
 // A camera that follows the robot, is turned by pointer and keys, and tells where the floor was clicked. What draws with
-// it is a View with `draw()`: see scene.js and flat_scene.js.
+// it is a View with `draw()`: see scene.ts and flat_scene.ts.
 
-import tables from "./tables.js";
+import tables from "./tables.ts";
 
 const { body } = tables;
 const FIELD_OF_VIEW = 40; // degrees, from top to bottom

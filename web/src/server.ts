@@ -1,6 +1,6 @@
 // What the page asks of app.py: another agent, and clips.
 
-import tables from "./tables.js";
+import tables from "./tables.ts";
 
 const { body, video: V } = tables;
 const MOST_POSES = Math.round(V.CLIP_SECONDS / (V.FRAME_EVERY * body.control_seconds));

@@ -3,7 +3,7 @@
 const controls = document.querySelectorAll("main button, main input, main select");
 controls.forEach((control) => (control.disabled = true));
 
-import("./page.js")
+import("./page.ts")
   .then(async ({ openPage }) => {
     const page = await openPage();
     controls.forEach((control) => (control.disabled = false));

@@ -1,16 +1,16 @@
 // The page: what is typed and clicked goes to the robot, and what the robot does is shown.
 
-import { agents, folder, server } from "./agents.js";
-import { Curves } from "./curves.js";
-import { FlatScene } from "./flat_scene.js";
-import { PlaceGoal, said, skillGoal } from "./goals.js";
-import { load } from "./load.js";
-import { Planner } from "./planner.js";
-import { parse } from "./program.js";
-import { Robot } from "./robot.js";
-import { Scene } from "./scene.js";
-import { Recorder, findAgent } from "./server.js";
-import tables from "./tables.js";
+import { agents, folder, server } from "./agents.ts";
+import { Curves } from "./curves.ts";
+import { FlatScene } from "./flat_scene.ts";
+import { PlaceGoal, said, skillGoal } from "./goals.ts";
+import { load } from "./load.ts";
+import { Planner } from "./planner.ts";
+import { parse } from "./program.ts";
+import { Robot } from "./robot.ts";
+import { Scene } from "./scene.ts";
+import { Recorder, findAgent } from "./server.ts";
+import tables from "./tables.ts";
 
 const { goals: G, body } = tables;
 const SHOVE = 0.7; // m/s

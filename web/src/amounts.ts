@@ -1,9 +1,9 @@
 // Amounts in words, and what they are in meters, seconds, degrees, m/s and rad/s. As in agent/language/amounts.py,
 // whose tables and patterns it reads.
 
-import { GoalError } from "./goals.js";
-import { radians } from "./geometry.js";
-import tables from "./tables.js";
+import { GoalError } from "./goals.ts";
+import { radians } from "./geometry.ts";
+import tables from "./tables.ts";
 
 const { WORD_VALUES, PARTS, MULTIPLES, JOINS, WHOLE, UNITS, SPEED_UNITS, PER, ...patterns } = tables.amounts;
 const DIGITS = new RegExp(`^(?:${patterns.DIGITS})$`);

@@ -2,8 +2,8 @@
 
 import * as three from "three";
 
-import tables from "./tables.js";
-import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.js";
+import tables from "./tables.ts";
+import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.ts";
 
 const UP = new three.Vector3(0, 1, 0); // along which three's capsules lie
 const TILES = 60; // meters of floor on a side; it goes with the robot

@@ -1,7 +1,7 @@
 // Draws the robot without WebGL: lines as thick as its parts, the far ones first.
 
-import tables from "./tables.js";
-import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.js";
+import tables from "./tables.ts";
+import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.ts";
 
 const { parts: PARTS } = tables.body;
 const GROUND_SHADOW_COLOR = "#96a2ad"; // opaque, so that overlapping shadows do not add up

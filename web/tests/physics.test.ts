@@ -4,11 +4,11 @@ import test from "node:test";
 import loadMujoco from "@mujoco/mujoco";
 import * as ort from "onnxruntime-web";
 
-import { agentBytes, agentText } from "../src/agents.js";
-import { Physics } from "../src/physics.js";
-import { parse } from "../src/program.js";
-import { Transformer } from "../src/transformer.js";
-import { records } from "./records.js";
+import { agentBytes, agentText } from "../src/agents.ts";
+import { Physics } from "../src/physics.ts";
+import { parse } from "../src/program.ts";
+import { Transformer } from "../src/transformer.ts";
+import { records } from "./records.ts";
 
 const furthest = (one, other) => Math.max(...one.map((value, place) => Math.abs(value - other[place])));
 

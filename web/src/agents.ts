@@ -1,6 +1,6 @@
 // The agents of the page, and which of them moves the robot: that of page?agent=FOLDER, or the first.
 
-import { fetchBytes, fetchText } from "./files.js";
+import { fetchBytes, fetchText } from "./files.ts";
 
 const inNode = typeof process !== "undefined"; // for web/tests, which name the agent's folder in the environment
 

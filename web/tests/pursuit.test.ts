@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { parse } from "../src/program.js";
-import { Pursuit } from "../src/pursuit.js";
-import tables from "../src/tables.js";
-import { records, rows } from "./records.js";
+import { parse } from "../src/program.ts";
+import { Pursuit } from "../src/pursuit.ts";
+import tables from "../src/tables.ts";
+import { records, rows } from "./records.ts";
 
 const { goals: G, body } = tables;
 

@@ -1,9 +1,9 @@
-// The language model in a thread of its own: see planner.js.
+// The language model in a thread of its own: see planner.ts.
 
-import { agentBytes, agentText } from "./agents.js";
-import { LanguageModel } from "./language_model.js";
-import { loadModel, ort } from "./onnx.js";
-import tables from "./tables.js";
+import { agentBytes, agentText } from "./agents.ts";
+import { LanguageModel } from "./language_model.ts";
+import { loadModel, ort } from "./onnx.ts";
+import tables from "./tables.ts";
 
 async function load() {
   const onProgress = (bytes) => self.postMessage({ progress: bytes / tables.planner_bytes });

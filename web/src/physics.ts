@@ -1,7 +1,7 @@
 // One body in MuJoCo's WebAssembly build. As agent/simulation/physics.py and env.py set it up.
 
-import { headingObservation, headingOf } from "./heading.js";
-import tables from "./tables.js";
+import { headingObservation, headingOf } from "./heading.ts";
+import tables from "./tables.ts";
 
 const { body } = tables;
 const DIVERGED_SPEED = 1e3; // no body reaches it: beyond it, even a finite simulation has diverged

@@ -4,12 +4,12 @@ import { gunzipSync } from "node:zlib";
 
 import * as ort from "onnxruntime-web";
 
-import { agentBytes } from "../src/agents.js";
-import { programTokens } from "../src/goals.js";
-import { LanguageModel } from "../src/language_model.js";
-import { parse } from "../src/program.js";
-import { Tokenizer } from "../src/tokenizer.js";
-import { records } from "./records.js";
+import { agentBytes } from "../src/agents.ts";
+import { programTokens } from "../src/goals.ts";
+import { LanguageModel } from "../src/language_model.ts";
+import { parse } from "../src/program.ts";
+import { Tokenizer } from "../src/tokenizer.ts";
+import { records } from "./records.ts";
 
 const settings = JSON.parse(gunzipSync(await agentBytes("../planner.json.gz")));
 

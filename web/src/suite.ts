@@ -1,10 +1,10 @@
 // The commands suite of agent/evaluation/suites.py with the page's own physics and transformer. Not part of the page:
 // experiments/page_suite.py runs it in a browser.
 
-import { roundEven } from "./geometry.js";
-import { VelocityGoal } from "./goals.js";
-import { load } from "./load.js";
-import tables from "./tables.js";
+import { roundEven } from "./geometry.ts";
+import { VelocityGoal } from "./goals.ts";
+import { load } from "./load.ts";
+import tables from "./tables.ts";
 
 const { body, suite } = tables;
 const STEPS = roundEven(suite.EPISODE_SECONDS / body.control_seconds);

@@ -1,10 +1,10 @@
 // How one body executes a program: odometry, steering towards the goal in force, and the switch to the next. As in
 // agent/feedback/pursuit.py, without the corrections of a language model.
 
-import { ORIGIN, after, degrees, rotate, roundEven, seenFrom, wrap } from "./geometry.js";
-import { HeadingGoal, HomeGoal, VelocityGoal } from "./goals.js";
-import { between, observedMotion } from "./heading.js";
-import tables from "./tables.js";
+import { ORIGIN, after, degrees, rotate, roundEven, seenFrom, wrap } from "./geometry.ts";
+import { HeadingGoal, HomeGoal, VelocityGoal } from "./goals.ts";
+import { between, observedMotion } from "./heading.ts";
+import tables from "./tables.ts";
 
 const { goals: G, pursuit: P, body } = tables;
 const STEER_STEPS = roundEven(P.STEER_SECONDS / body.control_seconds);
