@@ -68,9 +68,10 @@ app: $(INSTALLED) | web/dist/agents.json
 web/dist/agents.json:
 	$(MAKE) web
 
-# Build the page in web/dist (docs/web.md). PLANNER= leaves the language model out.
+# Check the types of the page, and build it in web/dist (docs/web.md). PLANNER= leaves the language model out.
 PLANNER := --planner true
 web: web/node_modules
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check --prefix web
 	PYTHONPATH=. $(BIN)/python web/export.py --agent $(SHIPPED) $(PLANNER)
 	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build.ts
 

@@ -6,8 +6,11 @@ import { gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
+import type { Manifest } from "./src/agents.ts";
+import type { AgentTables } from "./src/tables.ts";
+
 const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded";
-const zipped = (name) => gzipSync(readFileSync(name), { level: 9 });
+const zipped = (name: string) => gzipSync(readFileSync(name), { level: 9 });
 
 process.chdir(import.meta.dirname);
 rmSync("dist", { recursive: true, force: true });
@@ -30,10 +33,11 @@ writeFileSync("dist/ort-wasm-simd-threaded.wasm.gz", zipped(`${RUNTIME}.wasm`));
 writeFileSync("dist/mujoco.wasm.gz", zipped("node_modules/@mujoco/mujoco/mujoco.wasm"));
 cpSync("generated/agents", "dist/agents", { recursive: true });
 const agents = globSync("dist/agents/*/*/agent.json").map((path) => {
-  const { agent, body, position } = JSON.parse(readFileSync(path));
+  const { agent, body, position }: AgentTables = JSON.parse(readFileSync(path, "utf8"));
   return { folder: relative("dist/agents", dirname(path)), agent, body: body.name, position };
 });
 agents.sort((one, other) => one.agent.localeCompare(other.agent) || one.position - other.position);
-writeFileSync("dist/agents.json", JSON.stringify({ server: false, agents }));
+const manifest: Manifest = { server: false, agents };
+writeFileSync("dist/agents.json", JSON.stringify(manifest));
 for (const path of globSync("dist/**").filter((path) => statSync(path).isFile()))
   console.log(`${(statSync(path).size / 1e6).toFixed(2).padStart(8)} MB  ${relative("dist", path)}`);

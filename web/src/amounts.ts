@@ -3,6 +3,7 @@
 
 import { GoalError } from "./goals.ts";
 import { radians } from "./geometry.ts";
+import type { AmountKind, SpeedUnit } from "./tables.ts";
 import tables from "./tables.ts";
 
 const { WORD_VALUES, PARTS, MULTIPLES, JOINS, WHOLE, UNITS, SPEED_UNITS, PER, ...patterns } = tables.amounts;
@@ -11,14 +12,14 @@ const SINGLE = new RegExp(patterns.SINGLE, "g");
 const SPEED = new RegExp(`^(?:${patterns.SPEED})$`);
 
 // The value of a number in digits or words: "2.5", "forty five", "one and a half", "three quarters of a".
-export function number(text) {
+export function number(text: string): number {
   if (DIGITS.test(text)) {
     // 1,000 is a thousand, 1,5 and 0,500 are less.
     const whole = text
       .replace(/(?<!^0),(?=[0-9]{3}$)/, "")
       .replace(",", ".")
       .split(" ");
-    const [top, bottom = "1"] = whole.pop().split("/");
+    const [top, bottom = "1"] = whole.splice(-1)[0].split("/");
     if (!Number(bottom)) throw new GoalError(`${text} divides by zero`);
     return whole.reduce((sum, each) => sum + Number(each), 0) + Number(top) / Number(bottom);
   }
@@ -31,8 +32,9 @@ export function number(text) {
 }
 
 // What the words add: "two and a half" is 2 + 1/2, "three quarters of a" 3/4, "two hundred ten" 210.
-function sumOfWords(words) {
-  let [total, run, counted] = [0, 0, false]; // `counted`: whether `run` holds a number said just before
+function sumOfWords(words: string[]): number {
+  let [total, run] = [0, 0];
+  let counted = false; // whether `run` holds a number said just before
   words.forEach((word, place) => {
     const before = words[place - 1];
     if (word in PARTS) {
@@ -62,9 +64,9 @@ function sumOfWords(words) {
   return total + run;
 }
 
-// Kind (seconds, meters or degrees) and value of an amount as it was said: "1 minute 30 seconds" is 90 seconds.
-export function amount(text) {
-  const kinds = new Set();
+// Kind and value of an amount as it was said: "1 minute 30 seconds" is 90 seconds.
+export function amount(text: string): [AmountKind, number] {
+  const kinds = new Set<AmountKind>();
   let [total, end] = [0, 0];
   for (const match of text.matchAll(SINGLE)) {
     if (!["", " ", " and "].includes(text.slice(end, match.index))) break;
@@ -78,8 +80,8 @@ export function amount(text) {
   return [[...kinds][0], total];
 }
 
-// Unit (m/s or rad/s) and value of a speed: "3 km/h", "thirty degrees per second".
-export function speed(text) {
+// Unit and value of a speed: "3 km/h", "thirty degrees per second".
+export function speed(text: string): [SpeedUnit, number] {
   const match = SPEED.exec(text);
   if (!match) throw new GoalError(`${text} is no speed`);
   const value = number(match[1]);

@@ -1,11 +1,14 @@
 // Files of the page's own folder. The large ones are stored compressed, so that every server sends them compressed.
 
-// Contents of a file; onProgress(bytes) is called with the bytes that have come so far.
-export async function fetchBytes(name, onProgress = () => {}) {
+// Called with the bytes that have come so far.
+export type OnProgress = (bytes: number) => void;
+
+// Contents of a file.
+export async function fetchBytes(name: string, onProgress: OnProgress = () => {}): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(name);
-  if (!response.ok) throw new Error(`${name} cannot be loaded: ${response.status}`);
+  if (!response.ok || !response.body) throw new Error(`${name} cannot be loaded: ${response.status}`);
   let count = 0;
-  const counted = new TransformStream({
+  const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(chunk, controller) {
       count += chunk.length;
       onProgress(count);
@@ -17,6 +20,7 @@ export async function fetchBytes(name, onProgress = () => {}) {
   return zipped ? bytesOf(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))) : bytes;
 }
 
-export const fetchText = async (name) => new TextDecoder().decode(await fetchBytes(name));
+export const fetchText = async (name: string) => new TextDecoder().decode(await fetchBytes(name));
 
-const bytesOf = async (stream) => new Uint8Array(await new Response(stream).arrayBuffer());
+const bytesOf = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) =>
+  new Uint8Array(await new Response(stream).arrayBuffer());

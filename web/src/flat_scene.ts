@@ -1,19 +1,33 @@
 // Draws the robot without WebGL: lines as thick as its parts, the far ones first.
 
+import type { Physics } from "./physics.ts";
 import tables from "./tables.ts";
 import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.ts";
+import type { OnFloor } from "./view.ts";
 
 const { parts: PARTS } = tables.body;
 const GROUND_SHADOW_COLOR = "#96a2ad"; // opaque, so that overlapping shadows do not add up
 const TILES = 12; // meters of floor on every side of the robot
 const NEAREST = 0.3; // m; what is nearer than this is behind the camera, or fills the picture
 
-export class FlatScene extends View {
-  #ink;
+// Where a point of the world is in the picture, pixels per meter there, and how far it is.
+interface Spot {
+  x: number; // pixels
+  y: number; // pixels
+  scale: number;
+  far: number; // m
+}
 
-  constructor(canvas, physics, onFloor) {
+type Projection = (point: number[]) => Spot;
+
+export class FlatScene extends View {
+  #ink: CanvasRenderingContext2D;
+
+  constructor(canvas: HTMLCanvasElement, physics: Physics, onFloor: OnFloor) {
     super(canvas, physics, onFloor);
-    this.#ink = canvas.getContext("2d");
+    const ink = canvas.getContext("2d");
+    if (!ink) throw new Error("this browser draws no pictures");
+    this.#ink = ink;
   }
 
   draw() {
@@ -23,10 +37,10 @@ export class FlatScene extends View {
     const see = this.#projection(width, height);
     this.#drawGround(see, width, height);
     const ends = PARTS.map((part) => endsOf(part, this.physics.data));
-    const onGround = ([x, y]) => see([x, y, 0]);
+    const onGround = ([x, y]: number[]) => see([x, y, 0]);
     PARTS.forEach(({ radius }, place) => this.#line(ends[place].map(onGround), radius, GROUND_SHADOW_COLOR));
     const parts = PARTS.map((part, place) => ({ ...part, ends: ends[place].map(see) }));
-    const depth = ({ ends: [from, to] }) => from.far + to.far;
+    const depth = ({ ends: [from, to] }: { ends: Spot[] }) => from.far + to.far;
     parts.sort((one, other) => depth(other) - depth(one));
     for (const { ends, radius, side } of parts) {
       this.#line(ends, 1.12 * radius, SHADOW_COLOR, 0.6);
@@ -34,10 +48,10 @@ export class FlatScene extends View {
     }
   }
 
-  // A function from a point of the world to its place in the picture, pixels per meter there, and how far it is.
-  #projection(width, height) {
+  #projection(width: number, height: number): Projection {
     const { position, ahead, right, up, half } = this.camera;
-    const along = (axis, point) => axis.reduce((sum, value, i) => sum + value * (point[i] - position[i]), 0);
+    const along = (axis: number[], point: number[]) =>
+      axis.reduce((sum, value, i) => sum + value * (point[i] - position[i]), 0);
     return (point) => {
       const far = along(ahead, point);
       const scale = height / (2 * half * far);
@@ -45,7 +59,7 @@ export class FlatScene extends View {
     };
   }
 
-  #line([from, to], radius, color, opacity = 1) {
+  #line([from, to]: Spot[], radius: number, color: string, opacity = 1): void {
     if (Math.min(from.far, to.far) < NEAREST) return;
     Object.assign(this.#ink, {
       strokeStyle: color,
@@ -60,7 +74,7 @@ export class FlatScene extends View {
     this.#ink.globalAlpha = 1;
   }
 
-  #drawGround(see, width, height) {
+  #drawGround(see: Projection, width: number, height: number): void {
     this.#ink.fillStyle = SKY_COLOR;
     this.#ink.fillRect(0, 0, width, height);
     const [x, y] = this.center.map(Math.floor);
@@ -86,7 +100,7 @@ export class FlatScene extends View {
     this.#ink.stroke();
   }
 
-  #fill(corners) {
+  #fill(corners: Spot[]): void {
     this.#ink.beginPath();
     corners.forEach(({ x, y }) => this.#ink.lineTo(x, y));
     this.#ink.fill();

@@ -1,12 +1,14 @@
 // The heading frame: what a body observes of itself. As in agent/simulation/heading.py, which lists the numbers.
 
-const yaw = ([w, x, y, z]) => Math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z));
+import type { Velocity } from "./geometry.ts";
+
+const yaw = ([w, x, y, z]: Iterable<number>) => Math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z));
 
 // Heading of the torso in rad, of MuJoCo's positions.
-export const headingOf = (qpos) => yaw(qpos.subarray(3, 7));
+export const headingOf = (qpos: Float64Array) => yaw(qpos.subarray(3, 7));
 
-// Observation, a Float32Array of S numbers, of MuJoCo's positions and velocities.
-export function headingObservation(qpos, qvel) {
+// Observation [S] of MuJoCo's positions and velocities.
+export function headingObservation(qpos: Float64Array, qvel: number[]): Float32Array {
   const [w, x, y, z] = qpos.subarray(3, 7);
   const heading = yaw([w, x, y, z]);
   const [cos, sin] = [Math.cos(heading), Math.sin(heading)];
@@ -28,11 +30,11 @@ export function headingObservation(qpos, qvel) {
   ]);
 }
 
-const firstVelocity = (observation) => (observation.length - 11) / 2 + 5;
+const firstVelocity = (observation: ArrayLike<number>) => (observation.length - 11) / 2 + 5;
 
 // State during the step from one observation to the next: the mean of both. If the observed angular velocity is
 // already a mean over the step (averagesGyro), it is that of the next observation.
-export function between(before, after, averagesGyro) {
+export function between(before: Float32Array, after: Float32Array, averagesGyro: boolean): Float64Array {
   const state = Float64Array.from(after, (value, place) => (before[place] + value) / 2);
   const gyro = firstVelocity(after) + 3;
   if (averagesGyro) state.set(after.subarray(gyro, gyro + 3), gyro);
@@ -40,7 +42,7 @@ export function between(before, after, averagesGyro) {
 }
 
 // Forward and left velocity in m/s, and change of the heading in rad/s, that an observation shows.
-export function observedMotion(observation) {
+export function observedMotion(observation: Float32Array | Float64Array): Velocity {
   const [, w, x, y, z] = observation;
   const first = firstVelocity(observation);
   const [vx, vy, , , pitchRate, yawRate] = observation.subarray(first, first + 6);

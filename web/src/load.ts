@@ -8,7 +8,7 @@ import { loadModel, ort } from "./onnx.ts";
 import { Physics } from "./physics.ts";
 import { Transformer } from "./transformer.ts";
 
-export async function load() {
+export async function load(): Promise<{ physics: Physics; transformer: Transformer }> {
   const [wasmBinary, xml, session] = await Promise.all([
     fetchBytes("mujoco.wasm.gz"),
     agentText("robot.xml"),

@@ -7,7 +7,7 @@ import { fetchBytes } from "./files.ts";
 export { ort };
 
 // A session of a model, given a promise of its bytes; threads beyond one need a page that is isolated from other origins.
-export async function loadModel(bytes, threads) {
+export async function loadModel(bytes: Promise<Uint8Array>, threads: number): Promise<ort.InferenceSession> {
   const [runtime, model] = await Promise.all([fetchBytes("ort-wasm-simd-threaded.wasm.gz"), bytes]);
   ort.env.wasm.wasmBinary = runtime;
   ort.env.wasm.wasmPaths = { mjs: new URL("ort-wasm-simd-threaded.mjs", self.location.href).href };

@@ -3,14 +3,16 @@
 import { agents, folder, server } from "./agents.ts";
 import { Curves } from "./curves.ts";
 import { FlatScene } from "./flat_scene.ts";
-import { PlaceGoal, said, skillGoal } from "./goals.ts";
+import { type Goal, PlaceGoal, type Posture, said, skillGoal } from "./goals.ts";
 import { load } from "./load.ts";
+import type { Physics } from "./physics.ts";
 import { Planner } from "./planner.ts";
-import { parse } from "./program.ts";
-import { Robot } from "./robot.ts";
+import { type Program, parse } from "./program.ts";
+import { Robot, type RobotEvent } from "./robot.ts";
 import { Scene } from "./scene.ts";
 import { Recorder, findAgent } from "./server.ts";
 import tables from "./tables.ts";
+import type { View } from "./view.ts";
 
 const { goals: G, body } = tables;
 const SHOVE = 0.7; // m/s
@@ -20,27 +22,30 @@ const REPORT = 1; // s from one report of the pace to the next
 const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i; // names of drivers that draw without a graphics card
 const SAY = "say"; // in the address: page#say=turn%20around
 
-const $ = (id) => document.getElementById(id);
-const nextFrame = () => new Promise(requestAnimationFrame);
+const nextFrame = () => new Promise<number>(requestAnimationFrame);
 
 // The page, with a robot that stands.
-export async function openPage() {
+export async function openPage(): Promise<Page> {
   const { physics, transformer } = await load();
   return new Page(new Robot(physics, transformer), physics);
 }
 
 class Page {
-  #planner = null;
+  readonly robot: Robot;
+  readonly physics: Physics;
+  readonly curves: Curves;
+  readonly scene: View;
+  #planner: Planner | null = null;
   #recorder = new Recorder();
   #pending = ""; // a sentence that waits for the language model
-  #shown = { goals: null, reached: 0 };
+  #shown: { goals: Goal[]; reached: number } = { goals: [], reached: 0 };
 
-  constructor(robot, physics) {
+  constructor(robot: Robot, physics: Physics) {
     this.robot = robot;
     this.physics = physics;
-    this.curves = new Curves([...$("curves").tBodies[0].rows]);
+    this.curves = new Curves([...$("curves", HTMLTableElement).tBodies[0].rows]);
     const Drawing = hasGraphicsCard() ? Scene : FlatScene;
-    this.scene = new Drawing($("picture"), physics, (x, y) => this.#goTo(x, y));
+    this.scene = new Drawing($("picture", HTMLCanvasElement), physics, (x, y) => this.#goTo(x, y));
     robot.onEvent = (event) => this.#report(event);
     this.#fillIn();
     this.#listen();
@@ -48,7 +53,7 @@ class Page {
   }
 
   // Steps and frames in real time, for as long as the page is open.
-  async run() {
+  async run(): Promise<void> {
     let [before, due, since, frames, start] = [
       performance.now(),
       this.robot.seconds,
@@ -76,14 +81,14 @@ class Page {
   }
 
   // Does what the address asks for.
-  followLink() {
+  followLink(): void {
     const sentence = new URLSearchParams(location.hash.slice(1)).get(SAY);
     if (!tables.planner_bytes || !sentence) return;
-    $("said").value = sentence;
+    $("said", HTMLInputElement).value = sentence;
     this.#say(sentence);
   }
 
-  async #say(sentence) {
+  async #say(sentence: string): Promise<void> {
     if (!this.#planner) {
       this.#pending = sentence;
       this.#tell("Load the language model: it reads instructions, and will then read this one.", true);
@@ -94,20 +99,23 @@ class Page {
     let program;
     try {
       program = await this.#planner.read(sentence);
-    } catch ({ message }) {
-      this.#tell(`The language model failed: ${message}.`, true);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#tell(`The language model failed: ${error.message}.`, true);
       return;
     }
     this.#pursue(parse(program));
   }
 
-  async #load() {
-    $("load").disabled = true;
-    $("loading").hidden = false;
+  async #load(): Promise<void> {
+    const [load, loading] = [$("load", HTMLButtonElement), $("loading", HTMLProgressElement)];
+    load.disabled = true;
+    loading.hidden = false;
     try {
-      this.#planner = await Planner.load((share) => ($("loading").value = share));
+      this.#planner = await Planner.load((share) => (loading.value = share));
     } catch (error) {
-      $("load").disabled = false;
+      if (!(error instanceof Error)) throw error;
+      load.disabled = false;
       this.#tell(`The language model cannot be loaded: ${error.message}.`, true);
       return;
     }
@@ -117,7 +125,7 @@ class Page {
     this.#pending = "";
   }
 
-  #pursue({ goals, refusal, reason }) {
+  #pursue({ goals, refusal, reason }: Program): void {
     if (refusal) {
       this.#tell(`Refused: ${reason}.`, true);
       return;
@@ -127,25 +135,25 @@ class Page {
     this.#tell("Understood.");
   }
 
-  #goTo(x, y) {
+  #goTo(x: number, y: number): void {
     const [ahead, left] = this.robot.seenFromBody(x, y);
     const farthest = Number(G.AMOUNTS.place.at(-1));
     if (Math.max(Math.abs(ahead), Math.abs(left)) > farthest) {
       this.#tell(`That is too far: click within ${farthest} meters of the robot.`, true);
       return;
     }
-    this.#pursue({ goals: [new PlaceGoal(ahead, left, $("speed").value, this.#posture).onGrid()] });
+    this.#pursue({ goals: [new PlaceGoal(ahead, left, choice("speed"), this.#posture).onGrid()], refusal: null });
     this.scene.mark([x, y]);
   }
 
-  #pick(name) {
+  #pick(name: string): void {
     this.#ask("Loading the agent. Its language model is converted first, which takes a while.", async () => {
       show(await findAgent(name));
       return "The agent is loaded.";
     });
   }
 
-  #film() {
+  #film(): void {
     $("clip").hidden = true;
     this.#ask("Drawing the clip.", async () => {
       Object.assign($("clip"), { href: URL.createObjectURL(await this.#recorder.clip()), hidden: false });
@@ -154,22 +162,23 @@ class Page {
   }
 
   // Show a request to the server, send it, and show the result.
-  async #ask(words, action) {
-    const buttons = document.querySelectorAll("#server button");
+  async #ask(words: string, action: () => Promise<string>): Promise<void> {
+    const buttons = document.querySelectorAll<HTMLButtonElement>("#server button");
     buttons.forEach((button) => (button.disabled = true));
     $("answer").classList.remove("refused");
     $("answer").textContent = words;
     try {
       $("answer").textContent = await action();
     } catch (error) {
+      if (!(error instanceof Error)) throw error;
       $("answer").textContent = error.message;
       $("answer").classList.add("refused");
     }
     buttons.forEach((button) => (button.disabled = false));
   }
 
-  get #posture() {
-    return { height: $("height").value, arms: $("arms").value };
+  get #posture(): Posture {
+    return { height: choice("height"), arms: choice("arms") };
   }
 
   #shove() {
@@ -178,7 +187,7 @@ class Page {
     this.#tell(`Shoved ${DIRECTIONS[Math.round(direction / (Math.PI / 2)) % 4]} by ${SHOVE} m/s.`);
   }
 
-  #report(event) {
+  #report(event: RobotEvent): void {
     if (event === "fell") this.#tell("It fell. It will be put back on its feet.");
     if (event === "stands") this.#tell("It fell and stands again. Tell it what to do.");
     if (event !== "done") return;
@@ -191,7 +200,7 @@ class Page {
     );
   }
 
-  #tell(text, refused = false) {
+  #tell(text: string, refused = false): void {
     $("notice").textContent = text;
     $("notice").classList.toggle("refused", refused);
   }
@@ -212,13 +221,13 @@ class Page {
     );
   }
 
-  #showPace(frames, pace) {
+  #showPace(frames: number, pace: number): void {
     Object.assign($("picture").dataset, { frames, pace, seconds: this.robot.seconds });
     $("pace").textContent = `${Math.round(frames)} fps, ${pace.toFixed(2)} × real time.`;
   }
 
   #fillIn() {
-    const options = (id, names, chosen) =>
+    const options = (id: string, names: string[], chosen: string) =>
       $(id).append(...names.map((name) => new Option(said(name), name, name === chosen, name === chosen)));
     options("speed", G.SPEEDS, "normal");
     options("height", body.heights, "normal");
@@ -228,50 +237,64 @@ class Page {
       ...skills.map((skill) => {
         const button = Object.assign(document.createElement("button"), { type: "button", textContent: said(skill) });
         // Parsing the goal's text applies the limits of the robot.
-        button.onclick = () => this.#pursue(parse(skillGoal(skill, $("speed").value, this.#posture).text));
+        button.onclick = () => this.#pursue(parse(skillGoal(skill, choice("speed"), this.#posture).text));
         return button;
       }),
     );
-    const robots = agents.map((each) => {
+    const robots = $("robots", HTMLSelectElement);
+    const found = agents.map((each) => {
       const only = agents.filter(({ body }) => body === each.body).length === 1;
       return new Option(only ? each.body : `${each.body} of ${each.agent}`, each.folder);
     });
-    $("robots").append(...robots);
-    $("robots").value = folder;
-    $("robots").parentElement.hidden = agents.length === 1;
+    robots.append(...found);
+    robots.value = folder;
+    robots.labels[0].hidden = agents.length === 1;
     $("server").hidden = !server;
     $("alone").hidden = server; // a clip is drawn by the server
     $("sentence").hidden = !tables.planner_bytes;
-    $("size").textContent = Math.round(tables.planner_bytes / 1e6);
+    $("size").textContent = String(Math.round(tables.planner_bytes / 1e6));
   }
 
   #listen() {
-    const onSubmit = (id, action) =>
+    const onSubmit = (id: string, action: () => void) =>
       $(id).addEventListener("submit", (event) => {
         event.preventDefault();
         action();
       });
-    onSubmit("sentence", () => this.#say($("said").value));
-    onSubmit("written", () => this.#pursue(parse($("goals").value.trim())));
-    onSubmit("pick", () => this.#pick($("agent").value.trim()));
+    onSubmit("sentence", () => this.#say(typed("said")));
+    onSubmit("written", () => this.#pursue(parse(typed("goals").trim())));
+    onSubmit("pick", () => this.#pick(typed("agent").trim()));
     $("film").onclick = () => this.#film();
-    $("robots").onchange = () => show($("robots").value);
+    $("robots").onchange = () => show(choice("robots"));
     $("load").onclick = () => this.#load();
     $("shove").onclick = () => this.#shove();
     $("link").onclick = () => {
-      history.replaceState(null, "", `#${SAY}=${encodeURIComponent($("said").value)}`); // which does not trigger hashchange
+      history.replaceState(null, "", `#${SAY}=${encodeURIComponent(typed("said"))}`); // which does not trigger hashchange
       this.#tell("The address of this page now carries the instruction. Copy it to share it.");
     };
     addEventListener("hashchange", () => this.followLink());
   }
 }
 
+// An element of the page.
+function $(id: string): HTMLElement;
+function $<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind;
+function $(id: string, kind: new () => HTMLElement = HTMLElement): HTMLElement {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`the page has no ${kind.name} with the id ${id}`);
+  return found;
+}
+
+// What a field and a list hold.
+const typed = (id: string) => $(id, HTMLInputElement).value;
+const choice = (id: string) => $(id, HTMLSelectElement).value;
+
 // Load the page with another agent.
-const show = (folder) => (location.search = `?agent=${folder}`);
+const show = (folder: string) => (location.search = `?agent=${folder}`);
 
 // Whether a graphics card draws. WebGL in software takes many times longer than FlatScene.
-function hasGraphicsCard() {
+function hasGraphicsCard(): boolean {
   const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
-  const { UNMASKED_RENDERER_WEBGL } = gl?.getExtension("WEBGL_debug_renderer_info") ?? {};
-  return gl !== null && !SOFTWARE.test(gl.getParameter(UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+  const names = gl?.getExtension("WEBGL_debug_renderer_info");
+  return gl !== null && !SOFTWARE.test(gl.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
 }

@@ -1,16 +1,31 @@
 // One body in MuJoCo's WebAssembly build. As agent/simulation/physics.py and env.py set it up.
 
+import type { DoubleBuffer, MainModule, MjData, MjModel } from "@mujoco/mujoco";
+
+import type { Pose } from "./geometry.ts";
 import { headingObservation, headingOf } from "./heading.ts";
 import tables from "./tables.ts";
 
 const { body } = tables;
 const DIVERGED_SPEED = 1e3; // no body reaches it: beyond it, even a finite simulation has diverged
 
-export class Physics {
-  #gyro; // angular velocity as it is observed, rad/s
+// What the package declares as `any`.
+export interface Data extends MjData {
+  readonly qpos: Float64Array;
+  readonly qvel: Float64Array;
+  readonly ctrl: Float64Array;
+  readonly geom_xpos: Float64Array;
+  readonly geom_xmat: Float64Array;
+}
 
-  // mujoco: the module; xml: the robot's model.
-  constructor(mujoco, xml) {
+export class Physics {
+  readonly mujoco: MainModule;
+  readonly model: MjModel;
+  readonly data: Data;
+  #gyro: DoubleBuffer; // angular velocity as it is observed, rad/s
+
+  // xml: the robot's model.
+  constructor(mujoco: MainModule, xml: string) {
     this.mujoco = mujoco;
     this.model = mujoco.MjModel.from_xml_string(xml);
     // MuJoCo would restart a diverged simulation silently; we want to see it.
@@ -29,7 +44,7 @@ export class Physics {
     );
   }
 
-  setState(qpos, qvel) {
+  setState(qpos: number[], qvel: number[]): void {
     this.mujoco.mj_resetData(this.model, this.data);
     this.data.qpos.set(qpos);
     this.data.qvel.set(qvel);
@@ -38,7 +53,7 @@ export class Physics {
   }
 
   // Advance by one control step under an action.
-  step(action) {
+  step(action: Float32Array): void {
     const before = [...this.data.qpos.subarray(3, 7)];
     this.data.ctrl.set(action.map((value, actuator) => value + body.control_center[actuator]));
     for (let count = 0; count < body.frame_skip; count++) this.mujoco.mj_step(this.model, this.data);
@@ -46,20 +61,20 @@ export class Physics {
   }
 
   // The angular velocity now, or its mean since an orientation `before`.
-  #observeGyro(before) {
-    const gyro = this.#gyro.GetView();
+  #observeGyro(before?: number[]): void {
+    const gyro: Float64Array = this.#gyro.GetView();
     if (before && body.averages_gyro) {
       this.mujoco.mju_subQuat(this.#gyro, [...this.data.qpos.subarray(3, 7)], before);
       gyro.forEach((turn, axis) => (gyro[axis] = turn / body.control_seconds));
     } else gyro.set(this.data.qvel.subarray(3, 6));
   }
 
-  get observation() {
+  get observation(): Float32Array {
     const { qpos, qvel } = this.data;
     return headingObservation(qpos, [...qvel.subarray(0, 3), ...this.#gyro.GetView(), ...qvel.subarray(6)]);
   }
 
-  get fell() {
+  get fell(): boolean {
     const [low, high] = body.healthy_height;
     const { qpos, qvel } = this.data;
     const sane = qpos.every(Number.isFinite) && qvel.every((value) => Math.abs(value) < DIVERGED_SPEED);
@@ -67,7 +82,7 @@ export class Physics {
   }
 
   // Add `speed` m/s to the whole body, in a direction in rad counter-clockwise from where it faces.
-  shove(speed, direction) {
+  shove(speed: number, direction: number): void {
     const { qpos, qvel } = this.data;
     const angle = headingOf(qpos) + direction;
     qvel[0] += speed * Math.cos(angle);
@@ -75,7 +90,7 @@ export class Physics {
   }
 
   // Where the torso is in the plane and how it faces, in MuJoCo's world.
-  get pose() {
+  get pose(): Pose {
     const { qpos } = this.data;
     return { x: qpos[0], y: qpos[1], heading: headingOf(qpos) };
   }

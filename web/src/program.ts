@@ -2,8 +2,11 @@
 // agent/language/program.py, whose patterns it reads.
 
 import { amount, speed } from "./amounts.ts";
+import type { Velocity } from "./geometry.ts";
 import { GoalError, HeadingGoal, HomeGoal, PlaceGoal, VelocityGoal, mainAxis, said, short, snap } from "./goals.ts";
+import type { Goal, Posture, Settings } from "./goals.ts";
 import { reach } from "./pursuit.ts";
+import type { AmountKind, SpeedUnit } from "./tables.ts";
 import tables from "./tables.ts";
 
 const { goals: G, program: P, limits: L, body } = tables;
@@ -11,11 +14,21 @@ const GOAL_PARTS = new RegExp(`^(?:${P.GOAL_PARTS})$`);
 const PLACE_PARTS = new RegExp(P.PLACE_PARTS, "g");
 const VELOCITY_PARTS = new RegExp(P.VELOCITY_PARTS, "g");
 
+const WAY_AXES: Record<string, number> = { forward: 0, backward: 0, left: 1, right: 1 };
+const WAY_SIGNS: Record<string, number> = { forward: 1, backward: -1, left: 1, right: -1 };
+
+// Goals and no refusal, or no goals, a refusal and the reason for it.
+export interface Program {
+  goals: Goal[];
+  refusal: string | null;
+  reason?: string;
+}
+
 // Something that this robot cannot do; the message is for the user.
 class BeyondLimit extends GoalError {}
 
-// {goals, refusal, reason} of a readable program: goals and no refusal, or no goals, a refusal and the reason for it.
-export function parse(text) {
+// The goals of a readable program.
+export function parse(text: string): Program {
   if (text.startsWith("refuse: ")) {
     const refusal = text.slice("refuse: ".length);
     return refused(Object.hasOwn(G.REASONS, refusal) ? refusal : "unclear");
@@ -33,12 +46,11 @@ export function parse(text) {
   }
 }
 
-export const refused = (refusal, reason = G.REASONS[refusal]) => ({ goals: [], refusal, reason });
+const refused = (refusal: string, reason = G.REASONS[refusal]): Program => ({ goals: [], refusal, reason });
 
-function parseGoal(text) {
-  const match = GOAL_PARTS.exec(text);
-  if (!match) throw new GoalError(`${text} is no goal`);
-  const said = match.groups;
+function parseGoal(text: string): Goal {
+  const said = GOAL_PARTS.exec(text)?.groups;
+  if (!said) throw new GoalError(`${text} is no goal`);
   const posture = parsePosture(said.posture);
   const [pace, skill] = [said.speed ?? "normal", said.motion.replaceAll(" ", "_")];
   if (Boolean(said.place) !== (skill === "go_to")) throw new GoalError(`${text}: a place stands after 'go to' only`);
@@ -46,7 +58,7 @@ function parseGoal(text) {
   if (skill === "go_home") return new HomeGoal(pace, posture);
   if (skill === "go_to") return new PlaceGoal(...parsePlace(said.place), pace, posture);
   const velocity = parseVelocity(skill, pace, said.velocity, posture.height);
-  const end = {};
+  const end: Settings = {};
   if (said.amount) {
     const [kind, value] = amount(said.amount);
     end[kind] = snapped(value, kind);
@@ -55,14 +67,14 @@ function parseGoal(text) {
 }
 
 // The goal with an end, so that the next one can start.
-function closed(goal) {
-  if (!goal.open) return goal;
+function closed(goal: Goal): Goal {
+  if (!(goal instanceof VelocityGoal) || !goal.open) return goal;
   const { height, arms } = goal;
   const end = goal.skill.startsWith("turn") ? { degrees: P.DEFAULT_DEGREES } : { seconds: P.DEFAULT_SECONDS };
   return new VelocityGoal(goal.velocity, { ...end, height, arms });
 }
 
-function parsePosture(text) {
+function parsePosture(text: string): Required<Posture> {
   const posture = { height: "normal", arms: "rest" };
   for (const word of text.split(", ").filter(Boolean)) {
     if (word === "low") posture.height = "low";
@@ -76,8 +88,8 @@ function parsePosture(text) {
 }
 
 // Meters ahead and to the left.
-function parsePlace(text) {
-  const at = { ahead: 0, behind: 0, left: 0, right: 0 };
+function parsePlace(text: string): [number, number] {
+  const at: Record<string, number> = { ahead: 0, behind: 0, left: 0, right: 0 };
   for (const [, spelled, direction] of text.matchAll(PLACE_PARTS)) {
     const [kind, meters] = amount(spelled);
     if (kind !== "meters") throw new GoalError(`${text} is no place`);
@@ -88,10 +100,11 @@ function parsePlace(text) {
   return [at.ahead - at.behind, at.left - at.right];
 }
 
-// (vx, vy, wz): the skill's velocity, clipped to the limits of the robot, and what was said in numbers.
-function parseVelocity(skill, pace, spoken, height) {
+// The skill's velocity, clipped to the limits of the robot, and what was said in numbers.
+function parseVelocity(skill: string, pace: string, spoken: string | undefined, height: string): Velocity {
   const named = G.SKILLS[skill][G.SPEEDS.indexOf(pace)];
-  const [velocity, axis] = [[...named], mainAxis(skill)];
+  const velocity = [...named];
+  const axis = mainAxis(skill);
   const [low, high] = body.speed_limits[axis];
   const most = height === "low" && axis === 0 ? Math.min(high, body.low_speed) : high;
   velocity[axis] = Math.min(Math.max(velocity[axis], low), most);
@@ -103,17 +116,17 @@ function parseVelocity(skill, pace, spoken, height) {
   if (skill === "stand") throw new GoalError("standing has no speed");
   for (const [, spelled, way] of spoken.matchAll(VELOCITY_PARTS)) {
     const [unit, value] = speed(spelled);
-    const place = unit === "rad/s" ? 2 : ({ forward: 0, backward: 0, left: 1, right: 1 }[way] ?? axis);
+    const place = unit === "rad/s" ? 2 : (WAY_AXES[way] ?? axis);
     if (place === 2 && !named[2] && !way) throw new GoalError(`${skill} has no yaw rate`);
     if (place !== 2 && axis === 2) throw new GoalError(`${skill} has no speed in m/s`);
-    const sign = { backward: -1, right: -1 }[way] ?? (way ? 1 : named[place] < 0 ? -1 : 1);
+    const sign = WAY_SIGNS[way] ?? (named[place] < 0 ? -1 : 1);
     velocity[place] = sign * value;
   }
   checkVelocity(velocity, height);
   return velocity.map((value, place) => (value ? Math.sign(value) * snapped(Math.abs(value), G.UNITS[place]) : value));
 }
 
-function checkVelocity(velocity, height) {
+function checkVelocity(velocity: Velocity, height: string): void {
   velocity.forEach((value, axis) => {
     const side = value > 0 ? 1 : 0;
     const limit = Math.abs(body.speed_limits[axis][side]);
@@ -131,7 +144,7 @@ function checkVelocity(velocity, height) {
   }
 }
 
-function snapped(value, kind) {
+function snapped(value: number, kind: AmountKind | SpeedUnit): number {
   const nearest = snap(value, kind);
   if (nearest !== null) return nearest;
   const [least, most] = G.AMOUNTS[kind]

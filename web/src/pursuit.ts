@@ -2,7 +2,9 @@
 // agent/feedback/pursuit.py, without the corrections of a language model.
 
 import { ORIGIN, after, degrees, rotate, roundEven, seenFrom, wrap } from "./geometry.ts";
+import type { Pose, Velocity } from "./geometry.ts";
 import { HeadingGoal, HomeGoal, VelocityGoal } from "./goals.ts";
+import type { Goal, Progress } from "./goals.ts";
 import { between, observedMotion } from "./heading.ts";
 import tables from "./tables.ts";
 
@@ -12,14 +14,15 @@ const STAND = new VelocityGoal();
 
 // Position and heading of a body, from its observations.
 class Odometry {
-  #last = null;
+  pose: Pose;
+  #last: Float32Array | null = null;
 
-  constructor(pose) {
+  constructor(pose: Pose) {
     this.pose = pose;
   }
 
   // Integrate the step that led to an observation, and return its velocity.
-  add(observation) {
+  add(observation: Float32Array): Velocity {
     const during = between(this.#last ?? observation, observation, body.averages_gyro);
     const [vx, vy, wz] = observedMotion(during).map((value) => value * body.control_seconds);
     const [x, y] = rotate(vx, vy, this.pose.heading + wz / 2);
@@ -34,19 +37,25 @@ class Course {
   #steps = 0;
   #meters = 0;
   #direction = [0, 0];
+  readonly goal: Goal;
+  readonly origin: Pose;
+  pose: Pose;
 
-  constructor(goal, origin, pose) {
-    Object.assign(this, { goal, origin, pose });
-    if (goal.planar) this.#direction = [goal.velocity[0] / goal.planar, goal.velocity[1] / goal.planar];
+  constructor(goal: Goal, origin: Pose, pose: Pose) {
+    this.goal = goal;
+    this.origin = origin;
+    this.pose = pose;
+    if (goal instanceof VelocityGoal && goal.planar)
+      this.#direction = [goal.velocity[0] / goal.planar, goal.velocity[1] / goal.planar];
   }
 
-  add(pose, [vx, vy]) {
+  add(pose: Pose, [vx, vy]: Velocity): void {
     this.pose = pose;
     this.#steps += 1;
     this.#meters += body.control_seconds * (this.#direction[0] * vx + this.#direction[1] * vy);
   }
 
-  get progress() {
+  get progress(): Progress {
     const pose = seenFrom(this.pose, this.origin);
     const home = seenFrom(ORIGIN, this.origin);
     const seconds = this.#steps * body.control_seconds;
@@ -54,7 +63,7 @@ class Course {
   }
 
   // Whether the goal has taken more than twice its expected time plus some seconds.
-  get timedOut() {
+  get timedOut(): boolean {
     const { progress } = this;
     const patience = P.PATIENCE_SHARE * this.goal.expectedSeconds(progress) + P.PATIENCE_SECONDS;
     return !this.goal.open && progress.seconds > patience;
@@ -62,10 +71,10 @@ class Course {
 
   // Where the next goal begins: the planned pose if the body came near it, so that errors do not accumulate, otherwise
   // the actual one.
-  get end() {
+  get end(): Pose {
     const { progress } = this;
     const planned = this.goal.destination(progress);
-    const [x, y, heading] = ["x", "y", "heading"].map(
+    const [x, y, heading] = (["x", "y", "heading"] as const).map(
       (axis) => (Number.isNaN(planned[axis]) ? progress.pose : planned)[axis],
     );
     const turn = wrap(heading - progress.pose.heading);
@@ -75,17 +84,24 @@ class Course {
   }
 }
 
+interface Outcome {
+  seconds: number;
+  timedOut: boolean;
+}
+
 // One body's pursuit of goals. `command` is what the transformer is prompted with now, an open velocity on the grid.
 export class Pursuit {
-  #odometry;
-  #course;
+  readonly goals: Goal[];
+  readonly outcomes: Outcome[] = []; // of the goals that are over
+  command = STAND;
+  #odometry: Odometry;
+  #course: Course;
   #steps = 0;
 
-  constructor(goals, start = ORIGIN) {
+  constructor(goals: Goal[], start = ORIGIN) {
     this.goals = goals;
-    this.outcomes = []; // {seconds, timedOut} of those that are over
     this.#odometry = new Odometry(start);
-    this.#begin(start);
+    this.#course = this.#begin(start);
   }
 
   get over() {
@@ -97,7 +113,7 @@ export class Pursuit {
   }
 
   // Count the step that led to an observation, and return whether the transformer gets another prompt now.
-  add(observation) {
+  add(observation: Float32Array): boolean {
     const before = this.command;
     const velocity = this.#odometry.add(observation);
     if (this.over) return false;
@@ -113,21 +129,23 @@ export class Pursuit {
     const { goal, progress } = this.#course;
     this.outcomes.push({ seconds: progress.seconds, timedOut: !goal.reached(progress) });
     if (this.over) this.command = STAND;
-    else this.#begin(this.#course.end);
+    else this.#course = this.#begin(this.#course.end);
   }
 
-  #begin(origin) {
-    this.#course = new Course(this.goals[this.outcomes.length], origin, this.pose);
-    this.command = steer(this.#course.goal, this.#course.progress);
+  // Steer towards the next goal.
+  #begin(origin: Pose): Course {
+    const course = new Course(this.goals[this.outcomes.length], origin, this.pose);
+    this.command = steer(course.goal, course.progress);
+    return course;
   }
 }
 
 // Whether a program starts by leading back: then its home is where the previous program began.
-export const leadsBack = ([first]) => first instanceof HomeGoal || first instanceof HeadingGoal;
+export const leadsBack = ([first]: Goal[]) => first instanceof HomeGoal || first instanceof HeadingGoal;
 
 // The command for the transformer: the velocity that the goal wants, on the grid and within the body's reach.
 // An axis of the previous command, `before`, is kept while it is near enough, so that prompts do not flicker.
-function steer(goal, progress, before = null) {
+function steer(goal: Goal, progress: Progress, before: VelocityGoal | null = null): VelocityGoal {
   const hold = P.HOLD_STEPS * G.GRID_STEP;
   const wanted = goal
     .wanted(progress)
@@ -141,18 +159,18 @@ function steer(goal, progress, before = null) {
   return new VelocityGoal(velocity, { height: goal.height, arms: goal.arms });
 }
 
-function sameCommand(one, other) {
+function sameCommand(one: VelocityGoal, other: VelocityGoal): boolean {
   const same = one.velocity.every((value, axis) => value === other.velocity[axis]);
   return same && one.height === other.height && one.arms === other.arms;
 }
 
 // The nearest velocity on the grid within the body's reach: agent.simulation.curriculum.nearest_on_grid.
-function nearestOnGrid(wanted, low) {
+function nearestOnGrid(wanted: Velocity, low: boolean): Velocity {
   const limits = body.speed_limits.map(([least, most], axis) => [
     least,
     low && axis === 0 ? Math.min(body.low_speed, most) : most,
   ]);
-  const whole = (bound) => Math.trunc(bound / G.GRID_STEP + Math.sign(bound) * 1e-6);
+  const whole = (bound: number) => Math.trunc(bound / G.GRID_STEP + Math.sign(bound) * 1e-6);
   const steps = wanted.map((value, axis) => {
     const [least, most] = limits[axis].map(whole);
     return Math.min(Math.max(roundEven(value / G.GRID_STEP), least), most);
@@ -167,7 +185,7 @@ function nearestOnGrid(wanted, low) {
 }
 
 // Share of the robot's limits that a velocity takes.
-export function reach(velocity) {
+export function reach(velocity: Velocity): number {
   return velocity.reduce((sum, value, axis) => {
     const limit = body.speed_limits[axis][value >= 0 ? 1 : 0];
     return sum + (value === 0 ? 0 : limit === 0 ? Infinity : value / limit);

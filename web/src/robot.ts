@@ -1,38 +1,49 @@
 // A body that runs step by step. A new program takes over from its current state, and after a fall it is put back on its
 // feet. As in play.py --viewer.
 
-import { ORIGIN, roundEven, seenFrom } from "./geometry.ts";
-import { VelocityGoal } from "./goals.ts";
+import { ORIGIN, type Velocity, roundEven, seenFrom } from "./geometry.ts";
+import { type Goal, VelocityGoal } from "./goals.ts";
 import { observedMotion } from "./heading.ts";
+import type { Physics } from "./physics.ts";
 import { Pursuit, leadsBack } from "./pursuit.ts";
 import tables from "./tables.ts";
+import type { Transformer } from "./transformer.ts";
 
 const { body, pursuit: P } = tables;
 const LYING_SECONDS = 1.5; // from a fall until the body is put back on its feet
-const STAND = [new VelocityGoal()];
+const STAND: Goal[] = [new VelocityGoal()];
+
+export type RobotEvent = "fell" | "stands" | "done";
 
 export class Robot {
-  #ordered = null; // goals to pursue from the next step on: the transformer may be in the middle of this one
+  readonly physics: Physics;
+  readonly transformer: Transformer;
+  seconds = 0;
+  velocity: Velocity = [0, 0, 0];
+  goals = STAND;
+  pursuit = new Pursuit(STAND);
+  onEvent: (event: RobotEvent) => void = () => {};
+  #ordered: Goal[] | null = null; // goals to pursue from the next step on: the transformer may be in the middle of this one
   #lyingSteps = 0;
   #fresh = true; // no observation since the program began: the first is where it begins, each later one ends a step
 
-  constructor(physics, transformer) {
-    Object.assign(this, { physics, transformer, seconds: 0, velocity: [0, 0, 0] });
-    this.onEvent = () => {}; // called with "fell", "stands" or "done"
+  constructor(physics: Physics, transformer: Transformer) {
+    this.physics = physics;
+    this.transformer = transformer;
     this.#stand();
   }
 
   // The velocity that the transformer is prompted with now.
-  get command() {
+  get command(): Velocity {
     return this.pursuit.command.velocity;
   }
 
   // Pursue goals from the next step on.
-  pursue(goals) {
+  pursue(goals: Goal[]): void {
     this.#ordered = goals;
   }
 
-  #begin(goals) {
+  #begin(goals: Goal[]): void {
     this.goals = goals;
     this.pursuit = new Pursuit(goals, leadsBack(goals) ? this.pursuit.pose : ORIGIN);
     this.#fresh = true;
@@ -40,13 +51,13 @@ export class Robot {
   }
 
   // Where a point of the floor, in MuJoCo's world, is seen from the body.
-  seenFromBody(x, y) {
+  seenFromBody(x: number, y: number): [number, number] {
     const seen = seenFrom({ x, y, heading: 0 }, this.physics.pose);
     return [seen.x, seen.y];
   }
 
   // One control step.
-  async step() {
+  async step(): Promise<void> {
     if (this.#ordered) this.#begin(this.#ordered);
     this.#ordered = null;
     if (this.#lyingSteps) this.#lie();

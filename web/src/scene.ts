@@ -2,18 +2,24 @@
 
 import * as three from "three";
 
+import type { Physics } from "./physics.ts";
+import type { Part } from "./tables.ts";
 import tables from "./tables.ts";
 import { FLOOR_COLORS, MARK_COLOR, SHADOW_COLOR, SIDE_COLORS, SKY_COLOR, View, endsOf } from "./view.ts";
+import type { OnFloor } from "./view.ts";
 
 const UP = new three.Vector3(0, 1, 0); // along which three's capsules lie
 const TILES = 60; // meters of floor on a side; it goes with the robot
 
 export class Scene extends View {
+  readonly renderer: three.WebGLRenderer;
+  readonly floor: three.Mesh;
+  readonly ring: three.Mesh;
   #scene = new three.Scene();
-  #camera;
-  #parts;
+  #camera: three.PerspectiveCamera | null = null;
+  #parts: { part: Part; mesh: three.Mesh; shadow: three.Mesh }[];
 
-  constructor(canvas, physics, onFloor) {
+  constructor(canvas: HTMLCanvasElement, physics: Physics, onFloor: OnFloor) {
     super(canvas, physics, onFloor);
     this.renderer = new three.WebGLRenderer({ canvas, antialias: true });
     this.#scene.background = new three.Color(SKY_COLOR);
@@ -46,12 +52,13 @@ export class Scene extends View {
     if (this.place) this.ring.position.set(...this.place, 0.006);
     this.follow();
     // The floor's pattern repeats every 2 m.
-    this.floor.position.set(...this.center.map((value) => 2 * Math.round(value / 2)), 0);
-    this.#aim();
-    this.renderer.render(this.#scene, this.#camera);
+    const [x, y] = this.center.map((value) => 2 * Math.round(value / 2));
+    this.floor.position.set(x, y, 0);
+    this.renderer.render(this.#scene, this.#aim());
   }
 
-  #aim() {
+  // The camera, which looks at the robot.
+  #aim(): three.PerspectiveCamera {
     const { target, position, degrees } = this.camera;
     const [width, height, ratio] = this.pixels;
     if (!this.#camera || this.canvas.width !== width || this.canvas.height !== height) {
@@ -60,12 +67,13 @@ export class Scene extends View {
       this.#camera = new three.PerspectiveCamera(degrees, width / height, 0.1, 60);
       this.#camera.up.set(0, 0, 1);
     }
-    this.#camera.position.set(...position);
+    this.#camera.position.fromArray(position);
     this.#camera.lookAt(...target);
+    return this.#camera;
   }
 }
 
-function solid({ radius, center, end, side }) {
+function solid({ radius, center, end, side }: Part): three.Mesh {
   const axis = new three.Vector3(...end);
   const half = axis.length();
   const shape = half ? new three.CapsuleGeometry(radius, 2 * half, 6, 16) : new three.SphereGeometry(radius, 20, 14);
@@ -76,7 +84,7 @@ function solid({ radius, center, end, side }) {
   return mesh;
 }
 
-function shadow({ radius, end }) {
+function shadow({ radius, end }: Part): three.Mesh {
   const shade = new three.MeshBasicMaterial({
     color: SHADOW_COLOR,
     transparent: true,
@@ -87,9 +95,10 @@ function shadow({ radius, end }) {
 }
 
 // Squares of a meter, in two colors.
-function checkers() {
+function checkers(): three.Texture {
   const canvas = new OffscreenCanvas(64, 64);
   const ink = canvas.getContext("2d");
+  if (!ink) throw new Error("this browser draws no pictures");
   [ink.fillStyle] = FLOOR_COLORS;
   ink.fillRect(0, 0, 64, 64);
   ink.fillStyle = FLOOR_COLORS[1];

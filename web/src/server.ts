@@ -7,26 +7,26 @@ const MOST_POSES = Math.round(V.CLIP_SECONDS / (V.FRAME_EVERY * body.control_sec
 
 // Keeps the last seconds of a robot's poses.
 export class Recorder {
-  #poses = [];
+  #poses: Float32Array<ArrayBuffer>[] = [];
   #steps = 0;
 
   // Count a control step that led to MuJoCo's positions `qpos`.
-  add(qpos) {
+  add(qpos: Float64Array): void {
     if (this.#steps++ % V.FRAME_EVERY) return;
     this.#poses.push(Float32Array.from(qpos));
     if (this.#poses.length > MOST_POSES) this.#poses.shift();
   }
 
   // The poses as an MP4, in a Blob.
-  async clip() {
+  async clip(): Promise<Blob> {
     return (await post(`clips/${body.name}`, new Blob(this.#poses))).blob();
   }
 }
 
 // The folder of an agent, for ?agent=..., that is in a folder of the project or on the Hub.
-export const findAgent = async (name) => (await post("agents", name)).text();
+export const findAgent = async (name: string) => (await post("agents", name)).text();
 
-async function post(path, content) {
+async function post(path: string, content: BodyInit): Promise<Response> {
   const response = await fetch(path, { method: "POST", body: content }).catch(() => {
     throw new Error("app.py does not answer: start it again");
   });

@@ -1,6 +1,8 @@
 // Starts the page, or says why it cannot start.
 
-const controls = document.querySelectorAll("main button, main input, main select");
+const controls = document.querySelectorAll<HTMLButtonElement | HTMLInputElement | HTMLSelectElement>(
+  "main button, main input, main select",
+);
 controls.forEach((control) => (control.disabled = true));
 
 import("./page.ts")
@@ -10,9 +12,11 @@ import("./page.ts")
     page.followLink();
     await page.run();
   })
-  .catch((error) => {
+  .catch((error: unknown) => {
     const notice = document.getElementById("notice");
-    notice.textContent = `The page cannot run here: ${error.message}.`;
-    notice.classList.add("refused");
+    if (notice) {
+      notice.textContent = `The page cannot run here: ${error instanceof Error ? error.message : error}.`;
+      notice.classList.add("refused");
+    }
     throw error;
   });

@@ -4,35 +4,39 @@
 const WORDS = /'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
 // Byte -> the printable character that stands for it in the vocabulary.
-function byteCharacters() {
-  const printable = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+function byteCharacters(): string[] {
+  const printable = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : next++));
 }
 
 const CHARACTERS = byteCharacters();
-const BYTES = new Map(CHARACTERS.map((character, byte) => [character, byte]));
+const BYTES = Object.fromEntries(CHARACTERS.map((character, byte) => [character, byte]));
 
 export class Tokenizer {
+  readonly pieces: string[];
+  readonly ids: Map<string, number>;
+  readonly ranks: Map<string, number>;
+
   // pieces: of the vocabulary, by id; merges: "a b", the first ones first.
-  constructor(pieces, merges) {
+  constructor(pieces: string[], merges: string[]) {
     this.pieces = pieces;
     this.ids = new Map(pieces.map((piece, id) => [piece, id]));
     this.ranks = new Map(merges.map((pair, rank) => [pair, rank]));
   }
 
-  encode(text) {
+  encode(text: string): number[] {
     const bytes = new TextEncoder();
     const words = text.match(WORDS) ?? [];
     return words.flatMap((word) => this.#merge([...bytes.encode(word)].map((byte) => CHARACTERS[byte])));
   }
 
   // The text that a token writes, one character for each byte.
-  text(id) {
-    return String.fromCharCode(...[...this.pieces[id]].map((character) => BYTES.get(character)));
+  text(id: number): string {
+    return String.fromCharCode(...[...this.pieces[id]].map((character) => BYTES[character]));
   }
 
-  #merge(parts) {
+  #merge(parts: string[]): number[] {
     while (parts.length > 1) {
       const ranks = parts.slice(1).map((part, place) => this.ranks.get(`${parts[place]} ${part}`) ?? Infinity);
       const best = Math.min(...ranks);

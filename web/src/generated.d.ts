@@ -1,0 +1,5 @@
+// The types of a table that web/export.py writes.
+declare module "*/generated/tables.json" {
+  const code: import("./tables.ts").CodeTables;
+  export default code;
+}
