@@ -38,8 +38,8 @@ POSED = ARM[:4]  # the joints that pose an arm
 BENT = {"hip_pitch": -0.312, "knee": 0.669, "ankle_pitch": -0.363, "shoulder_pitch": 0.2, "elbow": 0.6}
 # Change of the joint target by an action of 1, rad; 0.5 for all other joints, as in Playground. A leg that carries the
 # body needs more: its servos give 75 Nm/rad, 20 at the ankle. Arms get what their poses need, and more for gravity.
-REACH = {"hip_pitch": 1.0, "hip_roll": 0.75, "knee": 1.0, "ankle_pitch": 1.0}
-REACH |= {"shoulder_pitch": 3.0, "shoulder_roll": 1.5, "shoulder_yaw": 1.6, "elbow": 1.0}
+REACH = {"hip_pitch": 1.0, "hip_roll": 0.75, "hip_yaw": 0.75, "knee": 1.0, "ankle_pitch": 1.0}
+REACH |= {"shoulder_pitch": 3.0, "shoulder_roll": 1.5, "shoulder_yaw": 1.6, "elbow": 1.2}
 
 
 def sides(*names: str, order: tuple[str, str] = ("left", "right")) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ G1 = register(
         low_speed=0.8,
         arm_joints=sides(*POSED, order=("right", "left")),
         arm_poses={"up": (-2.6, -0.55, 0.0, 1.3), "out": (0.0, -1.4, 0.0, 1.4), "wave": (0.0, -1.3, -1.4, 0.25)},
-        wave_swing=(0.0, 0.0, 0.0, 0.55),
+        wave_swing=(0.0, 0.0, 0.0, 0.68),
         wave_hertz=1.5,
         hands=HANDS,
         gait=Gait(

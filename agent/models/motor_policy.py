@@ -26,7 +26,7 @@ from agent.simulation.heading import FRAMES, check_batch, check_observation
 from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature_sizes, goal_commands, posture_features
 
 FIRST_STD = 0.35  # initial exploration noise, as a share of the action range
-GOAL_FEATURES = (9, 5)  # numbers of even and odd `goal_features`
+GOAL_FEATURES = (9, 6)  # numbers of even and odd `goal_features`
 LOW = 3  # index of the crouch among the even ones
 RETURN_SHARE = 0.05  # by which the critic's `return_scale` moves per rollout
 OBSERVATION_CLIP = 10.0  # standard deviations
@@ -375,14 +375,15 @@ def _sizes(config: dict) -> dict[str, Any]:
 
 
 def goal_features(commands: Tensor, sin: Tensor, cos: Tensor) -> Pair:
-    """Commands [B, C] as even [B, 9] and odd [B, 5] features, with sine and cosine [B] of the wave's phase.
+    """Commands [B, C] as even [B, 9] and odd [B, 6] features, with sine and cosine [B] of the wave's phase.
 
     Even: vx, |vy|, |wz|, low, arms up, arms out, wave, wave * sin, wave * cos. Odd: vy, wz, side, side * sin, side *
-    cos, where `side` is 1 for a wave of the left arm and -1 for one of the right.
+    cos, vx * wz. `side` is 1 for a wave of the left arm and -1 for one of the right; vx * wz is the sideways
+    acceleration of a curve.
     """
     vx, vy, wz = commands[..., 0], commands[..., 1], commands[..., 2]
     even, odd = posture_features(commands, sin, cos)
-    return torch.stack([vx, vy.abs(), wz.abs(), *even], dim=-1), torch.stack([vy, wz, *odd], dim=-1)
+    return torch.stack([vx, vy.abs(), wz.abs(), *even], dim=-1), torch.stack([vy, wz, *odd, vx * wz], dim=-1)
 
 
 AutoConfig.register(MotorPolicyConfig.model_type, MotorPolicyConfig)

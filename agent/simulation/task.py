@@ -22,7 +22,7 @@ from agent.simulation.heading import heading_observation, heading_velocity, upri
 from agent.simulation.physics import BodyState
 
 COMMAND_SIZE = len(COMMAND_AXES)
-SMOOTHING_SECONDS = 0.25  # time constant of the velocity that is compared with the command
+SMOOTHING_SECONDS = 0.5  # time constant of the velocity errors, about that of a stride, in which a torso sways
 TOUCHING = 0.01  # m; a foot lower than this touches the ground: contact and tilt move its center by less
 STRIDE_SHARE = 0.8  # of a step's length that separates the feet; the rest is flight and the roll of the stance foot
 # Share of the stance width: a body that starts with its left foot this far ahead steps with the right one first.
@@ -70,11 +70,11 @@ class RewardWeights:
 class GoalTask:
     """Goals of N bodies, the commands that lead there, and the reward for following the commands in step with a clock.
 
-    Keeps the state of the reward in arrays with N rows: smoothed velocities, the last action, the last positions of
-    the feet, the phase, and the arm targets without their swing. `memory` holds them for checkpoints.
+    Keeps the state of the reward in arrays with N rows: smoothed velocity errors, the last action, the last positions
+    of the feet, the phase, and the arm targets without their swing. `memory` holds them for checkpoints.
     """
 
-    MEMORY = ("goals", "commands", "phase", "velocity", "last_action", "last_feet", "arm_targets")
+    MEMORY = ("goals", "commands", "phase", "error", "last_action", "last_feet", "arm_targets")
 
     def __init__(self, body: Body, count: int, weights: RewardWeights):
         self.body, self.weights = body, weights
@@ -88,7 +88,7 @@ class GoalTask:
         self.goals = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
         self.commands = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
         self.phase = np.zeros((count, 2))
-        self.velocity = np.zeros((count, 3))
+        self.error = np.zeros((count, 3))
         self.last_action = np.zeros((count, body.action_size), dtype=np.float32)
         self.last_feet = np.zeros((count, 2, 3))
         self.arm_targets = np.zeros((count, len(body.arm_joints)))
@@ -100,9 +100,10 @@ class GoalTask:
     def begin(self, rows: np.ndarray, state: BodyState) -> None:
         """Reset the memory of the bodies in `rows` (a mask [N] or indices), which start from `state`."""
         start = state[rows]
-        self.velocity[rows] = velocity = heading_velocity(start.qpos, start.qvel)
+        velocity = heading_velocity(start.qpos, start.qvel)
         self.commands[rows] = 0
         self.commands[rows, :3] = np.clip(velocity, *self.body.limits)
+        self.error[rows] = velocity - self.commands[rows, :3]
         if self.body.crouch_height is not None:
             # A torso below this height crouches; runners also sink, but not this far.
             lowest = self.body.crouch_height + (self.body.torso_height - self.body.crouch_height) / 4
@@ -127,14 +128,15 @@ class GoalTask:
         """
         arms = self._arms_reached(state)  # with the targets from before the clock advances
         smoothing = self.body.control_seconds / SMOOTHING_SECONDS
-        self.velocity += smoothing * (heading_velocity(state.qpos, state.qvel) - self.velocity)
+        error = heading_velocity(state.qpos, state.qvel) - self.commands[:, :3]
+        self.error += smoothing * (error - self.error)
         self.phase = advance_phase(self.phase, self.commands, self.body) if phase is None else phase
 
         weights, commands = self.weights, self.commands
         low = commands[:, 3] > 0
         height = self._height(state)
-        tracked = closeness(np.abs(self.velocity - commands[:, :3]), np.abs(commands[:, :3]))
-        axis_shares = np.abs(commands[:, :2]) + 0.3  # the commanded axis counts more
+        tracked = closeness(np.abs(self.error), np.abs(commands[:, :3]))
+        axis_shares = np.abs(commands[:, :2]) + 1.0  # the commanded axis counts more
         axis_shares /= axis_shares.sum(1, keepdims=True)
         touching = state.feet[..., 2] - self.body.sole_height < TOUCHING
         posed = self._arm_codes[:, None] > 0  # these arms need not be at rest
@@ -172,7 +174,7 @@ class GoalTask:
         even = np.column_stack(
             [
                 self.commands[:, 0],
-                self.velocity[:, 0],
+                self.error[:, 0],
                 height.sum(1),
                 np.abs(ahead),
                 np.abs(self.commands[:, 1:3]).sum(1),
@@ -183,7 +185,7 @@ class GoalTask:
         odd = np.column_stack(
             [
                 self.commands[:, 1:3],
-                self.velocity[:, 1:],
+                self.error[:, 1:],
                 height[:, 1] - height[:, 0],
                 ahead,
                 sin[:, 0],

@@ -56,8 +56,8 @@ def test_the_features_of_a_goal_keep_their_order():
     even, odd = goal_features(command, angle.sin(), angle.cos())
     sin, cos = angle.sin().item(), angle.cos().item()
     torch.testing.assert_close(even[0], torch.tensor([1.0, 0.4, 0.8, 0.5, 0, 0, 1, sin, cos]))
-    torch.testing.assert_close(odd[0], torch.tensor([-0.4, 0.8, -1, -sin, -cos]))
-    assert even[1].tolist() == [0, 0, 0, 1, 0, 1, 0, 0, 0] and odd[1].tolist() == [0] * 5
+    torch.testing.assert_close(odd[0], torch.tensor([-0.4, 0.8, -1, -sin, -cos, 0.8]))
+    assert even[1].tolist() == [0, 0, 0, 1, 0, 1, 0, 0, 0] and odd[1].tolist() == [0] * 6
 
 
 def test_its_clock_runs_with_the_command_and_starts_anew_at_a_reset(policy):
