@@ -164,6 +164,7 @@ def test_a_policy_of_another_body_is_refused_with_the_value(name, value, policy,
 
 
 def test_a_policy_of_the_first_vocabulary_is_widened_to_train_on_and_acts_the_same(policy, tmp_path):
+    policy.goal_embedding.odd.weight.data[:, -1] = 0  # version 1 has no product of speed and turn
     policy.save_pretrained(tmp_path)
     (tmp_path / runs.MANIFEST).unlink()
     weights = load_file(tmp_path / "model.safetensors")
