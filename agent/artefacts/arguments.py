@@ -4,6 +4,7 @@ Precedence is default < YAML < command line. A mistake in either ends the progra
 2, before any work.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -18,7 +19,7 @@ import yaml
 from huggingface_hub.errors import StrictDataclassError
 from transformers import HfArgumentParser
 
-from agent.artefacts.runs import UNWRITABLE
+from agent.artefacts.runs import UNWRITABLE, started_processes
 
 T = TypeVar("T")
 
@@ -70,16 +71,13 @@ class StageArguments(PublishArguments):
     num_processes: int = option(0, "processes that must have started; 0: the number that the launcher announces")
 
     def check_processes(self, started: int, *, may_shard: bool = False) -> None:
-        """Raise ValueError unless the launcher started as many processes as requested.
+        """Raise ValueError unless the launcher `started` as many processes as requested, and asked for FSDP only if
+        the stage `may_shard` its model on this machine.
 
         Without a GPU, accelerate can start one process instead of several, and it does not shard a model. It reports
         neither.
-
-        Args:
-            started: processes that work together.
-            may_shard: whether this stage can use FSDP on this machine.
         """
-        asked = self.num_processes or int(os.environ.get("WORLD_SIZE", 1))
+        asked = self.num_processes or started_processes()
         if started != asked:
             raise ValueError(
                 f"num_processes={asked}, but {started} started: launch with a config file from configs/accelerate"
@@ -142,12 +140,9 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
         return _parse(kind, argv, config)
     except (StrictDataclassError, ValueError) as error:
         message = one_line(error.__cause__ or error)
-        if path:
-            try:
-                _parse(kind, argv, {})
-            except (StrictDataclassError, ValueError):
-                raise ValueError(message) from error
-            message = f"{path}: {message}"
+        with contextlib.suppress(StrictDataclassError, ValueError):
+            _parse(kind, argv, {})
+            message = f"{path}: {message}"  # without the file there is no mistake
         raise ValueError(message) from error
 
 

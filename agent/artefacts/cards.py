@@ -22,13 +22,10 @@ SENTENCES = "development sentences"  # what planners are measured on
 def write_card(
     folder: Path, template: Mapping[str, str], data: ModelCardData | DatasetCardData, **facts: object
 ) -> None:
-    """Write the README.md of an artefact.
+    """Write the README.md of the artefact in `folder`, with the metadata `data`.
 
-    Args:
-        folder: of the artefact. Its provenance may be missing if the template has a text for `reproduce`.
-        template: the text of each part.
-        data: the metadata.
-        facts: the values of the template's fields, except `version` and `replay`.
+    The `template` has the text of each part, and `facts` the values of its fields, except `version` and `replay`. The
+    folder's provenance may be missing if the template has a text for `reproduce`.
     """
     facts |= {"version": GOAL_VERSION, "replay": REPLAY}
     parts = {part: text.format(**facts).strip() for part, text in template.items()}
@@ -55,14 +52,10 @@ def model_data(
     pipeline_tag: str = "reinforcement-learning",
     tags: tuple[str, ...] = (),
 ) -> ModelCardData:
-    """The metadata of a model's card.
+    """The metadata of the card of a model in the repo or folder `name`.
 
-    Args:
-        name: of the repo or folder.
-        results: the model-index; measures that are None are left out.
-        measured_on: the env or the data of the results.
-        pipeline_tag: the task, as the Hub names it.
-        tags: in addition to the task.
+    The `results` become its model-index, without those that are None; `measured_on` is the env or the data that they
+    are from. The `tags` are added to `pipeline_tag`, the task as the Hub names it.
     """
     return ModelCardData(
         license=LICENSE,

@@ -6,7 +6,7 @@ is used instead. Non-finite gradients never reach a checkpoint: the scripts skip
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,9 +17,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from agent.artefacts import runs
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 FOLDER = "checkpoint"
 
@@ -65,12 +62,9 @@ def save(
         runs.write_json(new / "progress.json", progress | {"learning_rates": rates})
 
 
-def find(output_dir: str, arguments: "DataclassInstance", free: Collection[str]) -> Path:
-    """The last checkpoint of a run.
-
-    Raises:
-        ValueError: there is none, one of its files is not as written (`runs.check` names it; no older checkpoint is
-            used instead), or the arguments differ.
+def find(output_dir: str, arguments: object, free: Collection[str]) -> Path:
+    """The last checkpoint of a run. Raises ValueError if there is none, a file of it is damaged, or `arguments` differ
+    from those of the run in more than the `free` ones.
     """
     found = runs.newest(Path(output_dir) / FOLDER)
     if found is None:

@@ -128,14 +128,10 @@ def read_shapes(path: Path, name: str | Path) -> dict[str, list[int]]:
 
 
 def load_weights(load: Callable[..., Any], path: Path, name: str | Path, *, surplus: bool = False, **kwargs) -> Any:
-    """The model in the folder `path`, with all its weights, loaded by `load`, a `from_pretrained` of transformers.
+    """The model in the folder `path`, whose config has been checked, with all its weights.
 
-    Args:
-        load: called with the folder and `kwargs`.
-        path: the folder, whose config has been checked.
-        name: of the artefact, for messages.
-        surplus: whether the folder may have weights that the model does not use.
-        kwargs: for `load`.
+    `load` is a `from_pretrained` of transformers, called with the folder and `kwargs`. With `surplus`, the folder may
+    have weights that the model does not use.
 
     Raises:
         ValueError: weights are missing, of other shapes than the config says, damaged, or not finite.

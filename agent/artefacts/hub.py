@@ -5,7 +5,7 @@ branch, a tag or a commit. Only the file types of artefacts are downloaded from 
 hash, and `checks` refuses what cannot be trusted.
 """
 
-import hashlib
+import functools
 import os
 import re
 import shlex
@@ -30,6 +30,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.sha import git_hash
 
 from agent.artefacts import checks, runs
 from agent.goals import check_goal_version
@@ -74,11 +75,8 @@ def folder(
 
 
 def agent_folder(path: str | Path, *, revision: str | None = None, token: str | None = None) -> Path:
-    """The local folder of an agent.
-
-    Raises:
-        ValueError: there is no such folder or repo, it is no agent, a part is missing, or it has another goal
-        vocabulary.
+    """The local folder of an agent. Raises ValueError if there is no such folder or repo, it is no agent, a part is
+    missing, or it has another goal vocabulary.
     """
     parts = folder(path, revision=revision, token=token)
     config = runs.read_json(parts / "config.json")
@@ -98,14 +96,13 @@ def agent_folder(path: str | Path, *, revision: str | None = None, token: str | 
 def agent_bodies(folder: Path) -> list[str]:
     """Names of the robots that the agent in a folder moves. Raises ValueError if they are not names."""
     bodies = runs.read_json(folder / "config.json").get("bodies")
-    listed = bodies if isinstance(bodies, list) else []
-    names = [body for body in listed if isinstance(body, str) and body.isidentifier()]
-    if not names or len(set(names)) != len(listed):
+    named = isinstance(bodies, list) and all(isinstance(body, str) and body.isidentifier() for body in bodies)
+    if not bodies or not named or len(set(bodies)) < len(bodies):
         raise ValueError(
             f"{folder} has bodies={bodies!r:.60} in its config.json, which must be a list of names: assemble the "
             "agent again with finetune_llm.py"
         )
-    return names
+    return bodies
 
 
 def load_pretrained(
@@ -118,16 +115,10 @@ def load_pretrained(
     token: str | None = None,
     **kwargs,
 ) -> Any:
-    """The model in the artefact `name`.
+    """The model of the class `kind` in the artefact `name`, a folder or a Hub repo.
 
-    Args:
-        kind: the class of the model.
-        load: its `from_pretrained` of transformers, called with a folder.
-        name: a folder or a Hub repo.
-        sizes: takes the config, and returns the values that the config must have, by name.
-        revision: of the repo.
-        token: for the Hub.
-        kwargs: for `load`.
+    `load` is its `from_pretrained` of transformers, called with a folder and `kwargs`. `sizes` takes the config, and
+    returns the values that the config must have, by name.
 
     Raises:
         ValueError: there is no such artefact, it is another kind of model, of another size, has another goal
@@ -166,51 +157,38 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
     """The cached folder of a repo at a revision. Every file has the hash that the Hub announced."""
     name = f"{repo_id}@{revision}" if revision else repo_id
     api = HfApi(token=token)
+    wanted = [f"*{suffix}" for suffix in SUFFIXES]
+    get = functools.partial(
+        snapshot_download, repo_id, revision=revision, repo_type=repo_type, token=token, allow_patterns=wanted
+    )
 
     def download() -> Path:
         commit = api.repo_info(repo_id, revision=revision, repo_type=repo_type).sha
         listed = api.list_repo_tree(repo_id, recursive=True, revision=commit, repo_type=repo_type)
         files = [file for file in listed if isinstance(file, RepoFile)]
         check_names(name, files)
-        check_room(name, sum(file.size for file in files if file.path.endswith(SUFFIXES) and not cached(file, commit)))
-        path = get()
+        cached = functools.partial(try_to_load_from_cache, repo_id, revision=commit, repo_type=repo_type)
+        needed = [file for file in files if file.path.endswith(SUFFIXES) and not isinstance(cached(file.path), str)]
+        check_room(name, sum(file.size for file in needed))
+        path = Path(get())
         if path.name != commit:
             raise ValueError(f"{name} was published anew while it was loaded: load it again")
         return path
 
-    def cached(file: RepoFile, commit: str | None) -> bool:
-        return isinstance(try_to_load_from_cache(repo_id, file.path, revision=commit, repo_type=repo_type), str)
-
-    def get(local_files_only: bool = False) -> Path:
-        return Path(
-            snapshot_download(
-                repo_id,
-                revision=revision,
-                token=token,
-                repo_type=repo_type,
-                allow_patterns=[f"*{suffix}" for suffix in SUFFIXES],
-                local_files_only=local_files_only,
-            )
-        )
-
-    def fetch() -> Path:
+    for _ in range(2):  # a damaged file is downloaded once more
         try:
-            return _retry(download)
+            path = _retry(download)
         except FAILURES as error:
             unusable = f"{name} is neither a folder nor a Hub repo that can be loaded ({_reason(error)}"
             if not (_is_temporary(error) or isinstance(error, OfflineModeIsEnabled)):
                 raise ValueError(f"{unusable}): give a path that exists or owner/name") from error
             try:
-                path = get(local_files_only=True)
+                path = Path(get(local_files_only=True))
             except (OSError, HFValidationError):
                 raise ValueError(
                     f"{unusable}, and it is not in the cache): give a path that exists or owner/name"
                 ) from error
             print(f"the Hub cannot be reached: taking {name} at {path.name[:7]} from the cache", file=sys.stderr)
-            return path
-
-    for _ in range(2):  # a damaged file is downloaded once more
-        path = fetch()
         damaged = drop_damaged(path)
         if not damaged:
             return path
@@ -247,10 +225,8 @@ def drop_damaged(path: Path) -> list[str]:
 
 def has_hash(file: Path, name: str) -> bool:
     """Whether `name` is the hash that the Hub has for the content of `file`: its sha256, or git's sha1."""
-    with file.open("rb") as stream:
-        if len(name) == 64:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == name
-        return hashlib.sha1(b"blob %d\0" % file.stat().st_size + stream.read()).hexdigest() == name
+    found = runs.digest(file) if len(name) == 64 else git_hash(file.read_bytes())
+    return found == name
 
 
 # Publishing
@@ -258,11 +234,9 @@ def has_hash(file: Path, name: str) -> bool:
 
 def published_files(path: str | Path) -> list[str]:
     """The files of an artefact, relative to its folder, without those that only its training needs."""
+    places = [file.relative_to(path) for file in Path(path).rglob("*") if file.is_file()]
     return sorted(
-        place.as_posix()
-        for place in (file.relative_to(path) for file in Path(path).rglob("*") if file.is_file())
-        if place.suffix in SUFFIXES
-        and not any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in runs.TRAINING_ONLY)
+        place.as_posix() for place in places if place.suffix in SUFFIXES and not runs.is_training_only(place)
     )
 
 
@@ -345,14 +319,14 @@ def _retry(call: Callable[[], T]) -> T:
     huggingface_hub retries single requests. The whole operation is retried here, for lost commits and truncated
     listings. An endpoint that does not answer at all is not retried.
     """
-    for wait in (*RETRY_SECONDS, None):
+    for wait in RETRY_SECONDS:
         try:
             return call()
         except FAILURES as error:
-            if wait is None or isinstance(error, httpx2.ConnectError) or not _is_temporary(error):
+            if isinstance(error, httpx2.ConnectError) or not _is_temporary(error):
                 raise
             time.sleep(wait)
-    raise AssertionError("the last try returns or raises")
+    return call()
 
 
 def _causes(error: BaseException | None) -> Generator[BaseException]:

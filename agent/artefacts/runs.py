@@ -1,7 +1,6 @@
 """The output folder of a stage: its provenance, its metrics, and files that are complete as soon as they exist."""
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import importlib.metadata
@@ -16,13 +15,10 @@ import sys
 import tempfile
 from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from fnmatch import fnmatch
+from pathlib import Path
 
 import filelock
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 LIBRARIES = (
     "torch",
@@ -54,16 +50,13 @@ TRAINING_ONLY = ("checkpoint*", "last", "runs", ".*")
 
 
 def claim(folder: str | Path) -> filelock.BaseFileLock:
-    """Lock `folder` against other runs while the returned lock exists, at most until this process ends.
-
-    Raises:
-        ValueError: another run is using it.
+    """Lock `folder` against other runs while the returned lock exists, at most until this process ends. Raises
+    ValueError if another run is using it.
     """
     lock = filelock.FileLock(Path(folder) / ".lock")
     try:
-        with writing(Path(folder) / ".lock"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
+        with writing(lock.lock_file):
+            lock.acquire(blocking=False)
     except filelock.Timeout as error:
         raise ValueError(f"another run writes into {folder}: give another output_dir, or end that run") from error
     return lock
@@ -140,12 +133,9 @@ def fingerprint(folder: Path, files: Iterable[Path]) -> str:
     return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
 
-def check_resume(folder: str | Path, arguments: "DataclassInstance", free: Collection[str]) -> None:
+def check_resume(folder: str | Path, arguments: object, free: Collection[str]) -> None:
     """Check that the run in `folder` may be resumed: with the same arguments except those in `free`, the same number
-    of processes, and the same library versions.
-
-    Raises:
-        ValueError: something else has changed; all changes are listed.
+    of processes, and the same library versions. Raises ValueError, with all changes, if anything else has changed.
     """
     record = read_json(Path(folder) / PROVENANCE)
     before = record["arguments"] | record["libraries"] | {"processes": record["processes"]}
@@ -185,9 +175,7 @@ def replacing(path: str | Path, size: int = 0) -> Generator[Path]:
 
 def newest(path: str | Path) -> Path | None:
     """The last complete version of `path` that `replacing` left, even if it was stopped between its two renames.
-
-    Raises:
-        ValueError: a file in it is damaged.
+    Raises ValueError if a file in it is damaged.
     """
     found = next((each for each in (Path(path), _old(Path(path))) if each.exists()), None)
     if found is not None:
@@ -229,7 +217,9 @@ def _writing_to(new: Path, path: Path, size: int) -> Generator[Path]:
         _remove(new)
         try:
             yield new
-            _sync(new)
+            for file in _files(new):
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
         except Exception:
             _remove(new)
             raise
@@ -244,25 +234,27 @@ def seal(folder: str | Path, known: Mapping[str, str] | None = None) -> None:
     hashes = {}
     for file in sorted(folder.rglob("*")):
         place = file.relative_to(folder)
-        training = any(PurePosixPath(part).match(pattern) for part in place.parts for pattern in TRAINING_ONLY)
-        covered = file.suffix in SEALED and file.name not in UNSEALED and not training
+        covered = file.suffix in SEALED and file.name not in UNSEALED and not is_training_only(place)
         if covered and sealed.isdisjoint(file.parents) and file.is_file():
             hashes[place.as_posix()] = known.get(place.as_posix()) or digest(file)
     write_json(folder / MANIFEST, {"sha256": hashes})
 
 
-def read_manifest(folder: str | Path) -> dict[str, str]:
-    """The hash of each file that the manifest of `folder` covers; empty where there is none.
+def is_training_only(place: Path) -> bool:
+    """Whether only the training of an artefact needs the file at `place` in its folder."""
+    return any(fnmatch(part, pattern) for part in place.parts for pattern in TRAINING_ONLY)
 
-    Raises:
-        ValueError: it is damaged, or has a file that would lie outside of its folder.
+
+def read_manifest(folder: str | Path) -> dict[str, str]:
+    """The hash of each file that the manifest of `folder` covers; empty where there is none. Raises ValueError if it
+    is damaged, or has a file that would lie outside of its folder.
     """
     path = Path(folder) / MANIFEST
     hashes = read_json(path).get("sha256") if path.exists() else {}
     if not isinstance(hashes, dict):
         raise ValueError(f"{path} has no hashes: the file is damaged, make or load it again")
     for name in hashes:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ValueError(f"{path} has a file {name!r} that would lie outside of its folder: refused")
     return hashes
 
@@ -304,9 +296,7 @@ def read_json(path: str | Path) -> dict:
     return value
 
 
-def record_provenance(
-    folder: str | Path, arguments: "DataclassInstance", upstream: Mapping[str, str] | None = None
-) -> dict:
+def record_provenance(folder: str | Path, arguments: object, upstream: Mapping[str, str] | None = None) -> dict:
     """Record how `folder` was made: command, resolved arguments, library versions, and upstream artefacts."""
     provenance = {
         "command": re.sub(
@@ -333,15 +323,15 @@ def library_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def resolved(arguments: "DataclassInstance") -> dict:
-    """Arguments by name, without locations on this machine."""
+def resolved(arguments: object) -> dict:
+    """The fields of a dataclass of arguments by name, without locations on this machine."""
 
     def public(value: object) -> object:
         if isinstance(value, list):
             return [public(each) for each in value]
         return strip_location(value) if isinstance(value, str) else value
 
-    return {name: public(value) for name, value in dataclasses.asdict(arguments).items()}
+    return {name: public(value) for name, value in vars(arguments).items()}
 
 
 def strip_location(value: str) -> str:
@@ -416,13 +406,6 @@ def _old(path: Path) -> Path:
 def _files(path: Path) -> list[Path]:
     """A file, or every file in a folder; none where there is nothing."""
     return [file for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
-
-
-def _sync(path: Path) -> None:
-    """Return when a file, or every file in a folder, is on the disk."""
-    for file in _files(path):
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
 
 
 def _remove(path: Path) -> None:
