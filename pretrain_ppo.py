@@ -7,8 +7,20 @@ Writes  a MotorPolicy                            (collect_dataset.py, evaluate.p
     python pretrain_ppo.py --config configs/ppo/humanoid.yaml --init_from runs/blind --output_dir runs/ppo
     python pretrain_ppo.py --config configs/ppo/humanoid_postures.yaml --init_from runs/ppo --output_dir runs/postures
 
+The first command is optional. configs/ppo/ also has the runs after the third one, those of the G1, and one for
+Gymnasium's own reward.
+
 The output folder holds the best policy by evaluation, with its critic; --init_from loads both. last/ holds the newest
 policy. checkpoint/ holds what --resume continues from.
+
+What differs from CleanRL's ppo_continuous_action.py:
+- The learning rate of the policy adapts to the KL divergence, as in rsl_rl, and no epoch ends early.
+- Policy and critic have an optimizer group and a gradient norm of their own. The value loss is not clipped, and its
+  targets are in units of the standard deviation of the returns.
+- There is no entropy bonus. Advantages are normalized once per rollout, in each process.
+- The critic also sees the state of the reward: heights of the feet, smoothed errors, clocks (GoalTask.features).
+- Both networks treat left and right alike (agent/models/mirror.py).
+- What is evaluated and saved is an exponential moving average of the policy's weights.
 
 Shapes: T steps of a rollout, N parallel bodies, S body state, C = 5 command, A actions. Features are pairs of an even
 and an odd part under mirroring. `b` is the batch of a rollout, `mb` a minibatch of it.
@@ -104,7 +116,9 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     critic_learning_rate: float = 1e-3
     learning_rate_min: float = 2e-4
     learning_rate_max: float = 3e-3
-    target_kl: float = option(0.04, "the learning rate adapts to keep the KL per update near this")
+    target_kl: float = option(
+        0.04, "the learning rate adapts to keep the KL of an update near this (rsl_rl: desired_kl)"
+    )
     last_kl: float = option(0.01, "value that target_kl falls to by the end of the run")
     average_decay: float = option(0.98, "decay per update of the average of the weights, which is evaluated and saved")
     gamma: float = 0.99
@@ -183,10 +197,9 @@ def main(args: Arguments) -> None:
     set_seed(args.seed)  # the same weights in every process
     with accelerator.main_process_first():
         source = hub.folder(args.init_from) if args.init_from else None
-    if args.start_crouch and not (source or args.resume):
-        raise ValueError("--start_crouch changes a policy that can walk: give --init_from")
-    if args.initial_share and not (source or args.resume):
-        raise ValueError(f"initial_share={args.initial_share} is a share of a trained policy: give --init_from")
+    for name in ("start_crouch", "initial_share", "kickstart_weight"):
+        if getattr(args, name) and not (source or args.resume):
+            raise ValueError(f"{name}={getattr(args, name)} is about a trained policy: give --init_from")
     checkpoint = Path(args.output_dir) / checkpoints.FOLDER
     found = checkpoints.find(args.output_dir, args, FREE) if args.resume else None
     progress: dict = runs.read_json(found / "progress.json") if found else {}
@@ -220,8 +233,13 @@ def main(args: Arguments) -> None:
         accelerator.init_trackers("ppo", config=vars(args))
 
     batch_steps = args.batch_size * accelerator.num_processes
-    scale = {"total": args.total_steps, "initial": progress["step"], "unit": "step", "unit_scale": True}
-    bar = tqdm(**scale, disable=None if accelerator.is_main_process else True)
+    bar = tqdm(
+        total=args.total_steps,
+        initial=progress["step"],
+        unit="step",
+        unit_scale=True,
+        disable=None if accelerator.is_main_process else True,
+    )
     with runs.interruptible() as interruption:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
@@ -338,7 +356,8 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     observations = envs.observe()
     for t in range(args.rollout_steps):
         state, commands = np.split(observations, [state_size], axis=1)
-        phase, (even, odd) = envs.phase.astype(np.float32), envs.privileged  # what only the critic sees
+        phase = envs.phase.astype(np.float32)  # of the gait clock
+        even, odd = envs.privileged  # what only the critic sees
         seen = (torch.from_numpy(each).to(device) for each in (state, commands, phase))
         actions = (act(policy, *seen)[0] + std * noise[t]).cpu().numpy()
         steps = envs.episode_steps + 1
@@ -364,8 +383,8 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     means["policy/std"] = float(std.mean())
     rollout = {name: torch.from_numpy(np.stack([row[name] for row in rows])).to(device) for name in rows[0]}
     even, odd = envs.privileged
-    last = {"observations": observations[:, :state_size], "critic_even": even, "critic_odd": odd}
-    rollout |= {f"last_{name}": torch.from_numpy(value).to(device) for name, value in last.items()}
+    coming = {"observations": observations[:, :state_size], "critic_even": even, "critic_odd": odd}
+    rollout |= {f"next_{name}": torch.from_numpy(value).to(device) for name, value in coming.items()}
     return rollout | {"log_probs": log_density(noise, std)}, means
 
 
@@ -408,7 +427,7 @@ def learning_batch(
     features, values = policy.normalize(rollout["observations"]), value("")
     # The next value is that of the next observation, which already shows a shove or a new goal that came between the
     # two steps, so that such surprises count. Only where an episode ended is it the value of its final state.
-    next_values = torch.cat([values[1:], value("last_")[None]])
+    next_values = torch.cat([values[1:], value("next_")[None]])
     next_values[done] = value("final_", done)
     advantages = generalized_advantages(rewards, values, next_values, terminated, done, args.gamma, args.gae_lambda)
     returns = advantages + values
@@ -418,7 +437,7 @@ def learning_batch(
     b = {name: rollout[name] for name in kept if name in rollout}
     b |= {"even_features": features[0], "odd_features": features[1], "advantages": advantages}
     b |= {"returns": returns / critic.return_scale, "values": values / critic.return_scale}
-    b = {name: value[rollout["valid"]] for name, value in b.items()}
+    b = {name: rows[rollout["valid"]] for name, rows in b.items()}  # a step that diverged ended its episode
     b["advantages"] = (b["advantages"] - b["advantages"].mean()) / (b["advantages"].std() + 1e-8)
     return b
 
@@ -531,7 +550,9 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
 
 
 def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float, step: int) -> None:
-    """Keep the KL per update near a target, which falls from target_kl to last_kl over the run."""
+    """Keep the KL of an update, its mean over the minibatches, near a target, which falls from target_kl to last_kl
+    over the run.
+    """
     target = args.target_kl + (args.last_kl - args.target_kl) * min(1.0, step / args.total_steps)
     factor = 1 / 1.2 if kl > 1.5 * target else 1.2 if kl < target / 1.5 else 1.0
     group = optimizer.param_groups[0]

@@ -9,9 +9,9 @@ Writes  a GoalDecisionTransformer     (finetune_llm.py, evaluate.py, play.py)
         --dataset runs/rollouts runs/proposed runs/relabelled --output_dir runs/again
 
 Datasets of several bodies train one model for all of them, on equally many windows of each. The output folder holds
-the best model by evaluation in simulation, or by its loss if the dataset is from another project. last/ holds the
-newest model. checkpoint/ holds what --resume continues from. The windows of an update depend only on the seed and its
-number, so a run that is resumed, or split over processes, sees the same ones.
+the best model by evaluation in simulation, or by its training loss if the dataset is from another project. last/ holds
+the newest model. checkpoint/ holds what --resume continues from. The windows of an update depend only on the seed and
+its number, so a run that is resumed, or split over processes, sees the same ones.
 
 Shapes: B windows of an update over all processes, K steps of context.
 """
@@ -278,7 +278,7 @@ def update(args: Arguments, accelerator: Accelerator, model, optimizer, batches:
     The loss is the mean over the counted steps of all bodies and processes, however they are distributed.
     """
     counted = sum(batch["loss_mask"].sum() for batch in batches.values())
-    counted = accelerator.reduce(counted, "sum") / accelerator.num_processes
+    counted = accelerator.reduce(counted, "sum") / accelerator.num_processes  # DDP averages, and this makes it a sum
     loss = sum(model(**batch, loss_steps=counted, body=name).loss for name, batch in batches.items())
     accelerator.backward(loss)
     norm = accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)

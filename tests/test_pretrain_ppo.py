@@ -389,8 +389,12 @@ def test_the_policy_that_is_kept_may_lie_between_the_first_and_the_trained_one(t
         torch.testing.assert_close(value, 0.75 * trained + 0.25 * first)
     head = "network.head.even.weight"
     assert not torch.equal(checkpoint[f"average.module.{head}"], checkpoint[f"first.{head}"])
-    with pytest.raises(ValueError, match=r"initial_share=0.25 is a share of a trained policy: give --init_from"):
-        pretrain_ppo.main(tiny(output_dir=tmp_path / "new", initial_share=0.25))
+
+
+@pytest.mark.parametrize("name, value", [("initial_share", 0.25), ("kickstart_weight", 0.1), ("start_crouch", True)])
+def test_what_is_about_a_trained_policy_needs_one(name, value, tmp_path):
+    with pytest.raises(ValueError, match=f"{name}={value} is about a trained policy: give --init_from"):
+        pretrain_ppo.main(tiny(output_dir=tmp_path, **{name: value}))
 
 
 def test_the_native_reward_is_that_of_the_env_and_seen_in_the_world_s_frame(monkeypatch):
@@ -435,10 +439,18 @@ RUN |= {"kickstart_weight": 0.5, "assist": 0.05}
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def start(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
+    torch.manual_seed(0)
+    MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8])).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(start, tmp_path_factory):
     folder, said = tmp_path_factory.mktemp("whole"), io.StringIO()
     with contextlib.redirect_stdout(said):
-        pretrain_ppo.main(tiny(**RUN, output_dir=folder))
+        pretrain_ppo.main(tiny(**RUN, init_from=start, output_dir=folder))
     assert said.getvalue() == "", "results go to stdout and there are none; progress goes to stderr"
     assert (folder / "curves.png").exists() and (folder / "last" / "model.safetensors").exists()
     return folder
@@ -459,7 +471,7 @@ def terminate():
 @pytest.mark.slow
 @pytest.mark.parametrize(("stop", "ends", "saved"), [(die, Died, 3), (terminate, SystemExit, 5)])
 def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupted_one(
-    whole, tmp_path, monkeypatch, stop, ends, saved
+    start, whole, tmp_path, monkeypatch, stop, ends, saved
 ):
     updates = []
 
@@ -471,7 +483,7 @@ def test_a_run_stopped_mid_update_and_resumed_ends_bit_for_bit_as_an_uninterrupt
 
     with monkeypatch.context() as patch, pytest.raises(ends) as ended:
         patch.setattr(pretrain_ppo, "update", stopped)
-        pretrain_ppo.main(tiny(**RUN, output_dir=tmp_path))
+        pretrain_ppo.main(tiny(**RUN, init_from=start, output_dir=tmp_path))
     assert ends is Died or ended.value.code == 143
     assert runs.read_json(tmp_path / "checkpoint/progress.json")["update"] == saved
     del ended
@@ -532,8 +544,6 @@ def test_resuming_what_never_ran_is_refused(tmp_path):
         pretrain_ppo.main(tiny(output_dir=tmp_path / "nothing", resume=True))
 
 
-def test_a_crouch_to_start_from_needs_a_policy_and_a_body_that_has_one(tmp_path):
-    with pytest.raises(ValueError, match="--start_crouch changes a policy that can walk: give --init_from"):
-        pretrain_ppo.main(tiny(output_dir=tmp_path, start_crouch=True))
+def test_a_crouch_to_start_from_needs_a_body_that_has_one():
     with pytest.raises(ValueError, match="needs a crouch_offset, which body g1 lacks: leave it out"):
         tiny(body="g1", start_crouch=True)
