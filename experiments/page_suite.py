@@ -1,6 +1,6 @@
 """The commands suite of agent/evaluation/suites.py in a headless Chromium, by the code of the page, as a table.
 
-make web && python experiments/page_suite.py 3
+make web && python experiments/page_suite.py 3 --agent pretrained_agent/g1
 """
 
 import argparse
@@ -12,12 +12,13 @@ from page_speed import chromium
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("episodes", type=int, help="episodes for each command")
-    episodes = parser.parse_args().episodes
-    if episodes < 1:
-        parser.error(f"episodes={episodes} must be at least 1")
+    parser.add_argument("--agent", default="pretrained_agent/humanoid", help="as in the address of the page")
+    args = parser.parse_args()
+    if args.episodes < 1:
+        parser.error(f"episodes={args.episodes} must be at least 1")
     with chromium() as (page, address):
-        page.goto(f"{address}/agents.json")  # a file of the same origin, which moves no robot
-        rows = page.evaluate("async (count) => (await import('/suite.js')).runSuite(count)", arg=episodes)
+        page.goto(f"{address}/agents.json?agent={args.agent}")  # a file of the same origin, which moves no robot
+        rows = page.evaluate("async (count) => (await import('/suite.js')).runSuite(count)", arg=args.episodes)
     print("command | survival | velocity error, m/s | yaw error, rad/s")
     measures = "survival", "velocity_error", "yaw_error"
     for row in rows:
