@@ -179,7 +179,7 @@ def test_the_next_value_is_that_of_what_the_body_meets_and_of_a_final_state_only
     done = rollout["done"]
     assert changed("final_observations", done & ~rollout["terminated"]), "a time limit has a value"
     assert not changed("final_observations", ~done | rollout["terminated"])
-    assert changed("last_observations", ~done[-1])
+    assert changed("next_observations", ~done[-1])
 
 
 def diverge(envs: GoalVectorEnv, row: int) -> None:
@@ -202,7 +202,7 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
     assert (~valid).nonzero().tolist() == [[7, 2]]
     assert rollout["done"][7, 2] and rollout["terminated"][7, 2]
     assert row["rollout/diverged"] == pytest.approx(1 / (args.rollout_steps * args.num_envs))
-    steps = [value for name, value in rollout.items() if not name.startswith("last_")]
+    steps = [value for name, value in rollout.items() if not name.startswith("next_")]
     assert all(torch.isfinite(value[valid]).all() for value in steps)
     assert all(np.isfinite(value) for value in row.values())
     batch = learning_batch(args, accelerator, policy, copy.deepcopy(critic), rollout)
@@ -279,13 +279,13 @@ def test_the_learning_rate_follows_the_change_per_update(kl, rate):
     assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
 
 
-def test_a_training_goes_on_with_the_critic_next_to_the_policy(whole, tmp_path):
-    _, critic = build_models(tiny(init_from=whole), torch.device("cpu"), whole)
-    kept = load_file(whole / pretrain_ppo.CRITIC)
+def test_a_training_goes_on_with_the_critic_next_to_the_policy(tmp_path):
+    pretrain_ppo.main(tiny(output_dir=tmp_path))
+    _, critic = build_models(tiny(init_from=tmp_path), torch.device("cpu"), tmp_path)
+    kept = load_file(tmp_path / pretrain_ppo.CRITIC)
     assert critic.return_scale != 1
     assert all(torch.equal(value, kept[name]) for name, value in critic.state_dict().items())
 
-    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     save_file({name: value[:1] for name, value in kept.items() if value.ndim}, tmp_path / pretrain_ppo.CRITIC)
     (tmp_path / pretrain_ppo.CRITIC).with_name(runs.MANIFEST).unlink()
     with pytest.raises(ValueError, match=r"critic/model.safetensors of .* does not fit .* delete this file"):

@@ -72,7 +72,7 @@ def counted(tally: Tally, rng: np.random.Generator, home: Path) -> None:
         for name in (
             "rewards",
             "observations",
-            "last_observations",
+            "next_observations",
             "actions",
             "log_probs",
             "critic_even",
@@ -89,7 +89,7 @@ def counted(tally: Tally, rng: np.random.Generator, home: Path) -> None:
             finite = all(bool(weight.isfinite().all()) for weight in weights)
             tally.expect(finite, f"weights are not finite after {name} of {value}")
             # Observations are clipped to ten deviations, and the ratio of probabilities near one: these are numbers.
-            clipped = np.isinf(value) and name in ("observations", "last_observations", "log_probs")
+            clipped = np.isinf(value) and name in ("observations", "next_observations", "log_probs")
             tally.expect(row["loss/skipped"] > 0 or clipped, f"{name} of {value} were not counted")
             critic.return_scale.fill_(1.0)
 
