@@ -56,7 +56,7 @@ from agent.data import hindsight, schema
 from agent.data.schema import Shard
 from agent.feedback import proposals
 from agent.feedback.trials import expected_seconds
-from agent.goals import GRID_STEP, HEIGHTS, Goal, GoalProgram
+from agent.goals import GRID_STEP, HEIGHTS, Goal
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation import video
 from agent.simulation.curriculum import Curriculum, at_height, control_steps, nearest_on_grid
@@ -161,7 +161,7 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
         steps = tqdm(range(args.shard_steps), desc=progress, disable=True if rank else None)
         shard, velocity = roll_out(args, policy, envs, number, steps)
         counts = accelerator.gather(torch.tensor([int(shard["next.done"].sum())], device=accelerator.device)).tolist()
-        tasks = add_tasks(tasks, gather_object([schema.occurring(shard["goal.command"])]))
+        tasks = add_tasks(tasks, *gather_object([schema.occurring(shard["goal.command"])]))
         if lock:
             schema.write_tasks(folder, tasks)
         accelerator.wait_for_everyone()  # the tasks file must be complete before a shard refers to it
@@ -282,20 +282,19 @@ def read_schedules(path: Path, body: Body) -> list[Schedule]:
     Raises:
         ValueError: as in proposals.read_programs, or a goal is not a velocity, or the body does not support it.
     """
-    return [schedule_of(program, body) for program in proposals.read_programs(path)]
-
-
-def schedule_of(program: GoalProgram, body: Body) -> Schedule:
-    seconds = [GOAL_SECONDS[1] if goal.open else expected_seconds(goal) for goal in program.goals]
-    steps = [max(1, round(each / body.control_seconds)) for each in seconds]
-    return list(zip(goal_commands(program.goals, body), steps, strict=True))
+    schedules: list[Schedule] = []
+    for program in proposals.read_programs(path):
+        seconds = [GOAL_SECONDS[1] if goal.open else expected_seconds(goal) for goal in program.goals]
+        steps = [max(1, round(each / body.control_seconds)) for each in seconds]
+        schedules.append(list(zip(goal_commands(program.goals, body), steps, strict=True)))
+    return schedules
 
 
 def begin(args: Arguments, folder: Path, source: Path, ranks: int) -> tuple[int, int]:
     """Prepare the folder for more shards, without those of an unfinished round; returns how many complete rounds of
     shards and how many episodes it has.
     """
-    paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
+    paths = sorted(folder.glob(schema.DATA_FILES))
     if paths and not args.resume:
         raise ValueError(f"{folder} has {len(paths)} shards already: give --resume to go on, or another --output_dir")
     upstream = {"policy": hub.origin(args.policy, source), "policy_sha256": runs.digest(source / "model.safetensors")}
@@ -344,7 +343,7 @@ def check_same_run(args: Arguments, folder: Path, upstream: dict[str, str]) -> N
 
 def remove_shards(folder: Path, first: int) -> None:
     """Remove the shards from number `first` on, and the tables of their episodes."""
-    patterns = "data/chunk-*/file-*.parquet", "meta/episodes/*/*.parquet"
+    patterns = schema.DATA_FILES, schema.EPISODES_FILES
     paths = [path for pattern in patterns for path in sorted(folder.glob(pattern))[first:]]
     if paths:
         (folder / runs.MANIFEST).unlink(missing_ok=True)
@@ -359,7 +358,7 @@ def count(paths: Iterable[Path]) -> tuple[int, list[int]]:
         table = parquet.read_table(path, columns=["next.done", "goal.command"])
         episodes += int(table["next.done"].to_numpy().sum())
         commands = table["goal.command"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
-        tasks = add_tasks(tasks, [schema.occurring(commands)])
+        tasks = add_tasks(tasks, schema.occurring(commands))
     return episodes, tasks
 
 
@@ -414,9 +413,9 @@ def roll_out(
     return shard, velocity
 
 
-def add_tasks(tasks: Sequence[int], found: Iterable[Sequence[int]]) -> list[int]:
+def add_tasks(tasks: Sequence[int], *found: Sequence[int]) -> list[int]:
     """The tasks of a dataset, followed by those `found` in more of its shards, without duplicates."""
-    return list(dict.fromkeys([*tasks, *(task for each in found for task in each)]))
+    return list(dict.fromkeys(itertools.chain(tasks, *found)))
 
 
 def add_indices(shard: Shard, first_row: int, first_episode: int, tasks: Sequence[int], body: Body) -> None:
@@ -443,7 +442,7 @@ def relabel(args: Arguments) -> None:
     folder, source = Path(args.output_dir), hub.folder(args.relabel, repo_type="dataset")
     info = schema.read_info(source)
     body = find_body(info["body"])
-    if found := len(list(folder.glob("data/chunk-*/file-*.parquet"))):
+    if found := len(list(folder.glob(schema.DATA_FILES))):
         raise ValueError(f"{folder} has {found} shards already: give another --output_dir")
     with runs.claim(folder):
         tasks: list[int] = []
@@ -451,7 +450,7 @@ def relabel(args: Arguments) -> None:
         paths = schema.shard_paths(source)
         for number, shard in enumerate(tqdm(schema.read_shards(source), total=len(paths), unit="shard", disable=None)):
             commands = hindsight.achieved(shard, body)
-            tasks = add_tasks(tasks, [schema.occurring(commands)])
+            tasks = add_tasks(tasks, schema.occurring(commands))
             schema.write_tasks(folder, tasks)
             shard |= {
                 "next.reward": hindsight.rewards(shard, commands, body),
@@ -469,7 +468,7 @@ def finish(args: Arguments, folder: Path, seconds: float) -> None:
     body = find_body(info["body"])
     schema.write_statistics(folder)
     film(next(schema.read_shards(folder)), folder / cards.REPLAY, body)
-    paths = sorted(folder.glob("meta/episodes/*/*.parquet"))
+    paths = sorted(folder.glob(schema.EPISODES_FILES))
     table = pa.concat_tables(parquet.read_table(path, columns=["length", "fell", "mean_reward"]) for path in paths)
     length, fell, reward = (column.to_numpy() for column in table.columns)
     minutes = info["total_frames"] * body.control_seconds / 60
@@ -479,7 +478,7 @@ def finish(args: Arguments, folder: Path, seconds: float) -> None:
         "hours": minutes / 60,
         "falls_per_minute": float(fell.sum()) / minutes,
         "mean_reward": float((reward * length).sum() / length.sum()),
-        "megabytes": sum(path.stat().st_size for path in folder.glob("data/*/*.parquet")) / 1e6,
+        "megabytes": sum(path.stat().st_size for path in folder.glob(schema.DATA_FILES)) / 1e6,
     }
     measures = {name: f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" for name, value in numbers.items()}
     columns = [
@@ -508,12 +507,10 @@ def finish(args: Arguments, folder: Path, seconds: float) -> None:
 
 def film(shard: Shard, path: Path, body: Body) -> None:
     """Write a video of the first seconds of a shard's longest episode."""
-    ends = np.flatnonzero(shard["next.done"]) + 1
-    lengths = np.diff(ends, prepend=0)
-    longest = lengths.argmax()
-    begin = ends[longest] - lengths[longest]
-    rows = slice(begin, begin + min(lengths[longest], round(FILM_SECONDS / body.control_seconds)))
-    positions = hindsight.positions(shard["observation.state"][rows], body)
+    starts, ends = schema.episode_bounds(shard["next.done"])
+    longest = (ends - starts).argmax()
+    states = shard["observation.state"][starts[longest] : ends[longest]][: round(FILM_SECONDS / body.control_seconds)]
+    positions = hindsight.positions(states, body)
     video.write_video(path, video.draw(body, positions[:: video.FRAME_EVERY]), body)
 
 

@@ -155,11 +155,13 @@ def load_actor(name: str, kind: str, body: str) -> Any:
 
 def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgram]]) -> dict:
     """Results of the suite for one actor."""
-    if args.suite == "instructions":
-        return suites.measure_instructions(actor, instructions, args.seed)
     if args.suite in ("switches", "goals", "places", "adapt") and args.actor == "agent":
         actor = actor.transformer  # each body gets new goals at times of its own, and these suites do the steering
-    settings: dict[str, Any] = {"episodes": args.episodes, "seed": args.seed, "num_threads": args.num_threads or None}
+    settings: dict[str, Any] = {"seed": args.seed}
+    if args.suite == "instructions":
+        settings["rows"] = instructions
+    else:
+        settings |= {"episodes": args.episodes, "num_threads": args.num_threads or None}
     if args.suite in ("commands", "shoves"):
         drawn = args.random_commands
         settings["commands"] = suites.random_commands(drawn, args.seed, actor.body) if drawn else suites.COMMANDS
@@ -170,21 +172,7 @@ def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgr
 
 def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:
     """Texts and their programs, from JSON lines. Raises ValueError, naming the line, for an invalid one."""
-    try:
-        lines = Path(path).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read instructions_file={path}: {error}") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            rows.append((str(row["text"]), GoalProgram.from_tokens(row["program"])))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(
-                f"{path}, line {number}: give a JSON object with text and program (its tokens), "
-                f"not {line[:60]!r}: {error}"
-            ) from error
-    return rows
+    return list(proposals.read_rows(path, "instructions_file", "text"))
 
 
 if __name__ == "__main__":

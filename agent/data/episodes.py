@@ -19,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, dataset, parquet
 
+from agent.data.schema import require_columns
+
 BLOG_COLUMNS = ("observations", "actions", "rewards", "dones")
 MINARI_COLUMNS = ("observations", "actions", "rewards", "terminations")
 
@@ -96,7 +98,7 @@ def _open(folder: Path) -> Iterator[Episode]:
 def _read_blog(paths: list[Path]) -> Iterator[Episode]:
     for path in paths:
         table = parquet.read_table(path)
-        _require(path, table, BLOG_COLUMNS)
+        require_columns(path, table, BLOG_COLUMNS)
         for row in range(len(table)):
             source = f"{path} row {row}"
             columns = []
@@ -113,7 +115,7 @@ def _read_minari_folders(data: Path) -> Iterator[Episode]:
         files = sorted(folder.glob("part-*"))
         layout = "parquet" if any(file.suffix == ".parquet" for file in files) else "arrow"
         table = dataset.dataset(files, format=layout).to_table()
-        _require(folder, table, MINARI_COLUMNS)
+        require_columns(folder, table, MINARI_COLUMNS)
         # The last row holds the observation after the last step; the rest of it is padding.
         columns = [_numbers(str(folder), name, table[name].combine_chunks())[:-1] for name in MINARI_COLUMNS]
         yield Episode(str(folder), *columns)
@@ -132,12 +134,6 @@ def _read_minari_file(path: Path) -> Iterator[Episode]:
                 raise ValueError(f"{path} {name} has no array {missing[0]!r}")
             observations, *columns = (file[name][column][:] for column in MINARI_COLUMNS)
             yield Episode(f"{path} {name}", observations[:-1], *columns)
-
-
-def _require(path: Path, table: pa.Table, columns: tuple[str, ...]) -> None:
-    for name in columns:
-        if name not in table.column_names:
-            raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.column_names)}")
 
 
 def _numbers(source: str, name: str, values: pa.Array) -> np.ndarray:

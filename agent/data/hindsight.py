@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from agent.bodies import Body
-from agent.data.schema import Shard
+from agent.data.schema import Shard, episode_bounds
 from agent.simulation.curriculum import nearest_on_grid
 from agent.simulation.heading import heading_rate, observed_velocity, yaw
 from agent.simulation.physics import Physics
@@ -47,10 +47,9 @@ def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
 
     The states are reconstructed from the observations. Position and heading, which matter only for the slip of a foot,
     are integrated from velocities. The clocks of gait and wave follow the goals that were in force. The state after
-    the last step of an episode is not stored: the one before it is used.
+    the last step of an episode is the one that `after` uses.
     """
-    ends = np.flatnonzero(shard["next.done"]) + 1
-    starts = np.concatenate([[0], ends[:-1]])
+    starts, ends = episode_bounds(shard["next.done"])
     lengths = ends - starts
     observations, everyone = shard["observation.state"], np.arange(len(ends))
     qpos = np.concatenate([positions(observations[begin:end], body) for begin, end in zip(starts, ends, strict=True)])

@@ -16,7 +16,7 @@ Shapes: R rows of a shard, A actions, G = 5 numbers of a command (`agent.goals.C
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -47,6 +47,7 @@ FILES_PER_CHUNK = 1000
 FILE_MEGABYTES = 100  # LeRobot's own limit for files that its tools add; a shard here has about 35
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+DATA_FILES, EPISODES_FILES = "data/chunk-*/file-*.parquet", "meta/episodes/*/*.parquet"  # patterns of all of them
 TASKS_PATH = "meta/tasks.parquet"
 # For each of COMMAND_AXES: the number of its values, the first value, and the step between values.
 AXIS_SIZES = tuple(len(AXIS_IDS[axis]) for axis in COMMAND_AXES)
@@ -112,6 +113,12 @@ def place(file_number: int) -> dict[str, int]:
     return {"chunk_index": file_number // FILES_PER_CHUNK, "file_index": file_number % FILES_PER_CHUNK}
 
 
+def episode_bounds(done: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each episode, and the row after its last, from the last steps `done` [R]."""
+    ends = np.flatnonzero(done) + 1
+    return np.concatenate([[0], ends[:-1]]), ends
+
+
 def goal_numbers(commands: np.ndarray) -> np.ndarray:
     """Number [...] of each command [..., G] on the grid: its index in the flattened grid of all axes."""
     steps = np.rint((commands - AXIS_STARTS) / AXIS_STEPS).astype(np.int64)
@@ -155,9 +162,9 @@ def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[s
     """Write one row per episode of a shard: the location of its steps, an instruction for it, and how well its goals
     were followed. `velocity` [R, 3] is the velocity of the bodies, `place` is where the shard's files are.
     """
-    ends = np.flatnonzero(shard["next.done"]) + 1
+    starts, ends = episode_bounds(shard["next.done"])
     rows = []
-    for begin, end in pairwise([0, *ends.tolist()]):
+    for begin, end in zip(starts.tolist(), ends.tolist(), strict=True):
         commands = shard["goal.command"][begin:end]
         switches = begin + 1 + np.flatnonzero((commands[1:] != commands[:-1]).any(1))
         stretches = [_summarize(shard, velocity, *each, body) for each in pairwise([begin, *switches.tolist(), end])]
@@ -209,10 +216,7 @@ def write_tasks(folder: Path, tasks: Sequence[int]) -> None:
 def read_tasks(folder: Path) -> list[int]:
     """The `goal_numbers` of a dataset's tasks, in their order. Raises ValueError if the file is not such a list."""
     path = folder / TASKS_PATH
-    table = _read_table(path, needs_rows=False)
-    missing = [name for name in ("task", "task_index", *COMMAND_AXES) if name not in table.column_names]
-    if missing:
-        raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(table.column_names)}")
+    table = _read_table(path, ("task", "task_index", *COMMAND_AXES), needs_rows=False)
     commands = np.column_stack([table[name].to_numpy() for name in COMMAND_AXES])
     _check_commands(path, commands)
     _refuse(path, table["task_index"].to_numpy() != np.arange(len(table)), "task_index does not count from 0")
@@ -273,9 +277,9 @@ def write_statistics(folder: Path) -> None:
 
 def shard_paths(folder: Path) -> list[Path]:
     """Data files of a dataset, in order. Raises ValueError when there are none."""
-    paths = sorted(folder.glob("data/chunk-*/file-*.parquet"))
+    paths = sorted(folder.glob(DATA_FILES))
     if not paths:
-        raise ValueError(f"{folder} has no data/chunk-*/file-*.parquet: give the folder of a dataset, or collect one")
+        raise ValueError(f"{folder} has no {DATA_FILES}: give the folder of a dataset, or collect one")
     return paths
 
 
@@ -332,7 +336,8 @@ def validate(folder: Path) -> None:
         pass
 
 
-def _read_table(path: Path, needs_rows: bool = True) -> pa.Table:
+def _read_table(path: Path, names: Iterable[str], needs_rows: bool = True) -> pa.Table:
+    """The table of a file that has the columns called `names`."""
     try:
         table = parquet.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
@@ -341,15 +346,21 @@ def _read_table(path: Path, needs_rows: bool = True) -> pa.Table:
         ) from error
     if needs_rows and not len(table):
         raise ValueError(f"{path} has no rows: remove it and collect with --resume")
+    require_columns(path, table, names)
     return table
 
 
-def _read_shard(path: Path, body: Body) -> Shard:
-    table, types = _read_table(path), features(body).arrow_schema
-    shard = {}
-    for name, column in columns(body).items():
+def require_columns(path: Path, table: pa.Table, names: Iterable[str]) -> None:
+    """Raise ValueError for the first of `names` that is not a column of the table, which was read from `path`."""
+    for name in names:
         if name not in table.column_names:
             raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.column_names)}")
+
+
+def _read_shard(path: Path, body: Body) -> Shard:
+    table, types = _read_table(path, columns(body)), features(body).arrow_schema
+    shard = {}
+    for name, column in columns(body).items():
         found, expected = table.schema.field(name).type, types.field(name).type
         if found != expected:
             raise ValueError(
@@ -395,49 +406,36 @@ def _check_commands(path: Path, commands: np.ndarray) -> None:
 
 
 def _check_order(path: Path, shard: Shard, first_row: int, first_episode: int, body: Body) -> None:
-    done, frame, episode = shard["next.done"], shard["frame_index"], shard["episode_index"]
-    expected = first_row + np.arange(len(done))
-    _refuse(
-        path, shard["index"] != expected, f"index does not go on by one from {first_row}: a step is missing or double"
-    )
+    done, frame = shard["next.done"], shard["frame_index"]
+    terminated, truncated = shard["next.terminated"], shard["next.truncated"]
+    rows = first_row + np.arange(len(done))
     begins = np.concatenate([[True], done[:-1]])
-    _refuse(
-        path,
-        episode != first_episode + np.cumsum(begins) - 1,
-        "episode_index does not count the episodes: one is cut, joined or double",
-    )
-    start = np.maximum.accumulate(np.where(begins, expected, 0))
-    _refuse(path, frame != expected - start, "frame_index does not count the steps of its episode from 0")
-    _refuse(
-        path,
-        np.abs(shard["timestamp"] - frame * body.control_seconds) > 1e-3,
-        f"timestamp is not frame_index * {body.control_seconds:g}",
-    )
-    _refuse(
-        path, done != (shard["next.terminated"] | shard["next.truncated"]), "next.done is not terminated or truncated"
-    )
-    _refuse(path, shard["next.terminated"] & shard["next.truncated"], "an episode is both terminated and truncated")
-    _refuse(
-        path,
-        ~done & (np.arange(len(done)) == len(done) - 1),
-        "the file ends inside an episode",
-    )
+    episode, start = first_episode + np.cumsum(begins) - 1, np.maximum.accumulate(np.where(begins, rows, 0))
+    seconds = frame * body.control_seconds
+    wrong = {
+        f"index does not go on by one from {first_row}: a step is missing or double": shard["index"] != rows,
+        "episode_index does not count the episodes: one is cut, joined or double": shard["episode_index"] != episode,
+        "frame_index does not count the steps of its episode from 0": frame != rows - start,
+        f"timestamp is not frame_index * {body.control_seconds:g}": np.abs(shard["timestamp"] - seconds) > 1e-3,
+        "next.done is not terminated or truncated": done != (terminated | truncated),
+        "an episode is both terminated and truncated": terminated & truncated,
+        "the file ends inside an episode": ~done & (rows == rows[-1]),
+    }
+    for what, where in wrong.items():
+        _refuse(path, where, what)
 
 
 def _check_episodes(path: Path, shard: Shard) -> None:
     """Compare what meta/episodes says about the episodes of a shard with its steps."""
-    table = _read_table(path)
-    ends = np.flatnonzero(shard["next.done"])
-    lengths = np.diff(ends, prepend=-1)
+    starts, ends = episode_bounds(shard["next.done"])
     expected = {
-        "episode_index": shard["episode_index"][ends],
-        "length": lengths,
-        "dataset_from_index": shard["index"][ends] + 1 - lengths,
-        "dataset_to_index": shard["index"][ends] + 1,
+        "episode_index": shard["episode_index"][starts],
+        "length": ends - starts,
+        "dataset_from_index": shard["index"][starts],
+        "dataset_to_index": shard["index"][ends - 1] + 1,
     }
+    table = _read_table(path, expected)
     if len(table) != len(ends):
         raise ValueError(f"{path} has {len(table)} rows for {len(ends)} episodes")
     for name, values in expected.items():
-        if name not in table.column_names:
-            raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.column_names)}")
         _refuse(path, table[name].to_numpy() != values, f"{name} is not that of the steps")

@@ -70,10 +70,9 @@ class Steps:
             raise ValueError(f"columns have {sorted(lengths)} rows: give every column the same number, at least one")
         if not self.done[-1]:
             raise ValueError(f"row {len(self.done) - 1} is the last, and its episode is not done")
-        last = np.flatnonzero(self.done)
-        lengths_of_episodes = np.diff(last, prepend=-1)
-        object.__setattr__(self, "ends", np.repeat(last + 1, lengths_of_episodes))
-        object.__setattr__(self, "starts", np.repeat(last + 1 - lengths_of_episodes, lengths_of_episodes))
+        starts, ends = schema.episode_bounds(self.done)
+        object.__setattr__(self, "starts", np.repeat(starts, ends - starts))
+        object.__setattr__(self, "ends", np.repeat(ends, ends - starts))
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -91,15 +90,13 @@ class Steps:
         then over the steps before it.
         """
         if horizon not in self._returns:
-            self._returns[horizon] = self._sum_rewards(horizon)
+            total = np.concatenate([[0.0], np.cumsum(self.rewards, dtype=np.float64)])
+            rows = np.arange(len(self))
+            until = np.minimum(rows + horizon, self.ends)
+            counted = np.where(self.terminated[self.ends - 1], horizon, until - rows)
+            means = (total[until] - total[rows]) / np.maximum(counted, 1)
+            self._returns[horizon] = means.astype(np.float32)
         return self._returns[horizon]
-
-    def _sum_rewards(self, horizon: int) -> np.ndarray:
-        total = np.concatenate([[0.0], np.cumsum(self.rewards, dtype=np.float64)])
-        rows = np.arange(len(self))
-        until = np.minimum(rows + horizon, self.ends)
-        counted = np.where(self.terminated[self.ends - 1], horizon, until - rows)
-        return ((total[until] - total[rows]) / np.maximum(counted, 1)).astype(np.float32)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [S] of the observations."""

@@ -5,7 +5,7 @@ Everything is measured by the simulator's ground truth, not by the odometry that
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -13,9 +13,9 @@ from tqdm import tqdm
 from agent.bodies import Body
 from agent.evaluation.suites import mean_of, random_goals
 from agent.feedback.pursuit import Pursuit
-from agent.feedback.trials import FURTHEST, random_place, random_program
+from agent.feedback.trials import FURTHEST, random_place, random_program, within_reach
 from agent.goals import CRUISE, HEADING_TOLERANCE, PLACE_TOLERANCE, Goal, PlaceGoal, Pose, VelocityGoal, wrap
-from agent.simulation.curriculum import WITHIN, control_steps
+from agent.simulation.curriculum import control_steps
 from agent.simulation.heading import yaw
 from agent.simulation.physics import BodyState
 from agent.simulation.rollouts import Actor, Rollout
@@ -90,6 +90,10 @@ class Journey:
         return changed
 
 
+Row = dict[str, float | None]  # the measures of some programs
+Measure = Callable[[list[Journey], int], Row]  # of the journeys without a fall, and of the number of all journeys
+
+
 def _continued(before: Pose, now: Pose) -> Pose:
     """The pose `now` after the pose `before`, with a heading that may go beyond ±pi. A simulation that diverged leaves
     a body where it was.
@@ -134,43 +138,31 @@ def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | No
     rng, body = np.random.default_rng(seed), actor.body
     angles, ways = rng.uniform(-math.pi, math.pi, PLACES * episodes), rng.uniform(0.5, FURTHEST, PLACES * episodes)
     places = [Goal.to(*planar(way, angle).tolist()) for way, angle in zip(ways, angles, strict=True)]
-    lines = [goal for goal in LINES if body.reach(goal.velocity) <= WITHIN]
     homes = [(*random_program(rng, body, 4), Goal.home(), Goal.face_start()) for _ in range(episodes)]
-    programs = {
-        f"places within {FURTHEST:g} m": [(goal,) for goal in places],
-        **{line.text: [(line,)] * episodes for line in lines},
-        "home after four goals": homes,
-        "square of 3 m": [SQUARE] * episodes,
+    # Text of a row -> its programs, and what measures the journeys without a fall.
+    cases: dict[str, tuple[Sequence[Sequence[Goal]], Measure]] = {
+        f"places within {FURTHEST:g} m": ([(goal,) for goal in places], _measure_places),
+        **{line.text: ([(line,)] * episodes, _measure_lines) for line in LINES if within_reach(line, body)},
+        "home after four goals": (homes, _measure_homes),
+        "square of 3 m": ([SQUARE] * episodes, _measure_squares),
     }
-    rows, everything = [], []
-    for name, group in programs.items():
-        journeys = run_journeys(actor, group, seed, num_threads)
-        everything += journeys
-        row = {"text": name, "episodes": len(group), "survival": mean_of([not each.fell for each in journeys])}
-        standing = [each for each in journeys if not each.fell]
-        walked = [each for each in standing if not any(goal.timed_out for goal in each.pursuit.outcomes)]
-        if name.startswith("places"):
-            row |= _places_row(journeys)
-        elif name.startswith("home"):
-            row |= _home_row(standing, len(group))
-        elif name.startswith("square"):
-            row |= _home_row(walked, len(group))
-        else:
-            row |= _line_row(walked, len(group))
-        rows.append(row)
-    done = [each for each in everything if not each.fell]
-    off = [100 * math.hypot(each.drift.x, each.drift.y) / max(each.meters, 0.5) for each in done]
-    turn = [abs(math.degrees(each.drift.heading)) / each.seconds * 60 for each in done]
+    rows, standing = [], []
+    for text, (programs, measure) in cases.items():
+        journeys = run_journeys(actor, programs, seed, num_threads)
+        row = {"text": text, "episodes": len(programs), "survival": mean_of([not each.fell for each in journeys])}
+        stood = [each for each in journeys if not each.fell]
+        rows.append(row | measure(stood, len(programs)))
+        standing += stood
+    off = [100 * math.hypot(each.drift.x, each.drift.y) / max(each.meters, 0.5) for each in standing]
+    turn = [abs(math.degrees(each.drift.heading)) / each.seconds * 60 for each in standing]
     odometry = {"percent_of_way": mean_of(off), "degrees_per_minute": mean_of(turn)}
     return {"rows": rows, "odometry": odometry}
 
 
-def _places_row(journeys: list[Journey]) -> dict[str, float | None]:
-    """`reached` is a share of all journeys; errors and times are of those without a fall."""
+def _measure_places(journeys: list[Journey], count: int) -> Row:
+    """How near to the place the body comes to rest, and how long it takes."""
     errors, extra, ratios = [], [], []
     for each in journeys:
-        if each.fell:
-            continue
         (goal,) = each.pursuit.goals
         assert isinstance(goal, PlaceGoal)
         errors.append(math.hypot(each.rest.x - goal.ahead, each.rest.y - goal.left))
@@ -178,17 +170,17 @@ def _places_row(journeys: list[Journey]) -> dict[str, float | None]:
         ratios.append(each.seconds / straight)
         extra.append(each.seconds - 1.5 * straight)
     return {
-        "reached": sum(error <= PLACE_TOLERANCE for error in errors) / len(journeys),
+        "reached": sum(error <= PLACE_TOLERANCE for error in errors) / count,
         "error_m": mean_of(errors),
         "seconds_over_straight": float(np.median(ratios)) if ratios else None,
         "seconds_beyond_1.5_straight": float(np.median(extra)) if extra else None,
     }
 
 
-def _line_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
+def _measure_lines(journeys: list[Journey], count: int) -> Row:
     """Deviations at the line's end. `kept` is the share within 0.3 m and 5 degrees; the others are 95 % quantiles."""
     pairs = []
-    for each in journeys:
+    for each in _finished(journeys):
         (goal,), (end,) = each.pursuit.goals, each.ends
         assert isinstance(goal, VelocityGoal)
         along = math.hypot(goal.vx, goal.vy)
@@ -198,8 +190,13 @@ def _line_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
     return {"kept": kept / count, "lateral_m": meters, "heading_deg": degrees}
 
 
-def _home_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
-    """How far from the start it comes to rest; a square has no goal for the final heading."""
+def _measure_squares(journeys: list[Journey], count: int) -> Row:
+    """As for the way home, but a square has no goal for the final heading."""
+    return _measure_homes(_finished(journeys), count)
+
+
+def _measure_homes(journeys: list[Journey], count: int) -> Row:
+    """How far from the start, and from the heading there, the body comes to rest."""
     off = [math.hypot(each.rest.x, each.rest.y) for each in journeys]
     turn = [abs(math.degrees(wrap(each.rest.heading))) for each in journeys]
     return {
@@ -208,6 +205,11 @@ def _home_row(journeys: list[Journey], count: int) -> dict[str, float | None]:
         "faced": sum(degrees <= HEADING_TOLERANCE for degrees in turn) / count,
         "heading_deg": _high(turn),
     }
+
+
+def _finished(journeys: list[Journey]) -> list[Journey]:
+    """The journeys on which no goal timed out."""
+    return [each for each in journeys if not any(outcome.timed_out for outcome in each.pursuit.outcomes)]
 
 
 def _high(values: Sequence[float]) -> float | None:
@@ -232,8 +234,8 @@ def _adapt(actor: Actor, count: int, rng: np.random.Generator, body: Body, num_t
     envs = make_vector_env(count, num_threads, body.name, max_episode_steps=NEVER, autoreset=False)
     pursuits = [Pursuit((goal,), body) for goal in _adapt_goals(rng, count, body)]
     rollout = Rollout.start(actor, envs, int(rng.integers(2**31)), [pursuit.command for pursuit in pursuits])
-    shortest, longest = control_steps(ADAPT_GOAL_SECONDS, body)
-    left = rng.integers(shortest, longest + 1, count)
+    times = control_steps(ADAPT_GOAL_SECONDS, body)
+    left = rng.integers(*times, count, endpoint=True)
     alive = np.ones(count, dtype=bool)
     for _ in tqdm(range(round(ADAPT_SECONDS / body.control_seconds)), desc="adapt", unit="step", leave=False):
         step = rollout.step()
@@ -244,7 +246,7 @@ def _adapt(actor: Actor, count: int, rng: np.random.Generator, body: Body, num_t
         )
         due = np.flatnonzero(left <= 0)
         for row, goal in zip(due, _adapt_goals(rng, len(due), body), strict=True):
-            pursuits[row], left[row] = Pursuit((goal,), body), rng.integers(shortest, longest + 1)
+            pursuits[row], left[row] = Pursuit((goal,), body), rng.integers(*times, endpoint=True)
         if changed or len(due):
             rollout.prompt([pursuit.command for pursuit in pursuits])
     envs.close()

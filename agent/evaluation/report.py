@@ -62,9 +62,10 @@ def numbers(values: Mapping) -> dict[str, float | str | None]:
     for key, value in values.items():
         if key in ("seed", "episodes", "mean"):
             continue
-        if isinstance(value, Mapping):
-            inside = numbers(value)
-            found |= {key: interval(value)} if "share" in value else {f"{key}/{each}": inside[each] for each in inside}
+        if isinstance(value, Mapping) and "share" in value:
+            found[key] = interval(value)
+        elif isinstance(value, Mapping):
+            found |= {f"{key}/{name}": inside for name, inside in numbers(value).items()}
         elif value is None or isinstance(value, int | float):
             found[key] = value
     return found

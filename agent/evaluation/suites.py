@@ -5,8 +5,10 @@ Most suites run all bodies in one batch. Shapes: N bodies, T steps, M arm joints
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gymnasium
@@ -18,7 +20,7 @@ from agent.bodies import Body
 from agent.feedback.outcomes import Assessment, GoalOutcome, cause, judge
 from agent.feedback.proposals import GOALS
 from agent.feedback.pursuit import Pursuit
-from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials
+from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials, within_reach
 from agent.goals import ARMS, Goal, GoalProgram, VelocityGoal
 from agent.language.corpus.generator import examples
 from agent.language.program import parse, score
@@ -105,9 +107,14 @@ class Trace:
     jumps: np.ndarray  # [T, N] mean change of the actions in ±1 since the step before
 
     @property
+    def counted(self) -> np.ndarray:
+        """The steps [T, N] up to and including that of a fall."""
+        return np.vstack([np.ones_like(self.alive[:1]), self.alive[:-1]])
+
+    @property
     def returns(self) -> np.ndarray:
-        """Sums [N] of the rewards up to and including the step of a fall."""
-        return (self.rewards * np.vstack([np.ones_like(self.alive[:1]), self.alive[:-1]])).sum(0)
+        """Sums [N] of the rewards of the counted steps."""
+        return (self.rewards * self.counted).sum(0)
 
     @property
     def window(self) -> int:
@@ -117,12 +124,13 @@ class Trace:
     @property
     def second_means(self) -> np.ndarray:
         """Velocities [T - window + 1, N, 3] averaged over the second that ends at steps window - 1, window, ..."""
-        return self.means(self.velocity, self.window)
+        return sliding_means(self.velocity, self.window)
 
-    def means(self, values: np.ndarray, window: int) -> np.ndarray:
-        """Values [T, ...] averaged over the `window` steps that end at steps window - 1, window, ..."""
-        sums = np.cumsum(np.concatenate([np.zeros((1, *values.shape[1:])), values]), axis=0)
-        return (sums[window:] - sums[:-window]) / window
+    def split(self, count: int) -> list["Trace"]:
+        """The motion of the first `count` bodies, of the next `count`, and so on."""
+        arrays = {name: value for name, value in vars(self).items() if name != "control_seconds"}
+        groups = [slice(first, first + count) for first in range(0, self.alive.shape[1], count)]
+        return [replace(self, **{name: value[:, bodies] for name, value in arrays.items()}) for bodies in groups]
 
 
 def measure_commands(
@@ -135,31 +143,26 @@ def measure_commands(
     the actions, scaled to ±1, from step to step. `native_return` is the return of the body's native reward, or None if
     it has none.
     """
-    commands = reachable(commands, actor.body)
-    goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
-    reward = "native" if actor.body.native else "goal"
-    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(actor.body), seed, num_threads, reward)
-    means, alive = trace.second_means, trace.alive[trace.window - 1 :]
-    rows = []
-    for index, command in enumerate(commands):
-        bodies = slice(index * episodes, (index + 1) * episodes)
-        error = (means[:, bodies] - np.asarray(command))[alive[:, bodies]]
+    native = actor.body.native is not None
+    goals = [VelocityGoal(*map(float, command)) for command in reachable(commands, actor.body)]
+    motion = hold(actor, goals, episodes, seed, num_threads, reward="native" if native else "goal")
+    returns, rows = motion.returns.reshape(-1, episodes).mean(1), []
+    for goal, trace, native_return in zip(goals, motion.split(episodes), returns.tolist(), strict=True):
+        window, alive = trace.window, trace.alive
+        error = (trace.second_means - goal.velocity)[alive[window - 1 :]]
         row = {
-            "command": [float(value) for value in command],
-            "skill": goals[index * episodes].skill,
+            "command": list(goal.velocity),
+            "skill": goal.skill,
             "episodes": episodes,
-            "survival": float(trace.alive[:, bodies].mean()),
+            "survival": float(alive.mean()),
             "velocity_error": mean_of(np.linalg.norm(error[:, :2], axis=1)),
             "yaw_error": mean_of(np.abs(error[:, 2])),
-            "action_change": mean_of(trace.jumps[trace.window :, bodies][trace.alive[trace.window :, bodies]]),
-            "native_return": float(trace.returns[bodies].mean()) if actor.body.native else None,
+            "action_change": mean_of(trace.jumps[window:][alive[window:]]),
+            "native_return": native_return if native else None,
         }
         rows.append(row)
     numbers = ("survival", "velocity_error", "yaw_error", "action_change", "native_return")
-    return {
-        "rows": rows,
-        "mean": {"episodes": len(goals)} | {name: mean_of([row[name] for row in rows]) for name in numbers},
-    }
+    return with_mean(rows, len(goals) * episodes, *numbers)
 
 
 def tracking_score(mean: Mapping[str, Any], *errors: str) -> float:
@@ -206,18 +209,16 @@ def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads:
     """
     frame = policy.config.frame
     trace = roll_out(policy, {}, episodes, MAX_EPISODE_STEPS, seed, num_threads, "native", frame)
-    counted = np.vstack([np.ones((1, episodes)), trace.alive[:-1]])  # the step of a fall counts
     measured = {
         "survival": trace.alive.mean(0),
-        "forward_speed": (trace.forward * counted).sum(0) / counted.sum(0),
+        "forward_speed": (trace.forward * trace.counted).sum(0) / trace.counted.sum(0),
         "native_return": trace.returns,
     }
     rows = [
         {"episode": episode} | {name: float(values[episode]) for name, values in measured.items()}
         for episode in range(episodes)
     ]
-    mean = {name: float(values.mean()) for name, values in measured.items()}
-    return {"rows": rows, "mean": {"episodes": episodes} | mean}
+    return with_mean(rows, episodes, *measured)
 
 
 def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | None = None, minutes: int = 1) -> dict:
@@ -233,21 +234,20 @@ def measure_switches(actor: Actor, episodes: int, seed: int, num_threads: int | 
     shortest, longest = control_steps(SWITCH_SECONDS, actor.body)
     minute = round(MINUTE / control_seconds)
     steps = minutes * minute
-    switches = [np.cumsum(rng.integers(shortest, longest + 1, steps // shortest + 1)) for _ in range(episodes)]
+    waits = [rng.integers(shortest, longest + 1, steps // shortest + 1) for _ in range(episodes)]
+    switches = [times[times < steps] for times in map(np.cumsum, waits)]
     goals = random_goals(rng, episodes, actor.body)
     schedule = {0: [*goals]}
     for step in np.unique(np.concatenate(switches)):
-        episodes_now = [number for number, each in enumerate(switches) if step in each]
-        for number, goal in zip(episodes_now, random_goals(rng, len(episodes_now), actor.body), strict=True):
-            goals[number] = goal
+        switching = [episode for episode, times in enumerate(switches) if step in times]
+        for episode, goal in zip(switching, random_goals(rng, len(switching), actor.body), strict=True):
+            goals[episode] = goal
         schedule[int(step)] = [*goals]
     trace = roll_out(actor, schedule, episodes, steps, seed, num_threads)
     means, window = trace.second_means, trace.window
     latencies, count = [], 0
-    for episode in range(episodes):
-        lived = int(trace.alive[:, episode].sum())
-        bounds = [step for step in switches[episode] if step < steps]
-        for begin, end in zip(bounds, [*bounds[1:], steps], strict=True):
+    for episode, lived in enumerate(trace.alive.sum(0)):
+        for begin, end in pairwise([*switches[episode], steps]):
             if begin >= lived or end - begin < shortest:
                 continue
             count += 1
@@ -277,15 +277,13 @@ def measure_shoves(
     """Share of 15-second episodes survived while the whole body is shoved every 3 seconds, per command and in the
     mean.
     """
-    commands = reachable(commands, actor.body)
-    goals = [VelocityGoal(*map(float, command)) for command in commands for _ in range(episodes)]
-    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(actor.body), seed, num_threads, shoved=True)
-    survived = trace.alive[-1].reshape(len(commands), episodes).mean(1)
+    goals = [VelocityGoal(*map(float, command)) for command in reachable(commands, actor.body)]
+    traces = hold(actor, goals, episodes, seed, num_threads, shoved=True).split(episodes)
     rows = [
-        {"command": list(map(float, command)), "survival": float(share)}
-        for command, share in zip(commands, survived, strict=True)
+        {"command": list(goal.velocity), "survival": float(trace.alive[-1].mean())}
+        for goal, trace in zip(goals, traces, strict=True)
     ]
-    return {"episodes": len(goals), "survival": float(survived.mean()), "rows": rows}
+    return {"episodes": len(goals) * episodes, "survival": mean_of([row["survival"] for row in rows]), "rows": rows}
 
 
 def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
@@ -295,19 +293,18 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
     left foot leads, and `clearance_m` is the mean over swings of the highest point that the foot reaches above the
     ground.
     """
-    speeds = [speed for speed, *_ in reachable([(speed, 0.0, 0.0) for speed in GAIT_SPEEDS], actor.body)]
-    goals = [VelocityGoal(speed) for speed in speeds for _ in range(episodes)]
-    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(actor.body), seed, num_threads)
-    window, rows = trace.window, []
-    for index, speed in enumerate(speeds):
+    goals = [goal for goal in map(VelocityGoal, GAIT_SPEEDS) if within_reach(goal, actor.body)]
+    traces, rows = hold(actor, goals, episodes, seed, num_threads).split(episodes), []
+    for goal, trace in zip(goals, traces, strict=True):
+        window = trace.window
         gaits = [
             _gait(trace.lead[window:lived, row], trace.clearance[window:lived, row], trace.control_seconds)
-            for row in range(index * episodes, (index + 1) * episodes)
-            if (lived := int(trace.alive[:, row].sum())) > 2 * window
+            for row, lived in enumerate(trace.alive.sum(0))
+            if lived > 2 * window
         ]
         numbers = ("steps_per_second", "left_ahead", "clearance_m")
         measured = {name: mean_of([gait[name] for gait in gaits]) for name in numbers}
-        rows.append({"command": [speed, 0.0, 0.0], "episodes": episodes, **measured})
+        rows.append({"command": list(goal.velocity), "episodes": episodes, **measured})
     return {"rows": rows}
 
 
@@ -315,49 +312,39 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     """How well every posture of the body is held while it stands, walks, sidesteps and turns, from POSED_SECONDS on.
 
     `height_error_m` is how far the torso is from the height of a crouch. `arm_error_rad` is how far the arm joints,
-    averaged over the period of a wave, are from their pose. `wave_hertz` is the frequency of the joint
-    that moves most in the waving arm, `wave_m` how far its hand moves from end to end, seen from the torso, and
-    `other_hand_m` the same for the other hand.
+    averaged over the period of a wave, are from their pose. `wave_hertz` is the frequency of the joint that moves most
+    in the waving arm, `wave_m` how far its hand moves from end to end, seen from the torso, and `other_hand_m` the
+    same for the other hand.
     """
     body = actor.body
-    postures = [(height, arms) for height in body.heights for arms in body.arms]
-    cases = [(*posture, name) for posture in postures for name in POSTURE_COMMANDS if _within(posture[0], name, body)]
-    goals = [
-        VelocityGoal(*POSTURE_COMMANDS[name], height=height, arms=arms)
-        for height, arms, name in cases
-        for _ in range(episodes)
+    cases = [
+        (name, goal)
+        for height, arms, (name, velocity) in product(body.heights, body.arms, POSTURE_COMMANDS.items())
+        if within_reach(goal := VelocityGoal(*velocity, height=height, arms=arms), body)
     ]
-    trace = roll_out(actor, {0: goals}, len(goals), episode_steps(body), seed, num_threads)
+    traces = hold(actor, [goal for _, goal in cases], episodes, seed, num_threads).split(episodes)
     first = round(POSED_SECONDS / body.control_seconds)
     period = round(1 / (body.wave_hertz * body.control_seconds)) if body.wave_hertz else 1
     rows = []
-    for index, (height, arms, name) in enumerate(cases):
-        bodies = slice(index * episodes, (index + 1) * episodes)
-        alive = trace.alive[first:, bodies]
-        low = height == "low"
-        off = np.abs(trace.height[first:, bodies] - (body.crouch_height or 0.0))[alive]
-        means = trace.means(trace.arms[:, bodies], period)[first - period + 1 :]
-        pose = np.abs(means - body.arm_angles[ARMS.index(arms)])[alive]
-        whole = [row for row in range(bodies.start, bodies.stop) if trace.alive[-1, row]]
-        waves = [_wave(trace.arms[first:, row], arms, body) for row in whole if arms.startswith("wave")]
+    for (name, goal), trace in zip(cases, traces, strict=True):
+        alive = trace.alive[first:]
+        off = np.abs(trace.height[first:] - (body.crouch_height or 0.0))[alive]
+        means = sliding_means(trace.arms, period)[first - period + 1 :]
+        pose = np.abs(means - body.arm_angles[ARMS.index(goal.arms)])[alive]
+        whole = np.flatnonzero(trace.alive[-1]) if goal.arms.startswith("wave") else []
+        waves = [_wave(trace.arms[first:, row], goal.arms, body) for row in whole]
         rows.append(
             {
-                "text": f"{name}, {height}, arms {arms.replace('_', ' ')}",
+                "text": f"{name}, {goal.height}, arms {goal.arms.replace('_', ' ')}",
                 "episodes": episodes,
-                "survival": float(trace.alive[:, bodies].mean()),
-                "height_error_m": mean_of(off) if low else None,
+                "survival": float(trace.alive.mean()),
+                "height_error_m": mean_of(off) if goal.height == "low" else None,
                 "arm_error_rad": mean_of(pose.ravel()) if body.arm_joints else None,
                 **{key: mean_of([wave[key] for wave in waves]) for key in ("wave_hertz", "wave_m", "other_hand_m")},
             }
         )
     numbers = ("survival", "height_error_m", "arm_error_rad", "wave_hertz")
-    return {"rows": rows, "mean": {"episodes": len(goals)} | {n: mean_of([row[n] for row in rows]) for n in numbers}}
-
-
-def _within(height: str, name: str, body: Body) -> bool:
-    """Whether the body can be asked for this one of POSTURE_COMMANDS at this height."""
-    ahead = POSTURE_COMMANDS[name][0]
-    return bool(body.reach(POSTURE_COMMANDS[name]) <= WITHIN) and (height == "normal" or ahead <= body.low_speed)
+    return with_mean(rows, len(cases) * episodes, *numbers)
 
 
 def _wave(arms: np.ndarray, pose: str, body: Body) -> dict[str, float]:
@@ -399,10 +386,10 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
     fall. A miss is due to the parse, a fall, or the motion.
     """
     found = agent.planner.parse_batch([text for text, _ in rows])
-    pairs = [(text, meant, program) for (text, meant), program in zip(rows, found, strict=True)]
     shares = score(found, [meant for _, meant in rows])
-    misses = {"parse": 0, "fall": 0, "motion": 0}
-    physical = [pair for pair in pairs if pair[1].goals and not any(goal.open for goal in pair[1].goals)]
+    physical = [
+        (text, meant, program) for (text, meant), program in zip(rows, found, strict=True) if _always_ends(meant)
+    ]
     details = []
     env = agent.make_env(max_episode_steps=round(INSTRUCTION_SECONDS / agent.body.control_seconds))
     for text, meant, program in tqdm(physical, desc="instructions", leave=False):
@@ -412,18 +399,22 @@ def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalPro
             result = agent.run(program, env, max_seconds=INSTRUCTION_SECONDS)
             miss = "" if result.success else "fall" if any(outcome.fell for outcome in result.outcomes) else "motion"
             feedback = result.feedback
-        if miss:
-            misses[miss] += 1
         details.append({"text": text, "miss": miss, "feedback": feedback})
     env.close()
+    misses = Counter(detail["miss"] for detail in details)
     return {
-        "instructions": len(pairs),
+        "instructions": len(rows),
         **{name: shares[name] for name in ("exact", "refusals_right", "spurious_refusals")},
         "physical_instructions": len(physical),
         "physical_success": mean_of([not detail["miss"] for detail in details]),
-        "misses": misses,
+        "misses": {miss: misses[miss] for miss in ("parse", "fall", "motion")},
         "rows": details,
     }
+
+
+def _always_ends(program: GoalProgram) -> bool:
+    """Whether the program has goals, and each of them has an end."""
+    return not program.refused and not any(goal.open for goal in program.goals)
 
 
 def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
@@ -433,7 +424,7 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
     `GoalOutcome.met` says; errors are of the velocity in the last second of those that did not fall.
     """
     rng = np.random.default_rng(seed)
-    trials, goals = [], [goal for goal in GOALS if actor.body.reach(goal.velocity) <= WITHIN]
+    trials, goals = [], [goal for goal in GOALS if within_reach(goal, actor.body)]
     for goal in goals:
         others = [each for each in goals if each != goal and each.velocity != (0, 0, 0)]
         for number in range(episodes):
@@ -461,9 +452,7 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
                 "yaw_error": mean_of(np.abs(error[:, 2])),
             }
         )
-    numbers = ("met", "survival", "velocity_error", "yaw_error")
-    mean = {name: mean_of([row[name] for row in rows]) for name in numbers}
-    return {"rows": rows, "mean": {"episodes": len(trials)} | mean}
+    return with_mean(rows, len(trials), "met", "survival", "velocity_error", "yaw_error")
 
 
 def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
@@ -521,8 +510,13 @@ def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads
         "falls_with": sum(pursuit.fell for pursuit in helped),
         **{name: share(values) for name, values in shares.items()},
         "rows": [
-            {"text": text, "disturbance": kind, "without": before.success, "with": after.success}
-            | {"corrections": [correction.text for correction in after.corrections]}
+            {
+                "text": text,
+                "disturbance": kind,
+                "without": before.success,
+                "with": after.success,
+                "corrections": [correction.text for correction in after.corrections],
+            }
             for (text, _), kind, before, after in zip(instructions, kinds, without, helped, strict=True)
         ],
     }
@@ -538,10 +532,8 @@ def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[s
     found: list[tuple[str, GoalProgram]] = []
     for text, written in examples(GENERATED * count, seed):
         program = parse(written, planner.body)
-        if program.refused or any(goal.open for goal in program.goals):
-            continue
         seconds = sum(map(expected_seconds, program.goals))
-        if 1.0 <= seconds <= LONGEST_TRIAL and planner.parse(text) == program:
+        if _always_ends(program) and 1.0 <= seconds <= LONGEST_TRIAL and planner.parse(text) == program:
             found.append((text, program))
         if len(found) == count:
             return found
@@ -567,24 +559,31 @@ def _first_missed(judged: Sequence[GoalOutcome] | Sequence[Assessment]) -> int |
 
 def _repaired(pursuits: Sequence[Pursuit]) -> dict[str, list[bool]]:
     """Whether each goal that was missed without a fall is met after one and after two corrections."""
-    stages = [each for pursuit in pursuits for each in _stages(pursuit) if not (each[0].met or each[0].fell)]
-    return {"repaired_by_one": [one.met for _, one, _ in stages], "repaired_by_two": [two.met for *_, two in stages]}
-
-
-def _stages(pursuit: Pursuit) -> list[tuple[GoalOutcome, GoalOutcome, GoalOutcome]]:
-    """Each goal of a run as it was at first, after one correction, and in the end."""
-    found = []
-    for number, outcome in enumerate(pursuit.outcomes, start=1):
-        before = [correction.before for correction in pursuit.corrections if correction.number == number]
-        first, second, *_ = [*before, outcome, outcome]
-        found.append((first, second, outcome))
-    return found
+    by_one, by_two = [], []
+    for pursuit in pursuits:
+        for number, final in enumerate(pursuit.outcomes, start=1):
+            before = [correction.before for correction in pursuit.corrections if correction.number == number]
+            first, second, *_ = [*before, final, final]
+            if not (first.met or first.fell):
+                by_one.append(second.met)
+                by_two.append(final.met)
+    return {"repaired_by_one": by_one, "repaired_by_two": by_two}
 
 
 def random_commands(count: int, seed: int, body: Body) -> list[tuple[float, float, float]]:
     """`count` commands on the grid, drawn from the trained region."""
     goals = Curriculum(on_grid=True).draw_goals(np.random.default_rng(seed), count, body, 1.0)
     return [(vx, vy, wz) for vx, vy, wz, *_ in goals.astype(float).round(1).tolist()]
+
+
+def hold(
+    actor: Actor, goals: Sequence[VelocityGoal], episodes: int, seed: int, num_threads: int | None, **settings: Any
+) -> Trace:
+    """The motion for EPISODE_SECONDS of `episodes` bodies per goal, in the order of the goals. `settings` are those of
+    `roll_out`.
+    """
+    prompts = [goal for goal in goals for _ in range(episodes)]
+    return roll_out(actor, {0: prompts}, len(prompts), episode_steps(actor.body), seed, num_threads, **settings)
 
 
 def roll_out(
@@ -605,22 +604,9 @@ def roll_out(
     envs = make_vector_env(num_envs, num_threads, body.name, max_episode_steps=steps + 1, reward=reward, frame=frame)
     rng = np.random.default_rng(seed)
     rollout = Rollout.start(actor, envs, seed, schedule.get(0))
-    alive, commands = np.ones(num_envs, dtype=bool), np.zeros((num_envs, 3))
-    trace = Trace(
-        body.control_seconds,
-        commands=np.zeros((steps, num_envs, 3)),
-        velocity=np.zeros((steps, num_envs, 3)),
-        alive=np.zeros((steps, num_envs), dtype=bool),
-        rewards=np.zeros((steps, num_envs)),
-        forward=np.zeros((steps, num_envs)),
-        lead=np.zeros((steps, num_envs)),
-        clearance=np.zeros((steps, num_envs, 2)),
-        height=np.zeros((steps, num_envs)),
-        arms=np.zeros((steps, num_envs, len(body.arm_joints)), dtype=np.float32),
-        jumps=np.zeros((steps, num_envs)),
-    )
-    before = np.zeros(())
-    arm_joints = body.joint_indices(body.arm_joints)
+    alive, commands, forward = np.ones(num_envs, dtype=bool), np.zeros((num_envs, 3)), np.zeros(num_envs)
+    before, arm_joints = np.zeros(()), body.joint_indices(body.arm_joints)
+    rows: list[dict[str, np.ndarray]] = []  # of the Trace, by name of the column
     for number in tqdm(range(steps), desc="measure", unit="step", leave=False):
         if number in schedule:
             if number:
@@ -629,19 +615,29 @@ def roll_out(
         if shoved and number and number % round(SHOVE_SECONDS / body.control_seconds) == 0:
             envs.push(np.arange(num_envs), planar(SHOVE_SPEED, rng.uniform(0, 2 * np.pi, num_envs)))
         step, state = rollout.step(), envs.final_state
-        alive &= ~step.fell
-        trace.alive[number], trace.commands[number], trace.rewards[number] = alive, commands, step.reward
-        trace.velocity[number] = heading_velocity(state.qpos, state.qvel)
-        trace.lead[number], trace.clearance[number] = feet_apart(state)[:, 0], state.feet[..., 2] - body.sole_height
-        trace.height[number], trace.arms[number] = state.qpos[:, 2], state.qpos[:, arm_joints]
-        trace.jumps[number] = (np.abs(step.action - before) / body.scale).mean(-1)
-        before = step.action
+        alive = alive & ~step.fell
         if body.native and reward == "native":
-            trace.forward[number] = step.info["reward_forward"] / body.native.forward
+            forward = step.info["reward_forward"] / body.native.forward
+        row = {
+            "commands": commands,
+            "velocity": heading_velocity(state.qpos, state.qvel),
+            "alive": alive,
+            "rewards": step.reward,
+            "forward": forward,
+            "lead": feet_apart(state)[:, 0],
+            "clearance": state.feet[..., 2] - body.sole_height,
+            "height": state.qpos[:, 2].copy(),
+            "arms": state.qpos[:, arm_joints].astype(np.float32),
+            "jumps": (np.abs(step.action - before) / body.scale).mean(-1),
+        }
+        rows.append(row)
+        before = step.action
         if not alive.any():
             break
     envs.close()
-    return trace
+    rest = {name: np.zeros_like(values) for name, values in rows[-1].items()}
+    rows += [rest] * (steps - len(rows))
+    return Trace(body.control_seconds, **{name: np.stack([row[name] for row in rows]) for name in rest})
 
 
 def random_goals(rng: np.random.Generator, count: int, body: Body) -> list[VelocityGoal]:
@@ -667,3 +663,15 @@ def mean_of(values: Iterable) -> float | None:
     """Mean of what could be measured; None (JSON's null) when nothing could."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def with_mean(rows: list[dict], episodes: int, *names: str) -> dict:
+    """The rows of a suite, and the mean over them of the named numbers. `episodes` is how many there are in all."""
+    means = {name: mean_of([row[name] for row in rows]) for name in names}
+    return {"rows": rows, "mean": {"episodes": episodes} | means}
+
+
+def sliding_means(values: np.ndarray, window: int) -> np.ndarray:
+    """Values [T, ...] averaged over the `window` steps that end at steps window - 1, window, ..."""
+    sums = np.cumsum(np.concatenate([np.zeros((1, *values.shape[1:])), values]), axis=0)
+    return (sums[window:] - sums[:-window]) / window

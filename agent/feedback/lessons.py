@@ -17,10 +17,10 @@ import numpy as np
 
 from agent.bodies import Body, find_body
 from agent.data import schema
-from agent.feedback.outcomes import GoalOutcome, cause
+from agent.feedback.outcomes import GoalOutcome, cause, ended
 from agent.feedback.pursuit import measure
 from agent.feedback.trials import random_goal
-from agent.goals import AMOUNTS, ENDS, Goal, PlaceGoal, Pose, VelocityGoal, clamp, rotate
+from agent.goals import AMOUNTS, Goal, PlaceGoal, Pose, VelocityGoal, clamp, rotate
 
 HELD_OUT_EVERY = 10
 STRETCH_SECONDS = (0.6, 6.0)
@@ -65,8 +65,7 @@ def draw(folder: Path, count: int, seed: int, held_out: bool = False) -> list[Go
 
 def _episodes(shard: schema.Shard, body: Body) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
     """For each long episode: observations after each step [T, S], commands [T, 5], and whether it ended in a fall."""
-    ends = np.flatnonzero(shard["next.done"]) + 1
-    for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+    for begin, end in zip(*schema.episode_bounds(shard["next.done"]), strict=True):
         if (end - begin) * body.control_seconds > STRETCH_SECONDS[1]:
             rows = slice(begin + 1, end)
             yield (
@@ -134,5 +133,4 @@ def _with_end(rng: np.random.Generator, outcome: GoalOutcome, goal: VelocityGoal
         amount = done[kind] * (share["early"] if ending == "early" else 1.0)  # a goal that ends by time is never late
     elif amount <= 0:
         amount = rng.uniform(0.5, 4.0) if kind == "meters" else rng.uniform(30, 180)
-    least, most = float(AMOUNTS[kind][0]), float(AMOUNTS[kind][-1])
-    return replace(goal, **dict.fromkeys(ENDS) | {kind: min(max(amount, least), most)}).on_grid()
+    return ended(goal, kind, amount)

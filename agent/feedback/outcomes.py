@@ -106,21 +106,19 @@ class GoalOutcome:
         return not self.fell and self.uprightness < STUMBLE
 
     @property
-    def deviations(self) -> tuple[Deviation, ...]:
+    def deviations(self) -> list[Deviation]:
         """Every deviation that a goal of this kind can have, the deviation of its end first."""
-        return tuple(self._deviations())
-
-    def _deviations(self) -> Iterator[Deviation]:
+        found = [] if self.goal.open else [self._end]
         if isinstance(self.goal, VelocityGoal):
-            yield from self._velocity_deviations(self.goal)
-        else:
-            yield self._end
+            found += self._velocity_deviations(self.goal)
         if self.seconds >= POSTURE_SECONDS and self.goal.height == "low":
             high = rounded(self.too_high, "meters")
-            yield Deviation("posture", high / HEIGHT_TOLERANCE, high, _amount(high, "meters", "too high", "too low"))
+            text = _amount(high, "meters", "too high", "too low")
+            found.append(Deviation("posture", high / HEIGHT_TOLERANCE, high, text))
         if self.seconds >= POSTURE_SECONDS and self.goal.arms != "rest":
             degrees = rounded(self.arms_off, "degrees")
-            yield Deviation("posture", degrees / ARMS_TOLERANCE, degrees, f"{degrees:g} degrees off")
+            found.append(Deviation("posture", degrees / ARMS_TOLERANCE, degrees, f"{degrees:g} degrees off"))
+        return found
 
     @property
     def _end(self) -> Deviation:
@@ -131,19 +129,17 @@ class GoalOutcome:
         return Deviation("end", abs(left) / tolerance, -left, _amount(-left, unit, "too far", "short"))
 
     def _velocity_deviations(self, goal: VelocityGoal) -> Iterator[Deviation]:
-        progress, planar = self.progress, math.hypot(goal.vx, goal.vy)
-        if not goal.open:
-            yield self._end
+        planar = math.hypot(goal.vx, goal.vy)
         if not goal.wz:
-            degrees = rounded(progress.degrees, "degrees")
+            degrees = rounded(self.progress.degrees, "degrees")
             text = _amount(degrees, "degrees", "left", "right")
             yield Deviation("facing", abs(degrees) / FACING_TOLERANCE, degrees, text)
         if goal.straight:
-            x, y, _ = progress.pose
+            x, y, _ = self.progress.pose
             drift = rounded((goal.vx * y - goal.vy * x) / planar, "meters")
             gone = rounded(math.hypot(x, y), "meters")
             tolerance = max(DRIFT_TOLERANCE, DRIFT_SHARE * max(gone, goal.meters or 0.0))
-            yield Deviation("drift", abs(drift) / tolerance, drift, _beside(goal, drift))
+            yield Deviation("drift", abs(drift) / tolerance, drift, f"{abs(drift):g} meters {_side(goal, drift)}")
         if _has_speed(goal):
             sizes = (("m/s", planar), ("m/s", planar), ("rad/s", abs(goal.wz)))
             for asked, measured, (unit, size) in zip(goal.velocity, self.velocity, sizes, strict=True):
@@ -261,21 +257,22 @@ def repairs(outcome: GoalOutcome) -> tuple[Goal, ...]:
     off = {each.cause: each.amount for each in outcome.deviations if each.repaired}
     found: list[Goal] = []
     if outcome.stumbled or "posture" in off:
-        found.append(_ended(_skill("stand", goal), "seconds", HOLD_SECONDS if "posture" in off else STEADY_SECONDS))
+        found.append(ended(_skill("stand", goal), "seconds", HOLD_SECONDS if "posture" in off else STEADY_SECONDS))
     if not isinstance(goal, VelocityGoal):
         if "end" in off:
             found.append(_again(outcome))
         return tuple(found)
     if "facing" in off:
         turn = _skill("turn_right" if off["facing"] > 0 else "turn_left", goal)
-        found.append(_ended(turn, "degrees", off["facing"]))
+        found.append(ended(turn, "degrees", off["facing"]))
     if "drift" in off:
-        found.append(_ended(_back_in_line(goal, off["drift"]), "meters", off["drift"]))
+        back = _skill(UNDOES[_side(goal, off["drift"])], goal)
+        found.append(ended(back, "meters", off["drift"]))
     if "end" in off:
         assert goal.end is not None
-        found.append(_ended(goal if off["end"] < 0 else _reversed(goal), goal.end[0], off["end"]))
+        found.append(ended(goal if off["end"] < 0 else _reversed(goal), goal.end[0], off["end"]))
     elif "speed" in off:
-        found.append(_ended(goal, "seconds", HOLD_SECONDS))
+        found.append(ended(goal, "seconds", HOLD_SECONDS))
     return tuple(found)
 
 
@@ -292,17 +289,12 @@ def _has_speed(goal: Goal) -> TypeGuard[VelocityGoal]:
     return isinstance(goal, VelocityGoal) and goal.meters is None and goal.degrees is None
 
 
-def _beside(goal: VelocityGoal, drift: float) -> str:
-    """A drift in meters to the left of the goal's direction, in the words of the report: "0.4 meters backward"."""
+def _side(goal: VelocityGoal, drift: float) -> str:
+    """Where a drift, in meters to the left of the goal's direction, leads the body: one of UNDOES."""
     ahead, left = -goal.vy * drift, goal.vx * drift
     if abs(left) >= abs(ahead):
-        return _amount(math.copysign(drift, left), "meters", "left", "right")
-    return _amount(math.copysign(drift, ahead), "meters", "forward", "backward")
-
-
-def _back_in_line(goal: VelocityGoal, drift: float) -> VelocityGoal:
-    """The skill that undoes a drift in meters to the left of the goal's direction."""
-    return _skill(UNDOES[_beside(goal, drift).split()[-1]], goal)
+        return "left" if left >= 0 else "right"
+    return "forward" if ahead >= 0 else "backward"
 
 
 def _reversed(goal: VelocityGoal) -> VelocityGoal:
@@ -321,7 +313,7 @@ def _skill(skill: str, goal: Goal) -> VelocityGoal:
     return found
 
 
-def _ended(goal: VelocityGoal, kind: str, amount: float) -> VelocityGoal:
+def ended(goal: VelocityGoal, kind: str, amount: float) -> VelocityGoal:
     """The goal with another end: the nearest amount that has a spelling."""
     nearest = min(map(float, AMOUNTS[kind]), key=lambda each: abs(each - abs(amount)))
     return replace(goal, **{end: nearest if end == kind else None for end in ENDS})

@@ -61,8 +61,9 @@ def worst_first(rows: Sequence[Score]) -> list[tuple[int, list[VelocityGoal]]]:
 
 def weakest(table: Sequence[Score]) -> set[VelocityGoal]:
     """The three goals that are done worst, and those with the same score as the third, in tenths."""
-    limit = sorted(score.tenths for score in table)[:WEAKEST][-1]
-    return {score.goal for score in shown(table) if score.tenths <= limit}
+    rows = shown(table)
+    third = rows[:WEAKEST][-1]
+    return {score.goal for score in rows if score.tenths <= third.tenths}
 
 
 def example(table: Sequence[Score], rng: np.random.Generator) -> GoalProgram:
@@ -105,20 +106,33 @@ def write_programs(path: Path, programs: Sequence[GoalProgram]) -> None:
 
 def read_programs(path: Path) -> list[GoalProgram]:
     """The programs of JSON lines. Raises ValueError, naming the line, for one with no program or a refusal."""
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read proposals={path}: {error}") from error
     programs = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            programs.append(GoalProgram.from_tokens(json.loads(line)["program"]))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(
-                f"{path}, line {number}: give a JSON object with program (its tokens), not {line[:60]!r}: {error}"
-            ) from error
-        if programs[-1].refused:
+    for number, (program,) in enumerate(read_rows(path, "proposals"), start=1):
+        if program.refused:
             raise ValueError(f"{path}, line {number}: a refusal cannot be collected: give a program of goals")
+        programs.append(program)
     if not programs:
         raise ValueError(f"{path} has no programs: give at least one")
     return programs
+
+
+def read_rows(path: str | Path, argument: str, *texts: str) -> Iterator[tuple]:
+    """The texts of these names, and then the program, in each JSON line of the file that `argument` names.
+
+    Raises:
+        ValueError: the file cannot be read, or a line, which is named, has no program or not all of the texts.
+    """
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read {argument}={path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            found = (*(str(row[text]) for text in texts), GoalProgram.from_tokens(row["program"]))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"{path}, line {number}: give a JSON object with {' and '.join((*texts, 'program'))} (its tokens), "
+                f"not {line[:60]!r}: {error}"
+            ) from error
+        yield found

@@ -92,7 +92,7 @@ class Course:
         return progress.seconds > PATIENCE_SHARE * self.goal.expected_seconds(progress) + PATIENCE_SECONDS
 
     @property
-    def end(self) -> Pose:
+    def next_origin(self) -> Pose:
         """Where the next goal begins, in the program's frame: the planned pose if the body came near it, so that
         errors do not accumulate, otherwise the actual one.
         """
@@ -153,6 +153,7 @@ class Pursuit:
         self._stopped = False
         self._steps = 0
         self._begin(start)
+        self._command = steer(self._course.goal, self._course.progress, body)
 
     @property
     def over(self) -> bool:
@@ -203,7 +204,7 @@ class Pursuit:
 
     def advance(self) -> None:
         """End the goal in force, and begin the next one: a repair, or the next goal of the program."""
-        origin = self._course.end
+        origin = self._course.next_origin
         if not self._repairs:
             self._repairs, origin = self._judge_goal(), self.odometry.pose  # the judge measures from where the body is
         if self._repairs:
@@ -211,7 +212,7 @@ class Pursuit:
         else:
             self.outcomes.append(self._measured.outcome())
             if not self.over:
-                self._begin(self._measured.end)
+                self._begin(self._measured.next_origin)
         self._command = STAND if self.over else steer(self._course.goal, self._course.progress, self.body)
 
     def stop(self, fell: bool = False) -> None:
@@ -227,7 +228,6 @@ class Pursuit:
         self._course = self._measured if executed == goal else Course(executed, self.body, origin, pose)  # in force
         self._repairs: list[Goal] = []
         self._corrected = 0
-        self._command = steer(self._course.goal, self._course.progress, self.body)
 
     def _judge_goal(self) -> list[Goal]:
         """The goals with which the judge repairs the finished one."""

@@ -82,9 +82,13 @@ def random_goal(rng: np.random.Generator, body: Body) -> Goal:
         assert isinstance(goal, VelocityGoal)
         kind = rng.choice(["seconds", *["meters"] * bool(goal.vx or goal.vy), *["degrees"] * bool(goal.wz)])
         goal = replace(goal, **{kind: float(rng.uniform(*ENDS[kind]))}).on_grid()
-        slow = goal.height == "normal" or goal.vx <= body.low_speed
-        if slow and body.reach(goal.velocity) <= WITHIN and expected_seconds(goal) <= LONGEST_GOAL:
+        if within_reach(goal, body) and expected_seconds(goal) <= LONGEST_GOAL:
             return goal
+
+
+def within_reach(goal: VelocityGoal, body: Body) -> bool:
+    """Whether the body is trained for this velocity, in a crouch if the goal asks for one."""
+    return bool(body.reach(goal.velocity) <= WITHIN) and (goal.height == "normal" or goal.vx <= body.low_speed)
 
 
 def random_place(rng: np.random.Generator, body: Body) -> Goal:
@@ -151,15 +155,13 @@ def run_trials(
     num_threads: int | None = None,
 ) -> list[Pursuit]:
     """Run all trials; returns their pursuits. With a judge, each goal is corrected at most `max_corrections` times."""
+    pursuits = [Pursuit(trial.goals, actor.body, trial.executed, judge, max_corrections) for trial in trials]
+    # The bodies of a batch should be done at about the same time.
     order = sorted(range(len(trials)), key=lambda index: sum(map(expected_seconds, trials[index].goals)))
-    pursuits: dict[int, Pursuit] = {}
     for first in tqdm(range(0, len(order), BATCH), desc="trials", unit="batch", leave=False):
-        indices = order[first : first + BATCH]
-        batch = [trials[index] for index in indices]
-        found = [Pursuit(trial.goals, actor.body, trial.executed, judge, max_corrections) for trial in batch]
-        _run_batch(actor, batch, found, num_threads)
-        pursuits |= zip(indices, found, strict=True)
-    return [pursuits[index] for index in range(len(trials))]
+        batch = order[first : first + BATCH]
+        _run_batch(actor, [trials[index] for index in batch], [pursuits[index] for index in batch], num_threads)
+    return pursuits
 
 
 def _run_batch(actor: Actor, trials: list[Trial], pursuits: list[Pursuit], num_threads: int | None) -> None:
