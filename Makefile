@@ -23,7 +23,7 @@ init_from = $(if $(FROM_SCRATCH),,$(if $(wildcard $(SHIPPED)/$(1)),--init_from $
 # other start runs all stages again.
 START := $(RUN)/.from_$(if $(FROM_SCRATCH),scratch,shipped)
 
-.PHONY: quickstart app web test test-all torture style quality benchmark baselines ablations stages docs docker
+.PHONY: quickstart app web test test-all torture style quality benchmark baselines ablations docs docker
 .DELETE_ON_ERROR:
 
 # All four stages at a small size, then a video of the agent. Each stage writes its summary.json last, so a second call
@@ -120,10 +120,6 @@ baselines: $(INSTALLED)
 POLICY ?= $(SHIPPED)/policy/humanoid
 ablations: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python experiments/ablations.py $(POLICY)
-
-# The benefit of goal-blind pretraining, as docs/stages.png: six times 10M steps. Takes 3 to 4 hours of one core.
-stages: $(INSTALLED)
-	$(BIN)/python experiments/stages.py
 
 # README and docs/ as a site in runs/site. It has no pages of code, so links to code become plain text.
 docs: $(INSTALLED)

@@ -16,7 +16,6 @@ trained on.
 import gc
 import itertools
 import random
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,7 +46,7 @@ from agent.language.planner import ASSESS, CORRECT, DTYPES, PROPOSE, READ, Plann
 from agent.language.program import parse, score
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
-from agent.motor_agent import MotorAgent, describe
+from agent.motor_agent import MotorAgent, assemble, replaceable
 from agent.simulation.video import film
 
 START = ("base_model", "init_from")  # weights that a run starts from
@@ -180,14 +179,6 @@ def check_outputs(args: Arguments, start: Path) -> None:
         raise ValueError(
             f"agent_dir={agent} would be replaced, with all that is in it: give a new folder, or that of an agent"
         )
-
-
-def replaceable(folder: Path) -> bool:
-    """Whether a folder is missing or empty, or holds an agent."""
-    config = folder / "config.json"
-    if config.is_file():
-        return runs.read_json(config).get("model_type") == hub.AGENT_TYPE
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def agent_parts(transformer: Path, policies: list[Path]) -> dict[str, Path]:
@@ -421,19 +412,6 @@ def finish(args: Arguments, sources: Sources, examples: int, results: dict[str, 
     runs.write_summary(output, stage="language", made=f"planner on {base}", seconds=seconds, metric=metric)
     if args.push_to_hub:
         hub.publish(args.agent_dir or args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
-
-
-def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str, float], provenance: dict) -> None:
-    """Write the agent: a folder per part, without files that only its training needed."""
-    with runs.replacing(folder) as new:
-        for part, source in parts.items():
-            for file in hub.published_files(source):
-                if Path(file).name != runs.METRICS:
-                    (new / part / file).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(source / file, new / part / file)
-            runs.seal(new / part, runs.read_manifest(source))
-        runs.write_json(new / runs.PROVENANCE, provenance)
-        describe(new, name, results)
 
 
 if __name__ == "__main__":

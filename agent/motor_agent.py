@@ -6,6 +6,7 @@ observations, and prompts the Decision Transformer with the velocity that the go
 Shapes: N bodies (one body has no such axis), S body state, A actions.
 """
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -323,6 +324,27 @@ def choose_body(folder: Path, body: str, name: str | Path) -> str:
 
 def _leads_back(program: GoalProgram) -> bool:
     return isinstance(program.goals[0], HomeGoal | HeadingGoal)
+
+
+def replaceable(folder: Path) -> bool:
+    """Whether a folder is missing or empty, or holds an agent."""
+    config = folder / "config.json"
+    if config.is_file():
+        return runs.read_json(config).get("model_type") == hub.AGENT_TYPE
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def assemble(folder: Path, parts: dict[str, Path], name: str, results: dict[str, float], provenance: dict) -> None:
+    """Write the agent: a folder per part, without files that only its training needed."""
+    with runs.replacing(folder) as new:
+        for part, source in parts.items():
+            for file in hub.published_files(source):
+                if Path(file).name != runs.METRICS:
+                    (new / part / file).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source / file, new / part / file)
+            runs.seal(new / part, runs.read_manifest(source))
+        runs.write_json(new / runs.PROVENANCE, provenance)
+        describe(new, name, results)
 
 
 def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> None:

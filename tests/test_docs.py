@@ -136,7 +136,7 @@ NOT_RUN = {
     "make benchmark": "minutes on an idle machine, and packages of peers",
     "make baselines": "more than ten minutes",
     "make ablations": "an hour and a half",
-    "make stages": "three hours",
+    "python experiments/from_scratch.py": "hours",
     "PYTHONPATH=. python experiments/side_by_side.py": "minutes of drawing",
     "PYTHONPATH=. python experiments/native_returns.py": "75 minutes, and packages of peers",
     "python experiments/page_speed.py": "it wants an idle machine; test_web.py visits the same page",

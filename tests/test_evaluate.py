@@ -100,6 +100,7 @@ def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatc
     assert result["rule/right_with"]["of"] == 4 and result["rule/repaired_by_two"]["of"] >= 1
 
 
+@pytest.mark.slow
 def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner_proposes(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "BEFORE_SECONDS", 0.3)
     monkeypatch.setattr(suites, "GOAL_SECONDS", 0.3)
