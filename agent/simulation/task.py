@@ -22,7 +22,6 @@ from agent.simulation.heading import heading_observation, heading_velocity, upri
 from agent.simulation.physics import BodyState
 
 COMMAND_SIZE = len(COMMAND_AXES)
-SMOOTHING_SECONDS = 0.5  # time constant of the velocity errors, about that of a stride, in which a torso sways
 TOUCHING = 0.01  # m; a foot lower than this touches the ground: contact and tilt move its center by less
 STRIDE_SHARE = 0.8  # of a step's length that separates the feet; the rest is flight and the roll of the stance foot
 # Share of the stance width: a body that starts with its left foot this far ahead steps with the right one first.
@@ -48,7 +47,7 @@ ARM_CODES = {name: index for index, name in enumerate(ARMS)}
 
 @dataclass
 class RewardWeights:
-    """Weight of each part of the goal reward, per step. Actions are measured in ±1."""
+    """Weight of each part of the goal reward, per step, and its smoothing. Actions are measured in ±1."""
 
     tracking_weight: float = 10.0
     turning_weight: float = 3.0
@@ -65,6 +64,8 @@ class RewardWeights:
     height_weight: float = 15.0
     bend_weight: float = 8.0
     arms_weight: float = 10.0
+    # Time constant of the velocity errors. A torso sways within a stride, of about 0.5 s; less teaches faster.
+    smoothing_seconds: float = 0.5
 
 
 class GoalTask:
@@ -127,7 +128,7 @@ class GoalTask:
         `phase` [N, 2] is the phase at `state`, if it does not follow from the commands.
         """
         arms = self._arms_reached(state)  # with the targets from before the clock advances
-        smoothing = self.body.control_seconds / SMOOTHING_SECONDS
+        smoothing = self.body.control_seconds / self.weights.smoothing_seconds
         error = heading_velocity(state.qpos, state.qvel) - self.commands[:, :3]
         self.error += smoothing * (error - self.error)
         self.phase = advance_phase(self.phase, self.commands, self.body) if phase is None else phase
