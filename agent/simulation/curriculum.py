@@ -115,10 +115,6 @@ class Curriculum:
         steps = rng.integers(*control_steps(self.goal_seconds, body), len(goals))
         return steps * np.where(moving(goals), 1, self.stand_factor)
 
-    def draw_push_times(self, rng: np.random.Generator, count: int, body: Body) -> np.ndarray:
-        """Control steps [count] until the next shove."""
-        return rng.integers(*control_steps(self.push_seconds, body), count)
-
 
 def control_steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
     """A range of times in control steps."""
