@@ -307,7 +307,11 @@ def build_models(
 ) -> tuple[MotorPolicy, Critic]:
     """The policy and the critic from the folder `source`, or new ones with `widths`, by default args.widths."""
     if source:
-        policy = MotorPolicy.to_train_on(source, args.init_from, body=args.body, frame=args.frame)
+        policy = MotorPolicy.from_pretrained(args.init_from)
+        for name in ("body", "frame"):
+            found, asked = getattr(policy.config, name), getattr(args, name)
+            if found != asked:
+                raise ValueError(f"{args.init_from} has {name}={found}, this run {asked}: give another --init_from")
         policy.config.goal_conditioned = args.goal_conditioned
         if args.start_crouch:
             policy.start_crouch()
