@@ -172,7 +172,7 @@ class MotorPolicy(PreTrainedModel):
         even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
 
-    def publish(
+    def save_with_card(
         self, folder: str | Path, critic: "Critic", evaluation: dict, *, name: str, steps: int, seconds: float
     ) -> None:
         """Save to a folder with the critic and a card. The card shows the name to load it by, how it was trained, and
