@@ -217,10 +217,7 @@ def draw(body: Body, posted: bytes) -> bytes:
     poses = np.frombuffer(posted, "<f4").reshape(-1, 7 + len(body.joints)).astype(float)
     if not np.isfinite(poses).all():
         raise ValueError("a pose is not finite: send finite numbers")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        video.write_video(path, video.draw(body, poses), body)
-        return path.read_bytes()
+    return video.mp4(video.draw(body, poses), body)
 
 
 async def refuse(request: Request, error: Exception) -> Response:

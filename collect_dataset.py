@@ -318,7 +318,7 @@ def complete_rounds(folder: Path, paths: Sequence[Path], ranks: int) -> int:
     """
 
     def shard_path(number: int) -> Path:
-        return folder / schema.DATA_PATH.format(**schema.place(number))
+        return folder / schema.DATA_PATH.format(**schema.file_indices(number))
 
     missing = next(number for number in itertools.count() if shard_path(number) not in paths)
     rounds = missing // ranks
@@ -429,10 +429,10 @@ def add_indices(shard: Shard, first_row: int, first_episode: int, tasks: Sequenc
 
 def write_shard(folder: Path, number: int, shard: Shard, velocity: np.ndarray, body: Body) -> None:
     """Write shard `number`, whose bodies moved with `velocity` [N * T, 3], and the table of its episodes."""
-    place = schema.place(number)
-    with runs.replacing(folder / schema.EPISODES_PATH.format(**place)) as new:
-        schema.write_episodes(new, shard, velocity, place, body)
-    with runs.replacing(folder / schema.DATA_PATH.format(**place)) as new:
+    files = schema.file_indices(number)
+    with runs.replacing(folder / schema.EPISODES_PATH.format(**files)) as new:
+        schema.write_episodes(new, shard, velocity, files, body)
+    with runs.replacing(folder / schema.DATA_PATH.format(**files)) as new:
         schema.write_shard(new, shard, body)
 
 

@@ -112,7 +112,9 @@ class Arguments:
 
 def main(args: Arguments) -> None:
     torch.set_num_threads(1)  # the cores are for the physics threads
-    instructions = read_instructions(args.instructions_file) if args.suite == "instructions" else []
+    instructions = []
+    if args.suite == "instructions":
+        instructions = list(proposals.read_rows(args.instructions_file, "instructions_file", "text"))
     names = [args.agent, *args.against]
     actors = [load_actor(name, args.actor, args.body) for name in names]
     if args.suite == "native" and (lacking := [actor.body.name for actor in actors if not actor.body.native]):
@@ -168,11 +170,6 @@ def measure(actor: Any, args: Arguments, instructions: list[tuple[str, GoalProgr
     if args.suite == "switches":
         settings["minutes"] = args.minutes
     return SUITES[args.suite](actor, **settings)
-
-
-def read_instructions(path: str) -> list[tuple[str, GoalProgram]]:
-    """Texts and their programs, from JSON lines. Raises ValueError, naming the line, for an invalid one."""
-    return list(proposals.read_rows(path, "instructions_file", "text"))
 
 
 if __name__ == "__main__":

@@ -340,8 +340,8 @@ def train(args: Arguments, planner: Planner, rows: Dataset, evaluation: TrainerC
 
 
 class AnswerTrainer(SFTTrainer):
-    """Computes logits only at positions where a row of the batch has an answer. TRL computes them at every position,
-    which on a CPU takes as long as the model itself.
+    """Computes logits only at positions where a row of the batch has an answer. On a CPU, TRL computes them at every
+    position, which takes as long as the model itself.
     """
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch: Any = None):

@@ -251,7 +251,7 @@ def main(args: Arguments) -> None:
                 rollout |= kickstart(first_policy, rollout, args)
             critic_only = progress["update"] < args.critic_updates
             learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
-            row = average(accelerator, happened | learned)  # all processes decide alike
+            row = mean_over_processes(accelerator, happened | learned)  # all processes decide alike
             policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))
             if not critic_only and not row["loss/skipped"]:
                 average_policy.update_parameters(policy)
@@ -307,7 +307,11 @@ def build_models(
 ) -> tuple[MotorPolicy, Critic]:
     """The policy and the critic from the folder `source`, or new ones with `widths`, by default args.widths."""
     if source:
-        policy = MotorPolicy.to_train_on(source, args.init_from, body=args.body, frame=args.frame)
+        policy = MotorPolicy.from_pretrained(args.init_from)
+        for name in ("body", "frame"):
+            found, asked = getattr(policy.config, name), getattr(args, name)
+            if found != asked:
+                raise ValueError(f"{args.init_from} has {name}={found}, this run {asked}: give another --init_from")
         policy.config.goal_conditioned = args.goal_conditioned
         if args.start_crouch:
             policy.start_crouch()
@@ -533,7 +537,7 @@ def interpolate(policy: MotorPolicy, first_policy: MotorPolicy, initial_share: f
     return between
 
 
-def average(accelerator: Accelerator, row: dict[str, float]) -> dict[str, float]:
+def mean_over_processes(accelerator: Accelerator, row: dict[str, float]) -> dict[str, float]:
     """The means of a row over all processes."""
     means = accelerator.reduce(torch.tensor([*row.values()], device=accelerator.device), "mean")
     return dict(zip(row, means.tolist(), strict=True))
@@ -566,7 +570,7 @@ def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress:
     if progress["best_score"] is None or score > progress["best_score"]:
         progress["best_score"], progress["best"] = score, mean
         made = {"name": args.push_to_hub or Path(args.output_dir).name, "steps": progress["step"]}
-        policy.publish(args.output_dir, critic, evaluation, **made, seconds=progress["seconds"])
+        policy.save_with_card(args.output_dir, critic, evaluation, **made, seconds=progress["seconds"])
     return {f"evaluation/{name}": value for name, value in mean.items() if value is not None}
 
 

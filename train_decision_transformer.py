@@ -303,7 +303,7 @@ def keep_if_best(model: Model, args: Arguments, bodies: Mapping[str, Steps], pro
     score = float(np.mean(scores))
     if progress["best_score"] is None or score > progress["best_score"]:
         progress |= {"best_score": score, "best": evaluation, "best_update": progress["update"]}
-        publish(model, args, bodies, progress)
+        save_with_card(model, args, bodies, progress)
     return {f"evaluation/{name}": value for name, value in evaluation.items()}
 
 
@@ -325,7 +325,7 @@ def evaluate_loss(model: Model, args: Arguments, steps: Steps) -> tuple[float, d
     return -loss, {"action_loss": loss}
 
 
-def publish(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress: dict) -> None:
+def save_with_card(model: Model, args: Arguments, bodies: Mapping[str, Steps], progress: dict) -> None:
     """Save the model, with its card, as the best so far."""
     model.save_pretrained(args.output_dir)
     first, simulated = next(iter(bodies.values())), all(name in BODIES for name in bodies)

@@ -56,7 +56,7 @@ from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation.env import make_env
 from agent.simulation.vector_env import GoalVectorEnv, make_vector_env
-from pretrain_ppo import Arguments, average, build_envs, build_models, collect, update
+from pretrain_ppo import Arguments, build_envs, build_models, collect, mean_over_processes, update
 
 BODY = find_body("humanoid")
 BODIES = 64
@@ -322,7 +322,7 @@ def training_steps(args: Arguments) -> Slice:
     def run() -> int:
         torch.set_num_threads(1)
         rollout, row = collect(args, envs, policy)
-        average(accelerator, row)
+        mean_over_processes(accelerator, row)
         torch.set_num_threads(envs.num_threads)
         update(args, accelerator, policy, critic, optimizer, rollout, critic_only=False)
         policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))

@@ -47,7 +47,7 @@ def main(source: str, output_dir: str, *poses: str) -> None:
         raise SystemExit(f"{sorted(unknown)[0]!r} is no arm pose: give some of {', '.join(ARMS[1:])}, or none for all")
     taught = [ARMS.index(pose) for pose in poses or ARMS[1:]]
     folder = hub.folder(source)
-    student = MotorPolicy.to_train_on(folder, source)
+    student = MotorPolicy.from_pretrained(source)
     body = student.body
     if body.action_kind != "position" or not body.arm_joints:
         raise SystemExit(f"body {body.name} has no position targets for arms: nothing to teach")

@@ -14,6 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from agent.artefacts import runs
 from agent.bodies import find_body
 from agent.data import schema
+from agent.data.windows import Steps, open_bodies
 from agent.goals import GOAL_VERSION, Goal
 from agent.language.corpus.generator import examples
 from agent.language.planner import Planner
@@ -132,3 +133,9 @@ def write_dataset(folder):
     schema.write_tasks(folder, tasks)
     info = {"body": BODY.name, "goal_version": GOAL_VERSION, "total_frames": count, "total_episodes": EPISODES}
     runs.write_json(folder / "meta" / "info.json", info)
+
+
+def open_steps(*folders: Path) -> Steps:
+    """The steps of datasets of one body."""
+    (steps,) = open_bodies(*folders).values()
+    return steps

@@ -22,7 +22,6 @@ import pretrain_ppo
 from agent.artefacts import checkpoints, runs
 from agent.artefacts.arguments import parse_arguments
 from agent.evaluation import suites
-from agent.goals import GOAL_VERSION
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation.heading import world_observation
 from agent.simulation.vector_env import GoalVectorEnv
@@ -290,35 +289,6 @@ def test_a_training_goes_on_with_the_critic_next_to_the_policy(tmp_path):
     (tmp_path / pretrain_ppo.CRITIC).with_name(runs.MANIFEST).unlink()
     with pytest.raises(ValueError, match=r"critic/model.safetensors of .* does not fit .* delete this file"):
         build_models(tiny(init_from=tmp_path), torch.device("cpu"), tmp_path)
-
-
-def test_a_training_goes_on_from_a_policy_that_knows_no_heights_and_arms(tmp_path):
-    torch.manual_seed(0)
-    policy = MotorPolicy(pretrain_ppo.MotorPolicyConfig(widths=[16, 8]))
-    torch.nn.init.normal_(policy.goal_embedding.even.weight)
-    policy.save_pretrained(tmp_path)
-    (tmp_path / runs.MANIFEST).unlink()
-    weights = load_file(tmp_path / "model.safetensors")
-    narrow = {f"goal_embedding.{part}.weight": count for part, count in (("even", 3), ("odd", 2))}
-    save_file(
-        {
-            name: value[:, : narrow.get(name)].contiguous() if name in narrow else value
-            for name, value in weights.items()
-        },
-        tmp_path / "model.safetensors",
-    )
-    config = (tmp_path / "config.json").read_text()
-    (tmp_path / "config.json").write_text(config.replace(f'"goal_version": "{GOAL_VERSION}"', '"goal_version": "1"'))
-    args = tiny(init_from=tmp_path, low_share=0.5, arms_share=0.5)
-    started, _ = build_models(args, torch.device("cpu"), tmp_path)
-    envs = build_envs(args, seed=1)
-    assert envs.goals[:, 3:].any()
-    torch.manual_seed(1)
-    rollout, _ = collect(args, envs, started)
-    plain = rollout["commands"][0] * torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])
-    mean, std = policy(rollout["observations"][0], plain, rollout["phase"][0])
-    noise = (rollout["actions"][0] - mean) / std
-    torch.testing.assert_close(pretrain_ppo.log_density(noise, std), rollout["log_probs"][0], atol=1e-4, rtol=1e-4)
 
 
 def test_the_policy_that_is_kept_is_the_mean_of_the_weights_on_the_way(whole):

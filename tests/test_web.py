@@ -112,7 +112,7 @@ def program_record(text: str) -> dict:
 
 
 def random_goals(rng: np.random.Generator) -> list[Goal]:
-    goals = [goal for _ in range(150) for goal in random_program(rng, HUMANOID)]
+    goals = [goal for _ in range(150) for goal in random_program(rng, HUMANOID, 2)]
     for _ in range(150):
         velocity = [float(rng.uniform(points[0], points[-1])) for points in GRID.values()]
         goals.append(VelocityGoal(*velocity, **random_posture(rng, HUMANOID), seconds=float(rng.uniform(0.1, 600))))

@@ -25,13 +25,14 @@ from agent import goals
 from agent.artefacts import arguments, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import Body, find_body
+from agent.bodies.body import WITHIN
 from agent.evaluation import suites
 from agent.feedback import pursuit
 from agent.language import amounts, program
 from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, Planner
 from agent.models.decision_transformer import PREFIX_TOKENS, WAVES, GoalDecisionTransformer
 from agent.motor_agent import choose_body
-from agent.simulation import curriculum, video
+from agent.simulation import video
 from agent.simulation.task import SMOOTHING_SECONDS
 
 
@@ -101,7 +102,7 @@ def code_tables() -> dict:
             name: getattr(pursuit, name)
             for name in ("STEER_SECONDS", "HOLD_STEPS", "NEAR_PLAN", "PATIENCE_SHARE", "PATIENCE_SECONDS")
         }
-        | {"WITHIN": curriculum.WITHIN, "SMOOTHING_SECONDS": SMOOTHING_SECONDS},
+        | {"WITHIN": WITHIN, "SMOOTHING_SECONDS": SMOOTHING_SECONDS},
         "amounts": {
             **{name: getattr(amounts, name) for name in ("WORD_VALUES", "PARTS", "MULTIPLES", "JOINS", "WHOLE")},
             **{name: getattr(amounts, name) for name in ("UNITS", "SPEED_UNITS", "PER")},

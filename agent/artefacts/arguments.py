@@ -128,14 +128,10 @@ def parse_arguments(kind: type[T], argv: Sequence[str] | None = None) -> T:
     `kind` is decorated with `huggingface_hub.dataclasses.strict`, which checks the types of its fields and calls its
     `validate_*` methods. A mistake that is only in the YAML file is reported with the file's name.
     """
-    argv, path, config = list(sys.argv[1:] if argv is None else argv), "", {}
-    if "--config" in argv:
-        place = argv.index("--config")
-        if place + 1 == len(argv):
-            raise ValueError("--config needs a file: give the path of a YAML file")
-        path = argv[place + 1]
-        del argv[place : place + 2]
-        config = _read_config(path)
+    first = OneLineParser([], add_help=False, allow_abbrev=False)
+    first.add_argument("--config", default="")
+    known, argv = first.parse_known_args(argv)
+    path, config = known.config, _read_config(known.config) if known.config else {}
     try:
         return _parse(kind, argv, config)
     except (StrictDataclassError, ValueError) as error:

@@ -6,7 +6,7 @@ is used instead. Non-finite gradients never reach a checkpoint: the scripts skip
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class Resumable(Protocol):
     """The state that each process has of its own: its envs."""
 
     def state_dict(self) -> dict[str, np.ndarray]: ...
-    def load_state_dict(self, state: dict[str, np.ndarray]) -> Any: ...
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None: ...
 
 
 def save(

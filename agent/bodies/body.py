@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import mujoco
 import numpy as np
@@ -20,6 +20,7 @@ from agent.goals import ARMS, AXES, GRID, HEIGHTS
 
 # Joints are partners if each is this close to the mirror image of the other: m, and the cosine between their axes.
 MIRROR_DISTANCE, MIRROR_ALIGNMENT = 1e-3, 0.999
+WITHIN = 1 + 1e-6  # largest `Body.reach` of a trained command, rounding included
 ARM_NOISE_SECONDS = 0.3  # time constant of the noise on targets of arms, in datasets
 
 
@@ -291,11 +292,11 @@ class Body:
 
     def to_control(self, actions: np.ndarray) -> np.ndarray:
         """Clip actions [..., A] to ±1 and convert them to the env's units."""
-        return to_control(actions, self.scale)
+        return actions.clip(-1, 1) * self.scale
 
     def from_control(self, actions: np.ndarray) -> np.ndarray:
         """Actions [..., A] float32 in ±1, from the env's units."""
-        return from_control(actions, self.scale).astype(np.float32)
+        return (actions / self.scale).astype(np.float32)
 
     @functools.cached_property
     def noise_shares(self) -> np.ndarray:
@@ -399,6 +400,10 @@ class Body:
         beyond = np.where(velocity == 0, 0.0, np.inf)  # where it cannot move in this direction at all
         return np.divide(velocity, limit, out=beyond, where=limit != 0).sum(-1)
 
+    def reaches(self, velocity: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Whether [...] the policy is trained on commands (vx, vy, wz) [..., 3]."""
+        return self.reach(velocity) <= WITHIN
+
     def check_model(self, model: mujoco.MjModel, training: bool = False) -> None:
         """Raise ValueError if the model (with `training`, the training model) does not match this body."""
         name = f"the {'training ' if training else ''}model of body {self.name}"
@@ -499,16 +504,6 @@ def _partner(name: str) -> str:
 
 # Name -> Body. `agent.bodies` fills it.
 BODIES: dict[str, Body] = {}
-
-
-def to_control(actions: Any, scale: Any) -> Any:
-    """Clip actions [..., A] to ±1 and multiply them by `scale` [A], the largest in the env's units; NumPy or torch."""
-    return actions.clip(-1, 1) * scale
-
-
-def from_control(actions: Any, scale: Any) -> Any:
-    """Actions [..., A] in ±1, from the env's units; NumPy or torch."""
-    return actions / scale
 
 
 def register(body: Body) -> Body:

@@ -108,7 +108,7 @@ def features(body: Body) -> Features:
 Shard = dict[str, np.ndarray]
 
 
-def place(file_number: int) -> dict[str, int]:
+def file_indices(file_number: int) -> dict[str, int]:
     """Chunk and file index of a shard, to format DATA_PATH and EPISODES_PATH with."""
     return {"chunk_index": file_number // FILES_PER_CHUNK, "file_index": file_number % FILES_PER_CHUNK}
 
@@ -158,9 +158,9 @@ def write_shard(path: Path, shard: Shard, body: Body) -> None:
     parquet.write_table(table, path, compression="zstd", use_dictionary=discrete, use_byte_stream_split=floats)
 
 
-def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[str, int], body: Body) -> None:
+def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, files: dict[str, int], body: Body) -> None:
     """Write one row per episode of a shard: the location of its steps, an instruction for it, and how well its goals
-    were followed. `velocity` [R, 3] is the velocity of the bodies, `place` is where the shard's files are.
+    were followed. `velocity` [R, 3] is the velocity of the bodies, `files` are the `file_indices` of the shard.
     """
     starts, ends = episode_bounds(shard["next.done"])
     rows = []
@@ -179,8 +179,8 @@ def write_episodes(path: Path, shard: Shard, velocity: np.ndarray, place: dict[s
                 "length": end - begin,
                 "dataset_from_index": int(shard["index"][begin]),
                 "dataset_to_index": int(shard["index"][end - 1]) + 1,
-                **{f"data/{name}": index for name, index in place.items()},
-                **{f"meta/episodes/{name}": index for name, index in place.items()},
+                **{f"data/{name}": index for name, index in files.items()},
+                **{f"meta/episodes/{name}": index for name, index in files.items()},
                 "instruction": "; ".join(goal.text for goal in goals),
                 "fell": bool(shard["next.terminated"][end - 1]),
                 "mean_reward": float(shard["next.reward"][begin:end].mean()),

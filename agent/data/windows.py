@@ -131,14 +131,6 @@ def open_bodies(*folders: Path) -> dict[str, Steps]:
     return {name: _map_steps(own) for name, own in bodies.items()}
 
 
-def open_steps(*folders: Path) -> Steps:
-    """As `open_bodies`, for datasets of one body. Raises ValueError for more than one."""
-    found = open_bodies(*folders)
-    if len(found) > 1:
-        raise ValueError(f"the datasets are of the bodies {' and '.join(found)}: give those of one body")
-    return next(iter(found.values()))
-
-
 def _map_steps(folders: Sequence[Path]) -> Steps:
     """The steps of datasets of one body in the layout of schema.py, memory-mapped."""
     infos = [schema.read_info(folder) for folder in folders]

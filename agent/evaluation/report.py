@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,10 +20,7 @@ from agent.simulation.rollouts import Actor
 
 def film(actor: Actor, seed: int) -> bytes:
     """The actor going through the scenes of its body, or as far as it gets without a fall, as an MP4 file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        video.write_video(path, video.perform(actor, seed), actor.body)
-        return path.read_bytes()
+    return video.mp4(video.perform(actor, seed), actor.body)
 
 
 def write_report(path: str | Path, results: Sequence[Mapping], clips: Sequence[bytes]) -> None:

@@ -24,7 +24,7 @@ from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_secon
 from agent.goals import ARMS, Goal, GoalProgram, VelocityGoal
 from agent.language.corpus.generator import examples
 from agent.language.program import parse, score
-from agent.simulation.curriculum import WITHIN, Curriculum, control_steps
+from agent.simulation.curriculum import Curriculum, control_steps
 from agent.simulation.heading import heading_velocity
 from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.task import feet_apart
@@ -199,7 +199,7 @@ def episode_steps(body: Body) -> int:
 
 def reachable(commands: Sequence[Sequence[float]], body: Body) -> list[Sequence[float]]:
     """The commands that are in the body's trained region."""
-    return [command for command in commands if body.reach(command) <= WITHIN]
+    return [command for command in commands if body.reaches(command)]
 
 
 def measure_native(policy: "MotorPolicy", episodes: int, seed: int, num_threads: int | None = None) -> dict:
@@ -430,7 +430,7 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
         for number in range(episodes):
             before = VelocityGoal() if number % 2 == 0 else others[rng.integers(len(others))]
             pair = replace(before, seconds=BEFORE_SECONDS), replace(goal, seconds=GOAL_SECONDS)
-            trials.append(Trial(pair, pair, "none", seed + len(trials)))
+            trials.append(Trial(pair, pair, seed + len(trials)))
     pursuits = run_trials(actor, trials, num_threads=num_threads)
     rows = []
     for index, goal in enumerate(goals):

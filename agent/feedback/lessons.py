@@ -67,10 +67,9 @@ def _episodes(shard: schema.Shard, body: Body) -> Iterator[tuple[np.ndarray, np.
     """For each long episode: observations after each step [T, S], commands [T, 5], and whether it ended in a fall."""
     for begin, end in zip(*schema.episode_bounds(shard["next.done"]), strict=True):
         if (end - begin) * body.control_seconds > STRETCH_SECONDS[1]:
-            rows = slice(begin + 1, end)
             yield (
-                shard["observation.state"][rows],
-                shard["goal.command"][rows],
+                shard["observation.state"][begin + 1 : end],
+                shard["goal.command"][begin : end - 1],
                 bool(shard["next.terminated"][end - 1]),
             )
 

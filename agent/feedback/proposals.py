@@ -24,18 +24,10 @@ LEAD_SECONDS, PRACTICE_SECONDS = (2, 3), (4, 5, 6)
 
 @dataclass(frozen=True)
 class Score:
-    """How often a goal was met.
-
-    Raises:
-        ValueError: the share is not from 0 to 1.
-    """
+    """How often a goal was met."""
 
     goal: VelocityGoal
-    met: float
-
-    def __post_init__(self):
-        if not 0 <= self.met <= 1:
-            raise ValueError(f"met={self.met:g} is not a share: give one from 0 to 1")
+    met: float  # share of the tries, 0 to 1
 
     @property
     def tenths(self) -> int:

@@ -28,7 +28,6 @@ from agent.goals import (
     Progress,
     VelocityGoal,
 )
-from agent.simulation.curriculum import WITHIN
 from agent.simulation.rollouts import Actor, Rollout
 from agent.simulation.vector_env import NEVER, make_vector_env, planar
 
@@ -52,7 +51,6 @@ class Trial:
     Args:
         goals: of the program, which are measured.
         executed: goals that the body pursues instead, one for each.
-        disturbance: one of DISTURBANCES.
         seed: of the body's first pose.
         shove_seconds: time of the shove; None for no shove.
         shove: velocity in the world frame that the shove adds, m/s.
@@ -60,15 +58,14 @@ class Trial:
 
     goals: tuple[Goal, ...]
     executed: tuple[Goal, ...]
-    disturbance: str
     seed: int
     shove_seconds: float | None = None
     shove: tuple[float, float] = (0.0, 0.0)
 
 
-def random_program(rng: np.random.Generator, body: Body, count: int | None = None) -> tuple[Goal, ...]:
-    """`count` goals that the body can do, by default one to three, each with an end."""
-    return tuple(random_goal(rng, body) for _ in range(count or rng.integers(1, 4)))
+def random_program(rng: np.random.Generator, body: Body, count: int) -> tuple[Goal, ...]:
+    """`count` goals that the body can do, each with an end."""
+    return tuple(random_goal(rng, body) for _ in range(count))
 
 
 def random_goal(rng: np.random.Generator, body: Body) -> Goal:
@@ -88,7 +85,7 @@ def random_goal(rng: np.random.Generator, body: Body) -> Goal:
 
 def within_reach(goal: VelocityGoal, body: Body) -> bool:
     """Whether the body is trained for this velocity, in a crouch if the goal asks for one."""
-    return bool(body.reach(goal.velocity) <= WITHIN) and (goal.height == "normal" or goal.vx <= body.low_speed)
+    return bool(body.reaches(goal.velocity)) and (goal.height == "normal" or goal.vx <= body.low_speed)
 
 
 def random_place(rng: np.random.Generator, body: Body) -> Goal:
@@ -119,7 +116,7 @@ def disturbed(goals: Sequence[Goal], disturbance: str, seed: int) -> Trial:
     rng = np.random.default_rng(seed)
     executed, number = list(goals), int(rng.integers(len(goals)))
     goal = executed[number]
-    trial = Trial(tuple(goals), tuple(goals), disturbance, seed)
+    trial = Trial(tuple(goals), tuple(goals), seed)
     if disturbance == "shove":
         seconds = sum(map(_least_seconds, goals[:number])) + rng.uniform(0.3, 1.0) * max(_least_seconds(goal), 1.0)
         direction, speed = rng.uniform(0, 2 * math.pi), rng.uniform(*SHOVE_SPEED)

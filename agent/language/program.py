@@ -18,7 +18,6 @@ from agent import goals
 from agent.bodies import Body
 from agent.goals import MAX_GOALS, REASONS, SKILLS, SPEEDS, UNITS, Goal, GoalProgram, VelocityGoal, main_axis, snap
 from agent.language.amounts import AMOUNT, SPEED, amount, amount_pattern, speed, speed_pattern
-from agent.simulation.curriculum import WITHIN
 
 DEFAULT_DEGREES, DEFAULT_SECONDS = 90.0, 3.0  # ends of a goal without an amount, if another goal follows
 # Axis -> what the robot does in its negative and its positive direction.
@@ -143,7 +142,7 @@ def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) 
     low, high = body.speed_limits[axis]
     most = min(high, body.low_speed) if height == "low" and axis == 0 else high
     velocity[axis] = min(max(velocity[axis], low), most)
-    while velocity[axis] and body.reach(velocity) > WITHIN:  # the turn of a curve takes its share of the reach
+    while velocity[axis] and not body.reaches(velocity):  # the turn of a curve takes its share of the reach
         velocity[axis] = round(velocity[axis] - math.copysign(goals.GRID_STEP, velocity[axis]), 1)
     if not said:
         return velocity

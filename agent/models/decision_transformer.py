@@ -36,7 +36,6 @@ from transformers.utils import ModelOutput
 
 from agent.artefacts import checks, hub, runs
 from agent.bodies import BODIES, Body, find_body
-from agent.bodies.body import from_control, to_control
 from agent.goals import AXIS_IDS, COMMAND_AXES, COMMAND_TOKENS, GOAL_VERSION, Goal
 from agent.simulation.heading import check_batch, check_observation
 from agent.simulation.task import ARM_CODES, goal_commands, wave_clock
@@ -69,14 +68,13 @@ class GoalDecisionTransformerConfig(DecisionTransformerConfig):
     action_scales: list[list[float]] | tuple[list[float], ...] = ()
     goal_version: str = GOAL_VERSION
     context_length: int = 20
-    return_horizon: int = 60
+    return_horizon: int = 0
     goal_prompt: str = "prefix"
 
     hidden_size: int = 128
     n_layer: int = 3
     n_head: int = 4
     activation_function: str = "gelu"
-    action_tanh: bool = False  # torques often saturate at ±1, which tanh never reaches
     resid_pdrop: float | int = 0.0
     embd_pdrop: float | int = 0.0
     attn_pdrop: float | int = 0.0
@@ -295,7 +293,7 @@ class GoalPrompted(PreTrainedModel):
 
     def _to_control(self, body: str, actions: Tensor) -> Tensor:
         """Clip actions [..., A] to ±1 and convert them to the env's units."""
-        return to_control(actions, self._action_scale(body))
+        return actions.clip(-1, 1) * self._action_scale(body)
 
     def _body_token(self, body: str, count: int) -> Tensor:
         """The embedding of a body [B, 1, H], repeated for B = `count`."""
@@ -334,7 +332,7 @@ class GoalPrompted(PreTrainedModel):
         if labels is not None:
             assert loss_mask is not None, "labels need a loss_mask"
             loss_steps = loss_mask.sum() if loss_steps is None else loss_steps
-            output.loss = masked_square_error(predictions, from_control(labels, scale), loss_mask, loss_steps)
+            output.loss = masked_square_error(predictions, labels / scale, loss_mask, loss_steps)
         return output
 
 
@@ -482,7 +480,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         statistics = self._statistics(body)
         tokens = [
             self._part("embed_state", body)(statistics.normalize(states)) + self.embed_clock(clock) + added,
-            self._part("embed_action", body)(from_control(actions, self._action_scale(body))),
+            self._part("embed_action", body)(actions / self._action_scale(body)),
         ]
         if self.config.return_horizon:
             returns = (returns_to_go - statistics.return_mean) / statistics.return_std

@@ -119,32 +119,6 @@ class MotorPolicy(PreTrainedModel):
         checks.check_acts(policy, policy.body.observation_size, path)
         return policy
 
-    @classmethod
-    def to_train_on(cls, path: Path, name: str, **expected: str) -> "MotorPolicy":
-        """The policy in the folder `path` of the artifact `name`, to continue its training.
-
-        A policy of goal vocabulary 1, which had neither heights nor arms, is widened and acts as before.
-
-        Raises:
-            ValueError: it is not a complete MotorPolicy, or its settings are not the `expected` ones.
-        """
-        config = checks.check_artefact(path, name, model_type=MotorPolicyConfig.model_type)
-        for key, value in expected.items():
-            found = config.get(key, getattr(MotorPolicyConfig(), key))
-            if found != value:
-                raise ValueError(f"{name} has {key}={found}, this run {value}: give another --init_from")
-        if config.get("goal_version") != "1":
-            return cls.from_pretrained(path)
-        kept = {key: config[key] for key in ("body", "widths", "goal_conditioned", "frame") if key in config}
-        checks.check_sizes(path, name, lambda: cls(MotorPolicyConfig(**kept)))
-        policy = cls(MotorPolicyConfig(**kept))
-        try:
-            policy.load_state_dict(widen(load_file(path / "model.safetensors"), policy))
-        except (OSError, RuntimeError, SafetensorError) as error:
-            raise checks.unloadable(name, error) from error
-        checks.check_finite(policy, name)
-        return policy
-
     @torch.no_grad()
     def start_crouch(self) -> None:
         """Make the policy respond to a low command, which it has not learned yet, as if the `crouch_offset` of its
@@ -198,7 +172,7 @@ class MotorPolicy(PreTrainedModel):
         even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
 
-    def publish(
+    def save_with_card(
         self, folder: str | Path, critic: "Critic", evaluation: dict, *, name: str, steps: int, seconds: float
     ) -> None:
         """Save to a folder with the critic and a card. The card shows the name to load it by, how it was trained, and
@@ -344,7 +318,7 @@ class Critic(nn.Module):
         """Load the weights in a file of the artifact `name`. Raises ValueError if they do not fit."""
         runs.check(path.parent)
         try:
-            self.load_state_dict(widen(load_file(path), self))
+            self.load_state_dict(load_file(path))
         except (RuntimeError, SafetensorError) as error:
             reason = checks.first_line(error)
             raise ValueError(
@@ -353,20 +327,9 @@ class Critic(nn.Module):
         checks.check_finite(self, name)
 
 
-def widen(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Weights `state`, with zero columns appended for inputs that only `model` has: heights and arms."""
-    sizes = {name: value.shape for name, value in model.state_dict().items()}
-    return {
-        name: nn.functional.pad(value, (0, sizes[name][1] - value.shape[1]))
-        if name in sizes and value.ndim == 2 and value.shape[0] == sizes[name][0] and value.shape[1] < sizes[name][1]
-        else value
-        for name, value in state.items()
-    }
-
-
 def _sizes(config: dict) -> dict[str, Any]:
-    """Required entries of a policy's config. Version 1 has no `body`."""
-    body = find_body(config.get("body", "humanoid"))
+    """Required entries of a policy's config."""
+    body = find_body(config.get("body", MotorPolicyConfig.body))
     return {
         "observation_size": body.observation_size,
         "action_size": body.action_size,

@@ -15,7 +15,6 @@ from agent.simulation.task import ARM_CODES, COMMAND_SIZE, moving
 
 FAST_FROM = 0.6  # share of the fastest speed, from which commands are fast
 SLOWEST = 0.2  # m/s, the slowest forward command
-WITHIN = 1 + 1e-6  # largest `Body.reach` of a trained command, rounding included
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Curriculum:
         velocities[aside] = side_commands(rng, int(aside.sum()), body, difficulty)
         if self.skill_share:
             skills = [velocity for speeds in SKILLS.values() for velocity in speeds]
-            speeds = np.array([each for each in skills if body.reach(each) <= WITHIN], dtype=np.float32)
+            speeds = np.array([each for each in skills if body.reaches(each)], dtype=np.float32)
             named = rng.random(count) < self.skill_share
             velocities[named] = speeds[rng.integers(len(speeds), size=int(named.sum()))]
         goals = np.zeros((count, COMMAND_SIZE), dtype=np.float32)
@@ -114,10 +113,6 @@ class Curriculum:
         """Control steps [N] that goals [N, 5] last."""
         steps = rng.integers(*control_steps(self.goal_seconds, body), len(goals))
         return steps * np.where(moving(goals), 1, self.stand_factor)
-
-    def draw_push_times(self, rng: np.random.Generator, count: int, body: Body) -> np.ndarray:
-        """Control steps [count] until the next shove."""
-        return rng.integers(*control_steps(self.push_seconds, body), count)
 
 
 def control_steps(seconds: tuple[float, float], body: Body) -> tuple[int, int]:
@@ -145,7 +140,7 @@ def nearest_on_grid(velocities: np.ndarray, body: Body, low: np.ndarray | bool =
     most[..., 0] = np.where(low, body.low_speed, most[..., 0])
     bounds = (np.trunc(bound / GRID_STEP + np.sign(bound) * 1e-6) for bound in (body.limits[0], most))
     steps = np.clip(np.rint(wanted / GRID_STEP), *bounds)
-    while (beyond := body.reach(steps * GRID_STEP) > WITHIN).any():
+    while (beyond := ~body.reaches(steps * GRID_STEP)).any():
         # Of the axes that are not 0, the one that was rounded up most goes one step toward 0.
         added = np.where(steps == 0, -np.inf, np.abs(steps) - np.abs(wanted) / GRID_STEP)
         shorter = (np.arange(3) == added.argmax(-1)[..., None]) & beyond[..., None]

@@ -4,11 +4,9 @@
 A actions, B rigid bodies of the model.
 """
 
-import queue
 import sys
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import mujoco
@@ -18,7 +16,6 @@ from agent.bodies import Body
 
 # No body moves this fast, m/s or rad/s: beyond it the simulation has diverged, even if it is still finite.
 DIVERGED_SPEED = 1e3
-HANG_SECONDS = 30.0  # timeout; a step of all bodies takes a fraction of a second
 MAX_FAILED = 0.1  # share of the bodies whose step may fail at once; with more, the error is raised
 
 
@@ -59,19 +56,15 @@ class Physics:
         self.frame_skip = round(body.control_seconds / model.opt.timestep)  # physics steps per control step
         # MuJoCo would silently reset a diverged simulation, and `step` could not report it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        right, left = (model.geom(name).id for name in body.feet)
-        self._feet_rows = _pair(right, left)
+        self._feet = [model.geom(name).id for name in body.feet]
         self.data = [mujoco.MjData(model) for _ in range(count)]
         self._views = [self._view(data) for data in self.data]
         self.mass = float(model.body_mass.sum())  # kg
-        self._mass_shares = model.body_mass / self.mass
-        self._threads = [PhysicsThread() for _ in range(num_threads)]
-        self.close = weakref.finalize(self, end, self._threads)
-        self._finished: queue.SimpleQueue[PhysicsThread] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(num_threads, "physics")
         self.qpos = np.zeros((count, model.nq))
         self.qvel = np.zeros((count, model.nv))
         self.feet = np.zeros((count, 2, 3))
-        self.centers = np.zeros((count, model.nbody, 3))
+        self.centers = np.zeros((count, 3))  # of mass, m
         self.forces = np.zeros((count, model.nbody, 6))  # contact forces on each rigid body
         self.assist = np.zeros((count, 6))  # external force and torque on each torso, N and Nm, world frame
 
@@ -86,10 +79,6 @@ class Physics:
         self.qpos, self.qvel, self.feet = self.qpos.copy(), self.qvel.copy(), self.feet.copy()
         return state
 
-    def mass_centers(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Centers of mass [rows, 2] in the plane, m."""
-        return np.einsum("b,nbc->nc", self._mass_shares, self.centers[rows, :, :2])
-
     def set_state(self, rows: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
         """Put the bodies in `rows` into positions [rows, 7 + J] and velocities [rows, 6 + J]."""
         for row, positions, velocities in zip(rows, qpos, qvel, strict=True):
@@ -97,9 +86,7 @@ class Physics:
             mujoco.mj_resetData(self.model, data)
             data.qpos[:], data.qvel[:] = positions, velocities
             mujoco.mj_forward(self.model, data)
-            _, _, self.qpos[row], self.qvel[row], self.feet[row], self.centers[row], self.forces[row] = self._views[
-                row
-            ]
+            self._read(row)
 
     def push(self, rows: np.ndarray, velocity: np.ndarray) -> None:
         """Add `velocity` [rows, 2] (world frame, m/s) to the whole body of each of `rows`."""
@@ -126,110 +113,47 @@ class Physics:
     def step(self, controls: np.ndarray) -> np.ndarray:
         """Advance every body under `controls` [N, A] by one control step; returns which of them diverged, [N] bool.
 
-        A body whose physics raises, or hangs for a minute, counts as diverged, and stderr says why.
+        A body whose physics raises counts as diverged, and stderr says why.
 
         Raises:
-            ValueError: `close` was called.
+            RuntimeError: `close` was called.
             Exception: the error of the physics, if it fails at once for more than one body and more than the share
                 MAX_FAILED of them.
         """
-        if not self.close.alive:
-            raise ValueError("this env was closed: make another one")
         failed: dict[int, Exception] = {}
         rows = iter(range(self.count))  # shared: a thread that is done with one body takes the next
-        arrays = self.qpos, self.qvel, self.feet, self.centers, self.forces
-
-        def work(thread: PhysicsThread) -> None:
-            self._work(thread, rows, controls, arrays, failed)
-            self._finished.put(thread)
-
-        waiting, patience = set(self._threads), 2  # the first timeout may come from a paused process
-        for thread in waiting:
-            thread.jobs.put(work)
-        while waiting:
-            try:
-                waiting.discard(self._finished.get(timeout=HANG_SECONDS))
-            except queue.Empty:
-                patience -= 1
-                if not patience:
-                    failed |= {thread.row: TimeoutError("its physics hangs") for thread in waiting}
-                    waiting = self._replace(waiting, work)
-                    patience = 2
-        if failed:
-            # A hung thread may still write into the old arrays, so copies replace them.
-            self.qpos, self.qvel, self.feet, self.centers, self.forces = (array.copy() for array in arrays)
-            for row, error in failed.items():
-                print(f"body {row} starts anew: {error}", file=sys.stderr)
-                self.data[row] = mujoco.MjData(self.model)
-                self._views[row] = self._view(self.data[row])
-                self.qpos[row] = np.nan
-            if len(failed) > max(1, MAX_FAILED * self.count):
-                raise next(iter(failed.values()))
+        list(self._threads.map(lambda _: self._work(rows, controls, failed), range(self.num_threads)))
+        for row, error in failed.items():
+            print(f"body {row} starts anew: {error}", file=sys.stderr)
+            self.data[row] = mujoco.MjData(self.model)
+            self._views[row] = self._view(self.data[row])
+            self.qpos[row] = np.nan
+        if len(failed) > max(1, MAX_FAILED * self.count):
+            raise next(iter(failed.values()))
         return ~(np.isfinite(self.qpos).all(1) & (np.abs(self.qvel).max(1) < DIVERGED_SPEED))
 
-    def _replace(self, hung: "set[PhysicsThread]", work: "Job") -> "set[PhysicsThread]":
-        """Replace threads that hang by new ones on the same work; returns the new ones."""
-        new = [PhysicsThread() for _ in hung]
-        end(hung)
-        self._threads[:] = [thread for thread in self._threads if thread not in hung] + new
-        for thread in new:
-            thread.jobs.put(work)
-        return set(new)
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
 
-    def _work(
-        self,
-        thread: "PhysicsThread",
-        rows: Iterator[int],
-        controls: np.ndarray,
-        arrays: tuple[np.ndarray, ...],
-        failed: dict[int, Exception],
-    ) -> None:
+    def _work(self, rows: Iterator[int], controls: np.ndarray, failed: dict[int, Exception]) -> None:
         model, step, frame_skip = self.model, mujoco.mj_step, self.frame_skip
-        qpos, qvel, feet, centers, forces = arrays
         for row in rows:
-            thread.row = row
-            data, view = self.data[row], self._views[row]
+            data, (ctrl, pull, *_) = self.data[row], self._views[row]
             try:
-                view[0][:], view[1][:] = controls[row], self.assist[row]
+                ctrl[:], pull[:] = controls[row], self.assist[row]
                 step(model, data, frame_skip)
                 if self._contact_forces:
                     mujoco.mj_rnePostConstraint(model, data)  # mj_step does not compute contact forces
             except Exception as error:  # any error concerns only this body
                 failed[row] = error
-            _, _, qpos[row], qvel[row], feet[row], centers[row], forces[row] = view
+            self._read(row)
 
     def _view(self, data: mujoco.MjData) -> tuple[np.ndarray, ...]:
+        """The arrays of MuJoCo that are written or read in each step: making a view takes time."""
         pull = data.xfrc_applied[self.model.jnt_bodyid[0]]
-        feet = data.geom_xpos[self._feet_rows]
-        return data.ctrl, pull, data.qpos, data.qvel, feet, data.xipos, data.cfrc_ext
+        return data.ctrl, pull, data.qpos, data.qvel, data.geom_xpos, data.subtree_com[0], data.cfrc_ext
 
-
-def _pair(first: int, second: int) -> slice:
-    """The slice of just these two indices, in this order: indexing with it gives a view, with a list a copy."""
-    step = second - first
-    stop = second + (1 if step > 0 else -1)
-    return slice(first, stop if stop >= 0 else None, step)
-
-
-class PhysicsThread(threading.Thread):
-    """Does one job after another until it gets None. As a daemon, it does not keep the process alive if it hangs."""
-
-    def __init__(self):
-        super().__init__(name="physics", daemon=True)
-        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self.row = -1  # of the body that it works on
-        self.start()
-
-    def run(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            job(self)
-            del job  # it refers to the env and would keep it from being garbage-collected
-
-
-Job = Callable[[PhysicsThread], None]
-
-
-def end(threads: Iterable[PhysicsThread]) -> None:
-    """Let each thread end after its current job."""
-    for thread in threads:
-        thread.jobs.put(None)
+    def _read(self, row: int) -> None:
+        _, _, self.qpos[row], self.qvel[row], geoms, self.centers[row], self.forces[row] = self._views[row]
+        self.feet[row] = geoms[self._feet]

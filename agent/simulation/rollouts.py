@@ -82,12 +82,8 @@ class Rollout:
 
 def check_body(actor: Actor, body: str, name: object) -> None:
     """Raise ValueError if the actor, which was loaded from `name`, does not move the body named `body`."""
-    try:
-        found = actor.body
-    except ValueError as error:
-        raise ValueError(f"{name} moves no robot of this package: {error}") from error
-    if found != find_body(body):
+    if actor.body != find_body(body):
         raise ValueError(
-            f"{name} moves the body {found.name}, not {body}: give --body {found.name}, "
+            f"{name} moves the body {actor.body.name}, not {body}: give --body {actor.body.name}, "
             f"or an agent that was trained for {body}"
         )

@@ -7,6 +7,7 @@ Gymnasium's: body `i` after `reset(seed=s)` does exactly what `gymnasium.make("H
 Shapes: N bodies, S = 11 + 2 J body state, C = 5 command, A actions.
 """
 
+import json
 import os
 from collections.abc import Sequence
 
@@ -112,10 +113,9 @@ class GoalVectorEnv(VectorEnv):
         self._start_qpos = self.body.start_qpos(self.physics.model)
         self.final_state = self.state
         self.episode_steps = np.zeros(num_envs, dtype=np.int64)
-        self.goal_left = np.full(num_envs, NEVER)  # control steps
-        self.push_left = np.full(num_envs, NEVER)
+        self.steps_to_goal = np.full(num_envs, NEVER)  # control steps
+        self.steps_to_push = np.full(num_envs, NEVER)
         self._goal_start = np.zeros((num_envs, self.physics.model.nq + self.physics.model.nv))  # where a goal began
-        self._mass_centers = np.zeros((num_envs, 2))
         self._gyro = np.zeros((num_envs, 3))  # angular velocity as it is observed, rad/s
         self._rng = np.random.default_rng()
         self._generators = [np.random.default_rng() for _ in range(num_envs)]
@@ -140,7 +140,7 @@ class GoalVectorEnv(VectorEnv):
         if commands.ndim > 1 and len(commands) != self.num_envs:
             raise ValueError(f"{len(commands)} goals for {self.num_envs} bodies: give one for each, or one Goal")
         self.task.goals = np.broadcast_to(commands, (self.num_envs, COMMAND_SIZE)).copy()
-        self.goal_left[:] = NEVER
+        self.steps_to_goal[:] = NEVER
         self._goal_start = np.hstack([self.state.qpos, self.state.qvel])
 
     @property
@@ -176,7 +176,7 @@ class GoalVectorEnv(VectorEnv):
             self._rng = self._generators[0].spawn(1)[0]
         if self.curriculum:
             latest = control_steps(self.curriculum.push_seconds, self.body)[1]
-            self.push_left = self._rng.integers(1, latest, self.num_envs)
+            self.steps_to_push = self._rng.integers(1, latest, self.num_envs)
         everyone = np.arange(self.num_envs)
         self._restart(everyone)
         self._start_episodes(everyone, everyone[:0])
@@ -193,10 +193,13 @@ class GoalVectorEnv(VectorEnv):
         [N, S + C] (before any restart), `diverged` [N] and the parts of the reward, `reward_...` [N].
 
         Raises:
-            ValueError: an action is not finite; MuJoCo would silently replace all of them by zeros.
+            ValueError: `close` was called, or the actions have another shape, or one is not finite; MuJoCo would
+                silently replace all of them by zeros.
             Exception: the error of the physics, if it fails at once for more than one body and more than a tenth of
                 them.
         """
+        if self.closed:
+            raise ValueError("this env was closed: make another one")
         actions = np.asarray(actions, dtype=np.float64)
         if actions.shape != self.action_space.shape:
             raise ValueError(f"actions have shape {actions.shape}: give {self.action_space.shape}")
@@ -209,7 +212,7 @@ class GoalVectorEnv(VectorEnv):
         if self.assist:
             pull = assisting_forces(self.state, self.task.commands, self.body, self.physics.mass)
             self.physics.assist += self.assist * pull
-        orientation = self.state.qpos[:, 3:7].copy()
+        orientation, centers = self.state.qpos[:, 3:7].copy(), self.physics.centers.copy()
         diverged = self.physics.step(self.body.control_center + actions)
         self.episode_steps += 1
 
@@ -221,7 +224,7 @@ class GoalVectorEnv(VectorEnv):
         healthy = (state.qpos[:, 2] > low) & (state.qpos[:, 2] < high) & ~diverged
         truncated = (self.episode_steps >= self.max_episode_steps) & healthy
         if self.reward == "native":
-            parts = self._native_reward(actions, healthy)
+            parts = self._native_reward(actions, self.physics.centers - centers, healthy)
         else:
             parts = self.task.step(state, self.body.from_control(actions))
         parts = {f"reward_{name}": np.where(diverged, 0.0, values) for name, values in parts.items()}
@@ -252,7 +255,6 @@ class GoalVectorEnv(VectorEnv):
         """
         self._check_rows(rows, qpos=(qpos, self.physics.model.nq), qvel=(qvel, self.physics.model.nv))
         self.physics.set_state(rows, qpos, qvel)
-        self._mass_centers[rows] = self.physics.mass_centers(rows)
         self._gyro[rows] = qvel[:, 3:6]
         self.task.begin(rows, self.state)
 
@@ -276,31 +278,31 @@ class GoalVectorEnv(VectorEnv):
         """Everything that later steps depend on, as arrays: once loaded, the same actions give the same states."""
         own = {
             "episode_steps": self.episode_steps,
-            "goal_left": self.goal_left,
-            "push_left": self.push_left,
+            "steps_to_goal": self.steps_to_goal,
+            "steps_to_push": self.steps_to_push,
             "goal_start": self._goal_start,
-            "mass_centers": self._mass_centers,
             "gyro": self._gyro,
             "adapted": np.array([self.difficulty, self.assist]),
         }
         task = {f"task.{name}": value for name, value in self.task.memory.items()}
-        generators = np.stack([generator_words(generator) for generator in (self._rng, *self._generators)])
-        state = {name: value.copy() for name, value in (own | task).items()}
-        return state | {"generators": generators} | self.physics.state_dict()
+        generators = json.dumps([each.bit_generator.state for each in (self._rng, *self._generators)])
+        own["generators"] = np.frombuffer(generators.encode(), dtype=np.uint8)
+        return {name: value.copy() for name, value in (own | task).items()} | self.physics.state_dict()
 
-    def load_state_dict(self, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Continue from `state_dict()`; returns the observations [N, S + C]."""
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Continue from `state_dict()`."""
         self.physics.load_state_dict(state)
-        names = "episode_steps", "goal_left", "push_left", "goal_start", "mass_centers", "gyro"
-        self.episode_steps, self.goal_left, self.push_left, self._goal_start, self._mass_centers, self._gyro = (
+        names = "episode_steps", "steps_to_goal", "steps_to_push", "goal_start", "gyro"
+        self.episode_steps, self.steps_to_goal, self.steps_to_push, self._goal_start, self._gyro = (
             state[name].copy() for name in names
         )
         self.difficulty, self.assist = state["adapted"].tolist()
         for name in self.task.memory:
             setattr(self.task, name, state[f"task.{name}"].copy())
-        self._rng, *self._generators = (generator_from_words(words) for words in state["generators"])
+        generators = json.loads(state["generators"].tobytes())
+        for generator, each in zip((self._rng, *self._generators), generators, strict=True):
+            generator.bit_generator.state = each
         self.final_state = self.state
-        return self.observe()
 
     def close_extras(self, **kwargs) -> None:
         self.physics.close()
@@ -336,7 +338,7 @@ class GoalVectorEnv(VectorEnv):
         if not self.curriculum:
             return
         rng, curriculum = self._rng, self.curriculum
-        self.goal_left[rows] = 0
+        self.steps_to_goal[rows] = 0
         kind = rng.random(len(rows))
         striding = rows[kind < curriculum.stride_share] if self.body.hips else rows[:0]
         if len(striding):
@@ -357,36 +359,36 @@ class GoalVectorEnv(VectorEnv):
         retrying = fallen[rng.random(len(fallen)) < curriculum.retry_share]
         if len(retrying):
             self.set_state(retrying, *np.split(self._goal_start[retrying], [self.physics.model.nq], axis=1))
-            self.goal_left[retrying] = curriculum.draw_times(rng, self.goals[retrying], self.body)
+            self.steps_to_goal[retrying] = curriculum.draw_times(rng, self.goals[retrying], self.body)
 
     def _prepare_step(self) -> None:
         """Apply the goals and shoves that are due, and move the commands toward the goals."""
         if self.curriculum:
-            rows = np.flatnonzero(self.goal_left <= 0)
+            rows = np.flatnonzero(self.steps_to_goal <= 0)
             if len(rows):
-                self.task.goals[rows], self.goal_left[rows] = self.curriculum.draw(
+                self.task.goals[rows], self.steps_to_goal[rows] = self.curriculum.draw(
                     self._rng, rows, self.episode_steps[rows] == 0, self.body, self.difficulty
                 )
                 self._goal_start[rows] = np.hstack([self.state.qpos[rows], self.state.qvel[rows]])
-            rows = np.flatnonzero(self.push_left <= 0)
+            rows = np.flatnonzero(self.steps_to_push <= 0)
             if len(rows):
                 speed = self._rng.uniform(0, self.curriculum.push_speed * self.difficulty, len(rows))
                 self.push(rows, planar(speed, self._rng.uniform(0, 2 * np.pi, len(rows))))
-                self.push_left[rows] = self.curriculum.draw_push_times(self._rng, len(rows), self.body)
-            self.goal_left -= 1
-            self.push_left -= 1
+                self.steps_to_push[rows] = self._rng.integers(
+                    *control_steps(self.curriculum.push_seconds, self.body), len(rows)
+                )
+            self.steps_to_goal -= 1
+            self.steps_to_push -= 1
         self.task.lead()
 
-    def _native_reward(self, actions: np.ndarray, healthy: np.ndarray) -> dict[str, np.ndarray]:
-        """Parts [N] of the reward of Gymnasium's own env."""
+    def _native_reward(self, actions: np.ndarray, moved: np.ndarray, healthy: np.ndarray) -> dict[str, np.ndarray]:
+        """Parts [N] of the reward of Gymnasium's own env, for centers of mass that `moved` [N, 3] m."""
         native = self.body.native
         assert native is not None
-        before, self._mass_centers = self._mass_centers, self.physics.mass_centers()
-        ahead = (self._mass_centers - before)[:, 0]
         contact = native.contact * np.square(self.physics.forces).sum((1, 2))
         return {
             "survive": np.where(healthy, native.survive, 0.0),
-            "forward": native.forward * ahead / self.body.control_seconds,
+            "forward": native.forward * moved[:, 0] / self.body.control_seconds,
             "ctrl": -native.control * np.square(actions).sum(1),
             "contact": -np.minimum(contact, native.contact_limit),
         }
@@ -399,25 +401,3 @@ def _is_seed(seed: object) -> bool:
 def planar(speed: np.ndarray | float, direction: np.ndarray | float) -> np.ndarray:
     """Velocity [..., 2] of a speed in a direction, radians counter-clockwise from the x axis."""
     return np.stack([speed * np.cos(direction), speed * np.sin(direction)], axis=-1)
-
-
-def generator_words(generator: np.random.Generator) -> np.ndarray:
-    """State of a PCG64 generator as six 64-bit words, for checkpoints without pickle."""
-    state = generator.bit_generator.state
-    low, high = state["state"]["state"], state["state"]["inc"]
-    mask = (1 << 64) - 1
-    words = [low & mask, low >> 64, high & mask, high >> 64, state["has_uint32"], state["uinteger"]]
-    return np.array(words, dtype=np.uint64)
-
-
-def generator_from_words(words: np.ndarray) -> np.random.Generator:
-    """The generator whose `generator_words` these are."""
-    state, state_high, inc, inc_high, has_uint32, uinteger = (int(word) for word in words)
-    generator = np.random.Generator(np.random.PCG64())
-    generator.bit_generator.state = {
-        "bit_generator": "PCG64",
-        "state": {"state": state | state_high << 64, "inc": inc | inc_high << 64},
-        "has_uint32": has_uint32,
-        "uinteger": uinteger,
-    }
-    return generator

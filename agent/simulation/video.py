@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,6 @@ from PIL import Image, ImageDraw
 from agent.artefacts import cards, runs
 from agent.bodies import Body
 from agent.goals import SKILLS, VelocityGoal
-from agent.simulation.curriculum import WITHIN
 from agent.simulation.env import FRAME_SIZE, goal_env, make_env
 from agent.simulation.heading import yaw
 from agent.simulation.rollouts import Actor, Rollout
@@ -112,7 +112,7 @@ def scenes(body: Body) -> list[tuple[VelocityGoal, float]]:
     return [
         (goal, seconds)
         for goal, seconds in SCENES
-        if body.reach(goal.velocity) <= WITHIN and goal.height in body.heights and goal.arms in body.arms
+        if body.reaches(goal.velocity) and goal.height in body.heights and goal.arms in body.arms
     ]
 
 
@@ -151,6 +151,14 @@ def write_strip(path: str | Path, frames: Sequence[np.ndarray], captions: Sequen
         draw.text((number * STRIP_SIZE + 4, STRIP_SIZE + 2), captions[index], fill="black")
     with runs.replacing(path) as new:
         strip.save(new, format="PNG", optimize=True)
+
+
+def mp4(frames: Iterable[np.ndarray], body: Body) -> bytes:
+    """RGB frames [H, W, 3] of a body as an MP4 file in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        write_video(path, frames, body)
+        return path.read_bytes()
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], body: Body) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import dataset, parquet
+from samples import open_steps
 
 from agent.data.episodes import read_episodes
-from agent.data.windows import OTHER_BODY, open_steps, sample_windows, take_windows
+from agent.data.windows import OTHER_BODY, sample_windows, take_windows
 
 LENGTHS = (5, 3)
 

@@ -15,10 +15,10 @@ from agent.data.schema import (
     TASKS_PATH,
     columns,
     features,
+    file_indices,
     goal_numbers,
     numbered_commands,
     occurring,
-    place,
     read_info,
     read_shards,
     read_tasks,
@@ -65,7 +65,7 @@ def make_shard(first_row: int = 0, first_episode: int = 0) -> dict[str, np.ndarr
 def dataset(tmp_path):
     """A folder of two shards, with as much of meta/ as makes it whole."""
     for number in (0, 1):
-        path = tmp_path / DATA_PATH.format(**place(number))
+        path = tmp_path / DATA_PATH.format(**file_indices(number))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_shard(path, make_shard(12 * number, 3 * number), HUMANOID)
         write_episodes(tmp_path, number)
@@ -86,7 +86,7 @@ def write_episodes(folder, number: int, **changes) -> None:
         "dataset_from_index": ends - LENGTHS,
         "dataset_to_index": ends,
     }
-    path = folder / EPISODES_PATH.format(**place(number))
+    path = folder / EPISODES_PATH.format(**file_indices(number))
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pa.table(episodes | changes), path)
 
@@ -95,7 +95,7 @@ def break_shard(folder, name: str, row, value) -> None:
     """Put `value` into a column of the second shard."""
     shard = make_shard(12, 3)
     shard[name][row] = value
-    write_shard(folder / DATA_PATH.format(**place(1)), shard, HUMANOID)
+    write_shard(folder / DATA_PATH.format(**file_indices(1)), shard, HUMANOID)
 
 
 def test_a_shard_is_read_back_exactly(dataset):
@@ -106,8 +106,8 @@ def test_a_shard_is_read_back_exactly(dataset):
 
 
 def test_files_are_numbered_in_chunks_of_a_thousand():
-    assert DATA_PATH.format(**place(7)) == "data/chunk-000/file-007.parquet"
-    assert DATA_PATH.format(**place(1002)) == "data/chunk-001/file-002.parquet"
+    assert DATA_PATH.format(**file_indices(7)) == "data/chunk-000/file-007.parquet"
+    assert DATA_PATH.format(**file_indices(1002)) == "data/chunk-001/file-002.parquet"
 
 
 def test_every_command_on_the_grid_has_a_number_and_a_text_of_its_own():
@@ -176,13 +176,13 @@ def test_a_broken_value_is_refused_with_its_file_and_row(dataset, name, row, val
 
 def test_a_file_that_ends_inside_an_episode_is_refused(dataset):
     shard = {name: values[:-1] for name, values in make_shard(12, 3).items()}
-    write_shard(dataset / DATA_PATH.format(**place(1)), shard, HUMANOID)
+    write_shard(dataset / DATA_PATH.format(**file_indices(1)), shard, HUMANOID)
     with pytest.raises(ValueError, match=r"file-001\.parquet row 10: the file ends inside an episode"):
         validate(dataset)
 
 
 def test_a_shard_twice_or_missing_is_refused(dataset):
-    first, second = (dataset / DATA_PATH.format(**place(number)) for number in (0, 1))
+    first, second = (dataset / DATA_PATH.format(**file_indices(number)) for number in (0, 1))
     whole = second.read_bytes()
     second.write_bytes(first.read_bytes())
     with pytest.raises(ValueError, match=r"file-001\.parquet row 0: index"):
@@ -191,20 +191,20 @@ def test_a_shard_twice_or_missing_is_refused(dataset):
     with pytest.raises(ValueError, match=r"counts 24 steps and 6 episodes, file-000\.parquet ends with 12 and 3"):
         validate(dataset)
     second.write_bytes(whole)
-    (dataset / DATA_PATH.format(**place(2))).write_bytes(second.read_bytes())
+    (dataset / DATA_PATH.format(**file_indices(2))).write_bytes(second.read_bytes())
     with pytest.raises(ValueError, match=r"file-002\.parquet row 0: index"):
         validate(dataset)
 
 
 def test_a_damaged_file_is_refused(dataset):
-    path = dataset / DATA_PATH.format(**place(1))
+    path = dataset / DATA_PATH.format(**file_indices(1))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"file-001\.parquet is no whole Parquet file"):
         validate(dataset)
 
 
 def test_other_dimensions_columns_and_missing_values_are_refused(dataset):
-    path = dataset / DATA_PATH.format(**place(1))
+    path = dataset / DATA_PATH.format(**file_indices(1))
     table = parquet.read_table(path)
     parquet.write_table(table.drop_columns(["teacher.action"]), path)
     with pytest.raises(ValueError, match=r"file-001\.parquet has no column 'teacher\.action'"):
@@ -222,7 +222,7 @@ def test_other_dimensions_columns_and_missing_values_are_refused(dataset):
 
 
 def test_a_missing_number_inside_a_vector_is_refused_with_its_row(dataset):
-    path = dataset / DATA_PATH.format(**place(1))
+    path = dataset / DATA_PATH.format(**file_indices(1))
     table = parquet.read_table(path)
     actions = table["action"].to_pylist()
     actions[7][3] = None
@@ -250,7 +250,7 @@ def test_episodes_that_are_not_those_of_the_steps_are_refused(dataset, changes, 
 
 
 def test_a_file_without_rows_or_with_other_episodes_is_refused(dataset):
-    path = dataset / EPISODES_PATH.format(**place(1))
+    path = dataset / EPISODES_PATH.format(**file_indices(1))
     table = parquet.read_table(path)
     for changed, message in (
         (table[:0], "has no rows"),

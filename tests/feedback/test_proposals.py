@@ -93,8 +93,3 @@ def test_a_file_without_programs_is_refused_by_its_line(tmp_path, content, messa
     (tmp_path / "proposals.jsonl").write_text(content)
     with pytest.raises(ValueError, match=message):
         read_programs(tmp_path / "proposals.jsonl")
-
-
-def test_a_share_is_no_number_of_times():
-    with pytest.raises(ValueError, match="met=20 is not a share"):
-        Score(Goal(), 20)

@@ -21,7 +21,7 @@ def actor():
 
 
 def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(actor):
-    trials = [Trial((WALK,), (WALK,), "none", 1), Trial((WALK,), (Goal(1.0, meters=0.4),), "early", 2)]
+    trials = [Trial((WALK,), (WALK,), 1), Trial((WALK,), (Goal(1.0, meters=0.4),), 2)]
     without = run_trials(actor, trials, num_threads=1)
     assert [pursuit.success for pursuit in without] == [True, False]
     helped = run_trials(actor, trials, judge, max_corrections=2, num_threads=1)
@@ -35,7 +35,7 @@ def test_a_walk_that_is_cut_short_is_repaired_and_an_undisturbed_one_left_alone(
 
 def test_a_shove_moves_its_own_body_at_its_time(actor):
     stand = Goal(seconds=0.6)
-    trials = [Trial((stand,), (stand,), "none", 1), Trial((stand,), (stand,), "shove", 1, 0.3, (0.0, 0.8))]
+    trials = [Trial((stand,), (stand,), 1), Trial((stand,), (stand,), 1, 0.3, (0.0, 0.8))]
     calm, shoved = run_trials(actor, trials, num_threads=1)
     assert shoved.outcomes[0].velocity[1] > calm.outcomes[0].velocity[1] + 0.2
 
@@ -44,7 +44,7 @@ def test_a_shove_moves_its_own_body_at_its_time(actor):
 def test_one_goal_of_a_trial_is_disturbed_and_the_same_seed_disturbs_alike(disturbance):
     rng = np.random.default_rng(0)
     for seed in range(30):
-        goals = random_program(rng, HUMANOID)
+        goals = random_program(rng, HUMANOID, 2)
         trial = disturbed(goals, disturbance, seed)
         assert trial == disturbed(goals, disturbance, seed)
         changed = sum(a != b for a, b in zip(trial.goals, trial.executed, strict=True))
@@ -54,7 +54,7 @@ def test_one_goal_of_a_trial_is_disturbed_and_the_same_seed_disturbs_alike(distu
 
 def test_random_programs_have_goals_of_every_kind_that_the_body_can_do():
     rng = np.random.default_rng(0)
-    goals = [goal for _ in range(200) for goal in random_program(rng, HUMANOID)]
+    goals = [goal for _ in range(200) for goal in random_program(rng, HUMANOID, 2)]
     assert {*PLACE_SKILLS, "stand", "run_forward", "curve_left"} < {goal.skill for goal in goals}
     assert {goal.height for goal in goals} == set(HUMANOID.heights) and {goal.arms for goal in goals} == set(
         HUMANOID.arms

@@ -30,7 +30,7 @@ B, K = 3, 6
 
 def tiny_transformer(**changes) -> GoalDecisionTransformer:
     torch.manual_seed(0)
-    sizes = {"context_length": K, "hidden_size": 16, "n_layer": 2, "n_head": 2}
+    sizes = {"context_length": K, "return_horizon": 60, "hidden_size": 16, "n_layer": 2, "n_head": 2}
     return vivid(GoalDecisionTransformer(GoalDecisionTransformerConfig(**sizes | changes)))
 
 

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from poses import mirrored_commands
-from safetensors.torch import load_file, save_file
 
 from agent.artefacts import runs
 from agent.bodies.humanoid import HUMANOID
-from agent.goals import ARMS, GOAL_VERSION, Goal
-from agent.models.motor_policy import Critic, MotorPolicy, MotorPolicyConfig, goal_features, widen
+from agent.goals import ARMS, Goal
+from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig, goal_features
 from agent.simulation.env import make_env
 from agent.simulation.task import cadence
 
@@ -138,18 +137,6 @@ def test_saved_and_loaded_it_acts_identically(policy, tmp_path):
     assert not list(tmp_path.glob("*.bin")) and (tmp_path / "model.safetensors").exists()
 
 
-def test_a_policy_of_the_first_version_is_one_of_the_humanoid(policy, tmp_path):
-    policy.save_pretrained(tmp_path)
-    (tmp_path / runs.MANIFEST).unlink()
-    config = json.loads((tmp_path / "config.json").read_text())
-    for name in ("body", "action_scale"):
-        del config[name]
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    loaded = MotorPolicy.from_pretrained(tmp_path)
-    assert loaded.body is HUMANOID
-    np.testing.assert_array_equal(loaded.act(np.ones(45)), policy.act(np.ones(45)))
-
-
 @pytest.mark.parametrize(
     ("name", "value"), [("body", "robot"), ("observation_size", 44), ("action_scale", [0.3] * 17)]
 )
@@ -163,31 +150,6 @@ def test_a_policy_of_another_body_is_refused_with_the_value(name, value, policy,
         MotorPolicy.from_pretrained(tmp_path)
 
 
-def test_a_policy_of_the_first_vocabulary_is_widened_to_train_on_and_acts_the_same(policy, tmp_path):
-    policy.goal_embedding.odd.weight.data[:, -1] = 0  # version 1 has no product of speed and turn
-    policy.save_pretrained(tmp_path)
-    (tmp_path / runs.MANIFEST).unlink()
-    weights = load_file(tmp_path / "model.safetensors")
-    for part, count in (("even", 3), ("odd", 2)):
-        name = f"goal_embedding.{part}.weight"
-        weights[name] = weights[name][:, :count].clone()
-    save_file(weights, tmp_path / "model.safetensors")
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | {"goal_version": "1"}))
-    with pytest.raises(ValueError, match="uses goal vocabulary 1, but this code uses 2"):
-        MotorPolicy.from_pretrained(tmp_path)
-    widened = MotorPolicy.to_train_on(tmp_path, "old")
-    assert widened.config.goal_version == GOAL_VERSION and widened.config.widths == [16, 8]
-    commands, phase = any_commands(20), torch.rand(20, 2)
-    plain = commands * torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])
-    expected = policy(torch.ones(20, 45), plain, phase)[0]
-    assert torch.equal(widened(torch.ones(20, 45), plain, phase)[0], expected)
-    assert torch.equal(widened(torch.ones(20, 45), commands, phase)[0], expected), "it has not learned postures yet"
-    save_file({name: value for name, value in weights.items() if name != "log_std"}, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="old cannot be loaded"):
-        MotorPolicy.to_train_on(tmp_path, "old")
-
-
 def test_a_crouch_starts_as_what_it_does_when_what_it_sees_is_off_by_the_offset_of_its_body(policy):
     observations, commands, phase = torch.randn(6, 45), any_commands(6), torch.rand(6, 2)
     commands[:, 3] = 0
@@ -199,18 +161,6 @@ def test_a_crouch_starts_as_what_it_does_when_what_it_sees_is_off_by_the_offset_
         expected = policy(observations + low * torch.as_tensor(HUMANOID.crouch_shift), commands, phase)[0]
         torch.testing.assert_close(policy(observations, asked, phase)[0], expected, atol=1e-4, rtol=0)
         assert (expected - before).abs().max() > 0.05
-
-
-def test_a_critic_is_widened_and_keeps_its_values():
-    critic, wide = Critic(MotorPolicyConfig(widths=(16, 8))), Critic(MotorPolicyConfig(widths=(16, 8)))
-    state = critic.state_dict()
-    for part, count in (("even", 22 + 5), ("odd", 23 + 8)):
-        weight = state[f"network.hidden.0.{part}.weight"]
-        weight[:, count:] = 0
-        state[f"network.hidden.0.{part}.weight"] = weight[:, :count].clone()
-    wide.load_state_dict(widen(state, wide))
-    features, even, odd = (torch.randn(5, 22), torch.randn(5, 23)), torch.randn(5, 14), torch.randn(5, 14)
-    assert torch.equal(wide(features, even, odd), critic(features, even, odd))
 
 
 def test_a_goal_without_a_command_is_refused(policy):

@@ -11,7 +11,6 @@ import pytest
 
 from agent.bodies import Body
 from agent.bodies.humanoid import HUMANOID
-from agent.simulation import physics
 from agent.simulation.physics import Physics
 
 
@@ -35,8 +34,7 @@ def test_the_state_is_that_of_the_simulations_the_right_foot_first():
         np.testing.assert_array_equal(simulations.state.qvel[row], data.qvel)
         feet = [data.geom(name).xpos for name in ("right_foot", "left_foot")]
         np.testing.assert_array_equal(simulations.state.feet[row], feet)
-        mujoco.mj_comPos(simulations.model, data)
-        np.testing.assert_allclose(simulations.mass_centers()[row], data.subtree_com[0, :2], atol=1e-3)
+        np.testing.assert_array_equal(simulations.centers[row], data.subtree_com[0])
 
 
 def test_feet_come_in_the_order_of_the_body(monkeypatch):
@@ -93,15 +91,12 @@ def move_away(simulations: Physics, rows: list[int]) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("kind", ["raises", "hangs"])
-def test_a_body_whose_physics_fails_diverges_and_the_others_go_on(threads, kind, fault, monkeypatch, capsys):
-    monkeypatch.setattr(physics, "HANG_SECONDS", 0.2)
-    woken = threading.Event()
+def test_a_body_whose_physics_fails_diverges_and_the_others_go_on(threads, fault, capsys):
     harmed, sound = started(4, threads), started(4, threads)
     move_away(harmed, [1])
     others = [0, 2, 3]
     for step in range(6):
-        fault(raise_error if kind == "raises" else woken.wait)
+        fault(raise_error)
         diverged = harmed.step(controls(4))
         mujoco.set_mjcb_control(None)
         sound.step(controls(4))
@@ -110,10 +105,8 @@ def test_a_body_whose_physics_fails_diverges_and_the_others_go_on(threads, kind,
         np.testing.assert_array_equal(harmed.feet[others], sound.feet[others])
         if step == 0:
             harmed.set_state(np.array([1]), sound.qpos[[1]], sound.qvel[[1]])
-        if step == 3:
-            woken.set()  # the step that hung goes on, and changes nothing
     assert "body 1 starts anew: " in capsys.readouterr().err
-    assert len(harmed._threads) == threads and np.isfinite(harmed.qpos).all()
+    assert np.isfinite(harmed.qpos).all()
 
 
 def test_a_fault_of_many_bodies_at_once_stops_the_program(fault):

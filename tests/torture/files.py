@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from conftest import SCRIPTS
 from pyarrow import parquet
+from samples import open_steps
 
 from agent.artefacts import arguments, runs
 from agent.bodies.humanoid import HUMANOID
 from agent.data import schema
-from agent.data.windows import open_steps, sample_windows, take_windows
+from agent.data.windows import sample_windows, take_windows
 from agent.language.planner import Planner
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy

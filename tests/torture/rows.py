@@ -14,7 +14,7 @@ ROWS = {
     "others": Row("resumed with other arguments, sizes, versions; two runs in a folder", "runs", files.others),
     "datasets": Row("odd episodes, empty datasets, shards that are gone", "datasets", files.datasets),
     "not_numbers": Row("NaN and infinity in observations, actions, rewards, gradients", "values", bodies.not_numbers),
-    "physics": Row("physics that raises, hangs or diverges", "faults", bodies.physics),
+    "physics": Row("physics that raises or diverges", "faults", bodies.physics),
     "life": Row("100,000 goals of all kinds in 10 hours of simulated time", "prompts", bodies.life),
     "instructions": Row("hostile and absurd instructions", "texts and actions", words.instructions),
     "arguments": Row("any argument of any script, by flag or YAML", "inputs", words.arguments),
