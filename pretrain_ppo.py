@@ -155,6 +155,11 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
 
     def validate_choices(self):
         body = find_body(self.body)
+        if self.smoothing_seconds < body.control_seconds:
+            raise ValueError(
+                f"smoothing_seconds={self.smoothing_seconds} must be at least a control step of body {body.name}, "
+                f"{body.control_seconds:g} s"
+            )
         if self.reward not in ("goal", "native"):
             raise ValueError(f"reward={self.reward!r} is unknown: choose goal or native")
         if self.reward == "native" and self.goal_conditioned:

@@ -367,6 +367,11 @@ def test_what_is_about_a_trained_policy_needs_one(name, value, tmp_path):
         pretrain_ppo.main(tiny(output_dir=tmp_path, **{name: value}))
 
 
+def test_errors_are_averaged_over_a_control_step_at_least():
+    with pytest.raises(ValueError, match="smoothing_seconds=.* must be at least a control step of body humanoid"):
+        tiny(smoothing_seconds=0.01)
+
+
 def test_the_native_reward_is_that_of_the_env_and_seen_in_the_world_s_frame(monkeypatch):
     torch.manual_seed(0)
     args = tiny(**NATIVE)

@@ -33,7 +33,7 @@ from agent.language.planner import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, READ, P
 from agent.models.decision_transformer import PREFIX_TOKENS, WAVES, GoalDecisionTransformer
 from agent.motor_agent import choose_body
 from agent.simulation import video
-from agent.simulation.task import SMOOTHING_SECONDS
+from agent.simulation.task import RewardWeights
 
 
 @strict
@@ -102,7 +102,7 @@ def code_tables() -> dict:
             name: getattr(pursuit, name)
             for name in ("STEER_SECONDS", "HOLD_STEPS", "NEAR_PLAN", "PATIENCE_SHARE", "PATIENCE_SECONDS")
         }
-        | {"WITHIN": WITHIN, "SMOOTHING_SECONDS": SMOOTHING_SECONDS},
+        | {"WITHIN": WITHIN, "SMOOTHING_SECONDS": RewardWeights.smoothing_seconds},
         "amounts": {
             **{name: getattr(amounts, name) for name in ("WORD_VALUES", "PARTS", "MULTIPLES", "JOINS", "WHOLE")},
             **{name: getattr(amounts, name) for name in ("UNITS", "SPEED_UNITS", "PER")},
