@@ -368,7 +368,7 @@ def test_what_is_about_a_trained_policy_needs_one(name, value, tmp_path):
 
 
 def test_errors_are_averaged_over_a_control_step_at_least():
-    with pytest.raises(ValueError, match="smoothing_seconds=.* must be at least a control step of body humanoid"):
+    with pytest.raises(ValueError, match="must be at least a control step of body humanoid"):
         tiny(smoothing_seconds=0.01)
 
 
