@@ -372,13 +372,13 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
         steps = envs.episode_steps + 1
 
         observations, rewards, terminated, truncated, info = envs.step(envs.body.to_control(actions))
-        done, diverged, (final_even, final_odd) = terminated | truncated, info["diverged"], info["final_privileged"]
+        done, diverged, (next_even, next_odd) = terminated | truncated, info["diverged"], info["final_privileged"]
         lengths += steps[done].tolist()
         row = {"observations": state, "commands": commands, "phase": phase, "critic_even": even, "critic_odd": odd}
         row |= {"actions": actions, "rewards": rewards.astype(np.float32)}
         row |= {"terminated": terminated, "done": done, "valid": ~diverged}
-        row |= {"final_observations": info["final_obs"][:, :state_size]}
-        rows.append(row | {"final_critic_even": final_even, "final_critic_odd": final_odd})
+        row |= {"next_observations": info["final_obs"][:, :state_size]}
+        rows.append(row | {"next_critic_even": next_even, "next_critic_odd": next_odd})
         parts = {name.replace("_", "/", 1): values for name, values in info.items() if name.startswith("reward_")}
         happened.append(parts | {"rollout/reward": rewards, "rollout/falls": terminated, "rollout/diverged": diverged})
     means = {name: float(np.mean([each[name] for each in happened])) for name in happened[0]}
@@ -391,9 +391,6 @@ def collect(args: Arguments, envs: GoalVectorEnv, policy: MotorPolicy) -> tuple[
     means["rollout/episode_seconds"] = float(np.mean(lengths or envs.episode_steps)) * envs.body.control_seconds
     means["policy/std"] = float(std.mean())
     rollout = {name: torch.from_numpy(np.stack([row[name] for row in rows])).to(device) for name in rows[0]}
-    even, odd = envs.privileged
-    coming = {"observations": observations[:, :state_size], "critic_even": even, "critic_odd": odd}
-    rollout |= {f"next_{name}": torch.from_numpy(value).to(device) for name, value in coming.items()}
     return rollout | {"log_probs": log_density(noise, std)}, means
 
 
@@ -428,16 +425,11 @@ def learning_batch(
     units of the critic's scale, which follows the standard deviation of the returns.
     """
     rewards, terminated, done = (rollout[name] for name in ("rewards", "terminated", "done"))
-
-    def value(prefix: str, rows: Tensor | slice = slice(None)) -> Tensor:
-        state, even, odd = (rollout[prefix + name][rows] for name in ("observations", "critic_even", "critic_odd"))
-        return critic(policy.normalize(state), even, odd) * critic.return_scale
-
-    features, values = policy.normalize(rollout["observations"]), value("")
-    # The next value is that of the next observation, which already shows a shove or a new goal that came between the
-    # two steps, so that such surprises count. Only where an episode ended is it the value of its final state.
-    next_values = torch.cat([values[1:], value("next_")[None]])
-    next_values[done] = value("final_", done)
+    features, next_features = (policy.normalize(rollout[name]) for name in ("observations", "next_observations"))
+    values = critic(features, rollout["critic_even"], rollout["critic_odd"]) * critic.return_scale
+    # Under the same command, and before any restart: that the command moves toward its goal, or a shove, is no effect
+    # of the action, and would only add variance.
+    next_values = critic(next_features, rollout["next_critic_even"], rollout["next_critic_odd"]) * critic.return_scale
     advantages = generalized_advantages(rewards, values, next_values, terminated, done, args.gamma, args.gae_lambda)
     returns = advantages + values
     critic.follow_returns(accelerator.reduce(returns.std(), "mean"))

@@ -154,7 +154,7 @@ def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
     args, _, policy, _, _, envs = learner
     rollout, row = collect(args, envs, policy)
     going_on = ~rollout["done"][:-1]
-    torch.testing.assert_close(rollout["observations"][1:][going_on], rollout["final_observations"][:-1][going_on])
+    torch.testing.assert_close(rollout["observations"][1:][going_on], rollout["next_observations"][:-1][going_on])
     assert rollout["done"].any() and not (rollout["terminated"] & ~rollout["done"]).any()
     mean, std = policy(rollout["observations"], rollout["commands"], rollout["phase"])
     log_probs = torch.distributions.Normal(mean, std).log_prob(rollout["actions"]).sum(-1)
@@ -164,21 +164,20 @@ def test_a_rollout_chains_its_steps_and_marks_its_ends(learner):
     assert row["rollout/reward"] == pytest.approx(float(rollout["rewards"].mean()), abs=1e-4)
 
 
-def test_the_next_value_is_that_of_what_the_body_meets_and_of_a_final_state_only_at_an_end(learner):
+def test_a_step_is_worth_what_follows_under_the_same_command_unless_the_body_fell(learner):
     args, accelerator, policy, critic, _, envs = learner
     rollout, _ = collect(args, envs, policy)
     rollout["done"][3, 1], rollout["terminated"][3, 1] = True, False  # a time limit
     before = learning_batch(args, accelerator, policy, copy.deepcopy(critic), rollout)["returns"]
 
-    def changed(name: str, rows: torch.Tensor) -> bool:
-        other = rollout | {name: rollout[name] + 3.0 * rows[..., None]}
+    def changed(rows: torch.Tensor) -> bool:
+        other = rollout | {"next_observations": rollout["next_observations"] + 3.0 * rows[..., None]}
         after = learning_batch(args, accelerator, policy, copy.deepcopy(critic), other)["returns"]
         return not torch.allclose(after, before)
 
-    done = rollout["done"]
-    assert changed("final_observations", done & ~rollout["terminated"]), "a time limit has a value"
-    assert not changed("final_observations", ~done | rollout["terminated"])
-    assert changed("next_observations", ~done[-1])
+    done, terminated = rollout["done"], rollout["terminated"]
+    assert changed(done & ~terminated), "a time limit has a value"
+    assert changed(~done) and not changed(terminated)
 
 
 def diverge(envs: GoalVectorEnv, row: int) -> None:
@@ -201,8 +200,7 @@ def test_a_diverged_body_never_enters_a_batch(learner, monkeypatch):
     assert (~valid).nonzero().tolist() == [[7, 2]]
     assert rollout["done"][7, 2] and rollout["terminated"][7, 2]
     assert row["rollout/diverged"] == pytest.approx(1 / (args.rollout_steps * args.num_envs))
-    steps = [value for name, value in rollout.items() if not name.startswith("next_")]
-    assert all(torch.isfinite(value[valid]).all() for value in steps)
+    assert all(torch.isfinite(value[valid]).all() for value in rollout.values())
     assert all(np.isfinite(value) for value in row.values())
     batch = learning_batch(args, accelerator, policy, copy.deepcopy(critic), rollout)
     assert {len(value) for value in batch.values()} == {args.batch_size - 1}
