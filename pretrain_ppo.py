@@ -17,6 +17,7 @@ What differs from CleanRL's ppo_continuous_action.py:
 - The learning rate of the policy adapts to the KL divergence, as in rsl_rl, and no epoch ends early.
 - Policy and critic have an optimizer group and a gradient norm of their own. The value loss is not clipped, and its
   targets are in units of the standard deviation of the returns.
+- The value after a step is that of the state under the same command, before the next goal, shove or restart.
 - There is no entropy bonus. Advantages are normalized once per rollout, in each process.
 - The critic also sees the state of the reward: heights of the feet, smoothed errors, clocks (GoalTask.features).
 - Both networks treat left and right alike (agent/models/mirror.py).

@@ -121,10 +121,10 @@ def write_dataset(folder):
         "index": np.arange(count),
         "task_index": schema.task_indices(commands, tasks),
     }
-    path = folder / schema.DATA_PATH.format(**schema.place(0))
+    path = folder / schema.DATA_PATH.format(**schema.file_indices(0))
     path.parent.mkdir(parents=True)
     schema.write_shard(path, shard, BODY)
-    path = folder / schema.EPISODES_PATH.format(**schema.place(0))
+    path = folder / schema.EPISODES_PATH.format(**schema.file_indices(0))
     path.parent.mkdir(parents=True)
     starts = np.arange(EPISODES) * STEPS
     episodes = {"episode_index": np.arange(EPISODES), "length": np.full(EPISODES, STEPS)}

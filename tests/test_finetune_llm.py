@@ -187,7 +187,7 @@ def test_a_run_resumes_only_with_the_data_it_started_with_wherever_they_are(tmp_
     run += ("--feedback_examples", "4", "--dataset")
     assert "it goes on" in refusal(*run, data)
     assert "it goes on" in refusal(*run, moved, "--resume")
-    path = moved / schema.DATA_PATH.format(**schema.place(0))
+    path = moved / schema.DATA_PATH.format(**schema.file_indices(0))
     shard = next(schema.read_shards(moved))
     schema.write_shard(path, shard | {"next.reward": shard["next.reward"] + 1}, HUMANOID)
     (moved / "manifest.json").unlink()

@@ -166,7 +166,7 @@ def test_a_run_goes_on_with_its_own_data_alone_wherever_that_is(dataset, trained
         for source, name in ((trained, "run"), (dataset, "moved"), (dataset, "other"))
     )
     train(moved, run, resume=True)
-    path = other / schema.DATA_PATH.format(**schema.place(0))
+    path = other / schema.DATA_PATH.format(**schema.file_indices(0))
     shard = next(schema.read_shards(dataset))
     schema.write_shard(path, shard | {"next.reward": shard["next.reward"] + 1}, HUMANOID)
     (other / "manifest.json").unlink()
@@ -323,7 +323,7 @@ def test_a_dataset_of_another_vocabulary_is_refused(dataset, tmp_path):
 
 
 def test_a_dataset_of_other_dimensions_is_refused(dataset, tmp_path, monkeypatch):
-    path = tmp_path / schema.DATA_PATH.format(**schema.place(0))
+    path = tmp_path / schema.DATA_PATH.format(**schema.file_indices(0))
     path.parent.mkdir(parents=True)
     (tmp_path / "meta").mkdir()
     for name in ("info.json", "tasks.parquet"):

@@ -7,13 +7,14 @@ hash, and `checks` refuses what cannot be trusted.
 
 import functools
 import os
+import re
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from json import JSONDecodeError
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import httpx2
@@ -165,6 +166,7 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
         commit = api.repo_info(repo_id, revision=revision, repo_type=repo_type).sha
         listed = api.list_repo_tree(repo_id, recursive=True, revision=commit, repo_type=repo_type)
         files = [file for file in listed if isinstance(file, RepoFile)]
+        check_names(name, files)
         cached = functools.partial(try_to_load_from_cache, repo_id, revision=commit, repo_type=repo_type)
         needed = [file for file in files if file.path.endswith(SUFFIXES) and not isinstance(cached(file.path), str)]
         check_room(name, sum(file.size for file in needed))
@@ -191,6 +193,14 @@ def _snapshot(repo_id: str, revision: str | None, token: str | None, repo_type: 
         if not damaged:
             return path
     raise ValueError(f"{name} has a damaged {damaged[0]}: it is not what the Hub announced, load it again later")
+
+
+def check_names(name: str, files: Sequence[RepoFile]) -> None:
+    """Raise ValueError where a repo has a file that would lie outside of its folder."""
+    for file in files:
+        place = PurePosixPath(file.path)
+        if place.is_absolute() or ".." in place.parts or re.search(r"[\\:\0]", file.path):
+            raise ValueError(f"{name} has a file {file.path!r} that would lie outside of its folder: refused")
 
 
 def check_room(name: str, size: int) -> None:

@@ -213,7 +213,7 @@ def episodes(lengths: list[int], zeros: bool) -> schema.Shard:
 def write_dataset(folder: Path, shard: schema.Shard, lengths: list[int]) -> None:
     import pyarrow as pa
 
-    place, ends = schema.place(0), np.cumsum(lengths)
+    place, ends = schema.file_indices(0), np.cumsum(lengths)
     rows = {"episode_index": range(len(lengths)), "length": lengths}
     rows |= {"dataset_from_index": ends - lengths, "dataset_to_index": ends}
     for path in (schema.DATA_PATH, schema.EPISODES_PATH):
