@@ -44,6 +44,8 @@ TINY = {
 }
 # What the suites measure and a replay shows, much shorter.
 SHORT = {
+    "agent.evaluation.suites.COMMANDS": ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0)),
+    "agent.evaluation.suites.POSTURE_COMMANDS": {"standing": (0.0, 0.0, 0.0)},
     "agent.evaluation.suites.EPISODE_SECONDS": 2.25,
     "agent.evaluation.suites.MAX_EPISODE_STEPS": 150,
     "agent.evaluation.suites.MINUTE": 10.5,
