@@ -377,7 +377,7 @@ def test_a_shove_is_felt_and_the_robot_stays_on_its_feet(page):
     page.get_by_role("button", name="Shove").click()
     expect(page.get_by_role("status")).to_contain_text(re.compile("Shoved .* by 0.7 m/s"))
     page.wait_for_function(
-        "[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.2)"
+        "[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.1)"
     )
     shoved = float(page.locator("#picture").get_attribute("data-seconds"))
     page.wait_for_function("(shoved) => document.querySelector('#picture').dataset.seconds > shoved + 3", arg=shoved)
