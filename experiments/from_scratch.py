@@ -52,9 +52,9 @@ def main() -> None:
     print("| seed | million steps | minutes | survival | velocity error, m/s | yaw error, rad/s | reached |")
     print("|---|---|---|---|---|---|---|")
     for seed, rows in enumerate(curves):
-        last, reached = rows[-1], "yes" if reaches(rows[-1], recipe) else "no"
+        last, verdict = rows[-1], "yes" if reaches(rows[-1], recipe) else "no"
         measured = f"{last['survival']:.3f} | {last['velocity_error']:.3f} | {last['yaw_error']:.3f}"
-        print(f"| {seed} | {last['steps'] / 1e6:.1f} | {last['minutes']:.0f} | {measured} | {reached} |")
+        print(f"| {seed} | {last['steps'] / 1e6:.1f} | {last['minutes']:.0f} | {measured} | {verdict} |")
     reached = [rows[-1]["minutes"] for rows in curves if reaches(rows[-1], recipe)]
     median = f", median {statistics.median(reached):.0f} minutes" if reached else ""
     print(f"{len(reached)} of {len(curves)} reach survival {SURVIVAL} and {recipe.velocity_error} m/s{median}")
@@ -77,6 +77,8 @@ def train(name: str, recipe: Recipe, seed: int) -> list[Row]:
                 while process.poll() is None and not reaches_in(folder, recipe):
                     time.sleep(5)
                 process.send_signal(signal.SIGTERM)
+            if process.returncode and not reaches_in(folder, recipe):
+                raise SystemExit(f"the training in {folder} stopped: call this again to continue it")
         found = evaluations(folder)
         rows += [{**row, "steps": steps + row["steps"], "minutes": minutes + row["minutes"]} for row in found]
         if reaches_in(folder, recipe):
