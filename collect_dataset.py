@@ -91,7 +91,7 @@ class Arguments(arguments.StageArguments):
     num_envs: int = option(128, "parallel bodies per process; more are faster per step and make larger shards")
     num_threads: int = option(0, "threads that step the physics; 0: this process's share of the cores")
     shard_steps: int = option(1000, "steps of each body in a shard, and maximum length of an episode")
-    noise_levels: str = option("0,0.1,0.2,0.4", "standard deviations of the noise, as shares of the action range")
+    noise_levels: str = option("0,0.1,0.2,0.4", "standard deviations of the noise, for actions in ±1")
     skill_share: float = option(0.5, "share of the goals that are named skills; the rest are arbitrary commands")
     push_speed: float = option(0.5, "m/s, maximum of the occasional shoves")
     posture_share: float = option(0.5, "share of the goals with a crouch or an arm pose")
