@@ -24,7 +24,7 @@ from huggingface_hub.dataclasses import strict
 from agent.artefacts import arguments, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import find_body
-from agent.evaluation import journeys, suites
+from agent.evaluation import journeys, sentences, suites
 from agent.feedback import proposals
 from agent.goals import GoalProgram, VelocityGoal
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalMLP
@@ -49,8 +49,8 @@ SUITES: dict[str, Callable[..., dict]] = {
     "postures": suites.measure_postures,
     "adapt": journeys.measure_adapt,
     "goals": suites.measure_goals,
-    "instructions": suites.measure_instructions,
-    "feedback": suites.measure_feedback,
+    "instructions": sentences.measure_instructions,
+    "feedback": sentences.measure_feedback,
     "native": suites.measure_native,
 }
 PROPOSED = 256  # programs

@@ -44,15 +44,17 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from agent.artefacts import arguments, checkpoints, hub, runs
+from agent.artefacts import arguments, cards, checkpoints, hub, runs
 from agent.artefacts.arguments import option
 from agent.bodies import BODIES, find_body
 from agent.evaluation.suites import score_policy
 from agent.models.motor_policy import CRITIC, Critic, MotorPolicy, MotorPolicyConfig
 from agent.simulation.curriculum import Curriculum
+from agent.simulation.env import env_id
 from agent.simulation.task import RewardWeights
 from agent.simulation.vector_env import MAX_DIVERGED, MAX_EPISODE_STEPS, GoalVectorEnv
 from agent.simulation.video import film
@@ -94,7 +96,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
     stride_share: float = option(0.2, "share of episodes that start in mid-stride")
     recovery_share: float = option(0.1, "share of episodes that start from another body's state, disturbed")
     retry_share: float = option(0.5, "share of the falls after which the last goal is retried from its start")
-    episode_steps: int = option(MAX_EPISODE_STEPS, "maximum episode length; a shorter one practices starts more often")
+    max_episode_steps: int = option(MAX_EPISODE_STEPS, "episode length; a shorter one practices starts more often")
     start_crouch: bool = option(
         False, "initialize the crouch of an init_from that has none, with the effect of its body's crouch_offset"
     )
@@ -137,7 +139,7 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         arguments.check_counts(
             self,
             *("total_steps", "num_envs", "rollout_steps", "epochs", "minibatch_size"),
-            *("episode_steps", "evaluate_every", "checkpoint_every"),
+            *("max_episode_steps", "evaluate_every", "checkpoint_every"),
         )
         if self.batch_size < 2:
             raise ValueError("num_envs=1 with rollout_steps=1 is one step per update: give more of either")
@@ -226,6 +228,7 @@ def main(args: Arguments) -> None:
     else:
         progress = {"update": 0, "step": 0, "skipped": 0, "seconds": 0.0}
         progress.update(best_score=None, best={}, widths=policy.config.widths)
+    torch.set_num_threads(1)  # the cores are for the physics threads, except in an update
     if accelerator.is_main_process:
         metrics = runs.Metrics(args.output_dir, progress["step"] if found else None)
         if not args.resume:
@@ -249,7 +252,6 @@ def main(args: Arguments) -> None:
     with runs.interruptible() as interruption:
         while progress["step"] < args.total_steps:
             started = time.perf_counter()
-            torch.set_num_threads(1)  # the cores are for the physics threads
             rollout, happened = collect(args, envs, policy)
             collected = time.perf_counter()
             torch.set_num_threads(envs.num_threads)
@@ -257,6 +259,7 @@ def main(args: Arguments) -> None:
                 rollout |= kickstart(first_policy, rollout, args)
             critic_only = progress["update"] < args.critic_updates
             learned = update(args, accelerator, policy, critic, optimizer, rollout, critic_only)
+            torch.set_num_threads(1)
             row = mean_over_processes(accelerator, happened | learned)  # all processes decide alike
             policy.update_statistics(accelerator.reduce(policy.moments(rollout["observations"]), "sum"))
             if not critic_only and not row["loss/skipped"]:
@@ -285,7 +288,6 @@ def main(args: Arguments) -> None:
             evaluated = done or progress["update"] % args.evaluate_every == 0
             if accelerator.is_main_process and evaluated:
                 averaged = interpolate(cast(MotorPolicy, average_policy.module), first_policy, args.initial_share)
-                averaged.save_pretrained(Path(args.output_dir) / "last")
                 row |= keep_if_best(averaged, critic, args, progress)
             if accelerator.log_with:
                 accelerator.log(row, step=progress["step"])
@@ -313,7 +315,7 @@ def build_models(
 ) -> tuple[MotorPolicy, Critic]:
     """The policy and the critic from the folder `source`, or new ones with `widths`, by default args.widths."""
     if source:
-        policy = MotorPolicy.from_pretrained(args.init_from)
+        policy = MotorPolicy.from_pretrained(source)
         for name in ("body", "frame"):
             found, asked = getattr(policy.config, name), getattr(args, name)
             if found != asked:
@@ -340,11 +342,11 @@ def build_envs(args: Arguments, seed: int) -> GoalVectorEnv:
         args.num_envs,
         args.num_threads or None,
         args.body,
-        args.episode_steps,
+        args.max_episode_steps,
         reward=args.reward,
         frame=args.frame,
         training_model=args.training_model,
-        curriculum=args.curriculum,
+        curriculum=args.curriculum if args.reward == "goal" else None,
         weights=args,
         privileged=True,
     )
@@ -543,12 +545,9 @@ def mean_over_processes(accelerator: Accelerator, row: dict[str, float]) -> dict
 
 def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) -> None:
     """Replace the gradients by their mean over all processes."""
-    if accelerator.num_processes == 1:
-        return
-    used = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in used]), "mean")
-    for gradient, part in zip(used, mean.split([gradient.numel() for gradient in used]), strict=True):
-        gradient.copy_(part.view_as(gradient))
+    if accelerator.num_processes > 1:
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        vector_to_parameters(accelerator.reduce(parameters_to_vector(gradients), "mean"), gradients)
 
 
 def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float, step: int) -> None:
@@ -562,20 +561,43 @@ def adapt_learning_rate(args: Arguments, optimizer: torch.optim.Adam, kl: float,
 
 
 def keep_if_best(policy: MotorPolicy, critic: Critic, args: Arguments, progress: dict) -> dict[str, float]:
-    """Evaluate the policy, save it if it is the best so far, and return what to log."""
+    """Evaluate the policy, save it as the last one and, if it is, as the best so far; return what to log."""
+    policy.save_pretrained(Path(args.output_dir) / "last")
     postures = bool(args.low_share or args.arms_share)
     score, evaluation, mean = score_policy(policy, args.reward, postures, args.seed, args.num_threads or None)
     if progress["best_score"] is None or score > progress["best_score"]:
         progress["best_score"], progress["best"] = score, mean
-        made = {"name": args.push_to_hub or Path(args.output_dir).name, "steps": progress["step"]}
-        policy.save_with_card(args.output_dir, critic, evaluation, **made, seconds=progress["seconds"])
+        save_with_card(policy, critic, evaluation, args, progress)
     return {f"evaluation/{name}": value for name, value in mean.items() if value is not None}
+
+
+def save_with_card(policy: MotorPolicy, critic: Critic, evaluation: dict, args: Arguments, progress: dict) -> None:
+    """Save the policy with its critic and its card, as the best so far."""
+    folder, body, native = Path(args.output_dir), policy.body, args.reward == "native"
+    policy.save_pretrained(folder)
+    critic.save(folder)
+    env = body.native.env_id if native and body.native else env_id(body.name)
+    name, (results, table) = args.push_to_hub or folder.name, cards.policy_results(evaluation)
+    cards.write_card(
+        folder,
+        cards.NATIVE_POLICY if native else cards.POLICY,
+        cards.model_data(name, results, measured_on=env, tags=(*cards.TAGS, body.name, "ppo")),
+        name=name,
+        body=body.name,
+        env_id=env,
+        size=body.observation_size,
+        controls=body.controls,
+        stage="goal-conditioned" if args.goal_conditioned else "goal-blind",
+        steps=progress["step"],
+        hours=progress["seconds"] / 3600,
+        episodes=evaluation["rows"][0].get("episodes"),
+        table=table,
+    )
 
 
 def finish(args: Arguments, progress: dict) -> None:
     """Write the summary, and publish the best policy."""
-    measured = {name: value for name, value in progress["best"].items() if value is not None and name != "episodes"}
-    best = ", ".join(f"{name} {value:.3g}" for name, value in measured.items())
+    best = ", ".join(f"{name} {value:.3g}" for name, value in progress["best"].items() if value is not None)
     made = f"motor policy, {progress['step']:,} steps"
     runs.write_summary(args.output_dir, stage="motor policy", made=made, seconds=progress["seconds"], metric=best)
     if args.push_to_hub:

@@ -350,7 +350,7 @@ def save_with_card(model: Model, args: Arguments, bodies: Mapping[str, Steps], p
         largest_action=max(first.action_scale),
         update=progress["best_update"],
         measured=args.evaluation_episodes if simulated else LOSS_WINDOWS,
-        table=cards.table([("measure", "value"), *progress["best"].items()]),
+        table=cards.measures(progress["best"]),
     )
 
 

@@ -10,7 +10,6 @@ Frames: x ahead, y to the left, angles counter-clockwise. A `Pose` is relative t
 began.
 """
 
-import bisect
 import functools
 import math
 from collections.abc import Sequence
@@ -504,7 +503,7 @@ class VelocityGoal(Goal):
         if self.degrees is not None and velocity[2] == 0:
             velocity[2] = math.copysign(GRID_STEP, self.wz)
         kind, amount = self.end or ("", 0.0)
-        end = {kind: float(_spell(kind, amount))} if kind else {}
+        end = {kind: nearest_amount(kind, amount)} if kind else {}
         return VelocityGoal(*velocity, **end, height=self.height, arms=self.arms)
 
     def _tokens(self) -> list[str]:
@@ -609,7 +608,7 @@ class PlaceGoal(_Destination):
         return self.ahead, self.left
 
     def on_grid(self) -> "PlaceGoal":
-        ahead, left = (math.copysign(float(_spell("place", abs(v))), v) + 0.0 for v in (self.ahead, self.left))
+        ahead, left = (math.copysign(nearest_amount("place", abs(v)), v) + 0.0 for v in (self.ahead, self.left))
         return PlaceGoal(ahead, left, self.speed, height=self.height, arms=self.arms)
 
     def _tokens(self) -> list[str]:
@@ -803,10 +802,14 @@ def snap(amount: float, kind: str) -> float | None:
         spellings = _values(kind)
     else:
         spellings = tuple(value for value in GRID["vx" if kind == "m/s" else "wz"] if value > 0)
-    place = min(max(bisect.bisect_left(spellings, amount), 1), len(spellings) - 1)
-    nearest = min(spellings[place - 1 : place + 1], key=lambda value: abs(value - amount))
+    nearest = min(spellings, key=lambda value: abs(value - amount))
     low, high = spellings[0] / 2, spellings[-1] + (spellings[-1] - spellings[-2]) / 2
     return nearest if low <= amount <= high else None
+
+
+def nearest_amount(kind: str, amount: float) -> float:
+    """The nearest amount that has a spelling in tokens; the lower one of two that are equally near."""
+    return min(_values(kind), key=lambda value: abs(value - amount))
 
 
 def check_goal_version(found: str | None, source: str) -> None:
@@ -879,13 +882,7 @@ def _token(index: int) -> str:
 
 
 def _digits(kind: str, amount: float) -> list[str]:
-    return [f"<{digit}>" for digit in _spell(kind, amount)]
-
-
-def _spell(kind: str, amount: float) -> str:
-    values = _values(kind)
-    place = min(max(bisect.bisect_left(values, amount), 1), len(values) - 1)
-    return AMOUNTS[kind][min(place - 1, place, key=lambda near: abs(values[near] - amount))]
+    return [f"<{digit}>" for digit in f"{nearest_amount(kind, amount):g}"]
 
 
 @functools.cache

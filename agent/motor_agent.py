@@ -355,7 +355,7 @@ def describe(folder: Path, name: str, results: Mapping[str, float | str]) -> Non
         name: the name to load it by.
         results: of its planner on held-out instructions.
     """
-    bodies = runs.read_json(folder / "decision_transformer" / "config.json").get("bodies", ["humanoid"])
+    bodies = runs.read_json(folder / "decision_transformer" / "config.json")["bodies"]
     with runs.placing(folder) as new:
         config = {"model_type": hub.AGENT_TYPE, "goal_version": GOAL_VERSION, "bodies": bodies}
         runs.write_json(new / "config.json", config)

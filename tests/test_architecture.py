@@ -19,7 +19,7 @@ ORDER: dict[str, list[str]] = {
         *("amounts", "program", "corpus.phrases", "corpus.written", "corpus.generator"),
         *("base_model", "planner"),
     ],
-    "evaluation": ["suites", "journeys", "report"],
+    "evaluation": ["suites", "sentences", "journeys", "report"],
     "motor_agent": [],
 }
 REGISTRY = "bodies"  # the one folder that is imported as a whole: its __init__ registers every robot

@@ -9,7 +9,7 @@ import torch
 from conftest import SHIPPED
 
 import evaluate
-from agent.evaluation import journeys, suites
+from agent.evaluation import journeys, sentences, suites
 from agent.feedback.proposals import GOALS, read_programs
 from agent.goals import Goal
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
@@ -90,7 +90,7 @@ def test_instructions_are_parsed_and_done(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_feedback_is_compared_with_the_same_runs_without_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "LONGEST_TRIAL", 4.0)
+    monkeypatch.setattr(sentences, "LONGEST_TRIAL", 4.0)
     out = tmp_path / "out.json"
     evaluate.main(evaluate.Arguments(str(SHIPPED), suite="feedback", episodes=4, num_threads=1, json=str(out)))
     result = json.loads(out.read_text())
@@ -120,10 +120,10 @@ def test_every_goal_is_measured_from_standing_and_after_a_switch_and_the_planner
 
 
 def test_a_share_comes_with_an_interval_that_shrinks_with_its_number():
-    few, many = suites.share([True, False] * 10), suites.share([True, False] * 1000)
+    few, many = sentences.share([True, False] * 10), sentences.share([True, False] * 1000)
     assert few["share"] == many["share"] == 0.5
     assert few["low"] < many["low"] < 0.5 < many["high"] < few["high"]
-    assert suites.share([]) == {"share": None, "low": None, "high": None, "of": 0}
+    assert sentences.share([]) == {"share": None, "low": None, "high": None, "of": 0}
 
 
 @pytest.mark.parametrize(

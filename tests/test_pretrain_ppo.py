@@ -407,7 +407,7 @@ def curves(folder: Path) -> list[dict]:
     return [{name: value for name, value in row.items() if not name.startswith("time/")} for row in rows]
 
 
-RUN = {"total_steps": 64 * 6, "checkpoint_every": 3, "evaluate_every": 1000, "episode_steps": 40}
+RUN = {"total_steps": 64 * 6, "checkpoint_every": 3, "evaluate_every": 1000, "max_episode_steps": 40}
 RUN |= {"kickstart_weight": 0.5, "assist": 0.05}
 
 

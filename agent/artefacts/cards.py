@@ -142,7 +142,7 @@ def policy_results(evaluation: Mapping) -> tuple[dict[str, float | str | None], 
     columns = [column for column in rows[0] if column != "episodes"]
     cells = [[row.get(column) for column in columns] for row in (mean | {columns[0]: "mean"}, *rows)]
     cells = [["" if cell is None else cell for cell in row] for row in cells]
-    results = {metric: value for metric, value in mean.items() if metric not in ("episodes", "native_return")}
+    results = {metric: value for metric, value in mean.items() if metric != "native_return"}
     returns = [row["native_return"] for row in rows if row.get("native_return") is not None]
     if returns:
         results["mean_reward"] = f"{fmean(returns):.2f} +/- {pstdev(returns):.2f}"
@@ -150,7 +150,7 @@ def policy_results(evaluation: Mapping) -> tuple[dict[str, float | str | None], 
 
 
 def agent_results(folder: Path, shares: Mapping[str, float | str]) -> str:
-    """The results of an agent: the shares of its planner, and that its parts have cards, if they have."""
+    """The results in an agent's card: the shares of its planner, and a pointer to the cards of its parts."""
     texts = [f"The planner, on development sentences:\n\n{measures(shares, 'share')}"] if shares else []
     if (folder / "decision_transformer" / "README.md").is_file():
         texts += ["Each part has its own card, with its measurements and the command that made it."]

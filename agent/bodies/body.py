@@ -16,7 +16,7 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from agent.goals import ARMS, AXES, GRID, HEIGHTS
+from agent.goals import ARMS, AXES, GRID, HEIGHTS, VelocityGoal
 
 # Joints are partners if each is this close to the mirror image of the other: m, and the cosine between their axes.
 MIRROR_DISTANCE, MIRROR_ALIGNMENT = 1e-3, 0.999
@@ -403,6 +403,13 @@ class Body:
     def reaches(self, velocity: Sequence[float] | np.ndarray) -> np.ndarray:
         """Whether [...] the policy is trained on commands (vx, vy, wz) [..., 3]."""
         return self.reach(velocity) <= WITHIN
+
+    def supports(self, goal: VelocityGoal) -> bool:
+        """Whether the policy is trained on this velocity in this posture."""
+        postures = goal.height in self.heights and goal.arms in self.arms
+        return (
+            postures and bool(self.reaches(goal.velocity)) and (goal.height == "normal" or goal.vx <= self.low_speed)
+        )
 
     def check_model(self, model: mujoco.MjModel, training: bool = False) -> None:
         """Raise ValueError if the model (with `training`, the training model) does not match this body."""

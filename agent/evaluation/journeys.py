@@ -13,7 +13,7 @@ from tqdm import tqdm
 from agent.bodies import Body
 from agent.evaluation.suites import mean_of, random_goals
 from agent.feedback.pursuit import Pursuit
-from agent.feedback.trials import FURTHEST, random_place, random_program, within_reach
+from agent.feedback.trials import FURTHEST, random_place, random_program
 from agent.goals import CRUISE, HEADING_TOLERANCE, PLACE_TOLERANCE, Goal, PlaceGoal, Pose, VelocityGoal, wrap
 from agent.simulation.curriculum import control_steps
 from agent.simulation.heading import yaw
@@ -142,7 +142,7 @@ def measure_places(actor: Actor, episodes: int, seed: int, num_threads: int | No
     # Text of a row -> its programs, and what measures the journeys without a fall.
     cases: dict[str, tuple[Sequence[Sequence[Goal]], Measure]] = {
         f"places within {FURTHEST:g} m": ([(goal,) for goal in places], _measure_places),
-        **{line.text: ([(line,)] * episodes, _measure_lines) for line in LINES if within_reach(line, body)},
+        **{line.text: ([(line,)] * episodes, _measure_lines) for line in LINES if body.supports(line)},
         "home after four goals": (homes, _measure_homes),
         "square of 3 m": ([SQUARE] * episodes, _measure_squares),
     }

@@ -68,7 +68,7 @@ def numbers(values: Mapping) -> dict[str, float | str | None]:
 
 
 def interval(share: Mapping) -> str | None:
-    """The result of `suites.share` as one table cell."""
+    """The result of `sentences.share` as one table cell."""
     if share["share"] is None:
         return None
     return f"{share['share']:.3f} ({share['low']:.3f} to {share['high']:.3f}, of {share['of']})"

@@ -1,29 +1,22 @@
-"""Evaluation of an actor in simulation: how well it follows commands, postures and instructions, switches goals, steps
-and uses feedback, and how often it falls.
+"""Evaluation of an actor in simulation: how well it follows commands, takes postures, switches goals and steps, and
+how often it falls.
 
 Most suites run all bodies in one batch. Shapes: N bodies, T steps, M arm joints.
 """
 
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import mujoco
 import numpy as np
 from tqdm import tqdm
 
 from agent.bodies import Body
-from agent.feedback.outcomes import Assessment, GoalOutcome, cause, judge
 from agent.feedback.proposals import GOALS
-from agent.feedback.pursuit import Pursuit
-from agent.feedback.trials import DISTURBANCES, Trial, disturbed, expected_seconds, run_trials, within_reach
-from agent.goals import ARMS, Goal, GoalProgram, VelocityGoal
-from agent.language.corpus.generator import examples
-from agent.language.program import parse, score
+from agent.feedback.trials import Trial, run_trials
+from agent.goals import ARMS, Goal, VelocityGoal
 from agent.simulation.curriculum import Curriculum, control_steps
 from agent.simulation.heading import heading_velocity
 from agent.simulation.rollouts import Actor, Rollout
@@ -31,7 +24,6 @@ from agent.simulation.task import feet_apart
 from agent.simulation.vector_env import MAX_EPISODE_STEPS, make_vector_env, planar
 
 if TYPE_CHECKING:
-    from agent.language.planner import Planner
     from agent.models.motor_policy import MotorPolicy
 
 COMMANDS = (
@@ -68,26 +60,9 @@ LEADING = 0.03  # m, a foot leads when it is this far ahead of the other
 LIFTED = 0.005  # m, a foot higher than this swings
 SHORTEST_SWING = 0.04  # s; a shorter one is jitter
 
-INSTRUCTION_SECONDS = 300.0  # more than any program with an end should take
-
 BEFORE_SECONDS, GOAL_SECONDS = 2.5, 5.0  # of the goal before, and of the one that is measured
-LONGEST_TRIAL = 10.0  # s, largest expected time of an instruction of the feedback suite
-GENERATED = 40  # sentences per sentence that is needed; the first that fit are taken
-CORRECTIONS = 2  # per goal
-Z = 1.96  # standard deviations on either side, of an interval of 95 %
-
 # Control step -> the goals of all bodies from this step on.
 Schedule = Mapping[int, Sequence[VelocityGoal]]
-
-
-class LanguageActor(Actor, Protocol):
-    """An actor that understands sentences: a MotorAgent."""
-
-    planner: "Planner"
-    transformer: Actor
-
-    def make_env(self, *, max_episode_steps: int) -> gymnasium.Env: ...
-    def run(self, instruction: GoalProgram, env: gymnasium.Env, max_seconds: float) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -187,7 +162,7 @@ def score_policy(
     score, mean = tracking_score(measured["mean"], "velocity_error", "yaw_error"), measured["mean"]
     if postures:
         posed = measure_postures(policy, 2, seed, num_threads)["mean"]
-        mean = mean | {f"postures_{name}": value for name, value in posed.items() if name != "episodes"}
+        mean = mean | {f"postures_{name}": value for name, value in posed.items()}
         score += tracking_score(posed, "height_error_m", "arm_error_rad")
     return score, measured, mean
 
@@ -293,7 +268,7 @@ def measure_gait(actor: Actor, episodes: int, seed: int, num_threads: int | None
     left foot leads, and `clearance_m` is the mean over swings of the highest point that the foot reaches above the
     ground.
     """
-    goals = [goal for goal in map(VelocityGoal, GAIT_SPEEDS) if within_reach(goal, actor.body)]
+    goals = [goal for goal in map(VelocityGoal, GAIT_SPEEDS) if actor.body.supports(goal)]
     traces, rows = hold(actor, goals, episodes, seed, num_threads).split(episodes), []
     for goal, trace in zip(goals, traces, strict=True):
         window = trace.window
@@ -320,7 +295,7 @@ def measure_postures(actor: Actor, episodes: int, seed: int, num_threads: int | 
     cases = [
         (name, goal)
         for height, arms, (name, velocity) in product(body.heights, body.arms, POSTURE_COMMANDS.items())
-        if within_reach(goal := VelocityGoal(*velocity, height=height, arms=arms), body)
+        if body.supports(goal := VelocityGoal(*velocity, height=height, arms=arms))
     ]
     traces = hold(actor, [goal for _, goal in cases], episodes, seed, num_threads).split(episodes)
     first = round(POSED_SECONDS / body.control_seconds)
@@ -379,44 +354,6 @@ def _swing(places: np.ndarray) -> np.ndarray:
     return moved @ np.linalg.svd(moved, full_matrices=False)[2][0]
 
 
-def measure_instructions(agent: LanguageActor, rows: Sequence[tuple[str, GoalProgram]], seed: int) -> dict:
-    """How often instructions are understood exactly, refused rightly, and executed by the body.
-
-    Physical success is measured on the instructions whose goals all have an end: every goal met, in order, without a
-    fall. A miss is due to the parse, a fall, or the motion.
-    """
-    found = agent.planner.parse_batch([text for text, _ in rows])
-    shares = score(found, [meant for _, meant in rows])
-    physical = [
-        (text, meant, program) for (text, meant), program in zip(rows, found, strict=True) if _always_ends(meant)
-    ]
-    details = []
-    env = agent.make_env(max_episode_steps=round(INSTRUCTION_SECONDS / agent.body.control_seconds))
-    for text, meant, program in tqdm(physical, desc="instructions", leave=False):
-        miss, feedback = "parse", "understood otherwise"
-        if program == meant:
-            env.reset(seed=seed)
-            result = agent.run(program, env, max_seconds=INSTRUCTION_SECONDS)
-            miss = "" if result.success else "fall" if any(outcome.fell for outcome in result.outcomes) else "motion"
-            feedback = result.feedback
-        details.append({"text": text, "miss": miss, "feedback": feedback})
-    env.close()
-    misses = Counter(detail["miss"] for detail in details)
-    return {
-        "instructions": len(rows),
-        **{name: shares[name] for name in ("exact", "refusals_right", "spurious_refusals")},
-        "physical_instructions": len(physical),
-        "physical_success": mean_of([not detail["miss"] for detail in details]),
-        "misses": {miss: misses[miss] for miss in ("parse", "fall", "motion")},
-        "rows": details,
-    }
-
-
-def _always_ends(program: GoalProgram) -> bool:
-    """Whether the program has goals, and each of them has an end."""
-    return not program.refused and not any(goal.open for goal in program.goals)
-
-
 def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
     """How often each of GOALS, the named skills at every speed within reach, is met in `episodes` tries of 5 seconds.
 
@@ -424,7 +361,7 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
     `GoalOutcome.met` says; errors are of the velocity in the last second of those that did not fall.
     """
     rng = np.random.default_rng(seed)
-    trials, goals = [], [goal for goal in GOALS if within_reach(goal, actor.body)]
+    trials, goals = [], [goal for goal in GOALS if actor.body.supports(goal)]
     for goal in goals:
         others = [each for each in goals if each != goal and each.velocity != (0, 0, 0)]
         for number in range(episodes):
@@ -453,121 +390,6 @@ def measure_goals(actor: Actor, episodes: int, seed: int, num_threads: int | Non
             }
         )
     return with_mean(rows, len(trials), "met", "survival", "velocity_error", "yaw_error")
-
-
-def measure_feedback(agent: LanguageActor, episodes: int, seed: int, num_threads: int | None = None) -> dict:
-    """What an agent gains by assessing and correcting itself: the same instructions from the same starts, once without
-    and once with feedback.
-
-    Half of the runs are disturbed: by a shove, by a goal other than the program's, or by an end too early or too late.
-    Shares come with their number and a 95 % interval:
-
-    * `verdict`: runs whose success the planner judges as the rule does that it was trained on
-      (`agent.feedback.outcomes.judge`); `which_goal`: failed runs in which it names the first goal that was missed;
-      `cause`: goals for which it names the same cause as the rule.
-    * `repaired_by_one`, `repaired_by_two`: goals missed without a fall that are met after one or two corrections.
-    * `corrected_for_nothing`: runs that succeed without feedback, in which feedback corrects something; `spoiled`:
-      runs that succeed without feedback and fail with it.
-    * `right_without`, `right_with`: runs with every goal met, without and with feedback, in all and by disturbance.
-
-    Names that begin with `rule/` are for the same runs with this rule correcting the goals instead of the planner.
-    """
-    instructions = draw_instructions(agent.planner, episodes, seed)
-    none, *others = DISTURBANCES
-    kinds = [others[number // 2 % len(others)] if number % 2 else none for number in range(episodes)]
-    trials = [
-        disturbed(program.goals, kind, seed + number)
-        for number, ((_, program), kind) in enumerate(zip(instructions, kinds, strict=True))
-    ]
-    without = run_trials(agent.transformer, trials, num_threads=num_threads)
-    helped = run_trials(agent.transformer, trials, agent.planner.judge, CORRECTIONS, num_threads)
-    ruled = run_trials(agent.transformer, trials, judge, CORRECTIONS, num_threads)
-    assessed = [(pursuit, agent.planner.assess(pursuit.outcomes)) for pursuit in without]
-    goals = [pair for pursuit, verdicts in assessed for pair in zip(pursuit.outcomes, verdicts, strict=True)]
-    good = [after for before, after in zip(without, helped, strict=True) if before.success]
-    shares = {
-        "verdict": [all(each.met for each in verdicts) == pursuit.success for pursuit, verdicts in assessed],
-        "which_goal": [
-            _first_missed(verdicts) == _first_missed(pursuit.outcomes)
-            for pursuit, verdicts in assessed
-            if not pursuit.success
-        ],
-        "cause": [verdict.cause == cause(outcome) for outcome, verdict in goals],
-        **_repaired(helped),
-        "corrected_for_nothing": [bool(after.corrections) for after in good],
-        "spoiled": [not after.success for after in good],
-        "right_without": [pursuit.success for pursuit in without],
-        "right_with": [pursuit.success for pursuit in helped],
-        **{f"rule/{name}": values for name, values in _repaired(ruled).items()},
-        "rule/right_with": [pursuit.success for pursuit in ruled],
-    }
-    for kind in DISTURBANCES:
-        for name in ("right_without", "right_with"):
-            shares[f"{name}/{kind}"] = [right for right, each in zip(shares[name], kinds, strict=True) if each == kind]
-    return {
-        "instructions": episodes,
-        "falls_without": sum(pursuit.fell for pursuit in without),
-        "falls_with": sum(pursuit.fell for pursuit in helped),
-        **{name: share(values) for name, values in shares.items()},
-        "rows": [
-            {
-                "text": text,
-                "disturbance": kind,
-                "without": before.success,
-                "with": after.success,
-                "corrections": [correction.text for correction in after.corrections],
-            }
-            for (text, _), kind, before, after in zip(instructions, kinds, without, helped, strict=True)
-        ],
-    }
-
-
-def draw_instructions(planner: "Planner", count: int, seed: int) -> list[tuple[str, GoalProgram]]:
-    """Generated instructions of goals with ends, expected to take at most LONGEST_TRIAL, that the planner reads
-    exactly.
-
-    Raises:
-        ValueError: it understands too few.
-    """
-    found: list[tuple[str, GoalProgram]] = []
-    for text, written in examples(GENERATED * count, seed):
-        program = parse(written, planner.body)
-        seconds = sum(map(expected_seconds, program.goals))
-        if _always_ends(program) and 1.0 <= seconds <= LONGEST_TRIAL and planner.parse(text) == program:
-            found.append((text, program))
-        if len(found) == count:
-            return found
-    raise ValueError(
-        f"the planner understands {len(found)} of {GENERATED * count} generated instructions as goals to measure, "
-        f"episodes={count} are asked for: give fewer, or train the planner longer"
-    )
-
-
-def share(values: Sequence[bool]) -> dict[str, float | int | None]:
-    """The share of true values, their number, and a 95 % interval by Wilson's score (1927); None for no values."""
-    if not values:
-        return {"share": None, "low": None, "high": None, "of": 0}
-    count, found = len(values), float(np.mean(values))
-    center, half = found + Z**2 / (2 * count), Z * math.sqrt(found * (1 - found) / count + (Z / (2 * count)) ** 2)
-    low, high = ((center + side * half) / (1 + Z**2 / count) for side in (-1, 1))
-    return {"share": found, "low": low, "high": high, "of": count}
-
-
-def _first_missed(judged: Sequence[GoalOutcome] | Sequence[Assessment]) -> int | None:
-    return next((number for number, each in enumerate(judged) if not each.met), None)
-
-
-def _repaired(pursuits: Sequence[Pursuit]) -> dict[str, list[bool]]:
-    """Whether each goal that was missed without a fall is met after one and after two corrections."""
-    by_one, by_two = [], []
-    for pursuit in pursuits:
-        for number, final in enumerate(pursuit.outcomes, start=1):
-            before = [correction.before for correction in pursuit.corrections if correction.number == number]
-            first, second, *_ = [*before, final, final]
-            if not (first.met or first.fell):
-                by_one.append(second.met)
-                by_two.append(final.met)
-    return {"repaired_by_one": by_one, "repaired_by_two": by_two}
 
 
 def random_commands(count: int, seed: int, body: Body) -> list[tuple[float, float, float]]:
@@ -668,7 +490,7 @@ def mean_of(values: Iterable) -> float | None:
 def with_mean(rows: list[dict], episodes: int, *names: str) -> dict:
     """The rows of a suite, and the mean over them of the named numbers. `episodes` is how many there are in all."""
     means = {name: mean_of([row[name] for row in rows]) for name in names}
-    return {"rows": rows, "mean": {"episodes": episodes} | means}
+    return {"episodes": episodes, "rows": rows, "mean": means}
 
 
 def sliding_means(values: np.ndarray, window: int) -> np.ndarray:

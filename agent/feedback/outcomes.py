@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from agent.goals import (
-    AMOUNTS,
     ENDS,
     Goal,
     HeadingGoal,
@@ -20,6 +19,7 @@ from agent.goals import (
     Pose,
     Progress,
     VelocityGoal,
+    nearest_amount,
     wrap,
 )
 
@@ -315,8 +315,7 @@ def _skill(skill: str, goal: Goal) -> VelocityGoal:
 
 def ended(goal: VelocityGoal, kind: str, amount: float) -> VelocityGoal:
     """The goal with another end: the nearest amount that has a spelling."""
-    nearest = min(map(float, AMOUNTS[kind]), key=lambda each: abs(each - abs(amount)))
-    return replace(goal, **{end: nearest if end == kind else None for end in ENDS})
+    return replace(goal, **{end: nearest_amount(kind, abs(amount)) if end == kind else None for end in ENDS})
 
 
 def rounded(amount: float, unit: str) -> float:

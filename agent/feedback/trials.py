@@ -79,13 +79,8 @@ def random_goal(rng: np.random.Generator, body: Body) -> Goal:
         assert isinstance(goal, VelocityGoal)
         kind = rng.choice(["seconds", *["meters"] * bool(goal.vx or goal.vy), *["degrees"] * bool(goal.wz)])
         goal = replace(goal, **{kind: float(rng.uniform(*ENDS[kind]))}).on_grid()
-        if within_reach(goal, body) and expected_seconds(goal) <= LONGEST_GOAL:
+        if body.supports(goal) and expected_seconds(goal) <= LONGEST_GOAL:
             return goal
-
-
-def within_reach(goal: VelocityGoal, body: Body) -> bool:
-    """Whether the body is trained for this velocity, in a crouch if the goal asks for one."""
-    return bool(body.reaches(goal.velocity)) and (goal.height == "normal" or goal.vx <= body.low_speed)
 
 
 def random_place(rng: np.random.Generator, body: Body) -> Goal:

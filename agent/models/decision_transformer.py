@@ -172,6 +172,9 @@ class Statistics(nn.Module):
 class GoalPrompted(PreTrainedModel):
     """What the models here share: the modules of each body, the prompt, the loss, and checked loading."""
 
+    embed_state: nn.ModuleDict  # name of a body -> its own projection
+    embed_action: nn.ModuleDict
+    predict_action: nn.ModuleDict
     statistics: nn.ModuleDict  # name of a body -> its Statistics
     _goal_ids = np.zeros(0, dtype=np.int64)
     _waved = np.array(-1)  # [B]: control steps for which the prompts have asked the arms to wave; -1: they do not
@@ -279,10 +282,6 @@ class GoalPrompted(PreTrainedModel):
         config = self.config
         sizes = zip(config.bodies, config.state_dims, config.act_dims, strict=True)
         return nn.ModuleDict({name: make(state_dim, act_dim) for name, state_dim, act_dim in sizes})
-
-    def _part(self, name: str, body: str) -> nn.Module:
-        """The body's own module of this name."""
-        return cast(nn.ModuleDict, getattr(self, name))[body]
 
     def _statistics(self, body: str) -> "Statistics":
         return cast(Statistics, self.statistics[body])
@@ -394,7 +393,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         mask = functional.pad(attention_mask.long().repeat_interleave(len(names), dim=1), (PREFIX_TOKENS, 0), value=1)
         hidden = self._encode(torch.cat([prefix, tokens], dim=1), mask)[:, PREFIX_TOKENS:]
         hidden = hidden.view(batch, context, len(names), -1)[:, :, names.index("state")]
-        return self._output(body, self._part("predict_action", body)(hidden), labels, loss_mask, loss_steps)
+        return self._output(body, self.predict_action[body](hidden), labels, loss_mask, loss_steps)
 
     def reset(self) -> None:
         """Forget the history."""
@@ -447,7 +446,7 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
             recent = self._embed_steps(body, *newest, self._added, first)
             tokens = recent[:, len(config.step_tokens) - 1 : -1]  # from the last action to this state
         hidden = self._encode(tokens, cache=cache)
-        action = self._to_control(body, self._part("predict_action", body)(hidden[:, -1]))
+        action = self._to_control(body, self.predict_action[body](hidden[:, -1]))
         self._states, self._clock, self._cache = states, clock, cache
         self._actions = torch.cat([actions, action[:, None]], dim=1)
         return action.cpu().numpy().reshape(*np.shape(observation)[:-1], -1)
@@ -479,8 +478,8 @@ class GoalDecisionTransformer(GoalPrompted, DecisionTransformerModel):
         time = self.embed_timestep(torch.arange(first, first + count, device=states.device))
         statistics = self._statistics(body)
         tokens = [
-            self._part("embed_state", body)(statistics.normalize(states)) + self.embed_clock(clock) + added,
-            self._part("embed_action", body)(actions / self._action_scale(body)),
+            self.embed_state[body](statistics.normalize(states)) + self.embed_clock(clock) + added,
+            self.embed_action[body](actions / self._action_scale(body)),
         ]
         if self.config.return_horizon:
             returns = (returns_to_go - statistics.return_mean) / statistics.return_std
@@ -549,13 +548,13 @@ class GoalMLP(GoalPrompted):
     def _predict(self, body: str, states: Tensor, goal_ids: Tensor, clock: Tensor) -> Tensor:
         """Actions [B, K, A] in ±1."""
         added = self.embed_goal(goal_ids).sum(1, keepdim=True) + self._body_token(body, len(goal_ids))
-        states = self._part("embed_state", body)(self._statistics(body).normalize(states)) + self.embed_clock(clock)
-        return self._part("predict_action", body)(self.layers(states + added))
+        states = self.embed_state[body](self._statistics(body).normalize(states)) + self.embed_clock(clock)
+        return self.predict_action[body](self.layers(states + added))
 
 
 def _sizes(config: dict) -> dict[str, Any]:
-    """Required entries of a model's config. A config without `bodies` is for the humanoid."""
-    names = config.get("bodies", ["humanoid"])
+    """Required entries of a model's config."""
+    names = config.get("bodies")
     simulated = isinstance(names, list) and all(isinstance(name, str) and name in BODIES for name in names)
     return {"vocab_size": len(COMMAND_TOKENS)} | (_body_sizes(names) if simulated else {})
 

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
-from agent.artefacts import cards, checks, hub, runs
+from agent.artefacts import checks, hub, runs
 from agent.bodies import find_body
 from agent.goals import GOAL_VERSION, Goal
 from agent.models.mirror import MirrorLinear, MirrorMLP, Pair, mirror_basis
-from agent.simulation.env import env_id
 from agent.simulation.heading import FRAMES, check_batch, check_observation
 from agent.simulation.task import COMMAND_SIZE, advance_phase, approach, feature_sizes, goal_commands, posture_features
 
@@ -172,33 +171,6 @@ class MotorPolicy(PreTrainedModel):
         even, odd = self.network(features, (even_shift, odd_shift))
         return even @ self.even_action_basis + odd @ self.odd_action_basis, self.std
 
-    def save_with_card(
-        self, folder: str | Path, critic: "Critic", evaluation: dict, *, name: str, steps: int, seconds: float
-    ) -> None:
-        """Save to a folder with the critic and a card. The card shows the name to load it by, how it was trained, and
-        the results of the commands suite or the native suite.
-        """
-        self.save_pretrained(folder)
-        critic.save(Path(folder))
-        body, native = self.body, self.config.frame == "world"
-        env = body.native.env_id if native and body.native else env_id(body.name)
-        results, table = cards.policy_results(evaluation)
-        cards.write_card(
-            Path(folder),
-            cards.NATIVE_POLICY if native else cards.POLICY,
-            cards.model_data(name, results, measured_on=env, tags=(*cards.TAGS, body.name, "ppo")),
-            name=name,
-            body=body.name,
-            env_id=env,
-            size=body.observation_size,
-            controls=body.controls,
-            stage="goal-conditioned" if self.config.goal_conditioned else "goal-blind",
-            steps=steps,
-            hours=seconds / 3600,
-            episodes=evaluation["rows"][0].get("episodes"),
-            table=table,
-        )
-
     @property
     def std(self) -> Tensor:
         """Standard deviation [A] of the exploration noise, equal for left and right."""
@@ -217,11 +189,11 @@ class MotorPolicy(PreTrainedModel):
         return even.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP), odd.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
 
     def moments(self, observations: Tensor) -> Tensor:
-        """Sums [1 + 2 E + O] over observations [..., S] for the statistics: their count, even features, squares of
-        even features, and squares of odd ones. Sums of several sets of observations can be added.
+        """Sums [1 + 2 E + O] over observations [..., S] for the statistics: their count, the deviations of even
+        features from the mean so far, the squares of these, and squares of odd features. Sums can be added.
         """
         observations = observations.flatten(0, -2)
-        even, odd = observations @ self.even_basis.T, observations @ self.odd_basis.T
+        even, odd = observations @ self.even_basis.T - self.even_mean, observations @ self.odd_basis.T
         count = even.new_full((1,), len(observations))
         return torch.cat([count, even.sum(0), even.square().sum(0), odd.square().sum(0)])
 
@@ -231,10 +203,10 @@ class MotorPolicy(PreTrainedModel):
         size = len(self.even_mean)
         count, even, even_square, odd_square = moments.split([1, size, size, len(self.odd_variance)])
         total = self.count + count[0]
-        mean = (self.even_mean * self.count + even) / total
-        square = ((self.even_variance + self.even_mean**2) * self.count + even_square) / total
-        self.even_variance.copy_((square - mean**2).clamp_min(0))
-        self.even_mean.copy_(mean)
+        shift = even / total  # of the mean
+        variance = (self.even_variance * self.count + even_square) / total - shift**2
+        self.even_variance.copy_(variance.clamp_min(0))
+        self.even_mean.add_(shift)
         self.odd_variance.copy_((self.odd_variance * self.count + odd_square) / total)
         self.count.copy_(total)
 

@@ -302,7 +302,6 @@ class GoalVectorEnv(VectorEnv):
         generators = json.loads(state["generators"].tobytes())
         for generator, each in zip((self._rng, *self._generators), generators, strict=True):
             generator.bit_generator.state = each
-        self.final_state = self.state
 
     def close_extras(self, **kwargs) -> None:
         self.physics.close()

@@ -25,7 +25,7 @@ FRAME_EVERY = 2  # control steps
 CLIP_SECONDS = 10.0  # longest clip that the web page can ask for
 PIXELS_PER_METER = 150
 # What a replay shows, as far as the body supports it: goals, and the seconds of each.
-SCENES = [  # goals and their seconds
+SCENES = [
     *((VelocityGoal(*SKILLS[skill][1]), 1.5) for skill in ("walk_forward", "turn_left", "run_forward")),
     (VelocityGoal(0.4, height="low"), 3.0),
     (VelocityGoal(arms="wave_right"), 3.0),
@@ -109,11 +109,7 @@ def draw(body: Body, positions: Iterable[np.ndarray]) -> Generator[np.ndarray]:
 
 def scenes(body: Body) -> list[tuple[VelocityGoal, float]]:
     """The SCENES that the body supports."""
-    return [
-        (goal, seconds)
-        for goal, seconds in SCENES
-        if body.reaches(goal.velocity) and goal.height in body.heights and goal.arms in body.arms
-    ]
+    return [(goal, seconds) for goal, seconds in SCENES if body.supports(goal)]
 
 
 def perform(actor: Actor, seed: int = 0) -> Generator[np.ndarray]:

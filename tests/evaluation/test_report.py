@@ -9,7 +9,7 @@ import numpy as np
 from conftest import SHIPPED
 
 from agent.evaluation import report
-from agent.evaluation.suites import share
+from agent.evaluation.sentences import share
 from agent.models.motor_policy import MotorPolicy
 from agent.simulation import video
 

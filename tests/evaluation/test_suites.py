@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from samples import small_planner
 
 from agent.bodies import BODIES
 from agent.bodies.humanoid import HUMANOID
@@ -215,23 +214,8 @@ def test_random_commands_are_on_the_grid_and_seeded():
     assert len(set(commands)) > 10
 
 
-def test_a_planner_that_understands_too_few_instructions_is_not_measured(monkeypatch):
-    monkeypatch.setattr(suites, "GENERATED", 12)
-    with pytest.raises(ValueError, match=r"understands 0 of 12 generated instructions .*, episodes=1 are asked for"):
-        suites.draw_instructions(small_planner(), 1, seed=0)
-
-
 def test_bodies_are_prompted_when_their_goal_changes():
     actor, first, then = Motionless(), [Goal(1.0)] * 2, [Goal(), Goal(wz=0.8)]
     trace = suites.roll_out(actor, {0: first, 5: then}, 2, 8, 0, 1)
     assert actor.prompts == [[goal.velocity for goal in goals] for goals in (first, then)]
     assert trace.alive.all() and trace.commands[[4, 5], 1].tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.8]]
-
-
-@pytest.mark.parametrize(
-    ("right", "count", "low", "high"), [(5, 10, 0.2366, 0.7634), (120, 120, 0.9690, 1.0), (0, 4, 0.0, 0.4899)]
-)
-def test_a_share_has_the_interval_of_wilson(right, count, low, high):
-    found = suites.share([True] * right + [False] * (count - right))
-    assert (found["share"], found["of"]) == (right / count, count)
-    assert (found["low"], found["high"]) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
