@@ -109,8 +109,10 @@ class Agents:
                 if "position" not in tables:
                     raise ValueError(f"{file} is of an older version of the page: run make web")
                 found[folder] = {
-                    **{"folder": folder, "agent": tables["agent"]},
-                    **{"body": tables["body"]["name"], "position": tables["position"]},
+                    "folder": folder,
+                    "agent": tables["agent"],
+                    "body": tables["body"]["name"],
+                    "position": tables["position"],
                 }
         first = found.get(self.first, {}).get("agent")
         return sorted(

@@ -91,7 +91,10 @@ class Arguments(arguments.StageArguments):
     num_envs: int = option(128, "parallel bodies per process; more are faster per step and make larger shards")
     num_threads: int = option(0, "threads that step the physics; 0: this process's share of the cores")
     shard_steps: int = option(1000, "steps of each body in a shard, and maximum length of an episode")
-    noise_levels: str = option("0,0.1,0.2,0.4", "standard deviations of the noise, for actions in ±1")
+    noise_levels: list[float] = field(
+        default_factory=lambda: [0.0, 0.1, 0.2, 0.4],
+        metadata={"help": "standard deviations of the noise, for actions in ±1"},
+    )
     skill_share: float = option(0.5, "share of the goals that are named skills; the rest are arbitrary commands")
     push_speed: float = option(0.5, "m/s, maximum of the occasional shoves")
     posture_share: float = option(0.5, "share of the goals with a crouch or an arm pose")
@@ -103,23 +106,14 @@ class Arguments(arguments.StageArguments):
         arguments.check_counts(self, "num_steps", "num_envs", "shard_steps")
         shares = ("skill_share", "posture_share", "posture_switch_share", "correction_share", "recovery_share")
         arguments.check_shares(self, *shares)
-        if not all(0 <= level < math.inf for level in self.noise):
-            raise ValueError(
-                f"noise_levels={self.noise_levels!r} must be numbers of at least 0, with commas between them"
-            )
+        if not (self.noise_levels and all(0 <= level < math.inf for level in self.noise_levels)):
+            raise ValueError(f"noise_levels={self.noise_levels} must be one or more numbers of at least 0")
 
     def validate_source(self):
         if self.relabel and (self.policy or self.proposals or self.resume):
             raise ValueError("--relabel collects nothing: give it without --policy, --proposals and --resume")
         if not (self.policy or self.relabel):
             raise ValueError("--policy is missing: give the folder or Hub repo of a MotorPolicy")
-
-    @property
-    def noise(self) -> list[float]:
-        try:
-            return [float(level) for level in self.noise_levels.split(",")]
-        except ValueError:
-            return [math.nan]
 
     @property
     def shard_size(self) -> int:
@@ -150,10 +144,11 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
     policy.prompt(Goal())  # raises an error if it observes the world frame
     envs = build_envs(args, policy.body)
     rounds = math.ceil(args.num_steps / (args.shard_size * ranks))
-    lock = runs.claim(folder) if accelerator.is_main_process else None  # held by the process that counts
-    first, episodes = broadcast_object_list(list(begin(args, folder, source, ranks)) if lock else [0, 0])
+    _lock = runs.claim(folder) if accelerator.is_main_process else None  # held until this function returns
+    begun = begin(args, folder, source, ranks) if accelerator.is_main_process else (0, 0)
+    first, episodes = broadcast_object_list([*begun])
     tasks = schema.read_tasks(folder)
-    if lock and first:  # a run that was killed may not have counted its last shards
+    if accelerator.is_main_process and first:  # a run that was killed may not have counted its last shards
         schema.write_info(folder, policy.body, first * ranks * args.shard_size, episodes)
     for turn in range(first, rounds):
         number = turn * ranks + rank
@@ -162,17 +157,17 @@ def collect(args: Arguments, accelerator: Accelerator) -> None:
         shard, velocity = roll_out(args, policy, envs, number, steps)
         counts = accelerator.gather(torch.tensor([int(shard["next.done"].sum())], device=accelerator.device)).tolist()
         tasks = add_tasks(tasks, *gather_object([schema.occurring(shard["goal.command"])]))
-        if lock:
+        if accelerator.is_main_process:
             schema.write_tasks(folder, tasks)
         accelerator.wait_for_everyone()  # the tasks file must be complete before a shard refers to it
         add_indices(shard, number * args.shard_size, episodes + sum(counts[:rank]), tasks, policy.body)
         write_shard(folder, number, shard, velocity, policy.body)
         accelerator.wait_for_everyone()
         episodes += sum(counts)
-        if lock:
+        if accelerator.is_main_process:
             schema.write_info(folder, policy.body, (turn + 1) * ranks * args.shard_size, episodes)
     envs.close()
-    if lock:
+    if accelerator.is_main_process:
         finish(args, folder, time.perf_counter() - started)
 
 
@@ -378,7 +373,7 @@ def roll_out(
         seen = (torch.from_numpy(each).to(device) for each in (states, commands, envs.phase.astype(np.float32)))
         label = policy(*seen)[0].clamp(-1, 1).cpu().numpy()
         renewed = envs.episode_steps % round(NOISE_SECONDS / body.control_seconds) == 0
-        levels[renewed, 0] = rng.choice(args.noise, renewed.sum())
+        levels[renewed, 0] = rng.choice(args.noise_levels, renewed.sum())
         fresh = rng.standard_normal(label.shape, dtype=np.float32)
         noise = body.noise_memory * noise + np.sqrt(1 - body.noise_memory**2) * fresh
         action = label + levels * body.noise_shares * noise
@@ -457,7 +452,7 @@ def relabel(args: Arguments) -> None:
                 "goal.command": commands,
                 "task_index": schema.task_indices(commands, tasks),
             }
-            write_shard(folder, number, shard, observed_velocity(hindsight.after(shard)), body)
+            write_shard(folder, number, shard, observed_velocity(hindsight.next_states(shard)), body)
         schema.write_info(folder, body, info["total_frames"], info["total_episodes"])
         finish(args, folder, time.perf_counter() - started)
 
@@ -496,7 +491,7 @@ def finish(args: Arguments, folder: Path, seconds: float) -> None:
         film_seconds=FILM_SECONDS,
         numbers=cards.measures(measures),
         columns=cards.table([("column", "type", "meaning"), *columns]),
-        **runs.resolved(args),
+        **runs.resolved(args) | {"noise_levels": ", ".join(f"{level:g}" for level in args.noise_levels)},
     )
     made = f"{numbers['steps']:,} steps in {numbers['episodes']:,} episodes"
     metric = f"{numbers['falls_per_minute']:.2f} falls per minute under noise"

@@ -149,8 +149,8 @@ def load_actor(name: str, kind: str, body: str) -> Any:
         body = choose_body(hub.agent_folder(name), body, name)
         folder /= part.format(body=body)
     if actor is not MotorPolicy:
-        return actor.from_pretrained(folder, body=body or None).eval()
-    policy = actor.from_pretrained(folder).eval()
+        return actor.from_pretrained(folder, body=body or None)
+    policy = actor.from_pretrained(folder)
     check_body(policy, body or policy.body.name, name)
     return policy
 

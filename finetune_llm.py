@@ -7,10 +7,10 @@ Writes  a Planner (motor_agent.py, play.py), and with --agent_dir the whole Moto
     accelerate launch finetune_llm.py --config configs/llm/smollm2.yaml --output_dir runs/planner
     accelerate launch finetune_llm.py --config configs/llm/tinyllama.yaml --output_dir runs/planner
 
-One LoRA adapter learns every task as a chat turn. It learns to read sentences, both hand-written and generated. From a
-dataset of trajectories it also learns to assess outcomes, correct them and propose what to practice. The loss covers
-only the answers. Training uses TRL and PEFT. The planner is evaluated on the development sentences, which are never
-trained on.
+One LoRA adapter learns every task as a chat turn. It learns to read sentences, both hand-written and generated. With
+--dataset it also learns to assess outcomes and to correct missed goals, from stretches of the trajectories, and to
+propose what to practice, from random tables of scores. The loss covers only the answers. Training uses TRL and PEFT.
+The planner is evaluated on the development sentences, which are never trained on.
 """
 
 import gc
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import DistributedType, parse_flag_from_env, set_seed
+from accelerate.utils import DistributedType, parse_flag_from_env
 from datasets import Dataset
 from huggingface_hub.dataclasses import strict
 from peft import LoraConfig, PeftModel
@@ -42,7 +42,7 @@ from agent.goals import GoalProgram
 from agent.language.base_model import PACKAGED, base_folder, load_language_model, load_tokenizer, model_files
 from agent.language.corpus import generator, written
 from agent.language.corpus.written import Sentence
-from agent.language.planner import ASSESS, CORRECT, DTYPES, PROPOSE, READ, Planner, Turn, report_text, table_text
+from agent.language.planner import ASSESS, CORRECT, DTYPES, PROPOSE, READ, Planner, Task, report_text, table_text
 from agent.language.program import parse, score
 from agent.models.decision_transformer import GoalDecisionTransformer
 from agent.models.motor_policy import MotorPolicy
@@ -118,13 +118,20 @@ class Sources(NamedTuple):
     upstream: dict[str, str]  # origins of all of them, for the provenance
 
 
+class Turn(NamedTuple):
+    """One example of a task."""
+
+    task: Task
+    text: str
+    answer: str
+
+
 def main(args: Arguments) -> None:
     started = time.perf_counter()
     process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # PartialState ignores this variable
     on_gpus = process.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
     args.check_processes(process.num_processes, may_shard=on_gpus)
     sources = find_sources(args)
-    set_seed(args.seed)
     output = Path(args.output_dir)
     metrics = begin(args, output, sources.upstream)
     process.wait_for_everyone()
@@ -173,8 +180,8 @@ def check_outputs(args: Arguments, start: Path) -> None:
         base_model = Planner.read_config(start, args.init_from)["base_model"]
     if args.push_to_hub and base_model != PACKAGED and Path(base_model).is_dir():
         raise ValueError(f"base_model={base_model} is a local folder: give a Hub repo to publish an adapter for")
-    if args.init_from and output == start.resolve():
-        raise ValueError(f"init_from={args.init_from} would be overwritten: give another --output_dir")
+    if output == start.resolve():
+        raise ValueError(f"{args.init_from or args.base_model} would be overwritten: give another --output_dir")
     if args.agent_dir and (output.is_relative_to(agent.resolve()) or not replaceable(agent)):
         raise ValueError(
             f"agent_dir={agent} would be replaced, with all that is in it: give a new folder, or that of an agent"
@@ -248,7 +255,8 @@ def base_planner(args: Arguments, start: Path) -> Planner:
 def training_turns(args: Arguments, dataset: Path | None) -> list[Turn]:
     """The training examples, shuffled: sentences with their programs, and feedback."""
     sentences = written.sentences("train") * args.written_epochs
-    sentences += generator.examples(args.generated_examples, args.seed)
+    generated = generator.examples(args.generated_examples, args.seed)
+    sentences += [each for each in generated if written.plain(each.text) not in written.held_out()]
     turns = [Turn(READ, each.text, each.program) for each in sentences]
     if dataset:
         outcomes = lessons.draw(dataset, args.feedback_examples, args.seed)
@@ -281,11 +289,11 @@ def feedback_turns(outcomes: Sequence[GoalOutcome], seed: int) -> list[Turn]:
 
 
 def tokenized(planner: Planner, turns: list[Turn]) -> Dataset:
-    """Token ids of the turns, and a mask that limits the loss to the answers."""
+    """Token ids of the turns, and labels that limit the loss to the answers: -100 for each token of a prompt."""
     chat = planner.chat
     pairs = [(chat.prompt_ids(turn.task, turn.text), chat.answer_ids(turn.answer)) for turn in turns]
-    masks = [[0] * len(prompt) + [1] * len(answer) for prompt, answer in pairs]
-    return Dataset.from_dict({"input_ids": [prompt + answer for prompt, answer in pairs], "completion_mask": masks})
+    labels = [[-100] * len(prompt) + answer for prompt, answer in pairs]
+    return Dataset.from_dict({"input_ids": [prompt + answer for prompt, answer in pairs], "labels": labels})
 
 
 def train(args: Arguments, planner: Planner, rows: Dataset, evaluation: TrainerCallback) -> dict[str, torch.Tensor]:
@@ -304,7 +312,6 @@ def train(args: Arguments, planner: Planner, rows: Dataset, evaluation: TrainerC
         learning_rate=args.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=0.03,  # as a share of all updates
-        completion_only_loss=True,
         max_length=None,
         train_sampling_strategy="group_by_length",
         bf16=planner.model.dtype == torch.bfloat16,
@@ -324,11 +331,10 @@ def train(args: Arguments, planner: Planner, rows: Dataset, evaluation: TrainerC
         train_dataset=rows,
         processing_class=planner.tokenizer,
         peft_config=None if args.init_from else lora(args),
-        callbacks=[evaluation],
+        callbacks=[evaluation, SealedCheckpoints()],
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(ProgressBar)
-    trainer.add_callback(SealedCheckpoints(trainer))
     checkpoint = last_checkpoint(folder) if args.resume else None
     with runs.interruptible() as interruption:
         trainer.add_callback(StopOnSignal(interruption))

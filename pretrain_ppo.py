@@ -34,7 +34,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -105,7 +105,10 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
         0.0, "weight of a KL penalty toward the initial policy, on commands without a crouch or an arm pose"
     )
     initial_share: float = option(0.0, "share of the weights of init_from in the policy that is evaluated and saved")
-    widths: str = option("128,128,64", "pairs of units in each hidden layer of a new policy")
+    widths: list[int] = field(
+        default_factory=lambda: [128, 128, 64],
+        metadata={"help": "pairs of units in each hidden layer of a new policy"},
+    )
 
     total_steps: int = 20_000_000
     num_envs: int = 256
@@ -145,8 +148,8 @@ class Arguments(RewardWeights, arguments.TrainingArguments):
             raise ValueError("num_envs=1 with rollout_steps=1 is one step per update: give more of either")
         arguments.check_shares(self, "difficulty", "assist", "gamma", "gae_lambda", "initial_share")
         self.curriculum  # noqa: B018  it checks its own numbers
-        if not all(width.isdecimal() and int(width) for width in self.widths.split(",")):
-            raise ValueError(f"widths={self.widths!r} must be numbers of pairs, like 128,128,64")
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths={self.widths} must be one or more numbers of at least 1")
         if not 0 < self.learning_rate_min <= self.learning_rate <= self.learning_rate_max:
             raise ValueError(
                 f"learning_rate={self.learning_rate} must be from learning_rate_min={self.learning_rate_min} to "
@@ -238,8 +241,7 @@ def main(args: Arguments) -> None:
         if args.init_from:
             # The policy that the training starts from is the one to beat.
             metrics.add(0, keep_if_best(policy, critic, args, progress))
-    if accelerator.log_with:
-        accelerator.init_trackers("ppo", config=vars(args))
+    accelerator.init_trackers("ppo", config=vars(args) | {"widths": " ".join(map(str, args.widths))})
 
     batch_steps = args.batch_size * accelerator.num_processes
     bar = tqdm(
@@ -289,8 +291,7 @@ def main(args: Arguments) -> None:
             if accelerator.is_main_process and evaluated:
                 averaged = interpolate(cast(MotorPolicy, average_policy.module), first_policy, args.initial_share)
                 row |= keep_if_best(averaged, critic, args, progress)
-            if accelerator.log_with:
-                accelerator.log(row, step=progress["step"])
+            accelerator.log(row, step=progress["step"])
             if accelerator.is_main_process:
                 metrics.add(progress["step"], row)
                 if evaluated:
@@ -324,7 +325,7 @@ def build_models(
         if args.start_crouch:
             policy.start_crouch()
     else:
-        widths = widths or [int(width) for width in args.widths.split(",")]
+        widths = widths or args.widths
         policy = MotorPolicy(
             MotorPolicyConfig(body=args.body, widths=widths, goal_conditioned=args.goal_conditioned, frame=args.frame)
         )

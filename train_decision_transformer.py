@@ -153,8 +153,7 @@ def main(args: Arguments) -> None:
         if args.init_from:
             # The model that the training starts from is the one to beat.
             metrics.add(0, keep_if_best(averaged, args, bodies, progress))
-    if accelerator.log_with:
-        accelerator.init_trackers("decision_transformer", config=vars(args) | {"dataset": " ".join(args.dataset)})
+    accelerator.init_trackers("decision_transformer", config=vars(args) | {"dataset": " ".join(args.dataset)})
 
     recent: list[dict[str, float]] = []
     bar = tqdm(
@@ -204,7 +203,6 @@ def main(args: Arguments) -> None:
                 metrics.add(progress["update"], row)
                 if evaluated:
                     metrics.draw()
-            if row and accelerator.log_with:
                 accelerator.log(row, step=progress["update"])
             interrupted = max(gather_object([interruption.signal]))
             if done or interrupted or progress["update"] % args.checkpoint_every == 0:
@@ -365,7 +363,7 @@ def finish(args: Arguments, progress: dict) -> None:
     if args.push_to_hub:
         body = progress["config"]["bodies"][0]
         if body in BODIES:
-            film(MODELS[args.model].from_pretrained(args.output_dir, body=body).eval(), Path(args.output_dir))
+            film(MODELS[args.model].from_pretrained(args.output_dir, body=body), Path(args.output_dir))
         hub.publish(args.output_dir, args.push_to_hub, private=args.private, tag=args.tag)
 
 

@@ -20,17 +20,7 @@ from agent.artefacts import cards, hub, runs
 from agent.bodies import Body, find_body
 from agent.feedback.outcomes import STAND, Correction, GoalOutcome, summarize, verdict
 from agent.feedback.pursuit import Pursuit
-from agent.goals import (
-    GOAL_VERSION,
-    RETURN_SKILLS,
-    SKILLS,
-    Goal,
-    GoalProgram,
-    HeadingGoal,
-    HomeGoal,
-    Pose,
-    VelocityGoal,
-)
+from agent.goals import GOAL_VERSION, RETURN_SKILLS, SKILLS, Goal, GoalProgram, Pose, VelocityGoal
 from agent.language.program import parse
 from agent.simulation.env import env_id, goal_env, make_env
 from agent.simulation.heading import check_observation
@@ -121,11 +111,11 @@ class MotorAgent:
         body = choose_body(folder, body, path)
         policies = []
         for name in hub.agent_bodies(folder):
-            policies.append(MotorPolicy.from_pretrained(folder / "policy" / name).to(device).eval())
+            policies.append(MotorPolicy.from_pretrained(folder / "policy" / name).to(device))
             check_body(policies[-1], name, f"{path}/policy/{name}")
         transformer = GoalDecisionTransformer.from_pretrained(folder / "decision_transformer", body=body).to(device)
         planner = Planner.from_pretrained(folder / "planner", body, device=device, token=token)
-        agent = cls(policies, transformer.eval(), planner)
+        agent = cls(policies, transformer, planner)
         agent.folder = folder
         return agent
 
@@ -206,7 +196,7 @@ class MotorAgent:
         if len(self._pursuits) != len(programs):
             return [Pose()] * len(programs)
         return [
-            pursuit.odometry.pose if _leads_back(program) else Pose()
+            pursuit.odometry.pose if program.goals[0].skill in RETURN_SKILLS else Pose()
             for pursuit, program in zip(self._pursuits, programs, strict=True)
         ]
 
@@ -320,10 +310,6 @@ def choose_body(folder: Path, body: str, name: str | Path) -> str:
     if body and find_body(body).name not in bodies:
         raise ValueError(f"{name} does not move body={body!r}: choose one of {', '.join(bodies)}")
     return body or bodies[0]
-
-
-def _leads_back(program: GoalProgram) -> bool:
-    return isinstance(program.goals[0], HomeGoal | HeadingGoal)
 
 
 def replaceable(folder: Path) -> bool:

@@ -28,7 +28,7 @@ SETTINGS: dict[str, tuple[str, str, int]] = {
     "goal added to the states": ("--goal_prompt state", "noisy", 1),
     "return-to-go": ("--return_horizon 60", "noisy", 1),
 }
-NOISE = {"noisy": "0,0.1,0.2,0.4", "clean": "0"}
+NOISE = {"noisy": "0 0.1 0.2 0.4", "clean": "0"}
 SUITES = {"commands": 3, "switches": 20, "shoves": 5}  # and their episodes
 COLUMNS = {
     "survival": ("commands", "survival"),

@@ -371,7 +371,7 @@ def train_on_call(args: Arguments, place: dict[str, str | int], pipe: Connection
 def stable_baselines_steps() -> Slice:
     """The same bodies, batch, epochs, minibatch and units per layer."""
     args = Arguments(num_envs=BODIES)
-    units = [2 * int(pairs) for pairs in args.widths.split(",")]
+    units = [2 * pairs for pairs in args.widths]
     model = PPO(
         "MlpPolicy",
         DummyVecEnv([make_env] * BODIES),

@@ -28,7 +28,7 @@ STAND, BEND, SETTLE = 0.75, 0.9, 0.5  # s before the offset, while it grows, and
 
 
 def main(path: str, generations: int = 14, candidates: int = 48, seconds: float = 4.0) -> dict[str, float]:
-    policy = MotorPolicy.from_pretrained(path).eval()
+    policy = MotorPolicy.from_pretrained(path)
     if policy.body.crouch_height is None:
         raise SystemExit(f"body {policy.body.name} has no crouch_height: nothing to search for")
     parts, rng = directions(policy.body), np.random.default_rng(0)

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=EPISODES, help="episodes in the dataset")
     args = parser.parse_args()
 
-    policy = MotorPolicy.from_pretrained(args.policy).eval()
+    policy = MotorPolicy.from_pretrained(args.policy)
     if policy.config.frame != "world" or policy.body.native is None:
         raise SystemExit(
             f"{args.policy} was not trained for a native reward: give a policy that pretrain_ppo.py trained with "
@@ -57,7 +57,7 @@ def main() -> None:
         folder = args.output_dir / f"transformer_{seed}"
         if not (folder / "summary.json").exists():
             train(dataset, folder, args.updates, seed)
-        student = GoalDecisionTransformer.from_pretrained(folder).eval()
+        student = GoalDecisionTransformer.from_pretrained(folder)
         show(f"transformer, seed {seed}", measure(student, env_id, seed), expert)
 
 

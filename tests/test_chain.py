@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 SECRET = "nobody's business"
 PPO = [
     *("--num_envs", "4", "--num_threads", "1", "--rollout_steps", "16", "--total_steps", "64"),
-    *("--minibatch_size", "32", "--epochs", "1", "--widths", "16,8"),
+    *("--minibatch_size", "32", "--epochs", "1", "--widths", "16", "8"),
 ]
 DATASET = ["--num_envs", "4", "--num_threads", "1", "--shard_steps", "60", "--num_steps", "240"]
 TRANSFORMER = [

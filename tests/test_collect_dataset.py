@@ -341,7 +341,9 @@ def test_a_folder_with_data_is_not_overwritten_or_mixed(dataset, policy, tmp_pat
     ("flags", "message"),
     [
         ([], "--policy is missing"),
-        (["--policy", "x", "--noise_levels", "0,loud"], "noise_levels='0,loud'"),
+        (["--policy", "x", "--noise_levels", "0", "loud"], "noise_levels.*: invalid float value: 'loud'"),
+        (["--policy", "x", "--noise_levels", "0", "-1"], r"noise_levels=\[0.0, -1.0\] must be one or more numbers"),
+        (["--policy", "x", "--noise_levels", "nan"], r"noise_levels=\[nan\] must be one or more numbers"),
         (["--policy", "x", "--num_steps", "0"], "num_steps=0 must be at least 1"),
         (["--relabel", "x", "--policy", "y"], "give it without --policy, --proposals and --resume"),
         (["--relabel", "x", "--proposals", "y"], "give it without --policy, --proposals and --resume"),

@@ -56,7 +56,7 @@ SHORT = {
     "agent.evaluation.journeys.PLACES": 1,
     "agent.evaluation.journeys.FURTHEST": 0.6,
     "agent.feedback.trials.FURTHEST": 0.6,
-    "agent.feedback.trials.ENDS": {"seconds": (0.3, 0.6), "meters": (0.3, 0.6), "degrees": (10, 20)},
+    "agent.feedback.trials.END_RANGES": {"seconds": (0.3, 0.6), "meters": (0.3, 0.6), "degrees": (10, 20)},
     "agent.simulation.video.SCENES": [(Goal(vx=1.0), 0.3)],
     "evaluate.PROPOSED": 2,
 }

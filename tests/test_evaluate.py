@@ -36,7 +36,7 @@ def test_the_commands_suite_has_a_row_per_command_and_a_mean(actor, tmp_path, mo
         }
         assert 0 <= row["survival"] <= 1
     assert len(result["rows"]) == 2
-    assert result["mean"]["episodes"] == 2
+    assert result["episodes"] == 2
 
 
 @pytest.mark.slow

@@ -24,12 +24,13 @@ from agent.data import schema
 from agent.feedback import lessons
 from agent.goals import GOAL_VERSION
 from agent.language.base_model import PACKAGED
+from agent.language.corpus import written
 from agent.language.corpus.generator import examples
-from agent.language.planner import ASSESS, CORRECT, PROPOSE, READ, TASKS, Planner, Turn
+from agent.language.planner import ASSESS, CORRECT, PROPOSE, READ, TASKS, Planner
 from agent.models.decision_transformer import GoalDecisionTransformer, GoalDecisionTransformerConfig
 from agent.models.motor_policy import MotorPolicy, MotorPolicyConfig
 from agent.motor_agent import MotorAgent
-from finetune_llm import Arguments, Sources, feedback_turns, lora, tokenized, training_turns
+from finetune_llm import Arguments, Sources, Turn, feedback_turns, lora, tokenized, training_turns
 
 TINY = [
     *("--dtype", "float32", "--written_epochs", "0", "--generated_examples", "32"),
@@ -149,6 +150,12 @@ def test_feedback_turns_come_from_a_dataset(tmp_path):
     assert {turn.task for turn in turns} == set(TASKS)
 
 
+def test_a_generated_sentence_that_is_held_out_is_not_trained_on():
+    assert written.held_out() & {written.plain(each.text) for each in examples(2000, seed=0)}
+    turns = training_turns(Arguments(written_epochs=0, generated_examples=2000), None)
+    assert written.held_out().isdisjoint(written.plain(turn.text) for turn in turns)
+
+
 def test_every_feedback_answer_is_in_the_grammar_of_its_task(tmp_path):
     write_dataset(tmp_path)
     turns = feedback_turns(lessons.draw(tmp_path, 60, seed=0), seed=0)
@@ -213,7 +220,13 @@ def test_a_revision_in_the_name_of_a_base_model_is_recorded_apart(tmp_path):
 def test_a_planner_cannot_overwrite_the_one_it_continues_from(trained, refusal):
     planner = trained[0] / "planner"
     line = refusal("finetune_llm", "--init_from", planner, "--output_dir", planner)
-    assert "would be overwritten: give another --output_dir" in line
+    assert f"{planner} would be overwritten: give another --output_dir" in line
+
+
+def test_a_planner_cannot_overwrite_its_base_model(trained, refusal):
+    base = trained[0] / "base"
+    line = refusal("finetune_llm", *TINY, "--base_model", base, "--output_dir", base)
+    assert f"{base} would be overwritten: give another --output_dir" in line
 
 
 def test_without_the_package_the_error_says_how_to_install_it(monkeypatch, tmp_path, refusal):
@@ -293,9 +306,9 @@ def test_the_loss_is_on_the_answers_alone():
     planner = small_planner()
     turns = [Turn(READ, each.text, each.program) for each in examples(50, seed=0)]
     for row, turn in zip(tokenized(planner, turns), turns, strict=True):
-        kept = [index for index, counts in zip(row["input_ids"], row["completion_mask"], strict=True) if counts]
-        assert kept == planner.chat.answer_ids(turn.answer)
-        assert row["input_ids"] == planner.chat.prompt_ids(READ, turn.text) + kept
+        prompt, answer = planner.chat.prompt_ids(READ, turn.text), planner.chat.answer_ids(turn.answer)
+        assert row["input_ids"] == prompt + answer
+        assert row["labels"] == [-100] * len(prompt) + answer
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,6 @@ TINY = {
     "total_steps": 64,
     "minibatch_size": 32,
     "epochs": 1,
-    "widths": "16,8",
     "report_to": "none",
 }
 
@@ -54,7 +53,7 @@ MODELS = "checkpoint/models.safetensors"
 
 def tiny(**changes) -> Arguments:
     flags = [word for name, value in (TINY | changes).items() for word in (f"--{name}", str(value))]
-    return parse_arguments(Arguments, flags)
+    return parse_arguments(Arguments, ["--widths", "16", "8", *flags])
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -105,9 +105,10 @@ def code_tables() -> dict:
         | {"WITHIN": WITHIN, "SMOOTHING_SECONDS": RewardWeights.smoothing_seconds},
         "amounts": {
             **{name: getattr(amounts, name) for name in ("WORD_VALUES", "PARTS", "MULTIPLES", "JOINS", "WHOLE")},
-            **{name: getattr(amounts, name) for name in ("UNITS", "SPEED_UNITS", "PER")},
+            **{name: getattr(amounts, name) for name in ("RATIOS", "UNITS", "SPEED_UNITS", "PER")},
             "DIGITS": script_pattern(amounts.DIGITS),
             "SINGLE": script_pattern(amounts.PARSE_SINGLE.pattern),
+            "RATIO": script_pattern(amounts.PARSE_RATIO.pattern),
             "SPEED": script_pattern(amounts.PARSE_SPEED.pattern),
         },
         "program": {
@@ -115,6 +116,7 @@ def code_tables() -> dict:
             "GOAL_PARTS": script_pattern(program.GOAL_PARTS.pattern),
             "PLACE_PARTS": script_pattern(program.PLACE_PARTS.pattern),
             "VELOCITY_PARTS": script_pattern(program.VELOCITY_PARTS.pattern),
+            "REPEATED_PARTS": script_pattern(program.REPEATED_PARTS.pattern),
             "DEFAULT_DEGREES": program.DEFAULT_DEGREES,
             "DEFAULT_SECONDS": program.DEFAULT_SECONDS,
         },
@@ -195,12 +197,12 @@ def export_planner(planner: Planner, folder: Path) -> int:
     """Write planner.onnx, planner_past.bin (keys and values of the tokens before every instruction) and
     planner.json.gz (the tokenizer, and what decoding needs); returns the size of the first in bytes.
     """
-    head, tail = planner.chat.frame(READ)
+    prefix, suffix = planner.chat.frame(READ)
     answer = answer_ids(planner)
     model = planner.model.float()
     with torch.inference_mode():
         # The first tokens have by far the largest activations; they are computed here, in full precision.
-        cache = model(input_ids=torch.tensor([head]), use_cache=True).cache
+        cache = model(input_ids=torch.tensor([prefix]), use_cache=True).cache
         past = torch.stack([torch.stack([layer.keys[0], layer.values[0]]) for layer in cache.layers])
         graph = language_model_graph(model, answer, MAX_PROMPT_TOKENS + MAX_ANSWER_TOKENS)
     (folder / "planner_past.bin").write_bytes(past.numpy().tobytes())
@@ -209,10 +211,10 @@ def export_planner(planner: Planner, folder: Path) -> int:
     pieces = [planner.tokenizer.convert_ids_to_tokens(index) for index in range(len(planner.tokenizer))]
     settings = {
         "past_shape": list(past.shape),
-        "tail": tail,
+        "tail": suffix,
         "answer": answer,
         "end": planner.chat.end,
-        "max_text_tokens": MAX_PROMPT_TOKENS - len(head) - len(tail),
+        "max_text_tokens": MAX_PROMPT_TOKENS - len(prefix) - len(suffix),
         "max_answer_tokens": MAX_ANSWER_TOKENS,
         "least_confidence": planner.least_confidence,
         "pieces": pieces,

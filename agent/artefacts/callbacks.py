@@ -3,17 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from accelerate.utils import gather_object
-from transformers import ProgressCallback, Trainer, TrainerCallback
+from transformers import ProgressCallback, TrainerCallback
 
 from agent.artefacts import runs
 
 
 class SealedCheckpoints(TrainerCallback):
     """Seals every checkpoint once it is written, so that training never resumes from an incomplete one."""
-
-    def __init__(self, trainer: Trainer):
-        self.trainer = trainer
 
     def on_step_end(self, args, state, control, model: Any = None, **kwargs):
         if control.should_save and state.is_world_process_zero:
@@ -22,7 +20,7 @@ class SealedCheckpoints(TrainerCallback):
                 pass  # raises if the disk has no room for the weights and both Adam moments
 
     def on_save(self, args, state, control, **kwargs):
-        self.trainer.accelerator.wait_for_everyone()
+        PartialState().wait_for_everyone()  # every process writes a part of the checkpoint
         if state.is_world_process_zero:
             runs.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 

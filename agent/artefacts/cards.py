@@ -329,7 +329,7 @@ Goal vocabulary: {version}.
 from agent.models.decision_transformer import {model_class}
 from agent import Goal, make_env
 
-model, env = {model_class}.from_pretrained("{name}", body="{body}").eval(), make_env("{body}")
+model, env = {model_class}.from_pretrained("{name}", body="{body}"), make_env("{body}")
 model.prompt(Goal(vx=1.0))
 observation, _ = env.reset(seed=0, options={{"goal": Goal(vx=1.0)}})
 for _ in range(1000):
@@ -357,7 +357,7 @@ import numpy as np
 
 from agent.models.decision_transformer import {model_class}
 
-model = {model_class}.from_pretrained("{name}").eval()
+model = {model_class}.from_pretrained("{name}")
 observation = np.zeros({observation_size}, dtype=np.float32)  # as the robot's own environment returns it
 action = model.act(observation)
 """,

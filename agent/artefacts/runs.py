@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -171,6 +171,18 @@ def replacing(path: str | Path, size: int = 0) -> Generator[Path]:
         path.rename(old)
     new.replace(path)
     _remove(old)
+
+
+def make_once(folder: Path, make: Callable[[], None]) -> None:
+    """Call `make`, which writes `folder` by `replacing`, unless the folder exists. Of several processes that call this
+    at the same time, one makes the folder, and the others wait for it.
+    """
+    if folder.is_dir():
+        return
+    lock = folder.with_name(f"{folder.name}.lock")
+    with writing(lock), filelock.FileLock(lock):
+        if not folder.is_dir():  # another process may have made it while this one waited
+            make()
 
 
 def newest(path: str | Path) -> Path | None:

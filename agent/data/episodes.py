@@ -12,12 +12,11 @@ Shapes: T steps of an episode, S observation, A action.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, dataset, parquet
+from pyarrow import dataset, parquet
 
 from agent.data.schema import require_columns
 
@@ -25,7 +24,7 @@ BLOG_COLUMNS = ("observations", "actions", "rewards", "dones")
 MINARI_COLUMNS = ("observations", "actions", "rewards", "terminations")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Episode:
     """One whole episode.
 
@@ -56,28 +55,30 @@ class Episode:
             if not np.isfinite(values).all():
                 step = int(np.argwhere(~np.isfinite(values))[0, 0])
                 raise ValueError(f"{self.source} step {step}: {name} are not finite")
-            object.__setattr__(self, name, values.astype(np.float32))
+            setattr(self, name, values.astype(np.float32))
 
 
-def read_episodes(folder: Path) -> Iterator[Episode]:
-    """The episodes of a dataset of another project, in order.
+def read_episodes(*folders: Path) -> list[Episode]:
+    """The episodes of datasets of other projects, in order.
 
     Raises:
-        ValueError: names the file, the episode and what is wrong: an unknown layout, bodies of different sizes, or
-            what Episode refuses.
+        ValueError: names the file, the episode and what is wrong: an unknown layout, no episodes, bodies of different
+            sizes, or what Episode refuses.
     """
-    first = None
-    for episode in _open(folder):
-        sizes = episode.observations.shape[1], episode.actions.shape[1]
-        first = first or sizes
-        if sizes != first:
+    episodes: list[Episode] = []
+    for folder in folders:
+        opened = list(_open(folder))
+        if not opened:
+            raise ValueError(f"{folder} has no episodes: give the folder of a dataset with its data files")
+        episodes += opened
+    sizes = [(each.observations.shape[1], each.actions.shape[1]) for each in episodes]
+    for episode, found in zip(episodes, sizes, strict=True):
+        if found != sizes[0]:
             raise ValueError(
-                f"{episode.source} has observations and actions of {sizes} numbers, those before it of {first}: "
-                "give a folder with one body"
+                f"{episode.source} has observations and actions of {found} numbers, those before it of {sizes[0]}: "
+                "give datasets of one body"
             )
-        yield episode
-    if first is None:
-        raise ValueError(f"{folder} has no episodes: give the folder of a dataset with its data files")
+    return episodes
 
 
 def _open(folder: Path) -> Iterator[Episode]:
@@ -123,7 +124,7 @@ def _read_minari_folders(data: Path) -> Iterator[Episode]:
 
 def _read_minari_file(path: Path) -> Iterator[Episode]:
     try:
-        h5py = import_module("h5py")  # only this layout needs it
+        import h5py  # only this layout needs it
     except ImportError as error:
         raise ValueError(f"{path} can be read with the package h5py: pip install h5py") from error
     with h5py.File(path) as file:
@@ -140,7 +141,7 @@ def _numbers(source: str, name: str, values: pa.Array) -> np.ndarray:
     """The numbers of a column: [T], or [T, n] for one of lists."""
     vectors = pa.types.is_nested(values.type) and not pa.types.is_struct(values.type)
     flat = values.flatten() if vectors else values
-    if vectors and len(compute.call_function("list_value_length", [values]).unique()) != 1:
+    if vectors and len(values.value_lengths().unique()) != 1:
         raise ValueError(f"{source}: {name} are not all of one length")
     if pa.types.is_nested(flat.type) or flat.null_count:
         raise ValueError(f"{source}: {name} are lists of lists, or some are missing")

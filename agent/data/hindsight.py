@@ -18,7 +18,7 @@ from agent.simulation.task import GoalTask, RewardWeights, advance_phase, approa
 STRETCH_SECONDS = 1.0  # approximate duration of one achieved goal
 
 
-def after(shard: Shard) -> np.ndarray:
+def next_states(shard: Shard) -> np.ndarray:
     """Body states after each step [R, S]. The state after the last step of an episode is not stored: the one before
     it is used.
     """
@@ -32,7 +32,7 @@ def achieved(shard: Shard, body: Body) -> np.ndarray:
     goal was in force. Height and arms remain those of that goal.
     """
     asked, done = shard["goal.command"], shard["next.done"]
-    velocity = observed_velocity(after(shard)).astype(float)
+    velocity = observed_velocity(next_states(shard)).astype(float)
     switches = np.flatnonzero((asked[1:] != asked[:-1]).any(1) | done[:-1]) + 1
     found = asked.copy()
     for begin, end in pairwise([0, *switches.tolist(), len(asked)]):
@@ -47,7 +47,7 @@ def rewards(shard: Shard, commands: np.ndarray, body: Body) -> np.ndarray:
 
     The states are reconstructed from the observations. Position and heading, which matter only for the slip of a foot,
     are integrated from velocities. The clocks of gait and wave follow the goals that were in force. The state after
-    the last step of an episode is the one that `after` uses.
+    the last step of an episode is the one that `next_states` uses.
     """
     starts, ends = episode_bounds(shard["next.done"])
     lengths = ends - starts

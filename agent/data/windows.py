@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-import filelock
 import numpy as np
 from datasets.config import HF_DATASETS_CACHE
 
@@ -42,7 +41,7 @@ def record_type(state_size: int, action_size: int) -> np.dtype:
     return np.dtype([("states", "f4", state_size), ("actions", "f4", action_size), ("labels", "f4", action_size)])
 
 
-@dataclass(frozen=True)
+@dataclass
 class Steps:
     """The steps of a dataset, one row each, episode after episode.
 
@@ -71,8 +70,7 @@ class Steps:
         if not self.done[-1]:
             raise ValueError(f"row {len(self.done) - 1} is the last, and its episode is not done")
         starts, ends = schema.episode_bounds(self.done)
-        object.__setattr__(self, "starts", np.repeat(starts, ends - starts))
-        object.__setattr__(self, "ends", np.repeat(ends, ends - starts))
+        self.starts, self.ends = np.repeat([starts, ends], ends - starts, axis=1)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -144,11 +142,7 @@ def _map_steps(folders: Sequence[Path]) -> Steps:
     types |= {name: np.dtype(schema.columns(body)[source].dtype) for name, source in SOURCES.items()}
     version = hashlib.sha256(repr((files, types)).encode()).hexdigest()[:16]
     cache = Path(HF_DATASETS_CACHE) / "records" / version
-    if not cache.is_dir():
-        lock = cache.with_name(f"{version}.lock")
-        with runs.writing(lock), filelock.FileLock(lock):
-            if not cache.is_dir():  # another run may have made it while this one waited
-                _write_columns(cache, folders, totals, types)
+    runs.make_once(cache, lambda: _write_columns(cache, folders, totals, types))
     arrays = {name: np.load(cache / f"{name}.npy", mmap_mode="r") for name in types}
     clock = clocks(arrays["goals"], arrays["done"], body)
     return Steps(**arrays, clock=clock, body=body.name, action_scale=body.action_scale)
@@ -189,10 +183,7 @@ def _write_columns(cache: Path, folders: Sequence[Path], totals: Sequence[int], 
 
 def _gather_steps(folders: Sequence[Path]) -> Steps:
     """The steps of other projects' datasets, in memory: actions are their own labels, and the goal never changes."""
-    episodes = [episode for folder in folders for episode in read_episodes(folder)]
-    sizes = sorted({(each.observations.shape[1], each.actions.shape[1]) for each in episodes})
-    if len(sizes) > 1:
-        raise ValueError(f"the datasets have observations and actions of {sizes} numbers: give those of one body")
+    episodes = read_episodes(*folders)
     states, actions, rewards = (
         np.concatenate([getattr(episode, name) for episode in episodes])
         for name in ("observations", "actions", "rewards")

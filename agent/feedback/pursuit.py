@@ -153,7 +153,8 @@ class Pursuit:
         self._stopped = False
         self._steps = 0
         self._begin(start)
-        self._command = steer(self._course.goal, self._course.progress, body)
+        # What the actor is prompted with: an open velocity on the grid, with the height and arms of the goal.
+        self.command = steer(self._course.goal, self._course.progress, body)
 
     @property
     def over(self) -> bool:
@@ -174,24 +175,19 @@ class Pursuit:
         return STAND if self.over else self._course.goal
 
     @property
-    def command(self) -> VelocityGoal:
-        """What the actor is prompted with: an open velocity on the grid, with the height and arms of the goal."""
-        return self._command
-
-    @property
     def seconds(self) -> float:
         """Time since the goal in force began."""
         return self._course.progress.seconds
 
     def add(self, observation: np.ndarray, fell: bool = False) -> bool:
         """Count a step that led to `observation` [S]. Returns whether the command changes. A fall ends the program."""
-        before = self._command
-        for pose, velocity in self.odometry.add(observation):
-            if self.over:
-                return False
-            self._course.add(observation, pose, velocity)
-            if self._measured is not self._course:
-                self._measured.add(observation, pose, velocity)
+        before = self.command
+        ((pose, velocity),) = self.odometry.add(observation)
+        if self.over:
+            return False
+        self._course.add(observation, pose, velocity)
+        if self._measured is not self._course:
+            self._measured.add(observation, pose, velocity)
         self._steps += 1
         progress = self._course.progress
         if fell:
@@ -199,8 +195,8 @@ class Pursuit:
         elif self._course.goal.reached(progress) or self._course.timed_out:
             self.advance()
         elif self._steps % round(STEER_SECONDS / self.body.control_seconds) == 0:
-            self._command = steer(self._course.goal, progress, self.body, before)
-        return self._command != before
+            self.command = steer(self._course.goal, progress, self.body, before)
+        return self.command != before
 
     def advance(self) -> None:
         """End the goal in force, and begin the next one: a repair, or the next goal of the program."""
@@ -213,13 +209,13 @@ class Pursuit:
             self.outcomes.append(self._measured.outcome())
             if not self.over:
                 self._begin(self._measured.next_origin)
-        self._command = STAND if self.over else steer(self._course.goal, self._course.progress, self.body)
+        self.command = STAND if self.over else steer(self._course.goal, self._course.progress, self.body)
 
     def stop(self, fell: bool = False) -> None:
         """End the program in the middle of a goal."""
         self.outcomes.append(self._measured.outcome(fell))
         self._stopped = True
-        self._command = STAND
+        self.command = STAND
 
     def _begin(self, origin: Pose) -> None:
         goal, executed = (goals[len(self.outcomes)] for goals in (self.goals, self.executed))

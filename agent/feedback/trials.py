@@ -38,7 +38,7 @@ SWAP_SECONDS = 4.0  # longest time that the other goal is pursued
 EARLY_SHARE, LATE_SHARE = (0.1, 0.8), (1.2, 2.0)  # of the end of the program's goal
 LONGEST_GOAL = 8.0  # s, largest expected time of a goal in a random program
 # Ends of random goals; the shortest are long enough to be measured.
-ENDS = {"seconds": (1.5, 6.0), "meters": (0.5, 6.0), "degrees": (30, 270)}
+END_RANGES = {"seconds": (1.5, 6.0), "meters": (0.5, 6.0), "degrees": (30, 270)}
 PLACE_SHARE, POSTURE_SHARE = 0.3, 0.3  # of the random goals
 FURTHEST = 5.0  # m, of a random place
 START = Progress(0.0, Pose(), Pose(), 0.0, 0.0)
@@ -78,7 +78,7 @@ def random_goal(rng: np.random.Generator, body: Body) -> Goal:
         goal = Goal.from_skill(str(rng.choice(list(SKILLS))), speed, **posture)
         assert isinstance(goal, VelocityGoal)
         kind = rng.choice(["seconds", *["meters"] * bool(goal.vx or goal.vy), *["degrees"] * bool(goal.wz)])
-        goal = replace(goal, **{kind: float(rng.uniform(*ENDS[kind]))}).on_grid()
+        goal = replace(goal, **{kind: float(rng.uniform(*END_RANGES[kind]))}).on_grid()
         if body.supports(goal) and expected_seconds(goal) <= LONGEST_GOAL:
             return goal
 

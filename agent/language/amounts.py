@@ -1,7 +1,8 @@
 """Amounts in words, and what they are in meters, seconds, degrees, m/s and rad/s.
 
-The language model copies an amount as it was said ("six feet", "half a minute", "a quarter turn"); this file converts
-it, with the words in amounts.yaml. The patterns are also part of the grammar that the model decodes under.
+The language model copies an amount as it was said ("six feet", "half a minute"), and writes an amount
+that refers to another one as a ratio ("twice six feet"). This file converts and multiplies, with the words in
+amounts.yaml. The patterns are also part of the grammar that the model decodes under.
 """
 
 import math
@@ -16,6 +17,7 @@ WORD_VALUES = {word: float(value) for word, value in _TABLES["word_values"].item
 MULTIPLES = {word: float(value) for word, value in _TABLES["multiples"].items()}
 PARTS = {word: 1 / count for word, count in _TABLES["parts"].items()}
 JOINS, WHOLE = _TABLES["joins"], _TABLES["whole"]
+RATIOS = {word: float(factor) for word, factor in _TABLES["ratios"].items()}
 
 
 def _by_spelling(units: dict[str, list[list]]) -> dict[str, tuple[str, float]]:
@@ -36,13 +38,16 @@ DIGITS = r"(?:[0-9]{1,6}(?:[.,][0-9]{1,4})?|(?:[0-9]{1,3} )?[0-9]{1,2}/[0-9]{1,2
 _WORDS = rf"(?:{_WORD})(?:[ -](?:{_WORD})){{0,7}}"
 NUMBER = rf"(?:{DIGITS}|{_WORDS})"
 _SHARE = rf"(?:(?:{'|'.join(WHOLE)}|half|quarter)[ -])?"
+_RATIO = _either(RATIOS)
 
 
 def amount_pattern(*kinds: str) -> str:
-    """A regular expression of all amounts of these kinds: "six feet", "a minute and a half", "5 feet 6 inches"."""
+    """A regular expression of all amounts of these kinds: "six feet", "a minute and a half", "5 feet 6 inches", "half
+    of 12 seconds".
+    """
     unit = _either(word for word, (kind, _) in UNITS.items() if kind in kinds)
     single = rf"(?:{DIGITS}[ -]?{_SHARE}|{_WORDS}[ -])(?:{unit})(?: and (?:a half|a quarter|three quarters))?"
-    return rf"{single}(?:(?: and)? {single})?"
+    return rf"(?:(?:{_RATIO}) )?{single}(?:(?: and)? {single})?"
 
 
 def speed_pattern(*units: str) -> str:
@@ -59,6 +64,7 @@ SPEED = speed_pattern("m/s", "rad/s")
 _UNIT = _either(UNITS)
 _LENGTH_UNIT = _either(word for word, (kind, _) in UNITS.items() if kind != "seconds")
 PARSE_SINGLE = re.compile(rf"({NUMBER})[ -]?({_SHARE})({_UNIT})(?: and (a half|a quarter|three quarters))?(?![a-z])")
+PARSE_RATIO = re.compile(rf"({_RATIO}) ")
 PARSE_SPEED = re.compile(rf"({NUMBER}) ?(?:({_either(SPEED_UNITS)})|({_LENGTH_UNIT}) (?:per|an|a) ({_either(PER)}))")
 
 
@@ -113,8 +119,9 @@ def amount(text: str) -> tuple[str, float]:
     """Kind (seconds, meters or degrees) and value of an amount as it was said: "1 minute 30 seconds" is 90 seconds.
     Raises ValueError for what is no amount, or adds amounts of two kinds.
     """
-    kinds, total, end = set(), 0.0, 0
-    for match in PARSE_SINGLE.finditer(text):
+    ratio = PARSE_RATIO.match(text)
+    kinds, total, end = set(), 0.0, ratio.end() if ratio else 0
+    for match in PARSE_SINGLE.finditer(text, end):
         if text[end : match.start()] not in ("", " ", " and "):
             break
         kind, factor = UNITS[match[3]]
@@ -124,7 +131,7 @@ def amount(text: str) -> tuple[str, float]:
         end = match.end()
     if len(kinds) != 1 or end != len(text):
         raise ValueError(f"{text!r} is no amount: say a number and a unit, such as 2 meters")
-    return kinds.pop(), total
+    return kinds.pop(), total * (RATIOS[ratio[1]] if ratio else 1.0)
 
 
 def speed(text: str) -> tuple[str, float]:

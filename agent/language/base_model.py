@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 from typing import cast
 
-import filelock
 import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -47,11 +46,7 @@ def packaged_model() -> Path:
     Raises ValueError if the package is not installed.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motor-agents" / PACKAGED
-    if not (cache / "config.json").is_file():
-        lock = cache.with_name(f"{PACKAGED}.lock")
-        with runs.writing(lock), filelock.FileLock(lock):
-            if not (cache / "config.json").is_file():  # another process may have made it while this one waited
-                _convert(cache)
+    runs.make_once(cache, lambda: _convert(cache))
     return cache
 
 

@@ -67,15 +67,7 @@ PROPOSE = Task("Name the worst goals and write a program that practices them.", 
 TASKS = (READ, ASSESS, CORRECT, PROPOSE)
 
 
-class Turn(NamedTuple):
-    """One example of a task."""
-
-    task: Task
-    text: str
-    answer: str
-
-
-READ_AT_ONCE = 64  # texts per batch
+BATCH_SIZE = 64  # texts per batch
 SURE = 0.7  # if the greedy answer is less probable, others are sampled
 DRAWN = 8  # answers that are sampled then
 MAX_PROMPT_TOKENS = 256  # a longer text is refused as unclear
@@ -106,8 +98,8 @@ class Chat:
 
     def prompt_ids(self, task: Task, text: str) -> list[int]:
         """Token ids of a prompt, up to the answer."""
-        head, tail = self.frame(task)
-        return [*head, *self.plain_ids(text), *tail]
+        prefix, suffix = self.frame(task)
+        return [*prefix, *self.plain_ids(text), *suffix]
 
     def answer_ids(self, answer: str) -> list[int]:
         """Token ids of an answer, with the end token."""
@@ -124,8 +116,10 @@ class Chat:
             if self.tokenizer.chat_template:
                 messages = [{"role": "system", "content": task.system}, {"role": "user", "content": PLACEHOLDER}]
                 turn = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-            head, tail = (self.tokenizer.encode(part, add_special_tokens=False) for part in turn.split(PLACEHOLDER))
-            self._frames[task] = head, tail
+            prefix, suffix = (
+                self.tokenizer.encode(part, add_special_tokens=False) for part in turn.split(PLACEHOLDER)
+            )
+            self._frames[task] = prefix, suffix
         return self._frames[task]
 
 
@@ -168,7 +162,7 @@ class Planner:
         self._matchers = {task: LLMatcher(vocabulary, LLMatcher.grammar_from_regex(task.grammar)) for task in TASKS}
         if errors := [matcher.get_error() for matcher in self._matchers.values() if matcher.is_error()]:
             raise ValueError(f"this tokenizer cannot write the grammar of programs: {errors[0]}")
-        self._heads: dict[Task, DynamicCache] = {}  # keys and values of the start of each task's prompts
+        self._prefixes: dict[Task, DynamicCache] = {}  # keys and values of the start of each task's prompts
 
     @classmethod
     def from_pretrained(
@@ -196,7 +190,7 @@ class Planner:
             settings = {key: config[key] for key in CONFIG_TYPES}
             planner = cls(model.to(device), load_tokenizer(base, name), body=body, **settings)
             planner.adapter = folder if (folder / ADAPTER).is_file() else None
-            planner.read_heads()
+            planner.cache_prefixes()
             planner.parse("stand")
         except ValueError as error:
             raise ValueError(f"{path} cannot be used as a planner: {error}") from error
@@ -325,19 +319,19 @@ class Planner:
         """
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
         results: dict[int, tuple[str, float]] = {}
-        for first in range(0, len(order), READ_AT_ONCE):
-            places = order[first : first + READ_AT_ONCE]
+        for first in range(0, len(order), BATCH_SIZE):
+            places = order[first : first + BATCH_SIZE]
             batch, drawn = [prompts[place] for place in places], [seeds[place] for place in places if seeds]
             results |= zip(places, self._decode(task, batch, drawn), strict=True)
         return [results[place] for place in range(len(prompts))]
 
     @torch.inference_mode()
-    def read_heads(self) -> None:
+    def cache_prefixes(self) -> None:
         """Cache the common start of each task's prompts. The weights must not change afterwards."""
         for task in TASKS:
-            head, _ = self.chat.frame(task)
-            ids, self._heads[task] = torch.tensor([head], device=self.model.device), DynamicCache()
-            self.model(input_ids=ids, cache=self._heads[task], use_cache=True, logits_to_keep=1)
+            prefix, _ = self.chat.frame(task)
+            ids, self._prefixes[task] = torch.tensor([prefix], device=self.model.device), DynamicCache()
+            self.model(input_ids=ids, cache=self._prefixes[task], use_cache=True, logits_to_keep=1)
 
     @torch.inference_mode()
     def _decode(self, task: Task, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[tuple[str, float]]:
@@ -349,7 +343,7 @@ class Planner:
         rows = [_Row(prompt, self._matchers[task].deep_copy()) for prompt in prompts]
         for row, seed in zip(rows, seeds, strict=bool(seeds)):
             row.generator = torch.Generator().manual_seed(seed)
-        batch = _Batch(self.model, self._heads.get(task, DynamicCache()), len(rows))
+        batch = _Batch(self.model, self._prefixes.get(task, DynamicCache()), len(rows))
         going, unread = rows, [prompt[batch.length :] for prompt in prompts]
         while going:
             drafts = [row.draft(DRAFT_TOKENS // len(going)) for row in going]
@@ -369,13 +363,13 @@ class Planner:
 class _Batch:
     """B texts that the model reads together, a few tokens at a time.
 
-    Its cache has T columns, one for each token that it has read; `head` has those of the start that all texts share.
+    Its cache has T columns, one for each token that it has read; `prefix` has those of the start that all texts share.
     The mask [B, T] is 0 where a text has padding or a hidden token instead: later tokens neither attend to it nor
     count it in their positions.
     """
 
-    def __init__(self, model: PreTrainedModel, head: DynamicCache, texts: int):
-        self._model, self._cache = model, copy.deepcopy(head)
+    def __init__(self, model: PreTrainedModel, prefix: DynamicCache, texts: int):
+        self._model, self._cache = model, copy.deepcopy(prefix)
         self._cache.batch_repeat_interleave(texts)
         self._mask = torch.ones(texts, self._cache.get_seq_length(), dtype=torch.long)
 

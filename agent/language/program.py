@@ -1,12 +1,13 @@
 """The target language of the planner: a readable program, with one part for each goal.
 
     walk forward slow six feet, low; turn left a quarter turn; go to 3 m ahead 2 m left, arms up
+    3 times (sidestep left a step; sidestep right twice a step) with stand 2 s between
     refuse: unclear
 
 A sentence becomes goal tokens in three steps: the language model writes this text, decoding under GRAMMAR
 (planner.py); `parse` turns it into a GoalProgram; `GoalProgram.tokens` are the tokens (agent/goals.py). Amounts are
-copied as they were said; this file converts them, adds what the sentence leaves open and refuses what is beyond the
-robot.
+copied as they were said, and goals that repeat are written once; this file converts, repeats, adds what the sentence
+leaves open and refuses what is beyond the robot.
 """
 
 import math
@@ -39,9 +40,10 @@ def _motion(names: str, kinds: Sequence[str], units: Sequence[str]) -> str:
 
 
 _STRAIGHT = "walk forward|run forward|walk backward|sidestep left|sidestep right"
-_GOAL = "|".join(
+_STAND = _motion("stand", ["seconds"], [])
+_WITHOUT_POSTURE = "|".join(
     [
-        _motion("stand", ["seconds"], []),
+        _STAND,
         _motion(_STRAIGHT, ["seconds", "meters"], ["m/s"]),
         _motion("turn left|turn right", ["seconds", "degrees"], ["rad/s"]),
         _motion("curve left|curve right", ["seconds", "meters", "degrees"], ["m/s", "rad/s"]),
@@ -49,9 +51,11 @@ _GOAL = "|".join(
         f"(?:go home|face start){_PACE}",
     ]
 )
-_GOAL = f"(?:{_GOAL}){_POSTURES}{{0,2}}"
+_GOAL = f"(?:{_WITHOUT_POSTURE}){_POSTURES}{{0,2}}"
+_REPEATED = rf"[2-{MAX_GOALS}] times \({_GOAL}(?:; {_GOAL}){{0,3}}\)(?: with {_STAND}{_POSTURES}{{0,2}} between)?"
+_PART = f"(?:{_GOAL}|{_REPEATED})"
 # One regular expression for everything that the language model can write.
-GRAMMAR = f"(?:{_GOAL}(?:; {_GOAL}){{0,{MAX_GOALS - 1}}}|refuse: (?:{'|'.join(REASONS)}))"
+GRAMMAR = f"(?:{_PART}(?:; {_PART}){{0,{MAX_GOALS - 1}}}|refuse: (?:{'|'.join(REASONS)}))"
 
 _VELOCITY = f"{SPEED}{_WAY}(?: and {SPEED}{_WAY}){{0,2}}"
 _MOTIONS = "|".join(skill.replace("_", " ") for skill in (*SKILLS, *goals.PLACE_SKILLS))
@@ -61,6 +65,7 @@ GOAL_PARTS = re.compile(
 )
 PLACE_PARTS = re.compile(f"({AMOUNT}) (ahead|behind|left|right)")
 VELOCITY_PARTS = re.compile(f"({SPEED})(?: (forward|backward|left|right))?")
+REPEATED_PARTS = re.compile(r"([0-9]) times \(([^()]*)\)(?: with ([^;]*) between)?")
 
 
 class BeyondLimit(ValueError):
@@ -75,7 +80,7 @@ def parse(text: str, body: Body) -> GoalProgram:
         reason = text.removeprefix("refuse: ")
         return GoalProgram(refusal=reason if reason in REASONS else "unclear")
     try:
-        *first, last = [parse_goal(part, body) for part in text.split("; ")]
+        *first, last = [parse_goal(part, body) for part in REPEATED_PARTS.sub(_repeated, text).split("; ")]
         if len(first) >= MAX_GOALS:
             return GoalProgram(refusal="limit")
         return GoalProgram(tuple(goal.on_grid() for goal in (*map(_closed, first), last)))
@@ -83,6 +88,12 @@ def parse(text: str, body: Body) -> GoalProgram:
         return GoalProgram(refusal="limit", detail=str(error))
     except ValueError:
         return GoalProgram(refusal="unclear")
+
+
+def _repeated(match: re.Match) -> str:
+    """The goals of a repetition, as often as they are to be done, with the pause between."""
+    count, goals, pause = match.groups()
+    return (f"; {pause}; " if pause else "; ").join([goals] * int(count))
 
 
 def parse_goal(text: str, body: Body) -> Goal:
@@ -150,17 +161,17 @@ def _velocity(skill: str, pace: str, said: str | None, height: str, body: Body) 
         raise ValueError("standing has no speed")
     for spelled, way in VELOCITY_PARTS.findall(said):
         unit, value = speed(spelled)
-        place = 2 if unit == "rad/s" else {"forward": 0, "backward": 0, "left": 1, "right": 1}.get(way, axis)
-        if place == 2 and not named[2] and not way:
+        index = 2 if unit == "rad/s" else {"forward": 0, "backward": 0, "left": 1, "right": 1}.get(way, axis)
+        if index == 2 and not named[2] and not way:
             raise ValueError(f"{skill} has no yaw rate")
-        if place != 2 and axis == 2:
+        if index != 2 and axis == 2:
             raise ValueError(f"{skill} has no speed in m/s")
-        sign = {"backward": -1, "right": -1}.get(way) or (1 if way else -1 if named[place] < 0 else 1)
-        velocity[place] = sign * value
+        sign = {"backward": -1, "right": -1}.get(way) or (1 if way else -1 if named[index] < 0 else 1)
+        velocity[index] = sign * value
     check_velocity(velocity, height, body)
-    for place, unit in enumerate(UNITS):
-        if velocity[place]:
-            velocity[place] = math.copysign(_snapped(abs(velocity[place]), unit), velocity[place])
+    for index, unit in enumerate(UNITS):
+        if velocity[index]:
+            velocity[index] = math.copysign(_snapped(abs(velocity[index]), unit), velocity[index])
     return velocity
 
 

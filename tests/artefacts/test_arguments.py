@@ -153,6 +153,7 @@ OUT_OF_RANGE = [
     ("pretrain_ppo", "--difficulty", "1.5"),
     ("pretrain_ppo", "--reward", "gold"),
     ("pretrain_ppo", "--widths", "64,wide"),
+    ("pretrain_ppo", "--widths", "0"),
     ("pretrain_ppo", "--num_threads", "-1"),
     ("pretrain_ppo", "--report_to", "a-tracker-that-nobody-has"),
     ("train_decision_transformer", "--context_length", "0"),

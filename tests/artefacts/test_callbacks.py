@@ -18,11 +18,10 @@ def write_checkpoint(folder, step):
 
 
 def test_a_checkpoint_is_resumed_from_once_it_is_sealed(tmp_path):
-    trainer = SimpleNamespace(accelerator=SimpleNamespace(wait_for_everyone=lambda: None))
     state, args = TrainerState(global_step=9, is_world_process_zero=True), SimpleNamespace(output_dir=tmp_path)
     write_checkpoint(tmp_path, 9)
     assert last_checkpoint(tmp_path) is None
-    SealedCheckpoints(trainer).on_save(args, state, TrainerControl())
+    SealedCheckpoints().on_save(args, state, TrainerControl())
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-9"
     runs.seal(write_checkpoint(tmp_path, 10))
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
@@ -43,7 +42,7 @@ def test_without_room_for_weights_and_moments_nothing_is_written(tmp_path, monke
     monkeypatch.setattr(runs.os, "posix_fallocate", full)
     state, args = TrainerState(global_step=2, is_world_process_zero=True), SimpleNamespace(output_dir=tmp_path)
     with pytest.raises(ValueError, match="make room"):
-        SealedCheckpoints(None).on_step_end(args, state, TrainerControl(should_save=True), model=torch.nn.Linear(8, 8))
+        SealedCheckpoints().on_step_end(args, state, TrainerControl(should_save=True), model=torch.nn.Linear(8, 8))
 
 
 def test_a_signal_saves_and_stops():

@@ -263,6 +263,10 @@ HOSTILE_PLANNERS = {
     "nested": (with_values("base/config.json", text_config={"num_layers": 10**9}), "declares num_layers"),
     "deep": (with_values("base/config.json", num_hidden_layers=10**9), "declares num_hidden_layers"),
     "wide": (with_values("base/config.json", hidden_size=3 * 2**15), "declares .* parameters"),
+    "tables": (
+        with_values("base/config.json", model_type="gptj", rotary_dim=4, max_position_embeddings=10**9),
+        "declares tables of",
+    ),
     "kernel": (with_values("base/config.json", attn_implementation="evil/kernel"), r"run code .*attn_implementation"),
     "kernel of a part": (
         with_values("base/config.json", text_config={"_attn_implementation": {"": "evil/kernel"}}),

@@ -229,10 +229,8 @@ def test_ppo_trains_a_policy_that_acts_with_all_contacts(monkeypatch, tmp_path):
     monkeypatch.setattr(suites, "COMMANDS", ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0)))  # that it evaluates
     monkeypatch.setattr(suites, "EPISODE_SECONDS", 2.0)
     words = ["--config", "configs/ppo/g1.yaml", "--output_dir", str(tmp_path), "--report_to", "none"]
-    tiny = {"num_envs": 8, "num_threads": 1, "rollout_steps": 16, "total_steps": 256, "minibatch_size": 64}
-    words += [
-        word for name, value in (tiny | {"widths": "16,8", "epochs": 1}).items() for word in (f"--{name}", str(value))
-    ]
+    words += ["--num_envs", "8", "--num_threads", "1", "--widths", "16", "8", "--rollout_steps", "16", "--epochs", "1"]
+    words += ["--total_steps", "256", "--minibatch_size", "64"]
     args = parse_arguments(pretrain_ppo.Arguments, words)
     assert args.body == "g1" and args.training_model
     pretrain_ppo.main(args)

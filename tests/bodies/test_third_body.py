@@ -158,7 +158,7 @@ def chain(biped, tmp_path_factory):
     common = {"report_to": "none", "seed": 1}
     pretrain_ppo.main(
         pretrain_ppo.Arguments(
-            **common, body="biped", output_dir=str(folder / "policy"), num_envs=8, num_threads=1, widths="16,8",
+            **common, body="biped", output_dir=str(folder / "policy"), num_envs=8, num_threads=1, widths=[16, 8],
             rollout_steps=16, total_steps=3 * 128, minibatch_size=64, epochs=1, evaluate_every=100,
         )
     )  # fmt: skip

@@ -119,7 +119,7 @@ def test_windows_of_them_have_one_goal_throughout(tmp_path):
         ("observations", np.full((4, 4), np.nan), "step 0: observations are not finite"),
         ("rewards", np.array([0, np.inf, 0]), "step 1: rewards are not finite"),
         ("terminations", np.array([True, False, False]), "step 0: the episode goes on after its end"),
-        ("observations", np.zeros((4, 5)), r"numbers, those before it of \(4, 2\): give a folder with one body"),
+        ("observations", np.zeros((4, 5)), r"numbers, those before it of \(4, 2\): give datasets of one body"),
     ],
 )
 def test_a_broken_episode_is_refused_with_its_place(tmp_path, layout, name, value, message):
@@ -127,9 +127,17 @@ def test_a_broken_episode_is_refused_with_its_place(tmp_path, layout, name, valu
     episodes[1][name] = value
     WRITERS[layout](tmp_path, episodes)
     with pytest.raises(ValueError, match=message) as error:
-        list(read_episodes(tmp_path))
+        read_episodes(tmp_path)
     place = {"blog": "0000.parquet row 1", "hdf5": "main_data.hdf5 episode_1"}.get(layout, "data/1")
     assert place in str(error.value)
+
+
+def test_datasets_of_two_bodies_are_refused(tmp_path):
+    for name, size in (("first", 4), ("second", 5)):
+        write_blog(tmp_path / name, make_episodes(sizes=(size, 2)))
+    message = r"second.* row 0 has observations and actions of \(5, 2\) numbers, those before it of \(4, 2\)"
+    with pytest.raises(ValueError, match=message):
+        read_episodes(tmp_path / "first", tmp_path / "second")
 
 
 def test_lists_that_are_no_vectors_and_columns_of_other_lengths_are_refused(tmp_path):
@@ -147,13 +155,13 @@ def test_lists_that_are_no_vectors_and_columns_of_other_lengths_are_refused(tmp_
     ):
         parquet.write_table(pa.Table.from_pylist([row | changes]), path)
         with pytest.raises(ValueError, match=rf"episodes\.parquet {message}"):
-            list(read_episodes(tmp_path))
+            read_episodes(tmp_path)
     parquet.write_table(pa.Table.from_pylist([row]).slice(1), path)
     with pytest.raises(ValueError, match="has no episodes: give the folder of a dataset with its data files"):
-        list(read_episodes(tmp_path))
+        read_episodes(tmp_path)
     parquet.write_table(pa.table({"text": ["walk"]}), path)
     with pytest.raises(ValueError, match=r"episodes\.parquet has no column 'observations': it has text"):
-        list(read_episodes(tmp_path))
+        read_episodes(tmp_path)
 
 
 def test_a_folder_in_no_known_layout_is_refused(tmp_path):
@@ -166,7 +174,7 @@ def test_the_package_that_a_layout_needs_is_named_when_it_is_not_there(tmp_path,
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "main_data.hdf5").touch()
     with pytest.raises(ValueError, match=r"main_data\.hdf5 can be read with the package h5py: pip install h5py"):
-        list(read_episodes(tmp_path))
+        read_episodes(tmp_path)
 
 
 def test_datasets_collected_here_and_by_other_projects_are_not_mixed(tmp_path):

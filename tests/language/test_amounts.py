@@ -42,6 +42,11 @@ AMOUNTS = {
     "5 feet 6 inches": ("meters", 1.6764),
     "250cm": ("meters", 2.5),
     "90°": ("degrees", 90.0),
+    "half of 12 seconds": ("seconds", 6.0),
+    "twice six feet": ("meters", 3.6576),
+    "a third of 9 s": ("seconds", 3.0),
+    "three quarters of a minute and a half": ("seconds", 67.5),
+    "3 times a quarter turn": ("degrees", 270.0),
 }
 SPEEDS = {
     "0.8 m/s": ("m/s", 0.8),

@@ -96,9 +96,9 @@ def test_half_a_surrogate_pair_is_refused_and_no_error(planner):
 
 @given(HOSTILE)
 def test_no_text_becomes_a_special_token(planner, text):
-    head, tail = planner.chat.frame(READ)
+    prefix, suffix = planner.chat.frame(READ)
     ids = planner.chat.prompt_ids(READ, text)
-    said = ids[len(head) : len(ids) - len(tail)]
+    said = ids[len(prefix) : len(ids) - len(suffix)]
     assert not set(said) & set(planner.tokenizer.all_special_ids)
 
 
@@ -110,7 +110,7 @@ def test_an_answer_is_read_back_from_its_ids(planner):
 
 @one_planner
 def test_many_texts_are_read_in_batches_and_each_gives_what_it_gives_alone(planner, monkeypatch):
-    monkeypatch.setattr(planner_module, "READ_AT_ONCE", 8)
+    monkeypatch.setattr(planner_module, "BATCH_SIZE", 8)
     texts = ["walk forward", "turn left 90 degrees, then walk 2 metres and stop there", "jump", "", "go on"]
     assert planner.parse_batch(texts) == [planner.parse(text) for text in texts]
 
@@ -162,7 +162,7 @@ def test_neither_guessing_ahead_nor_what_is_kept_of_prompts_changes_an_answer(pl
     assert len(passes) - plain_passes < plain_passes
     hook.remove()
     again = Planner(planner.model, planner.tokenizer)
-    again.read_heads()
+    again.cache_prefixes()
     assert_same_answers(again.parse_with_confidence(texts), plain)
 
 

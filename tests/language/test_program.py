@@ -27,6 +27,15 @@ PROGRAMS = {
     "go to slow five feet behind": (Goal.to(-1.524, 0, "slow").on_grid(),),
     "curve left 360 degrees": (Goal(1.0, wz=0.4, degrees=360),),
     "curve left fast at 20 degrees per second, low": (Goal(1.0, wz=0.4, height="low"),),
+    "walk forward half of 8 seconds": (Goal(1.0, seconds=4),),
+    "2 times (walk forward 1 m; turn left 90 degrees); stand": (
+        *(Goal(1.0, meters=1), Goal(wz=0.8, degrees=90), Goal(1.0, meters=1), Goal(wz=0.8, degrees=90)),
+        Goal(),
+    ),
+    "3 times (turn left) with stand 2 s, low between": (
+        *(Goal(wz=0.8, degrees=90), Goal(seconds=2, height="low"), Goal(wz=0.8, degrees=90)),
+        *(Goal(seconds=2, height="low"), Goal(wz=0.8)),
+    ),
 }
 LIMITS = {
     "run forward at 40 km/h": "3 m/s",
@@ -56,6 +65,11 @@ def test_a_named_skill_is_within_the_reach_of_every_robot(skill, pace):
     for body in (HUMANOID, G1):
         (goal,) = parse(skill.replace("_", " ") + pace, body).goals
         assert body.reach(goal.velocity) <= 1 + 1e-6 and any(goal.velocity) == (skill != "stand")
+
+
+def test_too_many_repetitions_are_refused_as_too_long():
+    text = "3 times (walk forward 1 m; turn left; stand)"
+    assert re.fullmatch(GRAMMAR, text) and parse(text, HUMANOID) == GoalProgram(refusal="limit")
 
 
 NONSENSE = ["turn left 3 meters", "stand 90 degrees", "go to", "walk forward 3 m ahead 2 m left", "nonsense", ""]

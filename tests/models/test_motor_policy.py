@@ -125,7 +125,8 @@ def test_a_policy_of_the_world_s_frame_acts_and_refuses_goals(tmp_path):
 
 def test_saved_and_loaded_it_acts_identically(policy, tmp_path):
     policy.save_pretrained(tmp_path)
-    loaded = MotorPolicy.from_pretrained(tmp_path).eval()
+    loaded = MotorPolicy.from_pretrained(tmp_path)
+    assert not loaded.training
     observations = np.random.default_rng(0).normal(size=(10, 45)).astype(np.float32)
     for actor in (policy, loaded):
         actor.reset()

@@ -124,7 +124,7 @@ def refusal(call, *words) -> str:
 def others(tally: Tally, home: Path) -> None:
     """Going on with other arguments, other sizes or other versions, and a second run in the folder of a first."""
     changes = {
-        "pretrain_ppo": [{"widths": "8,8"}, {"gamma": 0.9}, {"num_envs": 3}, {"seed": 1}],
+        "pretrain_ppo": [{"widths": [8, 8]}, {"gamma": 0.9}, {"num_envs": 3}, {"seed": 1}],
         "collect_dataset": [{"shard_steps": 20}, {"num_envs": 3}, {"noise_levels": "0"}, {"seed": 1}],
         "train_decision_transformer": [{"hidden_size": 32}, {"n_layer": 2}, {"batch_size": 4}, {"seed": 1}],
         "finetune_llm": [{"lora_rank": 4}, {"learning_rate": 0.1}, {"generated_examples": 40}, {"seed": 1}],

@@ -28,8 +28,9 @@ SCRIPTS = ["pretrain_ppo", "collect_dataset", "train_decision_transformer", "fin
 SHARD_ROWS = 4 * 30
 FLAGS = {
     "pretrain_ppo": {
-        **{"num_envs": 4, "num_threads": 1, "rollout_steps": 16, "minibatch_size": 32, "epochs": 1, "widths": "16,8"},
-        **{"total_steps": 64 * 30, "checkpoint_every": 2, "evaluate_every": 15, "report_to": "none"},
+        **{"num_envs": 4, "num_threads": 1, "rollout_steps": 16, "minibatch_size": 32, "epochs": 1},
+        **{"widths": [16, 8], "total_steps": 64 * 30, "checkpoint_every": 2, "evaluate_every": 15},
+        **{"report_to": "none"},
     },
     "collect_dataset": {"num_envs": 4, "num_threads": 1, "shard_steps": 30, "num_steps": 30 * SHARD_ROWS},
     "train_decision_transformer": {
@@ -77,7 +78,11 @@ class Stage:
             "finetune_llm": {"base_model": self.home / "base"},
         }
         values = FLAGS[self.script] | sources.get(self.script, {}) | {"output_dir": folder} | changes
-        return [word for name, value in values.items() for word in (f"--{name}", str(value))]
+        return [
+            str(word)
+            for name, value in values.items()
+            for word in (f"--{name}", *(value if isinstance(value, list) else [value]))
+        ]
 
     def start(self, folder: Path, before: Callable[[], None] | None = None, **changes):
         """Start the stage, or go on with it where there is something to go on from."""

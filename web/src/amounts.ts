@@ -6,9 +6,10 @@ import { radians } from "./geometry.ts";
 import type { AmountKind, SpeedUnit } from "./tables.ts";
 import tables from "./tables.ts";
 
-const { WORD_VALUES, PARTS, MULTIPLES, JOINS, WHOLE, UNITS, SPEED_UNITS, PER, ...patterns } = tables.amounts;
+const { WORD_VALUES, PARTS, MULTIPLES, JOINS, WHOLE, RATIOS, UNITS, SPEED_UNITS, PER, ...patterns } = tables.amounts;
 const DIGITS = new RegExp(`^(?:${patterns.DIGITS})$`);
 const SINGLE = new RegExp(patterns.SINGLE, "g");
+const RATIO = new RegExp(`^${patterns.RATIO}`);
 const SPEED = new RegExp(`^(?:${patterns.SPEED})$`);
 
 // The value of a number in digits or words: "2.5", "forty five", "one and a half", "three quarters of a".
@@ -66,18 +67,20 @@ function sumOfWords(words: string[]): number {
 
 // Kind and value of an amount as it was said: "1 minute 30 seconds" is 90 seconds.
 export function amount(text: string): [AmountKind, number] {
+  const ratio = RATIO.exec(text);
+  const said = ratio ? text.slice(ratio[0].length) : text;
   const kinds = new Set<AmountKind>();
   let [total, end] = [0, 0];
-  for (const match of text.matchAll(SINGLE)) {
-    if (!["", " ", " and "].includes(text.slice(end, match.index))) break;
+  for (const match of said.matchAll(SINGLE)) {
+    if (!["", " ", " and "].includes(said.slice(end, match.index))) break;
     const [kind, factor] = UNITS[match[3]];
     kinds.add(kind);
     const value = number(match[1]) * (PARTS[match[2].replace(/^[ -]+|[ -]+$/g, "")] ?? 1); // 2 quarter turns
     total += (value + (match[4] ? number(match[4]) : 0)) * factor;
     end = match.index + match[0].length;
   }
-  if (kinds.size !== 1 || end !== text.length) throw new GoalError(`${text} is no amount`);
-  return [[...kinds][0], total];
+  if (kinds.size !== 1 || end !== said.length) throw new GoalError(`${text} is no amount`);
+  return [[...kinds][0], total * (ratio ? RATIOS[ratio[1]] : 1)];
 }
 
 // Unit and value of a speed: "3 km/h", "thirty degrees per second".

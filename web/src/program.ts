@@ -13,6 +13,7 @@ const { goals: G, program: P, limits: L, body } = tables;
 const GOAL_PARTS = new RegExp(`^(?:${P.GOAL_PARTS})$`);
 const PLACE_PARTS = new RegExp(P.PLACE_PARTS, "g");
 const VELOCITY_PARTS = new RegExp(P.VELOCITY_PARTS, "g");
+const REPEATED_PARTS = new RegExp(P.REPEATED_PARTS, "g");
 
 const WAY_AXES: Record<string, number> = { forward: 0, backward: 0, left: 1, right: 1 };
 const WAY_SIGNS: Record<string, number> = { forward: 1, backward: -1, left: 1, right: -1 };
@@ -34,7 +35,7 @@ export function parse(text: string): Program {
     return refused(Object.hasOwn(G.REASONS, refusal) ? refusal : "unclear");
   }
   try {
-    const goals = text.split("; ").map(parseGoal);
+    const goals = text.replace(REPEATED_PARTS, repeated).split("; ").map(parseGoal);
     if (goals.length > G.MAX_GOALS) return refused("limit");
     return {
       goals: goals.map((goal, place) => (place < goals.length - 1 ? closed(goal) : goal).onGrid()),
@@ -47,6 +48,12 @@ export function parse(text: string): Program {
 }
 
 const refused = (refusal: string, reason = G.REASONS[refusal]): Program => ({ goals: [], refusal, reason });
+
+// The goals of a repetition, as often as they are to be done, with the pause between.
+const repeated = (_: string, count: string, goals: string, pause?: string): string =>
+  Array<string>(Number(count))
+    .fill(goals)
+    .join(pause ? `; ${pause}; ` : "; ");
 
 function parseGoal(text: string): Goal {
   const said = GOAL_PARTS.exec(text)?.groups;

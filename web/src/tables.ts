@@ -63,11 +63,13 @@ export interface CodeTables {
     MULTIPLES: Record<string, number>;
     JOINS: string[];
     WHOLE: string[];
+    RATIOS: Record<string, number>;
     UNITS: Record<string, readonly [AmountKind, number]>;
     SPEED_UNITS: Record<string, readonly [SpeedUnit, number]>;
     PER: Record<string, number>;
     DIGITS: string;
     SINGLE: string;
+    RATIO: string;
     SPEED: string;
   };
   program: {
@@ -75,6 +77,7 @@ export interface CodeTables {
     GOAL_PARTS: string;
     PLACE_PARTS: string;
     VELOCITY_PARTS: string;
+    REPEATED_PARTS: string;
     DEFAULT_DEGREES: number;
     DEFAULT_SECONDS: number;
   };

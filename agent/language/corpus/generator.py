@@ -3,9 +3,9 @@
     for text, program in examples(1000, seed=0): ...
 
 `written/README.md` describes the language of the programs; the words are in `phrases/`. A sentence is built from
-blocks: some words together with the events that they stand for, which are goals and changes of posture. `program_of`
-folds the events of a whole sentence into its program, so that text and meaning cannot diverge. Amounts are copied as
-they are said.
+blocks: some words together with the events that they stand for, which are goals and changes of posture. `folded` and
+`program_of` make the program of the events of a whole sentence, so that text and meaning cannot diverge. Amounts are
+copied as they are said.
 
 From the top: `instruction` or `refusal` makes a sentence; `single`, `few_blocks` and `corrected` make its blocks, and
 `chain` joins them; `finished` and `written` add what people say around an order, and how they write.
@@ -30,6 +30,7 @@ OTHER_SIDE = {"left": "right", "right": "left"}
 STYLES = {"plain": 42, "texter": 10, "transcript": 13, "foreign": 8, "polite": 9, "exact": 9, "casual": 9}
 HOME = ("go home", "face start")
 STRAIGHT = ["walk forward", "walk backward", "run forward", "sidestep left", "sidestep right"]
+RATIO_WORDS = {factor: words for words, factor in amounts.RATIOS.items()}
 LENGTHS = {"single": range(1, 2), "few": range(2, 5), "long": range(5, MAX_GOALS + 1)}  # numbers of goals
 
 
@@ -41,6 +42,9 @@ class GoalWords(NamedTuple):
     amount: str = ""  # or a place
     velocity: str = ""
     postures: tuple[str, ...] = ()
+    times: int = 1  # how often this goal and the next ones, `size` in all, are to be done
+    size: int = 1
+    pause: "GoalWords | None" = None  # between these times
 
     def __str__(self):
         words = [self.motion, self.speed, self.amount, self.velocity and f"at {self.velocity}"]
@@ -64,14 +68,8 @@ class Amount(NamedTuple):
     kind: str
 
     def times(self, factor: float) -> str:
-        """A multiple of it in digits."""
-        value, unit = self.value * factor, self.unit.strip()
-        unit = P.short_units.get(unit, unit)
-        if "min" in unit and value < 1:
-            value, unit = value * 60, "seconds"
-        if value == 1:
-            unit = {"feet": "foot", "inches": "inch"}.get(unit, unit if len(unit) < 3 else unit.removesuffix("s"))
-        return f"{value:.10g} {unit}"
+        """A multiple of it, which code computes: twice six feet."""
+        return self.text if factor == 1 else f"{RATIO_WORDS[factor]} {self.text}"
 
 
 class Speaker(NamedTuple):
@@ -376,19 +374,33 @@ def release(speaker: Speaker, postures: tuple[str, ...]) -> Block:
     return Block(text, (GoalWords(""),), "verb")
 
 
-def program_of(events: tuple) -> str | None:
-    """Fold events into a program: a pose holds for the goals after it. None if postures exclude each other."""
+def folded(events: tuple) -> list[GoalWords] | None:
+    """The goals of some events: a pose holds for the goals after it. None if postures exclude each other."""
     goals, held = [], ()
     for event in events:
         if event.motion:
-            goals.append(event._replace(postures=(*held, *event.postures)))
+            pause = event.pause and event.pause._replace(postures=(*held, *event.pause.postures))
+            goals.append(event._replace(postures=(*held, *event.postures), pause=pause))
         else:
             held = event.postures
     if not events[-1].motion:
         goals.append(GoalWords("stand", postures=held))
-    if any(len({*goal.postures} - {"low"}) > 1 for goal in goals):
-        return None
-    return "; ".join(map(str, goals)) if len(goals) <= MAX_GOALS else "refuse: limit"
+    return None if any(len({*goal.postures} - {"low"}) > 1 for goal in goals) else goals
+
+
+def program_of(goals: Sequence[GoalWords]) -> str:
+    """The program of some goals, in which those that repeat are written once."""
+    parts = []
+    while goals:
+        first, block, goals = goals[0], "; ".join(map(str, goals[: goals[0].size])), goals[goals[0].size :]
+        pause = f" with {first.pause} between" if first.pause else ""
+        parts.append(f"{first.times} times ({block}){pause}" if first.times > 1 else block)
+    return "; ".join(parts)
+
+
+def count_goals(events: Sequence[GoalWords]) -> int:
+    """The number of goals, counting those that repeat each time."""
+    return sum(bool(each.motion) + (each.times - 1) * (each.size + bool(each.pause)) for each in events)
 
 
 def shared(speaker: Speaker) -> Block:
@@ -428,18 +440,24 @@ def echo(speaker: Speaker, first: bool) -> Block:
     way, _, side = made.events[0].motion.partition(" ")
     other = OTHER_SIDE.get(side, "")
     then = GoalWords(row["then"]) if row["then"] else made.events[0]._replace(motion=f"{way} {other}")
-    then = then._replace(amount={"": "", "said": amount.text, "same": amount.times(1)}[row["amount"]])
+    then = then._replace(amount=amount.text if row["amount"] else "")
     return Block(speaker.say(row["say"], made.text, a=amount.text, side=other), (*made.events, then))
 
 
-def halves(speaker: Speaker) -> Block:
-    """run 10 s, the first half slowly"""
+def shares(speaker: Speaker) -> Block:
+    """run 10 s, the first half slowly; walk 9 metres, the last third crouched"""
     amount = speaker.new_amount(["length", "time", "time"], plain=speaker.chance(0.7))
     made = measured_move(speaker, STRAIGHT, amount, speed="")
-    named, template = speaker.pick(P.halves)
-    x, y = speaker.pick(P.half_pairs[named])
-    text = speaker.say(template, made.text, x=P.half_speeds[x], y=P.half_speeds[y])
-    return Block(text, tuple(GoalWords(made.events[0].motion, speed, amount.times(0.5)) for speed in (x, y)))
+    share, other = speaker.weighted(P.shares)["of"]
+    named, template = speaker.pick(P.shared_by)
+    x, y = speaker.pick(P.share_pairs[named])
+    text = speaker.say(template, made.text, share=share, x=P.share_manners[x], y=P.share_manners[y])
+    factors = (share, other) if named != "last" else (other, share)
+    goals = []
+    for factor, manner in zip(factors, (x, y), strict=True):
+        speed, posture = ("", (manner,)) if manner in P.manners else (manner, ())
+        goals.append(GoalWords(made.events[0].motion, speed, f"{P.share_words[factor]} {amount.text}", "", posture))
+    return Block(text, tuple(goals))
 
 
 def ladder(speaker: Speaker) -> Block:
@@ -485,15 +503,19 @@ def repetition(speaker: Speaker, fits: bool = True) -> Block:
     few = [speaker.make(*makers) for _ in range(count)]
     text, events = speaker.pick([", ", " and ", ", then "]).join(inflect(block.text) for block in few), events_of(few)
     if fits and speaker.chance(0.25):
-        return Block(speaker.say(P.again, text), events * 2)
+        return Block(speaker.say(P.again, text), repeated(events, 2))
     count = speaker.pick([count for count in P.times if (count * len(few) <= MAX_GOALS) == fits])
     said = speaker.say(P.times[count])
     if len(few) == 1 and count < 5 and events[0].motion != "stand" and speaker.chance(0.5):
         pause = speaker.new_amount("time", plain=True).text
         between = speaker.say(P.between, a=pause)
         stop = GoalWords("stand", amount=pause if pause in between else "")
-        return Block(f"{text} {said} {between}", ((*events, stop) * count)[:-1])
-    return Block(speaker.say(P.repeats, text, t=said), events * count)
+        return Block(f"{text} {said} {between}", repeated(events, count, stop))
+    return Block(speaker.say(P.repeats, text, t=said), repeated(events, count))
+
+
+def repeated(goals: tuple, times: int, pause: GoalWords | None = None) -> tuple:
+    return (goals[0]._replace(times=times, size=len(goals), pause=pause), *goals[1:])
 
 
 def circles(speaker: Speaker) -> Block:
@@ -519,7 +541,8 @@ def shape(speaker: Speaker) -> Block:
         corners = speaker.say(P.corners, side=side, clock=P.clockwise[side])
     motion = "run forward" if verb.startswith("run") else "walk forward"
     turn = GoalWords(f"turn {side}", amount=f"{angle} degrees")
-    goals = tuple(goal for size in sizes for goal in (GoalWords(motion, amount=size), turn))
+    goals = tuple(goal for size in dict.fromkeys(sizes) for goal in (GoalWords(motion, amount=size), turn))
+    goals = repeated(goals, 2 * len(sizes) // len(goals))
     return Block(f"{verb} a {speaker.say(P.sizes)} {words} {corners}", goals, "verb")
 
 
@@ -618,10 +641,10 @@ def negative(speaker: Speaker) -> Block:
 
 def few_blocks(speaker: Speaker, count: int) -> list[Block]:
     """Blocks with about `count` goals in all. Some goals come in groups, some have a posture of their own."""
-    groups = [(shared, 4), (ratio, 5), (halves, 3), (circles, 2), (ladder, 3)]
+    groups = [(shared, 4), (ratio, 5), (shares, 4), (circles, 2), (ladder, 3)]
     others = [(lambda s: ellipsis(s, s.pick([2, 2, 3])), 7), (repetition, 5)]
     blocks: list[Block] = []
-    while (goals := sum(bool(event.motion) for event in events_of(blocks))) < count:
+    while (goals := count_goals(events_of(blocks))) < count:
         if goals + 2 <= count and speaker.chance(0.35):
             blocks.append(speaker.make(*groups, *others, (lambda s: echo(s, not blocks), 5)))
         else:
@@ -712,12 +735,12 @@ def instruction(speaker: Speaker, kind: str) -> tuple[str, str]:
     """A text and its program, of about as many goals as `kind` says: single, few or long."""
     while True:
         made, framed = draft(speaker, kind)
-        program = made and program_of(made.events)
-        if not program or program.startswith("refuse") or program.count(";") + 1 not in LENGTHS[kind]:
+        goals = made and folded(made.events)
+        if not goals or count_goals(goals) not in LENGTHS[kind]:
             continue
         text = finished(speaker, made, framed)
         if len(text) < 480:
-            return text, program
+            return text, program_of(goals)
 
 
 def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
@@ -741,9 +764,10 @@ def draft(speaker: Speaker, kind: str) -> tuple[Block | None, bool]:
     if len(made.events) == 1 or posed or not speaker.chance(0.08):
         return made, True
     posture = speaker.pick(list(P.throughout))  # one for all goals
+    goals = [goal._replace(pause=goal.pause and goal.pause._replace(postures=(posture,))) for goal in made.events]
     words = speaker.say(P.throughout[posture])
     text = f"{words}: {made.text}" if speaker.chance(0.4) else f"{made.text}, {words}"
-    return Block(text, tuple(goal._replace(postures=(posture,)) for goal in made.events)), False
+    return Block(text, tuple(goal._replace(postures=(posture,)) for goal in goals)), False
 
 
 def finished(speaker: Speaker, made: Block, framed: bool = True) -> str:
@@ -879,11 +903,11 @@ def not_an_order(speaker: Speaker) -> str:
 
 def new_rules(speaker: Speaker) -> str:
     """Attempts to change what the planner may say."""
-    program = None
-    while not program:
+    goals = None
+    while not goals:
         command = chain(speaker, few_blocks(speaker, speaker.pick([1, 1, 2])))
-        program = program_of(command.events)
-    values = {"command": tidy(command.text), "program": program, "sep": speaker.pick([", ", ": ", " and "])}
+        goals = folded(command.events)
+    values = {"command": tidy(command.text), "program": program_of(goals), "sep": speaker.pick([", ", ": ", " and "])}
     values |= {"order": speaker.say(P.orders), "more": speaker.say(P.more, **values)}
     if speaker.chance(0.2):
         return filled(speaker.pick(P.markup), values)
@@ -903,5 +927,5 @@ def too_long(speaker: Speaker) -> str:
     makers += [(lambda s: Block(s.say(P.limit, a=size), (GoalWords("stand"),) * 9, "verb"), 2)]
     while True:
         made = speaker.make(*makers)
-        if program_of(made.events) == "refuse: limit":
+        if count_goals(made.events) > MAX_GOALS:
             return finished(speaker, made)
