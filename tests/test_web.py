@@ -76,7 +76,7 @@ def spoken_programs(rng: np.random.Generator) -> list[str]:
         *("2 meters", "half a metre", "six feet", "5 feet 6 inches", "1,5 m", "three quarters of a minute"),
         *("90 degrees", "a quarter turn", "one and a half turns", "two hundred ten degrees"),
         *("a couple of steps", "4 s", "1/2 minute", "point five metres", "two point five seconds", "1,000 cm"),
-        *("a mile", "0.01 m", "1 minute and 30 seconds"),
+        *("a mile", "0.01 m", "1 minute and 30 seconds", "half of 12 seconds", "twice six feet"),
     ]
     speeds = [
         *("3 km/h", "0.8 m/s", "thirty degrees per second"),
@@ -88,7 +88,8 @@ def spoken_programs(rng: np.random.Generator) -> list[str]:
         *("refuse: unclear", "refuse: limit", "dance", "", "go home fast, wave right", "go home 3 m ahead"),
         *("walk forward 2 m left", "go to", "face start, low", "stand at 1 m/s", "walk forward at 0.05 m/s"),
         *("walk forward a thousand miles", "curve left fast at 20 degrees per second, low"),
-        *("turn left a three-quarter turn", "refuse: constructor"),
+        *("turn left a three-quarter turn", "refuse: constructor", "5 times (walk forward 1 m; turn left)"),
+        *("2 times (walk forward 1 m; turn left 9°); stand", "3 times (turn left) with stand 2 s, low between"),
     ]
     for _ in range(400):
         goals = []
