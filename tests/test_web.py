@@ -376,7 +376,7 @@ def test_a_program_runs_to_its_end_and_another_takes_over_in_mid_walk(page):
 @needs_browser
 def test_a_shove_is_felt_and_the_robot_stays_on_its_feet(page):
     page.get_by_role("button", name="Shove").click()
-    expect(page.get_by_role("status")).to_contain_text(re.compile("Shoved .* by 0.7 m/s"))
+    expect(page.get_by_role("status")).to_contain_text(re.compile("Shoved .* by 0.5 m/s"))
     page.wait_for_function(
         "[...document.querySelectorAll('tbody .measured')].some((each) => Math.abs(each.textContent) > 0.1)"
     )

@@ -21,7 +21,7 @@ from agent.simulation.env import make_env
 from agent.simulation.vector_env import make_vector_env
 from torture import Tally
 from torture.files import SHIPPED, refusal
-from torture.stages import FLAGS
+from torture.stages import FLAGS, as_words
 
 NOT_FINITE = (np.nan, np.inf, -np.inf)
 CROWD = 300  # bodies that an agent moves at once
@@ -59,8 +59,8 @@ def refused(tally: Tally, rng: np.random.Generator, name: str) -> None:
 
 def counted(tally: Tally, rng: np.random.Generator, home: Path) -> None:
     """What PPO does with a rollout that is not finite."""
-    words = [word for name, value in FLAGS["pretrain_ppo"].items() for word in (f"--{name}", str(value))]
-    args = parse_arguments(pretrain_ppo.Arguments, [*words, "--output_dir", str(home / "nan")])
+    words = as_words(FLAGS["pretrain_ppo"] | {"output_dir": home / "nan"})
+    args = parse_arguments(pretrain_ppo.Arguments, words)
     accelerator = Accelerator(cpu=True)
     policy, critic = pretrain_ppo.build_models(args, accelerator.device)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=args.learning_rate)

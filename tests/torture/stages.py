@@ -64,6 +64,15 @@ def work(script: str, words: list[str], log: str, cache: str, before: Callable[[
     arguments.run(module.main, module.Arguments)
 
 
+def as_words(flags: dict) -> list[str]:
+    """Flags as they are typed in a shell."""
+    return [
+        str(word)
+        for name, value in flags.items()
+        for word in (f"--{name}", *(value if isinstance(value, list) else [value]))
+    ]
+
+
 @dataclass(frozen=True)
 class Stage:
     """One script with its flags, and what it reads, in a folder of the torture."""
@@ -77,12 +86,7 @@ class Stage:
             "train_decision_transformer": {"dataset": self.home / "dataset"},
             "finetune_llm": {"base_model": self.home / "base"},
         }
-        values = FLAGS[self.script] | sources.get(self.script, {}) | {"output_dir": folder} | changes
-        return [
-            str(word)
-            for name, value in values.items()
-            for word in (f"--{name}", *(value if isinstance(value, list) else [value]))
-        ]
+        return as_words(FLAGS[self.script] | sources.get(self.script, {}) | {"output_dir": folder} | changes)
 
     def start(self, folder: Path, before: Callable[[], None] | None = None, **changes):
         """Start the stage, or go on with it where there is something to go on from."""

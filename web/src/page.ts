@@ -15,7 +15,7 @@ import tables from "./tables.ts";
 import type { View } from "./view.ts";
 
 const { goals: G, body } = tables;
-const SHOVE = 0.7; // m/s
+const SHOVE = 0.5; // m/s
 const DIRECTIONS = ["forward", "to its left", "backward", "to its right"];
 const LONGEST_FRAME = 0.1; // s; a longer delay behind real time is not caught up
 const REPORT = 1; // s from one report of the pace to the next
