@@ -1,7 +1,7 @@
 """The planner compared with simpler ways to read sentences, on sentences that none of them was trained on.
 
-    make baselines                # the development sentences, which were used to choose settings
-    make baselines SPLIT=test     # the test sentences, which are opened once
+    make baselines                     # the development sentences, which were used to choose settings
+    make baselines SPLIT=second_test   # other sentences of agent/language/corpus/written
 
 Prints one table in Markdown. Except for version 1, every answer is checked against the robot's limits. The columns:
 
